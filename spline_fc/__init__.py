@@ -1,0 +1,1 @@
+"""Spline-initialised fully connected networks: fit, convert, reshape, train on, look inside."""

@@ -1,0 +1,90 @@
+"""Argument checks, one voice for every error: the argument, what was wanted, what came.
+
+Shapes are checked everywhere; values only outside of jit, where they exist. Every check returns
+nothing and raises ValueError (TypeError for a wrong kind of object).
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def check(condition: bool, message: str) -> None:
+    """Raises ValueError(message) unless `condition` holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+def check_rank(name: str, array: Any, rank: int, wanted: str) -> None:
+    """Raises ValueError unless `array` has `rank` axes; `wanted` names the shape, e.g. "(n, d)"."""
+    shape = np.shape(array)
+    check(len(shape) == rank, f"{name} must have shape {wanted}; got {shape}.")
+
+
+def check_same_length(name: str, array: Any, other_name: str, other: Any) -> None:
+    """Raises ValueError unless both arrays have equally many rows."""
+    rows, wanted = len(array), len(other)
+    check(rows == wanted, f"{name} must have {wanted} rows, as {other_name} has; got {rows}.")
+
+
+def check_not_empty(name: str, array: Any) -> None:
+    """Raises ValueError if the array holds no element."""
+    check(np.size(array) > 0, f"{name} must have at least one row and column; got {np.shape(array)}.")
+
+
+def check_finite(name: str, array: Any) -> None:
+    """Raises ValueError if a concrete array holds NaN or infinity; traced arrays pass unseen."""
+    if isinstance(array, jax.core.Tracer):
+        return
+    finite = np.isfinite(np.asarray(array))
+    if not finite.all():
+        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        bad = int(finite.size - finite.sum())
+        value = np.asarray(array)[where]
+        raise ValueError(
+            f"{name} must be finite; got {bad} non-finite value(s), the first {value} at index {where}."
+        )
+
+
+def check_one_of(name: str, value: Any, known: Iterable[Any]) -> None:
+    """Raises ValueError unless `value` is one of `known`; suggests the closest name."""
+    known = tuple(known)
+    if value not in known:
+        close = difflib.get_close_matches(str(value), [str(k) for k in known], n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        listed = ", ".join(repr(k) for k in known)
+        raise ValueError(f"{name} must be one of {listed}; got {value!r}{hint}.")
+
+
+def check_integer(name: str, value: Any, at_least: int) -> None:
+    """Raises ValueError unless `value` is an integer >= `at_least` (booleans are refused)."""
+    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
+    check(
+        is_integer and value >= at_least,
+        f"{name} must be an integer >= {at_least}; got {value!r}.",
+    )
+
+
+def check_number(name: str, value: Any, *, above: float | None = None, at_least: float | None = None,
+                 at_most: float | None = None, below: float | None = None) -> None:  # fmt: skip
+    """Raises ValueError unless `value` is a finite real number within the given bounds."""
+    real = isinstance(value, (int, float, np.integer, np.floating)) and np.isfinite(value)
+    inside = real and not (
+        (above is not None and not value > above)
+        or (at_least is not None and not value >= at_least)
+        or (at_most is not None and not value <= at_most)
+        or (below is not None and not value < below)
+    )
+    bounds = [f"{sign} {bound}" for sign, bound in
+              ((">", above), (">=", at_least), ("<=", at_most), ("<", below)) if bound is not None]  # fmt: skip
+    wanted = "a finite number" + (" " + " and ".join(bounds) if bounds else "")
+    check(inside, f"{name} must be {wanted}; got {value!r}.")
+
+
+def check_known_keys(name: str, mapping: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Raises ValueError on the first key of `mapping` that is not in `known`."""
+    for key in mapping:
+        check_one_of(f"a field of {name}", key, known)

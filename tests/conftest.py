@@ -1,0 +1,26 @@
+"""Fixtures shared by all rooms."""
+
+import os
+import pathlib
+
+import jax
+import pytest
+
+
+@pytest.fixture
+def enable_x64():
+    """Turns float64 on for one test; the library itself never touches global settings."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> pathlib.Path:
+    """The folder of real data sets; its absence is a failure in CI, a skip elsewhere."""
+    folder = os.environ.get("SPLINE_FC_DATA")
+    if folder and pathlib.Path(folder).is_dir():
+        return pathlib.Path(folder)
+    message = f"SPLINE_FC_DATA must name the folder of real data sets; got {folder!r}."
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)

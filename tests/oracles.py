@@ -1,0 +1,1 @@
+"""Slow, obviously right NumPy versions of what the library computes fast."""
