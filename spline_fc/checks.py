@@ -32,7 +32,9 @@ def check_same_length(name: str, array: Any, other_name: str, other: Any) -> Non
 
 def check_not_empty(name: str, array: Any) -> None:
     """Raises ValueError if the array holds no element."""
-    check(np.size(array) > 0, f"{name} must have at least one row and column; got {np.shape(array)}.")
+    check(
+        np.size(array) > 0, f"{name} must have at least one row and column; got {np.shape(array)}."
+    )
 
 
 def check_finite(name: str, array: Any) -> None:
