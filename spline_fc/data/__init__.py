@@ -1,0 +1,41 @@
+"""The front door: named sources, files, splits and standardisation."""
+
+from spline_fc.data.arrays import from_arrays
+from spline_fc.data.generated import CpwlTarget, cpwl_target
+from spline_fc.data.load import dataset_names, load
+from spline_fc.data.records import (
+    Dataset,
+    Part,
+    Scaler,
+    check_dataset,
+    identity_scaler,
+    stack,
+)
+from spline_fc.data.scaling import (
+    fit_scaler,
+    scale_x,
+    scale_y,
+    standardize,
+    unscale_x,
+    unscale_y,
+)
+
+__all__ = [
+    "CpwlTarget",
+    "Dataset",
+    "Part",
+    "Scaler",
+    "check_dataset",
+    "cpwl_target",
+    "dataset_names",
+    "fit_scaler",
+    "from_arrays",
+    "identity_scaler",
+    "load",
+    "scale_x",
+    "scale_y",
+    "stack",
+    "standardize",
+    "unscale_x",
+    "unscale_y",
+]

@@ -1,0 +1,195 @@
+"""The one door for all sources."""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spline_fc.checks import check, check_integer, check_known_keys, check_one_of
+from spline_fc.data import arrays, named
+from spline_fc.data.files import first_file, read_npz
+from spline_fc.data.generated import SOURCES, generate
+from spline_fc.data.records import Dataset
+from spline_fc.data.tables import read_arff, read_csv
+from spline_fc.data.uci import is_uci_folder, load_uci_folder
+
+_SUFFIXES = {".csv", ".tsv", ".txt", ".data", ".dat", ".npz", ".arff", ".gz"}
+_SIZES = ("num_train", "num_validation", "num_test", "noise")
+_SPLIT = ("test_fraction", "validation_fraction", "keep_twins_together")
+_TABLE = (*_SPLIT, "shuffle", "target", "ignore", "task", "missing")
+# The options each kind of source takes; any other is refused rather than silently unread.
+_OPTIONS = {
+    "generated": _SIZES,
+    "shipped": _SPLIT,
+    "table": _SPLIT,
+    "uci": ("split", *_SPLIT),
+    "images": ("validation_fraction", "keep_twins_together"),
+    "npz file": (*_SPLIT, "shuffle", "task"),
+    "table file": _TABLE,
+}
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Returns every name that `load` knows."""
+    known = (SOURCES, named.SHIPPED, named.TABLES, named.UCI, named.IMAGES)
+    return tuple(name for group in known for name in group)
+
+
+def load(
+    source: str | os.PathLike | Mapping[str, Any],
+    *,
+    seed: int = 0,
+    split: int | None = None,
+    data_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike | None = None,
+    num_train: int | None = None,
+    num_validation: int | None = None,
+    num_test: int | None = None,
+    noise: float | None = None,
+    test_fraction: float | None = None,
+    validation_fraction: float | None = None,
+    keep_twins_together: bool | None = None,
+    shuffle: bool | None = None,
+    target: str | int | Sequence[str | int] | None = None,
+    ignore: Sequence[str | int] | None = None,
+    task: str | None = None,
+    missing: str | None = None,
+) -> Dataset:
+    """Loads a data set by name or from a file.
+
+    Names: the embedded friedman1, friedman2, friedman3, cpwl; scikit-learn's diabetes,
+    breast_cancer, digits; abalone, wine_quality_red, wine_quality_white, california_housing; with
+    published splits uci_boston, uci_concrete, uci_energy, uci_kin8nm, uci_naval, uci_power,
+    uci_protein, uci_wine_red, uci_yacht; the images mnist, fashion_mnist. What is neither embedded
+    nor shipped is looked for in `data_dir`, then in the folder named by the environment variable
+    SPLINE_FC_DATA, then (tables without published splits) fetched from OpenML.
+
+    Files: CSV, ARFF, NPZ (arrays x and y), a folder in the UCI layout, a folder of idx images. A
+    relative path is tried as it is, then below the same two folders.
+
+    Args:
+      source: a name, a path, or a mapping with "name" and any of the options below (as a config
+        has them; None means not given). A keyword given beside it wins.
+      seed: of generated data and of random splits.
+      split: number of a published split (UCI layout); None for a random split.
+      data_dir: folder to look in first; embedded and shipped data ignore it.
+      cache_dir: of what is fetched; None for spline_fc below the user's cache folder.
+      num_train: generated data, training rows (default 2000).
+      num_validation: generated data, validation rows (default 1000).
+      num_test: generated data, test rows (default 2000).
+      noise: generated data, standard deviation in target units (default by source).
+      test_fraction: share of all rows that goes to the test part (default 0.2).
+      validation_fraction: share of the other rows that goes to the validation part (default 0.2).
+      keep_twins_together: rows that agree exactly in x and y stay in one part of a random split
+        (default True).
+      shuffle: False splits a file in its own order, for rows ordered in time (default True).
+      target: CSV and ARFF, name or number of the target column, or several (default: the last).
+      ignore: CSV and ARFF, names or numbers of columns to leave out (default: none).
+      task: files, "regression", "binary" or "multiclass" (default: by the target column).
+      missing: CSV and ARFF, "drop" rows with a missing feature (default) or fill in the training
+        "median".
+
+    Returns:
+      Dataset in raw units, float64 (idx images: float32).
+
+    Raises:
+      ValueError: unknown name, an option the source does not take, a malformed file, NaN or
+        infinity, and whatever `check_dataset` refuses.
+      FileNotFoundError: a file or folder is absent and cannot be fetched.
+    """
+    options = {
+        "split": split, "num_train": num_train, "num_validation": num_validation,
+        "num_test": num_test, "noise": noise, "test_fraction": test_fraction,
+        "validation_fraction": validation_fraction, "keep_twins_together": keep_twins_together,
+        "shuffle": shuffle, "target": target, "ignore": ignore, "task": task, "missing": missing,
+    }  # fmt: skip
+    places = {"data_dir": data_dir, "cache_dir": cache_dir}
+    if not isinstance(source, (str, os.PathLike)):
+        source, options, places = _merge(source, options, places)
+    check_integer("seed", seed, 0)
+    options = {key: value for key, value in options.items() if value is not None}
+    source = os.fspath(source)
+    cache = pathlib.Path(places["cache_dir"]) if places["cache_dir"] else None
+    if source in dataset_names():
+        return _load_name(source, places["data_dir"], cache, seed, options)
+    path = _find_path(source, places["data_dir"])
+    if path is None:
+        check_one_of("data set", source, dataset_names())
+    return _load_path(path, seed, options)
+
+
+def _merge(config: Any, options: dict, places: dict) -> tuple[str, dict, dict]:
+    """Takes name and options out of a mapping (or ConfigDict); keywords given beside it win."""
+    config = {key: config[key] for key in config}
+    check_known_keys("the data config", config, ("name", *options, *places))
+    check("name" in config, f"the data config must have a name; got {sorted(config)}.")
+    win = lambda given: {k: config.get(k) if v is None else v for k, v in given.items()}  # noqa: E731
+    return config["name"], win(options), win(places)
+
+
+def _check_options(source: str, kind: str, options: dict) -> None:
+    for option in options:
+        allowed = _OPTIONS[kind]
+        check(
+            option in allowed,
+            f"{option} must be left out for {source!r} ({kind}), which takes {', '.join(allowed)}; "
+            f"got {options[option]!r}.",
+        )
+
+
+def _load_name(
+    name: str, data_dir: Any, cache_dir: pathlib.Path | None, seed: int, options: dict
+) -> Dataset:
+    if name in SOURCES:
+        _check_options(name, "generated", options)
+        return generate(name, seed=seed, **options)
+    if name in named.SHIPPED:
+        _check_options(name, "shipped", options)
+        return named.load_shipped(name, seed, **options)
+    folders = named.data_folders(data_dir)
+    if name in named.TABLES:
+        _check_options(name, "table", options)
+        return named.load_table(name, folders, cache_dir, seed, **options)
+    if name in named.UCI:
+        _check_options(name, "uci", options)
+        return named.load_uci(name, folders, cache_dir, seed, **options)
+    _check_options(name, "images", options)
+    return named.load_named_images(name, folders, seed, **options)
+
+
+def _find_path(source: str, data_dir: Any) -> pathlib.Path | None:
+    """The file or folder a source names; None if it does not look like a path."""
+    path = pathlib.Path(source)
+    if path.suffix.lower() not in _SUFFIXES and len(path.parts) < 2 and not path.exists():
+        return None
+    for folder in (pathlib.Path(), *named.data_folders(data_dir)):
+        found = first_file([folder / path])
+        if found is not None or (folder / path).is_dir():
+            return found or folder / path
+    raise FileNotFoundError(f"data file {source} does not exist.")
+
+
+def _load_path(path: pathlib.Path, seed: int, options: dict) -> Dataset:
+    if path.is_dir():
+        return _load_folder(path, seed, options)
+    suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
+    kind = suffixes[-1] if suffixes else ""
+    if kind == ".npz":
+        _check_options(str(path), "npz file", options)
+        return arrays.from_arrays(*read_npz(path), seed=seed, name=path.stem, **options)
+    _check_options(str(path), "table file", options)
+    table = read_arff(path) if kind == ".arff" else read_csv(path)
+    return named.table_dataset(path.name.split(".")[0], table, seed, **options)
+
+
+def _load_folder(folder: pathlib.Path, seed: int, options: dict) -> Dataset:
+    if is_uci_folder(folder):
+        _check_options(str(folder), "uci", options)
+        return load_uci_folder(folder, seed=seed, **options)
+    if named.is_image_folder(folder):
+        _check_options(str(folder), "images", options)
+        return named.load_images(folder.name, folder, seed, **options)
+    raise FileNotFoundError(
+        f"{folder} must hold data.txt with index_features.txt, or train-images-idx3-ubyte; "
+        "got neither."
+    )

@@ -1,0 +1,119 @@
+"""Standardisation: statistics of the training part alone, in float64, then cast."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spline_fc.checks import check
+from spline_fc.data.records import PARTS, Dataset, Part, Scaler, check_dataset
+
+
+def fit_scaler(train: Part, task: str = "regression") -> Scaler:
+    """Measures the mean and standard deviation (divisor n) of every column.
+
+    A constant column (max == min) gets scale 1 and becomes exactly 0: its computed deviation may be
+    rounding noise instead of 0, so the deviation is not asked. Labels are never scaled.
+
+    Args:
+      train: x (n, d) and y (n, k), finite, of any float dtype.
+      task: "regression", "binary" or "multiclass".
+
+    Returns:
+      Scaler in float64.
+    """
+    x_shift, x_scale = _moments(np.asarray(train.x))
+    num_targets = np.shape(train.y)[1]
+    if task != "regression":
+        return Scaler(x_shift, x_scale, np.zeros(num_targets), np.ones(num_targets))
+    return Scaler(x_shift, x_scale, *_moments(np.asarray(train.y)))
+
+
+def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
+    """Scales every part by the statistics of the training part.
+
+    Args:
+      dataset: in raw units, its scaler the identity.
+      dtype: floating dtype of the returned x and y.
+
+    Returns:
+      Dataset with NumPy x and y of `dtype` and the fitted Scaler in float64; features that are
+      constant in the training part are kept.
+
+    Raises:
+      ValueError: the data set is malformed or was standardised before.
+    """
+    check_dataset(dataset)
+    s = dataset.scaler
+    raw = not (np.any(s.x_shift) or np.any(s.y_shift))
+    raw = raw and bool(np.all(np.asarray(s.x_scale) == 1) and np.all(np.asarray(s.y_scale) == 1))
+    check(raw, f"dataset must be in raw units; got {dataset.name!r}, which is standardised.")
+    scaler = fit_scaler(dataset.train, dataset.task)
+    parts = {}
+    for name in PARTS:
+        x, y = getattr(dataset, name)
+        parts[name] = Part(
+            _scale_columns(np.asarray(x), scaler.x_shift, scaler.x_scale, dtype),
+            _scale_columns(np.asarray(y), scaler.y_shift, scaler.y_scale, dtype),
+        )
+    return check_dataset(dataset._replace(**parts, scaler=scaler))
+
+
+def scale_x(scaler: Scaler, x: Any) -> Any:
+    """Takes features (..., d) from raw to standardised units, in the array kind and dtype of x."""
+    return _scale(x, scaler.x_shift, scaler.x_scale)
+
+
+def scale_y(scaler: Scaler, y: Any) -> Any:
+    """Takes targets (..., k) from raw to standardised units, in the array kind and dtype of y."""
+    return _scale(y, scaler.y_shift, scaler.y_scale)
+
+
+def unscale_x(scaler: Scaler, x: Any) -> Any:
+    """Takes features (..., d) from standardised to raw units, in the array kind and dtype of x."""
+    return _unscale(x, scaler.x_shift, scaler.x_scale)
+
+
+def unscale_y(scaler: Scaler, y: Any) -> Any:
+    """Takes targets (..., k) from standardised to raw units, in the array kind and dtype of y."""
+    return _unscale(y, scaler.y_shift, scaler.y_scale)
+
+
+def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation per column in float64, one column at a time to keep memory low."""
+    shift, scale = np.zeros(values.shape[1]), np.ones(values.shape[1])
+    for j in range(values.shape[1]):
+        column = values[:, j].astype(np.float64)
+        low, width = column.min(), np.ptp(column)
+        if width == 0:
+            shift[j] = low
+            continue
+        # On the unit interval neither a far offset nor a tiny scale costs digits.
+        unit = (column - low) / width
+        shift[j], scale[j] = low + width * unit.mean(), width * unit.std()
+    return shift, scale
+
+
+def _scale_columns(values: np.ndarray, shift: Any, scale: Any, dtype: Any) -> np.ndarray:
+    """The whole matrix scaled in float64 and cast column by column."""
+    out = np.empty(values.shape, dtype)
+    for j in range(values.shape[1]):
+        out[:, j] = (values[:, j].astype(np.float64) - shift[j]) / scale[j]
+    return out
+
+
+def _scale(values: Any, shift: Any, scale: Any) -> Any:
+    if isinstance(values, jax.Array):
+        return (values - jnp.asarray(shift, values.dtype)) / jnp.asarray(scale, values.dtype)
+    values = np.asarray(values)
+    out = (values.astype(np.float64) - np.asarray(shift)) / np.asarray(scale)
+    return out.astype(np.result_type(values.dtype, np.float32))
+
+
+def _unscale(values: Any, shift: Any, scale: Any) -> Any:
+    if isinstance(values, jax.Array):
+        return values * jnp.asarray(scale, values.dtype) + jnp.asarray(shift, values.dtype)
+    values = np.asarray(values)
+    out = values.astype(np.float64) * np.asarray(scale) + np.asarray(shift)
+    return out.astype(np.result_type(values.dtype, np.float32))
