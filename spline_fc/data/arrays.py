@@ -13,7 +13,7 @@ from spline_fc.checks import (
     check_rank,
     check_same_length,
 )
-from spline_fc.data.encode import encode_targets, impute_median
+from spline_fc.data.encode import encode_targets
 from spline_fc.data.records import TASKS, Dataset, Part, check_dataset, identity_scaler
 from spline_fc.data.splits import Rows, split_in_order, split_rows, twin_groups
 
@@ -130,8 +130,7 @@ def assemble(
     y: np.ndarray,
     rows: Rows,
 ) -> Dataset:
-    """Cuts x (n, d) and y (n, k) into parts, fills gaps by training medians, checks the result."""
-    x = impute_median(x, rows.train, feature_names) if np.isnan(x).any() else x
+    """Cuts x (n, d) and y (n, k) into parts and checks the result."""
     parts = (Part(x[part], y[part]) for part in rows)
     scaler = identity_scaler(x.shape[1], y.shape[1])
     return check_dataset(

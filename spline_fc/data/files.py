@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import math
 import pathlib
 import struct
 import zipfile
@@ -60,7 +61,8 @@ def read_matrix(path: pathlib.Path) -> np.ndarray:
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: no rows, a cell that is not a number, or rows of unequal length, with its line.
+      ValueError: no rows, a cell that is not a finite number, or rows of unequal length, with
+        the line.
     """
     rows = []
     for line, text in enumerate(read_text(path).splitlines(), start=1):
@@ -71,6 +73,8 @@ def read_matrix(path: pathlib.Path) -> np.ndarray:
             rows.append([float(cell) for cell in cells])
         except ValueError as error:
             raise ValueError(f"{path}, line {line}: must hold numbers only ({error}).") from error
+        finite = all(map(math.isfinite, rows[-1]))
+        check(finite, f"{path}, line {line}: must hold finite numbers only; got {text.strip()!r}.")
         check(
             len(cells) == len(rows[0]),
             f"{path}, line {line}: must have {len(rows[0])} cells, as the first row has; got "

@@ -9,7 +9,7 @@ import sklearn.datasets
 
 from spline_fc.checks import check
 from spline_fc.data import arrays
-from spline_fc.data.encode import encode_table
+from spline_fc.data.encode import encode_table, impute_median
 from spline_fc.data.files import first_file, read_idx
 from spline_fc.data.openml import OpenmlSource, load_openml
 from spline_fc.data.records import Dataset
@@ -180,6 +180,8 @@ def table_dataset(
         table, target=target, ignore=ignore, task=task, missing=missing
     )
     rows = arrays.split(x, y, seed=seed, **options)
+    if missing == "median":
+        x = impute_median(x, rows.train, feature_names)
     return arrays.assemble(name, task, feature_names, target_names, x, y, rows)
 
 

@@ -87,8 +87,9 @@ def split_validation(
     return rows[kept], rows[taken]
 
 
-def split_in_order(num_rows: int, *, test_fraction: float = 0.2,
-                   validation_fraction: float = 0.2) -> Rows:  # fmt: skip
+def split_in_order(
+    num_rows: int, *, test_fraction: float = 0.2, validation_fraction: float = 0.2
+) -> Rows:
     """Splits rows that are ordered in time: training first, then validation, the last are test.
 
     Args:
@@ -120,8 +121,9 @@ def _size(num_rows: int, fraction: float, name: str) -> int:
     return size
 
 
-def _take(groups: np.ndarray, fraction: float, name: str,
-          rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def _take(
+    groups: np.ndarray, fraction: float, name: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Positions of `groups` left and taken; a group too large for the room left is passed over."""
     room = _size(len(groups), fraction, name)
     present, member, counts = np.unique(groups, return_inverse=True, return_counts=True)

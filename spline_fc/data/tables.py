@@ -98,7 +98,7 @@ def _sniff_delimiter(path: pathlib.Path, text: str) -> str | None:
     for delimiter in _DELIMITERS:
         counts = collections.Counter(len(r) for r in csv.reader(head, delimiter=delimiter) if r)
         width, lines = counts.most_common(1)[0] if counts else (1, 0)
-        if width > most and lines >= 0.8 * len(head):
+        if width > most and lines >= 0.8 * counts.total():
             best, most = delimiter, width
     check(
         best is not None or (bool(head) and len(head[0].split()) > 1),

@@ -68,8 +68,14 @@ def load_uci_folder(
     x, y = data[:, features], data[:, target]
     if split is None:
         fraction = 0.2 if test_fraction is None else test_fraction
-        rows = split_all(x, y, test_fraction=fraction, validation_fraction=validation_fraction,
-                         seed=seed, keep_twins_together=keep_twins_together)  # fmt: skip
+        rows = split_all(
+            x,
+            y,
+            test_fraction=fraction,
+            validation_fraction=validation_fraction,
+            seed=seed,
+            keep_twins_together=keep_twins_together,
+        )
     else:
         check(
             test_fraction is None,

@@ -1,0 +1,108 @@
+"""Standardisation: training part alone, float64 statistics, constant columns, equivariance."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spline_fc import data
+
+
+def dataset(x=None, y=None, **options):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(80, 3)) if x is None else x
+    y = rng.normal(size=80) if y is None else y
+    return data.from_arrays(x, y, **options)
+
+
+def test_statistics_are_of_the_training_part():
+    raw = dataset(np.random.default_rng(0).normal([5, -3, 0], [10, 0.1, 1], (80, 3)))
+    out = data.standardize(raw)
+    np.testing.assert_allclose(out.scaler.x_shift, raw.train.x.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(out.scaler.x_scale, raw.train.x.std(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(out.train.x.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(out.train.y.std(axis=0), 1, rtol=1e-6)
+    assert abs(out.test.x.mean()) > 1e-3  # the test part has a mean of its own
+    changed = raw._replace(test=raw.test._replace(x=raw.test.x * 1e6))
+    np.testing.assert_array_equal(data.standardize(changed).scaler.x_scale, out.scaler.x_scale)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_is_the_one_asked_for_and_the_scaler_is_float64(dtype):
+    out = data.standardize(dataset(), dtype=dtype)
+    assert {a.dtype for p in (out.train, out.validation, out.test) for a in p} == {np.dtype(dtype)}
+    assert {a.dtype for a in out.scaler} == {np.dtype(np.float64)}
+
+
+def test_statistics_survive_far_offsets_and_tiny_scales():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(80, 3))
+    out = data.standardize(dataset(z * [1e-3, 1e-12, 1e-200] + [1e6, 0, 0]), np.float64)
+    near = data.standardize(dataset(z), np.float64)
+    np.testing.assert_allclose(out.train.x[:, 0], near.train.x[:, 0], atol=1e-6)
+    np.testing.assert_allclose(out.train.x[:, 1:], near.train.x[:, 1:], rtol=1e-9, atol=1e-12)
+
+
+def test_constant_column_is_found_by_range_not_by_deviation():
+    x = np.random.default_rng(0).normal(size=(11000, 2))
+    x[:, 1] = 0.998
+    assert x.std(axis=0)[1] != 0  # the trap: rounding noise instead of 0
+    out = data.standardize(dataset(x, x[:, 0]))
+    assert out.scaler.x_scale[1] == 1 and out.scaler.x_shift[1] == 0.998
+    np.testing.assert_array_equal(out.train.x[:, 1], 0)
+    assert out.train.x.shape[1] == 2  # kept
+
+
+def test_labels_are_not_scaled():
+    out = data.standardize(dataset(y=np.arange(80) % 2, task="binary"))
+    assert set(np.unique(out.train.y)) == {0, 1}
+    np.testing.assert_array_equal(out.scaler.y_scale, 1)
+    np.testing.assert_array_equal(out.scaler.y_shift, 0)
+
+
+def test_standardising_twice_is_refused():
+    with pytest.raises(ValueError, match="must be in raw units; got 'arrays'"):
+        data.standardize(data.standardize(dataset()))
+
+
+def test_helpers_agree_with_standardize_and_come_back():
+    raw = dataset(np.random.default_rng(0).normal([5, -3, 1e3], [10, 0.1, 1], (80, 3)))
+    out = data.standardize(raw, np.float64)
+    np.testing.assert_array_equal(data.scale_x(out.scaler, raw.test.x), out.test.x)
+    np.testing.assert_array_equal(data.scale_y(out.scaler, raw.test.y), out.test.y)
+    np.testing.assert_allclose(data.unscale_x(out.scaler, out.test.x), raw.test.x, rtol=1e-12)
+    np.testing.assert_allclose(data.unscale_y(out.scaler, out.test.y), raw.test.y, rtol=1e-12)
+
+
+def test_helpers_keep_array_kind_and_dtype():
+    out = data.standardize(dataset())
+    x = out.test.x
+    assert data.unscale_x(out.scaler, x).dtype == np.float32
+    assert data.scale_x(out.scaler, np.ones((2, 3), int)).dtype == np.float64
+    on_device = jax.jit(data.unscale_x)(out.scaler, jnp.asarray(x))
+    assert isinstance(on_device, jax.Array) and on_device.dtype == jnp.float32
+    np.testing.assert_allclose(on_device, data.unscale_x(out.scaler, x), rtol=1e-5, atol=1e-6)
+    back = data.scale_x(out.scaler, on_device)
+    np.testing.assert_allclose(back, x, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    scale=st.floats(1e-6, 1e6),
+    shift=st.floats(-1e3, 1e3),
+    flip=st.booleans(),
+    seed=st.integers(0, 100),
+)
+def test_standardised_data_do_not_feel_the_units(scale, shift, flip, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(50, 2)), rng.normal(size=50)
+    sign = -1.0 if flip else 1.0
+    one = data.standardize(data.from_arrays(x, y), np.float64)
+    two = data.standardize(
+        data.from_arrays(sign * scale * (x + shift), scale * (y + shift)), np.float64
+    )
+    for name in ("train", "validation", "test"):
+        np.testing.assert_allclose(getattr(two, name).x, sign * getattr(one, name).x, atol=1e-9)
+        np.testing.assert_allclose(getattr(two, name).y, getattr(one, name).y, atol=1e-9)

@@ -1,0 +1,74 @@
+"""Splits: exact sizes, whole groups, order."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spline_fc import data
+from spline_fc.data.splits import split_in_order, split_rows, twin_groups
+
+
+def rows_of(part):
+    return {row.tobytes() for row in np.hstack(part)}
+
+
+def test_twins_are_equal_in_x_and_y():
+    x = np.array([[1.0, 0.0], [1.0, -0.0], [1.0, 0.0], [2.0, 0.0]])
+    y = np.array([[1.0], [1.0], [2.0], [1.0]])
+    np.testing.assert_array_equal(twin_groups(x, y), [0, 0, 1, 2])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=20, max_size=80), st.integers(0, 10**6))
+def test_split_is_a_partition_that_keeps_groups_whole(groups, seed):
+    groups = np.array(groups + list(range(100, 140)))
+    rows = split_rows(groups, test_fraction=0.25, validation_fraction=0.2, seed=seed)
+    np.testing.assert_array_equal(np.sort(np.concatenate(rows)), np.arange(len(groups)))
+    n, num_test = len(groups), round(0.25 * len(groups))
+    assert len(rows.test) == num_test and len(rows.validation) == round(0.2 * (n - num_test))
+    sides = [set(groups[r].tolist()) for r in rows]
+    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+
+
+def test_seed_decides_the_split():
+    groups = np.arange(50)
+    one, same, other = (split_rows(groups, seed=s) for s in (1, 1, 2))
+    np.testing.assert_array_equal(one.test, same.test)
+    assert set(one.test.tolist()) != set(other.test.tolist())
+    # Rows come shuffled, so that the first rows of a sorted file are no biased sample.
+    assert (np.diff(one.train) < 0).any()
+
+
+def test_order_is_kept_for_rows_in_time():
+    rows = split_in_order(10, test_fraction=0.2, validation_fraction=0.25)
+    assert [r.tolist() for r in rows] == [[0, 1, 2, 3, 4, 5], [6, 7], [8, 9]]
+    x = np.arange(20.0)[:, None]
+    d = data.from_arrays(x, x[:, 0] % 7, shuffle=False)
+    assert d.train.x.max() < d.validation.x.min() and d.validation.x.max() < d.test.x.min()
+    with pytest.raises(ValueError, match="test_fraction"):
+        split_in_order(10, test_fraction=1.5)
+
+
+def test_duplicated_rows_land_on_one_side():
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(60, 2)), 2, axis=0)
+    y = x[:, 0] + x[:, 1]
+    d = data.from_arrays(x, y)
+    assert not rows_of(d.train) & rows_of(d.test)
+    assert not rows_of(d.train) & rows_of(d.validation)
+    careless = data.from_arrays(x, y, keep_twins_together=False)
+    assert rows_of(careless.train) & rows_of(careless.test)
+
+
+@pytest.mark.parametrize("name", ["wine_quality_red", "wine_quality_white"])
+def test_wine_twins_are_not_divided(name, data_dir):
+    sizes = set()
+    for seed in range(3):
+        d = data.load(name, data_dir=data_dir, seed=seed)
+        train, validation, test = rows_of(d.train), rows_of(d.validation), rows_of(d.test)
+        assert not (train & test or train & validation or validation & test)
+        sizes.add((len(d.train.x), len(d.validation.x), len(d.test.x)))
+    assert len(sizes) == 1  # so that seeds stack
+    careless = data.load(name, data_dir=data_dir, keep_twins_together=False)
+    assert rows_of(careless.train) & rows_of(careless.test)
