@@ -1,0 +1,71 @@
+"""Metric writers: one line per epoch, to a file or to the terminal."""
+
+import json
+import math
+import pathlib
+from collections.abc import Mapping
+from typing import Protocol, TextIO
+
+import numpy as np
+
+
+class MetricWriter(Protocol):
+    """Takes the metrics of one epoch; non-finite values are written as null."""
+
+    def write(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
+        """Records one epoch."""
+
+    def close(self) -> None:
+        """Ends the record."""
+
+
+class JsonlWriter:
+    """One JSON object per line: {"epoch": 0, "step": 0, "train_loss": 1.2, ...}."""
+
+    def __init__(self, path: str | pathlib.Path) -> None:
+        self._file: TextIO = open(path, "w", encoding="utf-8")
+
+    def write(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
+        """Appends one line and flushes it."""
+        values = {k: float(v) if math.isfinite(v) else None for k, v in metrics.items()}
+        self._file.write(json.dumps({"epoch": epoch, "step": step, **values}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class TerminalWriter:
+    """One line per epoch for people; the stream is handed in, e.g. sys.stderr."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
+        """Prints epoch, step and metrics with five digits."""
+        values = "  ".join(f"{name} {float(value):.5g}" for name, value in metrics.items())
+        print(f"epoch {epoch}  step {step}  {values}", file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Leaves the stream open; it belongs to the caller."""
+
+
+def write_history(
+    writer: MetricWriter, history: Mapping[str, np.ndarray], steps_per_epoch: int, first: int = 0
+) -> None:
+    """Writes a history, one epoch after the other, up to the last epoch that was trained.
+
+    Args:
+      writer: a MetricWriter; it stays open.
+      history: (epochs + 1,) per metric, of one run; epochs not trained are NaN in every metric.
+      steps_per_epoch: to count the steps.
+      first: the first epoch to write.
+    """
+    columns = {name: np.asarray(values) for name, values in history.items()}
+    trained = ~np.all([np.isnan(values) for values in columns.values()], axis=0)
+    trained[0] = True
+    for epoch in np.flatnonzero(trained):
+        if epoch >= first:
+            metrics = {name: values[epoch] for name, values in columns.items()}
+            writer.write(int(epoch), int(epoch) * steps_per_epoch, metrics)

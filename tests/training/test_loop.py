@@ -1,0 +1,285 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from spline_fc.data import stack
+from spline_fc.network import apply_params
+from spline_fc.training import Recorder, TrainingConfig, train, train_replicas
+from tests.training.problems import assert_trees_equal, make_dataset, make_params, stack_trees
+
+CONFIG = TrainingConfig(epochs=4, batch_size=16, warmup_epochs=1, learning_rate=3e-3)
+
+
+def _mse(params, part):
+    return float(np.mean((np.asarray(apply_params(params, part.x)) - part.y) ** 2))
+
+
+def _python_loop(params, dataset, config, seed):
+    """The same training, one step at a time, with a learning rate and an average by hand."""
+    optimiser = optax.scale_by_adam()
+    state, average = optimiser.init(params), params
+    steps = len(dataset.train.x) // config.batch_size
+    warmup, total, count, averages = config.warmup_epochs * steps, config.epochs * steps, 0, []
+    for epoch in range(1, config.epochs + 1):
+        key = jax.random.fold_in(jax.random.key(seed), epoch)
+        order = np.asarray(jax.random.permutation(key, len(dataset.train.x)))
+        for step in range(steps):
+            rows = order[step * config.batch_size : (step + 1) * config.batch_size]
+            x, y = dataset.train.x[rows], dataset.train.y[rows]
+            gradient = jax.grad(lambda p: jnp.mean((apply_params(p, x) - y) ** 2))(params)  # noqa: B023
+            updates, state = optimiser.update(gradient, state)
+            rise = 1 / (warmup + 1) + (1 - 1 / (warmup + 1)) * count / warmup
+            fall = 0.5 * (1 + np.cos(np.pi * (count - warmup) / (total - warmup)))
+            rate = config.learning_rate * (rise if count < warmup else fall)
+            params = jax.tree.map(lambda p, u: p - rate * u, params, updates)  # noqa: B023
+            decay = config.averaging
+            average = jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, params)  # noqa: B023
+            count += 1
+        averages.append(average)
+    return averages
+
+
+def test_equals_a_python_loop():
+    params, dataset = make_params(), make_dataset()
+    result = train(params, dataset, CONFIG, seed=5)
+    averages = [params, *_python_loop(params, dataset, CONFIG, 5)]
+    for name, part in (("train", dataset.train), ("validation", dataset.validation),
+                       ("test", dataset.test)):  # fmt: skip
+        wanted = [_mse(average, part) for average in averages]
+        np.testing.assert_allclose(result.history[f"{name}_loss"], wanted, rtol=1e-5)
+    best = int(np.argmin(result.history["validation_loss"]))
+    assert result.best_epoch == best > 0
+    for got, wanted in ((result.params, averages[best]), (result.last_params, averages[-1])):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), got, wanted
+        )
+    assert result.steps_per_epoch == 100 // 16
+    assert result.stop_reason == "All 4 epochs were done."
+    assert not result.diverged
+
+
+def test_no_averaging_and_constant_rate_train_as_well():
+    config = {"averaging": 0, "schedule": "constant", "epochs": 20, "batch_size": 16}
+    result = train(make_params(), make_dataset(), {**config, "learning_rate": 0.01})
+    loss = result.history["train_loss"]
+    assert loss[-1] < 0.2 * loss[0]
+
+
+def test_no_epochs_return_the_initial_network():
+    params, dataset = make_params(), make_dataset()
+    result = train(params, dataset, TrainingConfig(epochs=0, batch_size=16))
+    assert_trees_equal(result.params, params)
+    assert_trees_equal(result.last_params, params)
+    np.testing.assert_allclose(
+        result.history["validation_loss"], [_mse(params, dataset.validation)], rtol=1e-6
+    )
+
+
+def test_same_seed_same_bits_other_seed_other_order():
+    params, dataset = make_params(), make_dataset()
+    first, again, other = (train(params, dataset, CONFIG, seed=s) for s in (1, 1, 2))
+    assert_trees_equal(first.last_params, again.last_params)
+    kernel = [r.last_params["Dense_0"]["kernel"] for r in (first, other)]
+    assert not np.array_equal(*kernel)
+
+
+def test_arguments_survive_donation():
+    params, dataset = make_params(), jax.tree.map(jnp.asarray, make_dataset()._replace(
+        name=0, task=0, feature_names=0, target_names=0))  # fmt: skip
+    train(params, dataset, CONFIG)
+    train(params, dataset, CONFIG)
+    assert np.isfinite(_mse(params, dataset.train))
+
+
+def _counting_recorder(traces):
+    def update(trace, step, params, loss):
+        traces.append(1)
+        return trace
+
+    return Recorder(lambda params, steps: jnp.zeros(()), update, lambda trace: trace)
+
+
+def test_second_call_does_not_compile_again():
+    traces, params = [], make_params()
+    recorder = _counting_recorder(traces)
+    train(params, make_dataset(), CONFIG, recorder=recorder)
+    first = len(traces)
+    assert first > 0
+    other_rate = {"learning_rate": 1e-4, "epochs": 4, "batch_size": 16, "warmup_epochs": 1}
+    train(make_params(seed=1), make_dataset(seed=1), other_rate, seed=3, recorder=recorder)
+    assert len(traces) == first
+    train(make_params((3, 5, 1)), make_dataset(), CONFIG, recorder=recorder)
+    assert len(traces) > first  # another shape is traced: the count can move
+
+
+def test_watching_changes_no_bit_and_compiles_nothing():
+    traces, seen = [], []
+    recorder = _counting_recorder(traces)
+    config = TrainingConfig(epochs=45, batch_size=50)
+    alone = train(make_params(), make_dataset(), config, recorder=recorder)
+    first = len(traces)
+    watched = train(make_params(), make_dataset(), config, recorder=recorder,
+                    on_epochs=lambda epoch, history: seen.append((epoch, history)))  # fmt: skip
+    assert len(traces) == first
+    assert_trees_equal(alone.last_params, watched.last_params)
+    assert [epoch for epoch, _ in seen] == [*range(0, 45, 3), 45]
+    for epoch, history in seen:
+        np.testing.assert_array_equal(history["test_loss"], alone.history["test_loss"][: epoch + 1])
+
+
+def test_replicas_equal_single_runs():
+    seeds, rates = [3, 4], [1e-3, 3e-3, 1e-2]
+    params = [make_params(seed=s) for s in seeds]
+    datasets = [make_dataset(seed=s) for s in seeds]
+    together = train_replicas(stack_trees(params), stack(datasets), CONFIG,
+                              learning_rates=rates, seeds=seeds)  # fmt: skip
+    assert together.best_epoch.shape == together.diverged.shape == (2, 3)
+    assert together.stop_reason.shape == (2, 3)
+    for s, seed in enumerate(seeds):
+        for r, rate in enumerate(rates):
+            config = {"epochs": 4, "batch_size": 16, "warmup_epochs": 1, "learning_rate": rate}
+            alone = train(params[s], datasets[s], config, seed=seed)
+            one = jax.tree.map(lambda a: a[s, r], together.params)  # noqa: B023
+            jax.tree.map(
+                lambda a, b: np.testing.assert_allclose(a, b, atol=2e-6), one, alone.params
+            )
+            for name, values in alone.history.items():
+                np.testing.assert_allclose(together.history[name][s, r], values, rtol=2e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_keeps_the_dtype_of_the_parameters(enable_x64, dtype):
+    result = train(make_params(dtype=dtype), make_dataset(dtype=np.float64), CONFIG)
+    for leaf in jax.tree.leaves((result.params, result.last_params, result.history)):
+        assert leaf.dtype == dtype
+
+
+def test_a_replica_that_diverges_is_frozen_and_the_others_go_on():
+    params = stack_trees([make_params(), make_params()])
+    broken = make_dataset()
+    broken.train.y[7] = 1e30  # its square is no float32
+    datasets = stack([make_dataset(), broken])
+    result = train_replicas(params, datasets, CONFIG, learning_rates=[1e-3], seeds=[0, 0])
+    np.testing.assert_array_equal(result.diverged, [[False], [True]])
+    assert result.stop_reason[0, 0] == "All 4 epochs were done."
+    assert result.stop_reason[1, 0] == "The loss was not finite at step 1 or before it."
+    last = jax.tree.map(lambda a: a[1, 0], result.last_params)
+    assert_trees_equal(last, make_params())
+    assert np.isnan(result.history["train_loss"][1, 0, 1:]).all()
+    assert np.isfinite(result.history["train_loss"][0, 0]).all()
+
+
+def test_divergence_names_its_step_and_keeps_the_best_network():
+    dataset = make_dataset()
+    config = {"epochs": 6, "batch_size": 16, "averaging": 0, "warmup_epochs": 0,
+              "learning_rate": 1e13}  # fmt: skip
+    seen = []
+    recorder = Recorder(
+        lambda params, steps: jnp.full(steps + 1, jnp.nan),
+        lambda trace, step, params, loss: trace.at[step].set(loss),
+        lambda trace: seen.append(trace) or trace,
+    )
+    result = train(make_params(), dataset, config, recorder=recorder)
+    losses = np.asarray(result.trace)
+    assert result.diverged
+    taken = np.flatnonzero(np.isfinite(losses)).max()
+    assert f"at step {taken + 1}" in result.stop_reason
+    assert result.best_epoch == 0
+    assert_trees_equal(result.params, make_params())
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.last_params))
+
+
+def test_patience_stops_early():
+    dataset = make_dataset()
+    upside_down = dataset._replace(
+        validation=dataset.validation._replace(
+            y=np.asarray(apply_params(make_params(), dataset.validation.x))
+        )
+    )  # the initial network is perfect on validation, so nothing can get better
+    config = TrainingConfig(epochs=50, batch_size=16, patience=3)
+    result = train(make_params(), upside_down, config)
+    assert result.best_epoch == 0 and not result.diverged
+    assert result.stop_reason.startswith("No better validation loss than that of epoch 0")
+    trained = np.isfinite(result.history["train_loss"])
+    assert trained.sum() == 4 and trained[:4].all()
+
+
+def test_recorder_sees_every_step_of_the_averaged_network():
+    recorder = Recorder(
+        lambda params, steps: jnp.zeros((steps + 1, *params["Dense_0"]["bias"].shape)),
+        lambda trace, step, params, loss: trace.at[step].set(params["Dense_0"]["bias"]),
+        lambda trace: {"bias": trace},
+    )
+    params = make_params()
+    result = train(params, make_dataset(), CONFIG, recorder=recorder)
+    bias = np.asarray(result.trace["bias"])
+    assert bias.shape == (4 * 6 + 1, 8)
+    np.testing.assert_array_equal(bias[0], params["Dense_0"]["bias"])
+    np.testing.assert_array_equal(bias[-1], result.last_params["Dense_0"]["bias"])
+
+
+def test_evaluation_in_blocks_equals_one_block():
+    dataset = make_dataset(sizes=(2500, 1024, 1025))
+    params = make_params()
+    history = train(params, dataset, TrainingConfig(epochs=0)).history
+    for name in ("train", "validation", "test"):
+        wanted = _mse(params, getattr(dataset, name))
+        np.testing.assert_allclose(history[f"{name}_loss"], [wanted], rtol=1e-5)
+
+
+def _without(part_name, rows=0):
+    dataset = make_dataset()
+    part = getattr(dataset, part_name)
+    return dataset._replace(**{part_name: part._replace(x=part.x[:rows], y=part.y[:rows])})
+
+
+def _with_target(change):
+    dataset = make_dataset()
+    return dataset._replace(train=dataset.train._replace(y=change(dataset.train.y)))
+
+
+@pytest.mark.parametrize(
+    ("params", "dataset", "config", "message"),
+    [
+        (make_params(), make_dataset(), {"batch_size": 101},
+         "training.batch_size must be at most 100, the number of training rows; got 101"),
+        (make_params(), _without("validation"), {}, "the validation part must have at least one"),
+        (make_params(), _without("train"), {}, "the train part must have at least one"),
+        (make_params((4, 8, 1)), make_dataset(), {},
+         r"Dense_0 must have kernel \(3, h\) and bias \(h,\); got \(4, 8\)"),
+        (make_params((3, 8, 2)), make_dataset(), {}, r"must have \(3, 2\) columns.*got \(3, 1\)"),
+        ({"Dense_1": make_params()["Dense_0"]}, make_dataset(), {}, "layers Dense_0 to Dense_0"),
+        ({}, make_dataset(), {}, "params must hold at least one layer"),
+        (make_params(), _with_target(lambda y: y[:, 0]), {},
+         r"train y must have shape \(n, k\); got \(100,\)"),
+        (make_params(), _with_target(lambda y: y[:9]), {},
+         r"train y must have leading axes \(100,\)"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named(params, dataset, config, message):
+    with pytest.raises(ValueError, match=message):
+        train(params, dataset, config)
+
+
+def test_replicas_of_different_shapes_are_named():
+    dataset = stack([make_dataset(), make_dataset()])
+    params = stack_trees([make_params(), make_params()])
+    arguments = {"learning_rates": [1e-3], "seeds": [0, 1]}
+    short = jax.tree.map(lambda a: a[:1], params)
+    with pytest.raises(
+        ValueError, match=r"params\['Dense_0'\]\['bias'\] must have the leading axis 2"
+    ):
+        train_replicas(short, dataset, CONFIG, **arguments)
+    with pytest.raises(ValueError, match=r"train x must have shape \(S, n, d\); got \(100, 3\)"):
+        train_replicas(params, make_dataset(), CONFIG, **arguments)
+    with pytest.raises(ValueError, match="validation x must have 2 replicas"):
+        one = dataset.validation._replace(x=dataset.validation.x[:1], y=dataset.validation.y[:1])
+        train_replicas(params, dataset._replace(validation=one), CONFIG, **arguments)
+    with pytest.raises(ValueError, match="seeds must have length 2, one per data set; got 1"):
+        train_replicas(params, dataset, CONFIG, learning_rates=[1e-3], seeds=[0])
+    with pytest.raises(ValueError, match=r"learning_rates\[1\] must be a finite number > 0"):
+        train_replicas(params, dataset, CONFIG, learning_rates=[1e-3, -1], seeds=[0, 1])
+    with pytest.raises(ValueError, match="learning_rates must hold at least one"):
+        train_replicas(params, dataset, CONFIG, learning_rates=[], seeds=[0, 1])
