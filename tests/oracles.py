@@ -1,1 +1,98 @@
 """Slow, obviously right NumPy versions of what the library computes fast."""
+
+import numpy as np
+
+
+def term_column(x: np.ndarray, factors) -> np.ndarray:
+    """Minimum over factors (feature, sign, knot) of max(sign * (x[:, feature] - knot), 0)."""
+    hinges = [np.maximum(sign * (x[:, v] - knot), 0.0) for v, sign, knot in factors]
+    return np.min(hinges, axis=0)
+
+
+def evaluate_terms(x: np.ndarray, terms, coef: np.ndarray) -> np.ndarray:
+    """coef[0] + sum_m coef[m + 1] * term m, one row after the other."""
+    out = np.zeros((len(x), coef.shape[1]))
+    for i, row in enumerate(x):
+        out[i] = coef[0]
+        for m, factors in enumerate(terms):
+            out[i] += coef[m + 1] * term_column(row[None], factors)[0]
+    return out
+
+
+def least_squares(columns, y: np.ndarray, weights=None) -> tuple[np.ndarray, float]:
+    """Coefficients and weighted RSS on an intercept and the given columns, by lstsq."""
+    design = np.column_stack([np.ones(len(y)), *columns])
+    root = np.sqrt(np.ones(len(y)) if weights is None else weights)[:, None]
+    scale = np.maximum(np.linalg.norm(root * design, axis=0), 1e-300)
+    coef = np.linalg.lstsq(root * design / scale, root * y, rcond=1e-11)[0] / scale[:, None]
+    return coef, float(((root * (y - design @ coef)) ** 2).sum())
+
+
+def rank(columns, num_rows: int) -> int:
+    """Rank of an intercept and the given columns, scaled to unit length."""
+    design = np.column_stack([np.ones(num_rows), *columns])
+    norm = np.linalg.norm(design, axis=0)
+    return int(np.linalg.matrix_rank(design / np.where(norm > 0, norm, 1), tol=1e-6))
+
+
+def span_knots(x: np.ndarray, v: int, parent: np.ndarray, min_span: int, end_span: int):
+    """Knots at active rows number end_span, end_span + min_span, ... with end_span rows left."""
+    active = np.sort(x[parent > 0, v])
+    numbers = range(end_span, len(active) - end_span, min_span)
+    return sorted({active[i] for i in numbers})
+
+
+def forward_rss(x, y, *, max_terms, max_degree, min_span=1, end_span=0):
+    """RSS after every forward step, each candidate pair fitted from scratch by least squares."""
+    n, d = x.shape
+    terms, columns = [], []
+    trace = [least_squares([], y)[1]]
+    while 1 + len(terms) < max_terms:
+        best = None
+        for parent in [(), *terms]:
+            if len(parent) >= max_degree:
+                continue
+            parent_column = term_column(x, parent) if parent else np.ones(n)
+            for v in range(d):
+                if v in {factor[0] for factor in parent} or x[:, v].min() == x[:, v].max():
+                    continue
+                for knot in span_knots(x, v, parent_column, min_span, end_span):
+                    pair = [(*parent, (v, sign, knot)) for sign in (1.0, -1.0)]
+                    new = [term_column(x, factors) for factors in pair]
+                    rss = least_squares([*columns, *new], y)[1]
+                    if best is None or rss < best[0] - 1e-12 * trace[0]:
+                        best = (rss, pair, new)
+        if best is None:
+            break
+        before = len(terms)
+        by_norm = sorted(
+            zip(best[1], best[2], strict=True), key=lambda item: -_remainder(columns, item[1])
+        )
+        for factors, column in by_norm:
+            grows = rank([*columns, column], n) > rank(columns, n)
+            if grows and 1 + len(terms) < max_terms:
+                terms.append(factors)
+                columns.append(column)
+        if len(terms) == before:
+            break
+        trace.append(least_squares(columns, y)[1])
+    return np.array(trace), terms
+
+
+def _remainder(columns, new: np.ndarray) -> float:
+    """Share of a column's squared length outside the span of an intercept and the others."""
+    if not (new**2).sum() > 0:
+        return 0.0
+    return least_squares(columns, new[:, None])[1] / (new**2).sum()
+
+
+def backward_rss(columns, y: np.ndarray) -> np.ndarray:
+    """RSS of the best greedy subset of every size, from all columns down to none."""
+    columns = list(columns)
+    trace = [least_squares(columns, y)[1]]
+    while columns:
+        options = [least_squares(columns[:j] + columns[j + 1 :], y)[1] for j in range(len(columns))]
+        j = int(np.argmin(options))
+        trace.append(options[j])
+        columns.pop(j)
+    return np.array(trace)

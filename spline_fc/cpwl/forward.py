@@ -216,7 +216,7 @@ class _Search:
         self.origin = space.knots[:, :1]
         self.edges = space.knots - self.origin
         gap = np.diff(space.knots.astype(np.float64), axis=1, append=space.knots[:, -1:])
-        grouping = moments.group_rows(self._centred(), self.edges, self.rows)
+        grouping = self._grouped(self._centred())[0]
         self.data = _Data(x, weights, jnp.asarray(space.knots), jnp.asarray(gap), grouping)
         self.terms: list[Term] = []
         self.parents = [_Parent(-1, jnp.asarray(jnp.inf, x.dtype), None, None)]
@@ -230,6 +230,14 @@ class _Search:
 
     def _centred(self) -> np.ndarray:
         return np.ascontiguousarray(self.x_host.T) - self.origin
+
+    def _grouped(self, *positions: np.ndarray) -> list[moments.Grouping]:
+        with ThreadPoolExecutor(len(positions)) as pool:  # NumPy's sort releases the lock
+            groupings = pool.map(
+                lambda values: moments.group_rows(values, self.edges, self.rows), positions
+            )
+        # Outside of the threads, which do not see the caller's float64 setting.
+        return [jax.tree.map(jnp.asarray, grouping) for grouping in groupings]
 
     def _allowed(self, parent_column, features: frozenset[int]) -> jax.Array:
         counts = np.asarray(_active_counts(self.data, parent_column))
@@ -309,11 +317,7 @@ class _Search:
         if not bool(allowed.any()):
             return
         centred, shift = self._centred(), np.asarray(value)[None]
-        with ThreadPoolExecutor(2) as pool:  # NumPy's sort releases the interpreter lock
-            right, left = pool.map(
-                lambda positions: moments.group_rows(positions, self.edges, self.rows),
-                (centred - shift, centred + shift),
-            )
+        right, left = self._grouped(centred - shift, centred + shift)
         candidates, choice = _start_parent(
             self.data, self.y, value, right, left, self.basis, 1 + len(self.terms), allowed,
             self.limits.tolerance,

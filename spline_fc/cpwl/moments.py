@@ -46,7 +46,7 @@ def group_rows(positions: np.ndarray, edges: np.ndarray, rows: int) -> Grouping:
       rows: rows per block.
 
     Returns:
-      Grouping of ceil(n / rows) + K blocks.
+      Grouping of ceil(n / rows) + K blocks, as NumPy arrays.
     """
     num_sets, num_rows = positions.shape
     num_bins = edges.shape[1]
@@ -66,8 +66,7 @@ def group_rows(positions: np.ndarray, edges: np.ndarray, rows: int) -> Grouping:
         offset[s, place] = value[start[0] :] - np.repeat(edges[s], count)
         block_bin[s, : blocks.sum()] = np.repeat(np.arange(num_bins), blocks)
     shape = (num_sets, num_blocks, rows)
-    return Grouping(jnp.asarray(order.reshape(shape)), jnp.asarray(offset.reshape(shape)),
-                    jnp.asarray(block_bin))  # fmt: skip
+    return Grouping(order.reshape(shape), offset.reshape(shape), block_bin)
 
 
 def pad(z: jax.Array) -> jax.Array:

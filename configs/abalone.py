@@ -1,0 +1,13 @@
+"""Abalone (4177 rows, age in rings from eight measurements), five random splits.
+
+python -m experiments.train --config=configs/abalone.py --workdir=runs/abalone
+"""
+
+from configs import default
+
+
+def get_config():
+    """Needs the file: in --data_dir, in $SPLINE_FC_DATA, or fetched from OpenML."""
+    config = default.get_config()
+    config.data.name = "abalone"
+    return config

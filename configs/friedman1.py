@@ -1,0 +1,16 @@
+"""Friedman 1, 2000 training rows, noise 1: the quickstart, about half a minute on two CPU cores.
+
+python -m experiments.train --config=configs/friedman1.py --workdir=runs/friedman1
+"""
+
+from configs import default
+
+
+def get_config():
+    """Both starts reach the noise floor; the question is in how many steps."""
+    config = default.get_config()
+    with config.unlocked():
+        config.data.num_train = 2000
+        config.data.noise = 1.0
+    config.fit.max_degree = 2
+    return config

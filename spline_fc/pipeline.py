@@ -1,0 +1,199 @@
+"""The whole road in one call: data, spline, network, training on, report."""
+
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spline_fc import analysis, checks, cpwl, data, network, training, workdir
+
+SECTIONS = (
+    "data", "fit", "network", "training", "initialisations", "learning_rates", "seeds",
+    "published_splits",
+)  # fmt: skip
+NETWORK_OPTIONS = ("hidden_sizes",)
+
+
+class Start(NamedTuple):
+    """What one seed sets out from."""
+
+    dataset: data.Dataset  # standardised
+    fit: cpwl.FitResult
+    fit_seconds: float
+    params: dict[str, Any]  # initialisation -> parameter tree
+
+
+def run(config: Any, folder: str | os.PathLike, *, overwrite: bool = False) -> pathlib.Path:
+    """Runs the road that a config describes and writes everything to a workdir.
+
+    Args:
+      config: mapping or ConfigDict with the sections of `configs/default.py`.
+      folder: the workdir; created, and never overwritten unless asked.
+      overwrite: replace the files of an earlier run.
+
+    Returns:
+      Path of the report.
+
+    Raises:
+      ValueError, FileNotFoundError: bad config, data or workdir. What fails before training leaves
+        an existing workdir as it was.
+    """
+    config = _checked(config)
+    datasets = [_dataset(config, seed) for seed in range(config["seeds"])]
+    folder = workdir.prepare(folder, overwrite)
+    workdir.write_json(folder / "config.json", config)
+    workdir.write_json(folder / "environment.json", workdir.environment())
+    workdir.write_status(folder, "running")
+    try:
+        diverged = _run(config, datasets, folder)
+        report = analysis.write_report(folder)
+    except BaseException as error:
+        workdir.write_status(folder, "failed", f"{type(error).__name__}: {error}")
+        raise
+    workdir.write_status(folder, "diverged" if diverged else "done")
+    return report
+
+
+def _run(config: dict, datasets: list[data.Dataset], folder: pathlib.Path) -> bool:
+    """Fits, trains and writes; True when a chosen run diverged."""
+    workdir.write_data(folder, datasets[0])
+    starts = []
+    for seed, dataset in enumerate(datasets):
+        _say(f"seed {seed}: fitting the spline")
+        starts.append(_start(config, dataset, seed))
+        cpwl.save_spline(folder / "splines" / f"seed{seed}.json", starts[-1].fit.spline)
+    workdir.write_json(folder / "fits.json", [_fit_row(s, start) for s, start in enumerate(starts)])
+    rows = []
+    for name in config["initialisations"]:
+        began = time.perf_counter()
+        result = _train(config, name, starts)
+        rows += _write_runs(config, folder, name, starts, result, time.perf_counter() - began)
+        workdir.write_json(folder / "runs.json", rows)
+    _say("")
+    return any(row["diverged"] for row in rows if row["chosen"])
+
+
+def _checked(config: Any) -> dict[str, Any]:
+    """The config as a plain dict, every section checked before anything is computed."""
+    plain = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    checks.check_known_keys("config", plain, SECTIONS)
+    for section in SECTIONS:
+        checks.check(section in plain, f"config must have a section {section}; it is missing.")
+    checks.check_known_keys("config.network", plain["network"], NETWORK_OPTIONS)
+    checks.check_integer("config.seeds", plain["seeds"], 1)
+    training.as_config(plain["training"])
+    rates = plain["learning_rates"]
+    checks.check(len(rates) > 0, "config.learning_rates must name at least one rate; got none.")
+    for rate in rates:
+        checks.check_number("config.learning_rates", rate, above=0)
+    for name in plain["initialisations"]:
+        checks.check_one_of("config.initialisations", name, network.INITIALISERS)
+    for width in plain["network"]["hidden_sizes"]:
+        checks.check_integer("config.network.hidden_sizes", width, 1)
+    return plain
+
+
+def _dataset(config: Mapping, seed: int) -> data.Dataset:
+    split = seed if config["published_splits"] else None
+    return data.standardize(data.load(config["data"], seed=seed, split=split))
+
+
+def _start(config: Mapping, dataset: data.Dataset, seed: int) -> Start:
+    options = {k: v for k, v in config["fit"].items() if v is not None}
+    x, y = jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y)
+    began = time.perf_counter()
+    fit = cpwl.fit_mars(x, y, **options)
+    seconds = time.perf_counter() - began
+    hidden_sizes = tuple(config["network"]["hidden_sizes"])
+    params = {}
+    for index, name in enumerate(config["initialisations"]):
+        key = jax.random.fold_in(jax.random.key(seed), index)
+        if name == "spline":
+            exact = network.to_params(fit.spline, num_features=x.shape[1])
+            params[name] = network.reshape(exact, hidden_sizes, key)
+        else:
+            params[name] = network.init_params(name, key, x, y, hidden_sizes=hidden_sizes)
+    return Start(dataset, fit, seconds, params)
+
+
+def _stack(trees: list[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def _train(config: Mapping, name: str, starts: list[Start]) -> training.TrainResult:
+    """All seeds and learning rates of one initialisation, as one vmapped computation."""
+    first = starts[0].dataset
+    parts = {part: _stack([getattr(start.dataset, part) for start in starts])
+             for part in ("train", "validation", "test")}  # fmt: skip
+    return training.train_replicas(
+        _stack([start.params[name] for start in starts]), first._replace(**parts),
+        config["training"], learning_rates=config["learning_rates"],
+        seeds=range(len(starts)), on_epochs=lambda epoch, _: _say(
+            f"{name}: epoch {epoch} of {training.as_config(config['training']).epochs}"),
+    )  # fmt: skip
+
+
+def _raw_rmse(loss: float, dataset: data.Dataset) -> float:
+    """Root mean square error in target units, from a mean square in standardised ones."""
+    return float(np.sqrt(loss) * np.sqrt(np.mean(np.asarray(dataset.scaler.y_scale) ** 2)))
+
+
+def _mean_square(spline: cpwl.Spline, part: data.Part) -> float:
+    residual = np.asarray(part.y) - np.asarray(cpwl.evaluate(spline, jnp.asarray(part.x)))
+    return float(np.mean(residual.astype(np.float64) ** 2))
+
+
+def _fit_row(seed: int, start: Start) -> dict[str, Any]:
+    """The spline alone, as a row of fits.json."""
+    fit, dataset = start.fit, start.dataset
+    test = _mean_square(fit.spline, dataset.test)
+    return {
+        "seed": seed, "terms": 1 + len(fit.spline.coef), "rss": fit.rss, "gcv": fit.gcv,
+        "r2": fit.r2, "seconds_compile": fit.seconds.compile, "seconds_run": fit.seconds.run,
+        "stop_reason": fit.stop_reason, "test_loss": test,
+        "validation_loss": _mean_square(fit.spline, dataset.validation),
+        "test_rmse": _raw_rmse(test, dataset),
+    }  # fmt: skip
+
+
+def _write_runs(config, folder, name, starts, result, seconds) -> list[dict[str, Any]]:
+    """Metrics and parameters of all replicas of one initialisation; their rows of runs.json."""
+    history = {key: np.asarray(value) for key, value in result.history.items()}
+    best_epoch, diverged = np.asarray(result.best_epoch), np.asarray(result.diverged)
+    reached = np.take_along_axis(history["validation_loss"], best_epoch[..., None], -1)[..., 0]
+    rates, rows = list(config["learning_rates"]), []
+    for s, start in enumerate(starts):
+        chosen = int(np.nanargmin(np.where(np.isfinite(reached[s]), reached[s], np.inf)))
+        best = jax.tree.map(lambda leaf, s=s, c=chosen: leaf[s, c], result.params)
+        workdir.write_params(folder, f"{name}-seed{s}-initial", start.params[name])
+        workdir.write_params(folder, f"{name}-seed{s}-best", best)
+        for r, rate in enumerate(rates):
+            run_name = f"{name}-seed{s}-lr{rate:g}"
+            one = {key: value[s, r] for key, value in history.items()}
+            training.write_history(folder / "metrics" / f"{run_name}.jsonl", one,
+                                   steps_per_epoch=int(result.steps_per_epoch))  # fmt: skip
+            epoch = int(best_epoch[s, r])
+            test = float(one["test_loss"][epoch])
+            rows.append({
+                "run": run_name, "init": name, "seed": s, "learning_rate": rate,
+                "chosen": r == chosen, "best_epoch": epoch,
+                "best_step": epoch * int(result.steps_per_epoch),
+                "best_validation_loss": float(reached[s, r]), "test_loss": test,
+                "test_rmse": _raw_rmse(test, start.dataset), "stop_reason": result.stop_reason,
+                "diverged": bool(diverged[s, r]), "fit_seconds":
+                    start.fit_seconds if name == "spline" else 0.0,
+                "train_seconds": seconds / (len(starts) * len(rates)),
+            })  # fmt: skip
+    return rows
+
+
+def _say(line: str) -> None:
+    """Shows where a run stands, on a terminal only; an empty line clears it."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,100 @@
+"""The forward pass against brute force: the same RSS at every step."""
+
+import jax
+import numpy as np
+import pytest
+
+from spline_fc.cpwl import fit_mars
+from tests import oracles
+
+
+def _plain(rng, n=40, d=3):
+    return rng.normal(size=(n, d))
+
+
+def _ties(rng, n=40, d=3):
+    return np.round(rng.normal(size=(n, d)), 1)
+
+
+def _duplicates(rng, n=40, d=3):
+    return np.repeat(rng.normal(size=(n // 2, d)), 2, axis=0)
+
+
+def _constant_column(rng, n=40, d=3):
+    x = rng.normal(size=(n, d))
+    x[:, 1] = 0.998
+    return x
+
+
+def _binary_column(rng, n=40, d=3):
+    x = rng.normal(size=(n, d))
+    x[:, 2] = rng.integers(0, 2, n)
+    return x
+
+
+CASES = [_plain, _ties, _duplicates, _constant_column, _binary_column]
+
+
+def _target(rng, x, k=1):
+    signal = np.abs(x[:, 0]) + np.minimum(np.maximum(x[:, 1], 0), np.maximum(x[:, 2], 0))
+    return signal[:, None] * np.arange(1, k + 1) + 0.3 * rng.normal(size=(len(x), k))
+
+
+@pytest.mark.parametrize("make_x", CASES)
+@pytest.mark.parametrize("max_degree", [1, 2, 3])
+def test_rss_of_every_step_is_the_brute_force_optimum(enable_x64, make_x, max_degree):
+    rng = np.random.default_rng(max_degree)
+    x = make_x(rng)
+    y = _target(rng, x)
+    options = dict(max_terms=9, max_degree=max_degree, min_span=2, end_span=3)
+    fit = fit_mars(x, y, **options, threshold=0, knots="all", prune="none")
+    expected, _ = oracles.forward_rss(x, y, **options)
+    np.testing.assert_allclose(fit.forward.rss, expected, rtol=1e-9, atol=1e-12 * expected[0])
+
+
+def test_gains_are_summed_over_outputs(enable_x64):
+    rng = np.random.default_rng(5)
+    x = _plain(rng)
+    y = _target(rng, x, k=3)
+    fit = fit_mars(x, y, max_terms=9, min_span=1, end_span=2, threshold=0, prune="none")
+    expected, _ = oracles.forward_rss(x, y, max_terms=9, max_degree=1, end_span=2)
+    np.testing.assert_allclose(fit.forward.rss, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("max_degree", [1, 2])
+def test_tracked_rss_is_that_of_a_fresh_least_squares(enable_x64, max_degree):
+    rng = np.random.default_rng(6)
+    x = _plain(rng, n=300, d=5)
+    y = _target(rng, x)
+    fit = fit_mars(x, y, max_terms=25, max_degree=max_degree, threshold=0, prune="none")
+    columns = [oracles.term_column(x, term.factors) for term in fit.terms]
+    _, rss = oracles.least_squares(columns, y)
+    assert fit.forward.rss[-1] == pytest.approx(rss, rel=1e-9)
+    assert fit.rss == pytest.approx(rss, rel=1e-9)
+
+
+def test_quantile_knots_and_all_points_agree_on_the_same_candidates(enable_x64):
+    rng = np.random.default_rng(7)
+    x = _plain(rng, n=400, d=3)
+    y = _target(rng, x)
+    positions = [np.sort(x[:, v])[::25] for v in range(3)]
+    few = fit_mars(x, y, max_terms=15, max_degree=2, knots=positions, min_span=1, end_span=0,
+                   threshold=0)  # fmt: skip
+    # Every row its own bin, the other rows' knots ruled out: the reference path.
+    sorted_all = [np.unique(x[:, v]) for v in range(3)]
+    keep = [np.isin(row, given) for row, given in zip(sorted_all, positions, strict=True)]
+    quantile = fit_mars(x, y, max_terms=15, max_degree=2, knots=16, min_span=1, end_span=0,
+                        threshold=0)  # fmt: skip
+    assert all(mask.sum() == 16 for mask in keep)
+    np.testing.assert_allclose(few.forward.rss, quantile.forward.rss, rtol=1e-12)
+
+
+def test_float32_finds_the_knots_of_float64():
+    rng = np.random.default_rng(8)
+    x = _plain(rng, n=1000, d=4).astype(np.float32)
+    y = _target(rng, x).astype(np.float32)
+    single = fit_mars(x, y, max_terms=15, threshold=0)
+    with jax.enable_x64(True):
+        double = fit_mars(x.astype(np.float64), y.astype(np.float64), max_terms=15, threshold=0)
+    np.testing.assert_allclose(single.forward.rss, double.forward.rss, rtol=1e-5)
+    np.testing.assert_array_equal(single.forward.feature, double.forward.feature)
