@@ -1,4 +1,8 @@
-"""Embedded data: targets whose truth is known, drawn from a seed."""
+"""Embedded data: targets whose truth is known, drawn from a seed.
+
+Friedman's three targets: Friedman (1991), Multivariate Adaptive Regression Splines, Ann. Statist.
+19(1), sections 4.3 and 4.4; the sizes of the noise are those of Breiman (1996), Bagging Predictors.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -36,13 +40,12 @@ def cpwl_target() -> CpwlTarget:
 
     Features 4 and 5 are irrelevant. x is uniform on [0, 1]; no seed changes the target.
     """
-    column = lambda values, dtype: np.asarray(values, dtype)[:, None]  # noqa: E731
     return CpwlTarget(
         intercept=np.array([1.0]),
-        coef=column([4.0, -6.0, 5.0, 3.0, -4.0], np.float64),
-        feature=column([0, 0, 1, 2, 3], np.int32),
-        sign=column([1, 1, -1, 1, -1], np.float64),
-        knot=column([0.2, 0.65, 0.5, 0.35, 0.8], np.float64),
+        coef=np.array([[4.0], [-6.0], [5.0], [3.0], [-4.0]]),
+        feature=np.array([[0], [0], [1], [2], [3]], np.int32),
+        sign=np.array([[1.0], [1.0], [-1.0], [1.0], [-1.0]]),
+        knot=np.array([[0.2], [0.65], [0.5], [0.35], [0.8]]),
     )
 
 
@@ -53,7 +56,7 @@ def evaluate_cpwl(target: CpwlTarget, x: np.ndarray) -> np.ndarray:
 
 
 def friedman1(x: np.ndarray) -> np.ndarray:
-    """Friedman (1991), eq. 61: 10 sin(pi x0 x1) + 20 (x2 - 1/2)^2 + 10 x3 + 5 x4; (n, >=5)."""
+    """Friedman (1991): 10 sin(pi x0 x1) + 20 (x2 - 1/2)^2 + 10 x3 + 5 x4; (n, >=5)."""
     wave = 10 * np.sin(np.pi * x[:, 0] * x[:, 1])
     return wave + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
 

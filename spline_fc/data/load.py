@@ -120,11 +120,16 @@ def load(
 
 def _merge(config: Any, options: dict, places: dict) -> tuple[str, dict, dict]:
     """Takes name and options out of a mapping (or ConfigDict); keywords given beside it win."""
+    wanted = "a name, a path or a mapping with a name"
+    check(hasattr(config, "keys"), f"source must be {wanted}; got {config!r}.")
     config = {key: config[key] for key in config}
     check_known_keys("the data config", config, ("name", *options, *places))
     check("name" in config, f"the data config must have a name; got {sorted(config)}.")
-    win = lambda given: {k: config.get(k) if v is None else v for k, v in given.items()}  # noqa: E731
-    return config["name"], win(options), win(places)
+    merged = [
+        {key: config.get(key) if value is None else value for key, value in given.items()}
+        for given in (options, places)
+    ]
+    return config["name"], *merged
 
 
 def _check_options(source: str, kind: str, options: dict) -> None:

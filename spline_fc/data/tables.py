@@ -96,7 +96,8 @@ def _sniff_delimiter(path: pathlib.Path, text: str) -> str | None:
     head = [line for line in text.splitlines() if line.strip()][:_SNIFFED_LINES]
     best, most = None, 1
     for delimiter in _DELIMITERS:
-        counts = collections.Counter(len(r) for r in csv.reader(head, delimiter=delimiter) if r)
+        reader = csv.reader(head, delimiter=delimiter, skipinitialspace=True)
+        counts = collections.Counter(len(cells) for cells in reader if cells)
         width, lines = counts.most_common(1)[0] if counts else (1, 0)
         if width > most and lines >= 0.8 * counts.total():
             best, most = delimiter, width

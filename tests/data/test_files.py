@@ -45,6 +45,12 @@ def test_csv_quotes_blank_lines_and_byte_order_mark(tmp_path):
     np.testing.assert_array_equal(table.columns, [[1, 3], [2, 4]])
 
 
+def test_csv_quoted_delimiter_after_a_space(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("".join(f'{i}, "east, {i % 2}", {i * i}\n' for i in range(30)))
+    assert data.load(path).feature_names == ("column_0", "column_1=east, 1")
+
+
 def test_target_and_ignored_columns_by_name_and_number(tmp_path):
     path = write_table(tmp_path / "t.csv")
     by_name = data.load(path, target="a", ignore=("y",))
@@ -81,9 +87,9 @@ def test_missing_features_can_take_the_training_median(tmp_path):
     d = data.load(write_categories(tmp_path / "c.csv"), missing="median")
     assert "colour=missing" in d.feature_names
     assert sum(len(p.x) for p in (d.train, d.validation, d.test)) == 29  # no target, no row
-    where = [(n, p) for n, p in (("t", d.train), ("v", d.validation), ("s", d.test)) if 16 in p.y]
-    (part, filled), known = where[0], d.train.x[d.train.y[:, 0] != 16, 0]
-    assert part in "tvs" and filled.x[filled.y[:, 0] == 16, 0] == np.median(known)
+    holder = next(p for p in (d.train, d.validation, d.test) if 16 in p.y)
+    known = d.train.x[d.train.y[:, 0] != 16, 0]
+    assert holder.x[holder.y[:, 0] == 16, 0] == np.median(known)
 
 
 def test_labels_from_files(tmp_path):

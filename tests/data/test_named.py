@@ -214,6 +214,8 @@ def test_config_mapping_and_keywords(data_dir):
         data.load({"name": "friedman1", "num_trian": 3})
     with pytest.raises(ValueError, match="the data config must have a name"):
         data.load({"num_train": 3})
+    with pytest.raises(ValueError, match="source must be a name, a path or a mapping .*got 5"):
+        data.load(5)
 
 
 def test_adult_and_diamonds_are_readable_by_path(data_dir):
