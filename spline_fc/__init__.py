@@ -1,1 +1,34 @@
-"""Spline-initialised fully connected networks: fit, convert, reshape, train on, look inside."""
+"""Spline-initialised fully connected networks: fit, convert, reshape, train on, look inside.
+
+The road, in import order: data -> cpwl -> network -> training -> analysis.
+"""
+
+from spline_fc.analysis import knot_drift, write_report
+from spline_fc.cpwl import FitResult, Spline, evaluate, fit_mars, load_spline, save_spline
+from spline_fc.data import Dataset, from_arrays, load, standardize
+from spline_fc.network import MLP, apply_params, init_params, reshape, to_params
+from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
+
+__all__ = [
+    "MLP",
+    "Dataset",
+    "FitResult",
+    "Spline",
+    "TrainResult",
+    "TrainingConfig",
+    "apply_params",
+    "evaluate",
+    "fit_mars",
+    "from_arrays",
+    "init_params",
+    "knot_drift",
+    "load",
+    "load_spline",
+    "reshape",
+    "save_spline",
+    "standardize",
+    "to_params",
+    "train",
+    "train_replicas",
+    "write_report",
+]

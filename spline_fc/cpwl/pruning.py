@@ -89,11 +89,20 @@ def cross_products(spline: Spline, x, y, weights, num_folds: int = 1) -> Moments
     return Moments(product[:, :p, :p], product[:, :p, p:], total, product[:, 0, 0])
 
 
+def _inverse(gram: np.ndarray) -> np.ndarray:
+    """Inverse of a cross-product matrix with unit diagonal; the pseudoinverse if it has none."""
+    try:
+        root = np.linalg.inv(np.linalg.cholesky(gram))
+        return root.T @ root
+    except np.linalg.LinAlgError:
+        return np.linalg.pinv(gram, rcond=1e-15, hermitian=True)
+
+
 def solve(gram: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Least squares from cross products, columns scaled to unit length; drops dependent ones."""
+    """Least squares from cross products, (p, k); columns are scaled to unit length first."""
     scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
     scaled = gram / np.outer(scale, scale)
-    return np.linalg.lstsq(scaled, target / scale[:, None], rcond=1e-15)[0] / scale[:, None]
+    return _inverse(scaled) @ (target / scale[:, None]) / scale[:, None]
 
 
 def eliminate(gram: np.ndarray, target: np.ndarray, total: float):
@@ -107,7 +116,7 @@ def eliminate(gram: np.ndarray, target: np.ndarray, total: float):
     """
     p = len(gram)
     scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
-    inverse = np.linalg.pinv(gram / np.outer(scale, scale), rcond=1e-15, hermitian=True)
+    inverse = _inverse(gram / np.outer(scale, scale))
     coef = inverse @ (target / scale[:, None])
     alive = np.ones(p, bool)
     kept, coefs, rss = [alive[1:].copy()], [coef / scale[:, None]], []
