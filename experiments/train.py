@@ -3,6 +3,7 @@
 python -m experiments.train --config=configs/friedman1.py --workdir=runs/friedman1
 """
 
+import logging
 import sys
 
 from absl import app, flags
@@ -21,6 +22,7 @@ def main(argv: list[str]) -> None:
     """Runs, then prints the table and where the report lies."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    logging.getLogger("jax").setLevel(logging.WARNING)  # no word on backends that are not there
     config = _CONFIG.value
     if _DATA_DIR.value:
         with config.unlocked():

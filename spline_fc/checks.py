@@ -47,7 +47,8 @@ def check_finite(name: str, array: Any) -> None:
         bad = int(finite.size - finite.sum())
         value = np.asarray(array)[where]
         raise ValueError(
-            f"{name} must be finite; got {bad} non-finite value(s), the first {value} at index {where}."
+            f"{name} must be finite; got {bad} non-finite value(s), the first {value} at index "
+            f"{where}."
         )
 
 
@@ -70,8 +71,15 @@ def check_integer(name: str, value: Any, at_least: int) -> None:
     )
 
 
-def check_number(name: str, value: Any, *, above: float | None = None, at_least: float | None = None,
-                 at_most: float | None = None, below: float | None = None) -> None:  # fmt: skip
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> None:
     """Raises ValueError unless `value` is a finite real number within the given bounds."""
     real = isinstance(value, (int, float, np.integer, np.floating)) and np.isfinite(value)
     inside = real and not (
@@ -80,8 +88,8 @@ def check_number(name: str, value: Any, *, above: float | None = None, at_least:
         or (at_most is not None and not value <= at_most)
         or (below is not None and not value < below)
     )
-    bounds = [f"{sign} {bound}" for sign, bound in
-              ((">", above), (">=", at_least), ("<=", at_most), ("<", below)) if bound is not None]  # fmt: skip
+    limits = ((">", above), (">=", at_least), ("<=", at_most), ("<", below))
+    bounds = [f"{sign} {bound}" for sign, bound in limits if bound is not None]
     wanted = "a finite number" + (" " + " and ".join(bounds) if bounds else "")
     check(inside, f"{name} must be {wanted}; got {value!r}.")
 

@@ -71,9 +71,8 @@ def _run(config: dict, datasets: list[data.Dataset], folder: pathlib.Path) -> bo
     workdir.write_json(folder / "fits.json", [_fit_row(s, start) for s, start in enumerate(starts)])
     rows = []
     for name in config["initialisations"]:
-        began = time.perf_counter()
         result = _train(config, name, starts)
-        rows += _write_runs(config, folder, name, starts, result, time.perf_counter() - began)
+        rows += _write_runs(config, folder, name, starts, result)
         workdir.write_json(folder / "runs.json", rows)
     _say("")
     return any(row["diverged"] for row in rows if row["chosen"])
@@ -122,21 +121,17 @@ def _start(config: Mapping, dataset: data.Dataset, seed: int) -> Start:
     return Start(dataset, fit, seconds, params)
 
 
-def _stack(trees: list[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
-
-
 def _train(config: Mapping, name: str, starts: list[Start]) -> training.TrainResult:
     """All seeds and learning rates of one initialisation, as one vmapped computation."""
-    first = starts[0].dataset
-    parts = {part: _stack([getattr(start.dataset, part) for start in starts])
-             for part in ("train", "validation", "test")}  # fmt: skip
+    epochs = training.as_config(config["training"]).epochs
     return training.train_replicas(
-        _stack([start.params[name] for start in starts]), first._replace(**parts),
-        config["training"], learning_rates=config["learning_rates"],
-        seeds=range(len(starts)), on_epochs=lambda epoch, _: _say(
-            f"{name}: epoch {epoch} of {training.as_config(config['training']).epochs}"),
-    )  # fmt: skip
+        jax.tree.map(lambda *leaves: jnp.stack(leaves), *(start.params[name] for start in starts)),
+        data.stack([start.dataset for start in starts]),
+        config["training"],
+        learning_rates=config["learning_rates"],
+        seeds=range(len(starts)),
+        on_epochs=lambda epoch, _: _say(f"{name}: epoch {epoch} of {epochs}"),
+    )
 
 
 def _raw_rmse(loss: float, dataset: data.Dataset) -> float:
@@ -162,35 +157,40 @@ def _fit_row(seed: int, start: Start) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write_runs(config, folder, name, starts, result, seconds) -> list[dict[str, Any]]:
+def _write_runs(config, folder, name, starts, result) -> list[dict[str, Any]]:
     """Metrics and parameters of all replicas of one initialisation; their rows of runs.json."""
-    history = {key: np.asarray(value) for key, value in result.history.items()}
-    best_epoch, diverged = np.asarray(result.best_epoch), np.asarray(result.diverged)
-    reached = np.take_along_axis(history["validation_loss"], best_epoch[..., None], -1)[..., 0]
     rates, rows = list(config["learning_rates"]), []
+    seconds = result.seconds.run / (len(starts) * len(rates))
     for s, start in enumerate(starts):
-        chosen = int(np.nanargmin(np.where(np.isfinite(reached[s]), reached[s], np.inf)))
+        losses = [_best_validation_loss(result, s, r) for r in range(len(rates))]
+        chosen = int(np.argmin(losses))
         best = jax.tree.map(lambda leaf, s=s, c=chosen: leaf[s, c], result.params)
         workdir.write_params(folder, f"{name}-seed{s}-initial", start.params[name])
         workdir.write_params(folder, f"{name}-seed{s}-best", best)
         for r, rate in enumerate(rates):
             run_name = f"{name}-seed{s}-lr{rate:g}"
-            one = {key: value[s, r] for key, value in history.items()}
-            training.write_history(folder / "metrics" / f"{run_name}.jsonl", one,
-                                   steps_per_epoch=int(result.steps_per_epoch))  # fmt: skip
-            epoch = int(best_epoch[s, r])
-            test = float(one["test_loss"][epoch])
+            history = {key: value[s, r] for key, value in result.history.items()}
+            writer = training.JsonlWriter(folder / "metrics" / f"{run_name}.jsonl")
+            training.write_history(writer, history, result.steps_per_epoch)
+            writer.close()
+            epoch = int(result.best_epoch[s, r])
+            test = float(history["test_loss"][epoch])
             rows.append({
                 "run": run_name, "init": name, "seed": s, "learning_rate": rate,
                 "chosen": r == chosen, "best_epoch": epoch,
-                "best_step": epoch * int(result.steps_per_epoch),
-                "best_validation_loss": float(reached[s, r]), "test_loss": test,
-                "test_rmse": _raw_rmse(test, start.dataset), "stop_reason": result.stop_reason,
-                "diverged": bool(diverged[s, r]), "fit_seconds":
-                    start.fit_seconds if name == "spline" else 0.0,
-                "train_seconds": seconds / (len(starts) * len(rates)),
+                "best_step": epoch * result.steps_per_epoch,
+                "best_validation_loss": losses[r], "test_loss": test,
+                "test_rmse": _raw_rmse(test, start.dataset),
+                "stop_reason": result.stop_reason[s, r], "diverged": bool(result.diverged[s, r]),
+                "fit_seconds": start.fit_seconds if name == "spline" else 0.0,
+                "train_seconds": seconds,
             })  # fmt: skip
     return rows
+
+
+def _best_validation_loss(result: training.TrainResult, s: int, r: int) -> float:
+    loss = float(result.history["validation_loss"][s, r, result.best_epoch[s, r]])
+    return loss if np.isfinite(loss) else np.inf
 
 
 def _say(line: str) -> None:

@@ -1,0 +1,30 @@
+"""Study: what training did, measured and shown."""
+
+from spline_fc.analysis.convergence import (
+    area_under_curve,
+    bootstrap,
+    fit_rate,
+    paired_ratio,
+    read_history,
+    steps_to_target,
+)
+from spline_fc.analysis.knots import KnotDrift, activation_flips, knot_drift, summarize_drift
+from spline_fc.analysis.report import write_report
+from spline_fc.analysis.shapes import partial_dependence
+from spline_fc.analysis.tables import text_table
+
+__all__ = [
+    "KnotDrift",
+    "activation_flips",
+    "area_under_curve",
+    "bootstrap",
+    "fit_rate",
+    "knot_drift",
+    "paired_ratio",
+    "partial_dependence",
+    "read_history",
+    "steps_to_target",
+    "summarize_drift",
+    "text_table",
+    "write_report",
+]

@@ -1,0 +1,223 @@
+"""How fast training got where: measures of loss curves, with bootstrap intervals over seeds.
+
+Everything here works from the metrics files alone.
+"""
+
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spline_fc.checks import check, check_integer, check_number, check_rank, check_same_length
+
+LOSSES = ("train_loss", "validation_loss", "test_loss")
+
+
+class History(NamedTuple):
+    """The loss curves of one run; row 0 is before training."""
+
+    epoch: np.ndarray  # (e,)
+    step: np.ndarray  # (e,)
+    train_loss: np.ndarray  # (e,), nan where not recorded or not finite
+    validation_loss: np.ndarray  # (e,)
+    test_loss: np.ndarray  # (e,)
+
+
+class Interval(NamedTuple):
+    """A statistic with its percentile bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class PairedRatio(NamedTuple):
+    """Ratios of paired runs, e.g. per seed the steps of one start over those of another."""
+
+    median: Interval  # of the ratios that exist
+    pairs: int  # pairs with a ratio
+    wins: int  # pairs with a ratio below 1
+    undefined: int  # pairs without one: both never arrived, or both took 0
+
+
+class RateFit(NamedTuple):
+    """loss(t) = floor + amplitude * exp(-rate * t), by least squares."""
+
+    floor: float
+    amplitude: float
+    rate: float
+    r2: float
+
+
+def read_history(path: Any) -> History:
+    """Reads one metrics file.
+
+    Args:
+      path: JSON lines with "epoch", "step" and the three losses; a last line cut short by a run
+        that is still writing is left out.
+
+    Returns:
+      History, float64.
+
+    Raises:
+      ValueError: a line before the last is not JSON, a line lacks epoch or step, or there is none.
+    """
+    path = pathlib.Path(path)
+    lines = path.read_text().splitlines()
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            check(number == len(lines), f"{path} must hold JSON lines; line {number}: {error}.")
+    check(len(records) > 0, f"{path} must hold at least one line of metrics; got none.")
+    for number, record in enumerate(records, start=1):
+        complete = isinstance(record, dict) and {"epoch", "step"} <= set(record)
+        check(complete, f"{path} must give epoch and step in every line; line {number} does not.")
+    columns = ("epoch", "step", *LOSSES)
+    return History(*(np.array([_number(r.get(c)) for r in records]) for c in columns))
+
+
+def steps_to_target(step: Any, loss: Any, target: float) -> float:
+    """Finds the first recorded step at which a loss is at or below a target.
+
+    Args:
+      step: (e,) steps, increasing.
+      loss: (e,) losses; nan never counts as arrived.
+      target: the loss to reach.
+
+    Returns:
+      The step, inf if the run never arrives, nan if the target is nan.
+    """
+    step, loss = np.asarray(step, np.float64), np.asarray(loss, np.float64)
+    check_same_length("loss", loss, "step", step)
+    if np.isnan(target):
+        return float("nan")
+    arrived = np.flatnonzero(loss <= target)
+    return float(step[arrived[0]]) if arrived.size else float("inf")
+
+
+def area_under_curve(step: Any, loss: Any) -> float:
+    """Averages a loss over the steps of a run (trapezoid rule over steps, divided by their span).
+
+    Args:
+      step: (e,) increasing.
+      loss: (e,); a value that is not finite makes the result inf, since no average exists.
+
+    Returns:
+      The mean loss along the way, in the units of the loss.
+    """
+    step, loss = np.asarray(step, np.float64), np.asarray(loss, np.float64)
+    check_same_length("loss", loss, "step", step)
+    if not np.isfinite(loss).all():
+        return float("inf")
+    if step.size < 2:
+        return float(loss.mean())
+    return float(np.trapezoid(loss, step) / (step[-1] - step[0]))
+
+
+def bootstrap(
+    values: Any,
+    statistic: Callable[..., Any] = np.mean,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Computes a statistic over seeds and its percentile bootstrap interval.
+
+    Args:
+      values: (s,), one per seed; inf is allowed for statistics that bear it, such as the median.
+      statistic: takes an array and `axis=`, e.g. np.mean or np.median.
+      level: coverage of the interval.
+      resamples: number of bootstrap draws.
+      seed: of the draws; the same values give the same interval.
+
+    Returns:
+      Interval; all nan without values.
+
+    Raises:
+      ValueError: values is not a vector, level not in (0, 1), resamples < 1.
+    """
+    values = np.asarray(values, np.float64)
+    check_rank("values", values, 1, "(s,)")
+    check_number("level", level, above=0, below=1)
+    check_integer("resamples", resamples, at_least=1)
+    if values.size == 0:
+        return Interval(np.nan, np.nan, np.nan)
+    draws = np.random.default_rng(seed).integers(values.size, size=(resamples, values.size))
+    with np.errstate(invalid="ignore"):
+        estimates = statistic(values[draws], axis=1)
+        tail = (1 - level) / 2
+        # The nearest order statistic: interpolating between a number and inf would give nan.
+        low, high = np.quantile(estimates, (tail, 1 - tail), method="nearest")
+        return Interval(float(statistic(values, axis=0)), float(low), float(high))
+
+
+def paired_ratio(numerator: Any, denominator: Any, **options: Any) -> PairedRatio:
+    """Compares paired costs: the bootstrap interval of the median ratio, and the wins.
+
+    Args:
+      numerator: (s,) costs of the contender, inf for never.
+      denominator: (s,) costs of the reference in the same pairs.
+      **options: of `bootstrap`; pairs are drawn, never the two sides apart.
+
+    Returns:
+      PairedRatio; a pair whose ratio does not exist (0/0, inf/inf, nan) is counted apart.
+
+    Raises:
+      ValueError: the lengths differ.
+    """
+    a, b = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    check_same_length("numerator", a, "denominator", b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = a / b
+    known = ratio[~np.isnan(ratio)]
+    return PairedRatio(
+        median=bootstrap(known, np.median, **options),
+        pairs=int(known.size),
+        wins=int((known < 1).sum()),
+        undefined=int(ratio.size - known.size),
+    )
+
+
+def fit_rate(time: Any, loss: Any) -> RateFit:
+    """Fits an exponential decay towards a floor.
+
+    The rate is searched on a logarithmic grid; floor and amplitude are then linear least squares,
+    which has one solution and needs no starting point.
+
+    Args:
+      time: (e,) epochs, steps or seconds, increasing, at least 4.
+      loss: (e,) finite losses.
+
+    Returns:
+      RateFit; rate in 1 / unit of time.
+
+    Raises:
+      ValueError: fewer than 4 points, or a loss that is not finite.
+    """
+    time, loss = np.asarray(time, np.float64), np.asarray(loss, np.float64)
+    check_same_length("loss", loss, "time", time)
+    check(loss.size >= 4, f"loss must have at least 4 points; got {loss.size}.")
+    check(bool(np.isfinite(loss).all()), "loss must be finite to fit a rate; got others.")
+    elapsed = time - time[0]
+    rates = np.geomspace(0.1 / elapsed[-1], 10 / np.diff(elapsed).min(), 400)
+    decay = np.exp(-rates[:, None] * elapsed)  # (g, e)
+    centred, target = decay - decay.mean(axis=1, keepdims=True), loss - loss.mean()
+    amplitude = centred @ target / np.maximum((centred**2).sum(axis=1), 1e-300)
+    rss = ((target - amplitude[:, None] * centred) ** 2).sum(axis=1)
+    best = int(np.argmin(rss))
+    total = float((target**2).sum())
+    return RateFit(
+        floor=float(loss.mean() - amplitude[best] * decay[best].mean()),
+        amplitude=float(amplitude[best]),
+        rate=float(rates[best]),
+        r2=float(1 - rss[best] / total) if total > 0 else 1.0,
+    )
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)

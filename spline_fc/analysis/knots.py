@@ -1,0 +1,251 @@
+"""Knots of the first hidden layer: where they stood, where training took them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spline_fc.analysis.forward import Params, layers, output_gradients, preactivations
+from spline_fc.checks import check, check_integer, check_not_empty, check_number
+
+MERGE_DISTANCE = 0.01  # inter-quartile ranges; closer knots of the same direction count as one
+
+
+class KnotDrift(NamedTuple):
+    """One entry per unit of Dense_0; every figure is unchanged by (w, b, v) -> (a w, a b, v / a).
+
+    Knots, slopes and displacements mean something for units that are `aligned` before and after;
+    the others are there to be counted, not averaged.
+    """
+
+    unit: np.ndarray  # (h,) int
+    feature: np.ndarray  # (h,) int, home feature: the largest weight before training
+    aligned: np.ndarray  # (h,) bool, alignment at or above the threshold before and after
+    alignment_before: np.ndarray  # (h,) |w_v| / |w|, nan for a unit without weights
+    alignment_after: np.ndarray  # (h,)
+    knot_before: np.ndarray  # (h,) -b / w_v, nan where w_v = 0
+    knot_after: np.ndarray  # (h,)
+    displacement: np.ndarray  # (h,) (after - before) in inter-quartile ranges of the feature
+    direction_before: np.ndarray  # (h,) +1 active to the right of the knot, -1 to the left
+    direction_after: np.ndarray  # (h,)
+    slope_before: np.ndarray  # (h,) mean slope the unit adds along its feature where it is active
+    slope_after: np.ndarray  # (h,)
+    active_before: np.ndarray  # (h,) share of rows on which the unit is active
+    active_after: np.ndarray  # (h,)
+    flipped: np.ndarray  # (h,) share of rows on which active and inactive changed places
+    outside: np.ndarray  # (h,) bool, the knot after training lies outside the data's range
+    merged: np.ndarray  # (h,) bool, now within MERGE_DISTANCE of a neighbour it was apart from
+
+
+class DriftSummary(NamedTuple):
+    """Counts over all units and distributions over the aligned ones."""
+
+    units: int
+    aligned: int
+    off_axis_before: int
+    left_axis: int  # on the axis before, off it after
+    dead: int
+    always_on: int
+    sign_flips: int  # of aligned units
+    outside: int  # of aligned units
+    merged: int  # of aligned units
+    flipped_share: float  # of all (row, unit) pairs
+    displacement_quantiles: np.ndarray  # (5,) of |displacement| at 0, 25, 50, 75, 100 %
+    alignment_quantiles: np.ndarray  # (5,) of alignment_after of units aligned before
+
+
+def knot_drift(
+    initial_params: Params,
+    final_params: Params,
+    x: Any,
+    *,
+    scaler: Any = None,
+    min_alignment: float = 0.5,
+    output: int = 0,
+) -> KnotDrift:
+    """Compares the first hidden layer of a network before and after training, unit by unit.
+
+    Args:
+      initial_params: {"Dense_0": {"kernel": (d, h), "bias": (h,)}, ...} before training.
+      final_params: the same structure after it; unit i is the same unit.
+      x: (n, d), the rows on which activation is counted, in the units the network takes.
+      scaler: a data.Scaler; knots and slopes are then returned in raw units. Without one they are
+        in the units of x.
+      min_alignment: |w_v| / |w| from which a unit has a knot worth the name.
+      output: the output whose slopes are measured.
+
+    Returns:
+      KnotDrift.
+
+    Raises:
+      ValueError: the two networks differ in shape, x does not fit them, or no row was given.
+    """
+    x = np.asarray(x, np.float64)
+    check_not_empty("x", x)
+    check_number("min_alignment", min_alignment, at_least=0, at_most=1)
+    _check_same_shapes(initial_params, final_params)
+    outputs = layers(initial_params)[-1][1].size
+    check_integer("output", output, at_least=0)
+    check(output < outputs, f"output must be below {outputs}, the number of outputs; got {output}.")
+
+    home = np.argmax(np.abs(layers(initial_params)[0][0]), axis=0)
+    before = _measure(initial_params, x, home, output)
+    after = _measure(final_params, x, home, output)
+    aligned = (before.alignment >= min_alignment) & (after.alignment >= min_alignment)
+    spread = _spread(x)[home]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        displacement = (after.knot - before.knot) / spread
+    low, high = x.min(axis=0)[home], x.max(axis=0)[home]
+    return KnotDrift(
+        unit=np.arange(home.size),
+        feature=home,
+        aligned=aligned,
+        alignment_before=before.alignment,
+        alignment_after=after.alignment,
+        knot_before=_raw_knots(before.knot, home, scaler),
+        knot_after=_raw_knots(after.knot, home, scaler),
+        displacement=displacement,
+        direction_before=before.direction,
+        direction_after=after.direction,
+        slope_before=_raw_slopes(before.slope, home, scaler, output),
+        slope_after=_raw_slopes(after.slope, home, scaler, output),
+        active_before=before.active.mean(axis=0),
+        active_after=after.active.mean(axis=0),
+        flipped=(before.active != after.active).mean(axis=0),
+        outside=(after.knot < low) | (after.knot > high),
+        merged=_merged(before, after, home, spread, aligned),
+    )
+
+
+def select(drift: KnotDrift, mask: np.ndarray) -> KnotDrift:
+    """Keeps the units of a (h,) boolean mask; `unit` still holds their original indices."""
+    return KnotDrift(*(field[mask] for field in drift))
+
+
+def on_axis_at_start(drift: KnotDrift) -> np.ndarray:
+    """Marks the units that began as hinges of a spline: (h,) bool, exactly on their axis.
+
+    Units that widening appended have random directions; with few features some of those pass any
+    alignment threshold by chance.
+    """
+    return drift.alignment_before > 1 - 1e-6
+
+
+def summarize_drift(drift: KnotDrift, *, min_alignment: float = 0.5) -> DriftSummary:
+    """Condenses a drift record into counts and quantiles; off-axis units are counted apart.
+
+    Args:
+      drift: from `knot_drift`.
+      min_alignment: the threshold it was made with.
+
+    Returns:
+      DriftSummary; its quantiles are nan when no unit is aligned.
+    """
+    on_before = drift.alignment_before >= min_alignment
+    aligned = drift.aligned
+    return DriftSummary(
+        units=drift.unit.size,
+        aligned=int(aligned.sum()),
+        off_axis_before=int((~on_before).sum()),
+        left_axis=int((on_before & ~aligned).sum()),
+        dead=int((drift.active_after == 0).sum()),
+        always_on=int((drift.active_after == 1).sum()),
+        sign_flips=int((aligned & (drift.direction_before != drift.direction_after)).sum()),
+        outside=int((aligned & drift.outside).sum()),
+        merged=int((aligned & drift.merged).sum()),
+        flipped_share=float(drift.flipped.mean()) if drift.unit.size else float("nan"),
+        displacement_quantiles=_quantiles(np.abs(drift.displacement[aligned])),
+        alignment_quantiles=_quantiles(drift.alignment_after[on_before]),
+    )
+
+
+def activation_flips(initial_params: Params, final_params: Params, x: Any) -> dict[str, np.ndarray]:
+    """Measures drift where no knot exists: deeper layers and units that left their axis.
+
+    Args:
+      initial_params, final_params: as in `knot_drift`.
+      x: (n, d), in the units the network takes.
+
+    Returns:
+      {"Dense_0": (h0,), "Dense_1": (h1,), ...}: per hidden unit the share of rows on which the two
+      networks disagree about its being active.
+
+    Raises:
+      ValueError: as in `knot_drift`.
+    """
+    _check_same_shapes(initial_params, final_params)
+    before, after = preactivations(initial_params, x), preactivations(final_params, x)
+    return {
+        f"Dense_{i}": ((a > 0) != (b > 0)).mean(axis=0)
+        for i, (a, b) in enumerate(zip(before[:-1], after[:-1], strict=True))
+    }
+
+
+class _State(NamedTuple):
+    """The first hidden layer of one network, seen from fixed home features."""
+
+    alignment: np.ndarray  # (h,)
+    knot: np.ndarray  # (h,), units of x
+    direction: np.ndarray  # (h,)
+    slope: np.ndarray  # (h,)
+    active: np.ndarray  # (n, h) bool
+
+
+def _measure(params: Params, x: np.ndarray, home: np.ndarray, output: int) -> _State:
+    kernel, bias = layers(params)[0]
+    weight = kernel[home, np.arange(home.size)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alignment = np.abs(weight) / np.linalg.norm(kernel, axis=0)
+        knot = np.where(weight != 0, -bias / weight, np.nan)
+    active = preactivations(params, x)[0] > 0
+    gradient = output_gradients(params, x, output)
+    # Over active rows only: with one hidden layer this is w_v * v exactly, on any data.
+    count = np.maximum(active.sum(axis=0), 1)
+    slope = weight * (gradient * active).sum(axis=0) / count
+    return _State(alignment, knot, np.sign(weight), slope, active)
+
+
+def _spread(x: np.ndarray) -> np.ndarray:
+    """Inter-quartile range per column; the full range where half the rows share one value."""
+    low, high = np.quantile(x, (0.25, 0.75), axis=0)
+    return np.where(high > low, high - low, np.ptp(x, axis=0))
+
+
+def _merged(
+    before: _State, after: _State, home: np.ndarray, spread: np.ndarray, aligned: np.ndarray
+) -> np.ndarray:
+    candidates = aligned[:, None] & aligned[None, :] & (home[:, None] == home[None, :])
+    candidates &= after.direction[:, None] == after.direction[None, :]
+    np.fill_diagonal(candidates, False)
+
+    def close(knot: np.ndarray) -> np.ndarray:
+        return np.abs(knot[:, None] - knot[None, :]) <= MERGE_DISTANCE * spread[:, None]
+
+    return (candidates & close(after.knot) & ~close(before.knot)).any(axis=1)
+
+
+def _raw_knots(knot: np.ndarray, home: np.ndarray, scaler: Any) -> np.ndarray:
+    if scaler is None:
+        return knot
+    return knot * np.asarray(scaler.x_scale)[home] + np.asarray(scaler.x_shift)[home]
+
+
+def _raw_slopes(slope: np.ndarray, home: np.ndarray, scaler: Any, output: int) -> np.ndarray:
+    if scaler is None:
+        return slope
+    return slope * np.asarray(scaler.y_scale)[output] / np.asarray(scaler.x_scale)[home]
+
+
+def _quantiles(values: np.ndarray) -> np.ndarray:
+    if values.size == 0:
+        return np.full(5, np.nan)
+    return np.quantile(values, (0, 0.25, 0.5, 0.75, 1))
+
+
+def _check_same_shapes(initial_params: Params, final_params: Params) -> None:
+    shapes = [[k.shape for k, _ in layers(p)] for p in (initial_params, final_params)]
+    check(
+        shapes[0] == shapes[1],
+        f"final_params must have kernels of shapes {shapes[0]}, as initial_params; "
+        f"got {shapes[1]}.",
+    )
+    check(len(shapes[0]) > 1, "params must have at least one hidden layer; got one layer.")

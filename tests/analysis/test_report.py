@@ -1,0 +1,167 @@
+"""The report and its table, from a workdir made by hand."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from spline_fc.analysis import text_table, write_report
+from spline_fc.analysis.tables import main_rows, mean_error, significant
+from spline_fc.analysis.workdir import read_workdir
+
+SECTIONS = ("warnings", "results", "convergence", "knots", "shapes", "setup")
+
+
+def test_table_holds_spline_alone_and_every_start(workdir):
+    rows = {row.name: row for row in main_rows(read_workdir(workdir))}
+    assert list(rows) == ["spline alone", "spline", "He"]
+    assert rows["He"].learning_rates == (0.001, 0.01)
+    assert rows["spline"].start_loss.tolist() == [0.2, 0.2]
+    # He's target is its own best, so it arrives at its best step.
+    assert rows["He"].target_steps.tolist() == rows["He"].best_step.tolist()
+    assert rows["He"].ratio is None
+    ratio = rows["spline"].target_steps / rows["He"].target_steps
+    assert (ratio < 1).all() and rows["spline"].ratio.wins == 2
+    # 1.7 s of fitting and 4 s of training over 200 steps.
+    expected = 1.7 + 4.0 * rows["spline"].target_steps / 200
+    assert rows["spline"].target_seconds == pytest.approx(expected)
+
+
+def test_text_table_is_aligned_and_complete(workdir):
+    lines = text_table(workdir).splitlines()
+    rule = next(i for i, line in enumerate(lines) if line.startswith("---"))
+    assert [line.split("  ")[0] for line in lines[rule + 1 : rule + 4]] == [
+        "spline alone", "spline", "He",
+    ]  # fmt: skip
+    assert "ratio to He" in "\n".join(lines[:rule])
+
+
+def test_report_is_one_light_file_with_every_section(workdir):
+    path = write_report(workdir)
+    page = path.read_text(encoding="utf-8")
+    assert path == workdir / "report.html" and path.stat().st_size < 5_000_000
+    for key in SECTIONS:
+        assert f'id="{key}"' in page
+    assert page.count("<svg") == 4
+    # Self-contained: nothing is fetched. Namespaces are names, not addresses to load.
+    assert not re.search(r'(src|href)="(?!#|data:)', page)
+    assert "@import" not in page and "url(http" not in page
+    for name in ("convergence", "knot_drift", "alignment", "shapes"):
+        assert (workdir / "figures" / f"{name}.png").stat().st_size > 5000
+        header = (workdir / "figures" / f"{name}.csv").read_text().splitlines()[0]
+        assert "," in header
+
+
+def test_report_escapes_names_and_closes_its_tags(workdir):
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert "<b>SO2" not in page and "&lt;b&gt;SO2" in page
+    _Balance().check(page)
+
+
+def test_identifiers_are_unique_and_every_reference_resolves(workdir):
+    page = write_report(workdir).read_text(encoding="utf-8")
+    identifiers = re.findall(r'\sid="([^"]+)"', page)
+    assert len(identifiers) == len(set(identifiers))
+    assert set(re.findall(r'(?:url\(|href=")#([^")]+)', page)) <= set(identifiers)
+
+
+def test_warnings_name_diverged_runs_and_few_seeds(workdir):
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert "1 run of 8 diverged: he_normal-seed1-lr0.01." in page
+    assert "Few seeds (2 for" in page
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["config.json", "environment.json", "fits.json", "data.npz", "params", "metrics", "status"],
+)
+def test_report_bears_any_missing_optional_file(workdir, missing):
+    target = workdir / missing
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert all(f'id="{key}"' in page for key in SECTIONS)
+
+
+def test_a_failed_run_says_why(workdir):
+    (workdir / "runs.json").unlink()
+    (workdir / "status").write_text("failed\ny must be finite; got 3 non-finite value(s).\n")
+    assert "y must be finite; got 3" in write_report(workdir).read_text(encoding="utf-8")
+
+
+def test_a_run_without_reference_or_test_error_still_has_a_table(workdir):
+    runs = [r for r in json.loads((workdir / "runs.json").read_text()) if r["init"] == "spline"]
+    for run in runs:
+        run["test_rmse"] = None
+    (workdir / "runs.json").write_text(json.dumps(runs))
+    (workdir / "fits.json").unlink()
+    table = text_table(workdir)
+    assert "test loss" in table and "ratio" not in table
+    write_report(workdir)
+
+
+def test_wrong_folders_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="workdir must be a folder"):
+        write_report(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="workdir must hold runs.json or status"):
+        write_report(tmp_path)
+
+
+def test_command_rebuilds_and_refuses_in_one_sentence(workdir, tmp_path):
+    command = [sys.executable, "-m", "experiments.report"]
+    done = subprocess.run([*command, str(workdir)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "report.html" in done.stdout and "spline alone" in done.stdout
+    refused = subprocess.run([*command, str(tmp_path / "no")], capture_output=True, text=True)
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert "workdir must be a folder" in refused.stderr
+
+
+def test_figures_leave_global_settings_alone(workdir):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    write_report(workdir)
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [([1.0, 2.0, 3.0], "2.00 ± 0.58"), ([0.1234], "0.1234"), ([float("nan")], "–"),
+     ([1234.0, 1250.0], "1,242.0 ± 8.0")],
+)  # fmt: skip
+def test_mean_and_error_show_as_many_digits_as_they_know(values, shown):
+    assert mean_error(values) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0"), (1234.5, "1,234"), (-0.01234, "−0.0123"), (1e-9, "1.00e−09"), (float("inf"), "∞")],
+)
+def test_significant_digits(value, shown):
+    assert significant(value) == shown
+
+
+class _Balance(HTMLParser):
+    """Fails on a tag that is closed out of order or never."""
+
+    VOID = {"meta", "link", "br", "hr", "img"}
+
+    def check(self, page: str) -> None:
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag
