@@ -280,8 +280,8 @@ def _notes(reference: str | None) -> list[str]:
     notes = ["Mean ± standard error over seeds; losses in the units that were trained on."]
     if reference:
         notes.append(
-            f"Steps to {reference}'s best: median over seeds of the first recorded step at or below "
-            f"the best validation loss that {reference} reached on its whole grid, same seed."
+            f"Steps to {reference}'s best: median over seeds of the first recorded step at or "
+            f"below the best validation loss that {reference} reached on its whole grid, same seed."
         )
         notes.append("Ratio: median over seeds of paired ratios, 95 % bootstrap interval.")
     return notes
