@@ -1,0 +1,310 @@
+"""MARS models of other programs: py-earth and R earth."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spline_fc import checks
+from spline_fc.cpwl.fit import FitResult, FitSeconds
+from spline_fc.cpwl.foreign_terms import Factors, ForeignModel, to_fit_result
+from spline_fc.timing import Stopwatch
+
+
+def from_pyearth(fitted_model: Any, x: Any, y: Any, *, weights: Any = None) -> FitResult:
+    """Turns a fitted py-earth model into a spline.
+
+    Linear terms become pairs of hinges that meet at the feature's mean, so the model is the same
+    function on all of R^d as long as it is additive: then it keeps its coefficients. Products of
+    hinges become minima and all coefficients are refitted on the data; `stop_reason` of the result
+    states the residual sum of squares before and after.
+
+    Args:
+      fitted_model: a `pyearth.Earth` after `fit`, of the package py-earth2.
+      x: (n, d), finite, the data to refit and to score on, in the columns the model was fitted on.
+      y: (n,) or (n, k), finite.
+      weights: (n,), >= 0.
+
+    Returns:
+      FitResult, its spline in the dtype of x; `terms` holds py-earth's forward pass, `forward` and
+      `pruning` are recomputed on our terms (see `foreign_terms.to_fit_result`).
+
+    Raises:
+      ImportError: py-earth2 is not installed, or another package of that module name is.
+      ValueError: the model is not fitted, was fitted on another number of features or outputs, or
+        has smoothed or missing-value terms.
+    """
+    earth_class = _earth_class()
+    with Stopwatch() as clock:
+        checks.check(
+            isinstance(fitted_model, earth_class),
+            f"fitted_model must be a pyearth.Earth; got {type(fitted_model).__name__}.",
+        )
+        x, y, weights, dtype = _checked(x, y, weights)
+        result = to_fit_result(_read_pyearth(fitted_model, x, y), x, y, weights, dtype)
+    return result._replace(seconds=FitSeconds(clock.compile, clock.run))
+
+
+def fit_pyearth(
+    x: Any,
+    y: Any,
+    *,
+    max_terms: int = 41,
+    max_degree: int = 1,
+    penalty: float | None = None,
+    min_span: int | None = None,
+    end_span: int | None = None,
+    threshold: float = 1e-4,
+    weights: Any = None,
+    linear: Sequence[int] = (),
+    allow_linear: bool = True,
+) -> FitResult:
+    """Fits with py-earth on one BLAS thread and turns the model into a spline.
+
+    py-earth searches products of hinges; what becomes of them is told at `from_pyearth`.
+
+    Args:
+      x: (n, d), finite.
+      y: (n,) or (n, k), finite.
+      max_terms: upper bound on the terms of the forward pass, intercept included.
+      max_degree: hinges per term at most.
+      penalty: GCV charge per knot; 2 for additive fits and 3 above by default.
+      min_span: rows between knots; Friedman's formula by default.
+      end_span: rows before the first and after the last knot; Friedman's formula by default.
+      threshold: py-earth's thresh, the least gain in R2 of a step.
+      weights: (n,), >= 0.
+      linear: features that may enter only linearly.
+      allow_linear: py-earth may enter any feature linearly where no knot does better.
+
+    Returns:
+      FitResult, as of `from_pyearth`; seconds include py-earth's fit.
+
+    Raises:
+      ImportError: py-earth2 is not installed, or another package of that module name is.
+      ValueError: data or options that `fit_mars` would refuse too.
+    """
+    earth_class = _earth_class()
+    import threadpoolctl  # comes with scikit-learn, which py-earth needs
+
+    checks.check_integer("max_terms", max_terms, 1)
+    checks.check_integer("max_degree", max_degree, 1)
+    checks.check_number("threshold", threshold, at_least=0, below=1)
+    if min_span is not None:
+        checks.check_integer("min_span", min_span, 1)
+    if end_span is not None:
+        checks.check_integer("end_span", end_span, 0)
+    if penalty is None:
+        penalty = 2.0 if max_degree == 1 else 3.0
+    checks.check_number("penalty", penalty, at_least=0)
+    with Stopwatch() as clock:
+        x, y, weights, dtype = _checked(x, y, weights)
+        for feature in linear:
+            checks.check(
+                isinstance(feature, (int, np.integer)) and 0 <= feature < x.shape[1],
+                f"linear must name columns of x, 0 to {x.shape[1] - 1}; got {feature!r}.",
+            )
+        model = earth_class(
+            # py-earth asks before a step whether there is room for one term, and then enters two.
+            max_terms=max(max_terms - 1, 1), max_degree=max_degree, penalty=float(penalty),
+            minspan=-1 if min_span is None else min_span,
+            endspan=-1 if end_span is None else end_span,
+            thresh=float(threshold), allow_linear=allow_linear,
+        )  # fmt: skip
+        with threadpoolctl.threadpool_limits(1, user_api="blas"):  # up to 80 times slower on more
+            model.fit(x, y, sample_weight=weights, linvars=[int(v) for v in linear])
+        result = to_fit_result(_read_pyearth(model, x, y), x, y, weights, dtype)
+    return result._replace(seconds=FitSeconds(clock.compile, clock.run))
+
+
+def from_earth(
+    json_or_path: Mapping | str | os.PathLike, x: Any, y: Any, *, weights: Any = None
+) -> FitResult:
+    """Turns a model of the R package earth, written as JSON, into a spline.
+
+    Additive models keep their coefficients; products become minimum terms, as for `from_pyearth`.
+    These lines of R write the file:
+
+        library(earth); library(jsonlite)
+        fit <- earth(x, y, degree = 2)
+        factor_of <- function(m, v) list(
+          var0 = v - 1, sign = if (fit$dirs[m, v] == 2) 0 else fit$dirs[m, v],
+          knot = fit$cuts[m, v])
+        term <- function(m) list(
+          factors = lapply(unname(which(fit$dirs[m, ] != 0)), function(v) factor_of(m, v)))
+        model <- list(forward_terms = lapply(seq_len(nrow(fit$dirs)), term),
+                      selected_terms = I(fit$selected.terms),
+                      coefficients = unname(fit$coefficients),
+                      settings = list(penalty = fit$penalty))
+        write_json(model, "earth.json", digits = I(17), auto_unbox = TRUE)
+
+    Args:
+      json_or_path: the JSON as a mapping, as text, or as the path of a file, with the fields
+        forward_terms: in the order of earth's forward pass, the intercept (no factors) first, each
+          {"factors": [{"var0": column of x from 0, "sign": 1 for max(0, x - knot), -1 for
+          max(0, knot - x), 0 for x itself, "knot": number, not read where sign is 0}, ...]};
+        selected_terms: places in forward_terms, from 1, of the terms that pruning kept;
+        coefficients: one row per selected term in that order, one number per output;
+        settings: {"penalty": GCV charge per knot}, by default 2 for additive models, else 3.
+        Other fields are not read.
+      x: (n, d), finite, the data to refit and to score on; where earth expanded factors, the
+        expanded matrix.
+      y: (n,) or (n, k), finite.
+      weights: (n,), >= 0.
+
+    Returns:
+      FitResult, its spline in the dtype of x.
+
+    Raises:
+      ValueError: a field is missing or contradicts another one or the data; the message names it.
+    """
+    with Stopwatch() as clock:
+        x, y, weights, dtype = _checked(x, y, weights)
+        result = to_fit_result(_read_earth(_document(json_or_path), x, y), x, y, weights, dtype)
+    return result._replace(seconds=FitSeconds(clock.compile, clock.run))
+
+
+def _checked(x, y, weights):
+    """x (n, d), y (n, k), weights (n,) in float64, and the dtype that x asks for."""
+    x, y = np.asarray(x), np.asarray(y)
+    checks.check_rank("x", x, 2, "(n, d)")
+    checks.check(y.ndim in (1, 2), f"y must have shape (n,) or (n, k); got {y.shape}.")
+    checks.check_not_empty("x", x)
+    checks.check_not_empty("y", y)
+    checks.check_same_length("y", y, "x", x)
+    dtype = jnp.promote_types(jax.dtypes.canonicalize_dtype(x.dtype), jnp.float32)
+    x, y = x.astype(np.float64), y.reshape(len(y), -1).astype(np.float64)
+    weights = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
+    checks.check_rank("weights", weights, 1, "(n,)")
+    checks.check_same_length("weights", weights, "x", x)
+    for name, array in (("x", x), ("y", y), ("weights", weights)):
+        checks.check_finite(name, array)
+    lowest = weights.min()
+    checks.check(lowest >= 0, f"weights must not be negative; the smallest is {lowest}.")
+    checks.check(weights.max() > 0, "weights must not all be zero; got only zeros.")
+    return x, y, weights, dtype
+
+
+def _earth_class():
+    """pyearth.Earth; the module name is also that of an unrelated package, which has no Earth."""
+    try:
+        from pyearth import Earth
+    except ImportError as error:
+        raise ImportError(
+            "This needs pyearth.Earth, which pip install py-earth2 brings (the PyPI package "
+            "pyearth is another one)."
+        ) from error
+    return Earth
+
+
+def _read_pyearth(model: Any, x: np.ndarray, y: np.ndarray) -> ForeignModel:
+    checks.check(
+        hasattr(model, "basis_") and hasattr(model, "coef_"),
+        "fitted_model must be fitted; got an Earth without basis_ and coef_.",
+    )
+    basis = list(model.basis_)
+    terms = [_pyearth_factors(function) for function in basis[1:]]
+    width = len(model.xlabels_)
+    checks.check(
+        x.shape[1] == width,
+        f"x must have the {width} columns that the model was fitted on; got {x.shape[1]}.",
+    )
+    coef = np.asarray(model.coef_, np.float64).T  # (terms, k)
+    _check_outputs("y", y, coef)
+    selected = np.array([not function.is_pruned() for function in basis[1:]], bool)
+    record = getattr(model, "forward_pass_record_", None)
+    told = "" if record is None else f", its forward pass: {record.final_str().strip()}"
+    return ForeignModel(
+        tuple(terms), selected, coef, float(model.get_penalty()), f"From a py-earth model{told}"
+    )
+
+
+def _pyearth_factors(function: Any) -> Factors:
+    """The factors of a basis function, its parents' first."""
+    factors = []
+    while type(function).__name__ != "ConstantBasisFunction":
+        kind = type(function).__name__
+        refused = {
+            "SmoothedHingeBasisFunction": ("smoothed", "smooth=True"),
+            "MissingnessBasisFunction": ("missing-value", "allow_missing=True"),
+        }
+        if kind in refused:
+            what, option = refused[kind]
+            raise ValueError(
+                f"fitted_model must have no {what} terms, which are not hinges (py-earth's "
+                f"{option}); got the term {function}."
+            )
+        v = int(function.get_variable())
+        if kind == "LinearBasisFunction":
+            factors.append((v, 0.0, 0.0))
+        else:
+            sign = -1.0 if function.get_reverse() else 1.0
+            factors.append((v, sign, float(function.get_knot())))
+        function = function.get_parent()
+    return tuple(reversed(factors))
+
+
+def _check_outputs(name: str, y: np.ndarray, coef: np.ndarray) -> None:
+    checks.check(
+        y.shape[1] == coef.shape[1],
+        f"{name} must have the {coef.shape[1]} output(s) of the model; got {y.shape[1]}.",
+    )
+
+
+def _document(json_or_path: Mapping | str | os.PathLike) -> Mapping:
+    if isinstance(json_or_path, str) and json_or_path.lstrip().startswith("{"):
+        return json.loads(json_or_path)
+    if isinstance(json_or_path, (str, os.PathLike)):
+        with open(json_or_path, encoding="utf-8") as file:
+            json_or_path = json.load(file)
+    checks.check(
+        isinstance(json_or_path, Mapping),
+        f"json_or_path must be a JSON object or its path; got {type(json_or_path).__name__}.",
+    )
+    return json_or_path
+
+
+def _read_earth(document: Mapping, x: np.ndarray, y: np.ndarray) -> ForeignModel:
+    for field in ("forward_terms", "selected_terms", "coefficients"):
+        checks.check(field in document, f"The JSON of an earth model must have {field}; got none.")
+    terms = [_earth_factors(m, term, x) for m, term in enumerate(document["forward_terms"])]
+    checks.check(
+        bool(terms) and not terms[0] and all(terms[1:]),
+        "forward_terms must begin with the intercept, the one term without factors; got "
+        f"{[len(term) for term in terms]} factors.",
+    )
+    order = np.atleast_1d(np.asarray(document["selected_terms"], int)) - 1
+    checks.check(
+        0 in order and order.min() >= 0 and order.max() < len(terms)
+        and len(set(order.tolist())) == len(order),
+        f"selected_terms must be places from 1 to {len(terms)}, each once and 1 among them; "
+        f"got {(order + 1).tolist()}.",
+    )  # fmt: skip
+    coef = np.asarray(document["coefficients"], np.float64).reshape(len(order), -1)
+    checks.check_finite("coefficients", coef)
+    _check_outputs("y", y, coef)
+    additive = all(len(term) < 2 for term in terms)
+    penalty = document.get("settings", {}).get("penalty", 2.0 if additive else 3.0)
+    selected = np.isin(np.arange(1, len(terms)), order)
+    coef = coef[np.argsort(order)]
+    return ForeignModel(tuple(terms[1:]), selected, coef, penalty, "From an R earth model")
+
+
+def _earth_factors(index: int, term: Mapping, x: np.ndarray) -> Factors:
+    """The factors of one entry of forward_terms, checked."""
+    factors = []
+    for factor in term["factors"]:
+        v, sign = factor["var0"], factor["sign"]
+        where = f"forward_terms[{index}]"
+        checks.check(
+            v in range(x.shape[1]),
+            f"var0 of {where} must be a column of x, 0 to {x.shape[1] - 1}; got {v!r}.",
+        )
+        checks.check(sign in (-1, 0, 1), f"sign of {where} must be 1, -1 or 0; got {sign!r}.")
+        if sign:
+            checks.check_number(f"knot of {where}", factor["knot"])
+        factors.append((int(v), float(sign), float(factor["knot"]) if sign else 0.0))
+    return tuple(factors)
