@@ -2,24 +2,41 @@
 
 from spline_fc.cpwl.fit import FitResult, FitSeconds, fit_mars, r2_score
 from spline_fc.cpwl.forward import ForwardTrace, Term
-from spline_fc.cpwl.io import load_spline, save_spline, spline_from_dict, spline_to_dict
+from spline_fc.cpwl.io import (
+    fit_from_dict,
+    fit_to_dict,
+    load_fit,
+    load_spline,
+    save_fit,
+    save_spline,
+    spline_from_dict,
+    spline_to_dict,
+)
 from spline_fc.cpwl.pruning import PruningPath, gcv_score
 from spline_fc.cpwl.spline import Spline, basis, evaluate
+from spline_fc.cpwl.summary import Importance, importance, summarize
 
 __all__ = [
     "FitResult",
     "FitSeconds",
     "ForwardTrace",
+    "Importance",
     "PruningPath",
     "Spline",
     "Term",
     "basis",
     "evaluate",
+    "fit_from_dict",
     "fit_mars",
+    "fit_to_dict",
     "gcv_score",
+    "importance",
+    "load_fit",
     "load_spline",
     "r2_score",
+    "save_fit",
     "save_spline",
     "spline_from_dict",
     "spline_to_dict",
+    "summarize",
 ]

@@ -1,16 +1,24 @@
-"""Splines as JSON files: readable, exact to the last bit, no pickle."""
+"""Splines and whole fits as JSON files: readable, exact to the last bit, no pickle."""
 
 import json
 import os
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.checks import check
+from spline_fc.checks import check, check_finite, check_one_of
+from spline_fc.cpwl.fit import FitResult, FitSeconds
+from spline_fc.cpwl.forward import ForwardTrace, Term
+from spline_fc.cpwl.pruning import PruningPath
 from spline_fc.cpwl.spline import Spline
 
 FORMAT = "spline_fc.spline/1"
+FIT_FORMAT = "spline_fc.fit/1"
+_DTYPES = ("bool", "int32", "int64", "float16", "bfloat16", "float32", "float64")
+_PARTS = {"forward": ForwardTrace, "pruning": PruningPath, "seconds": FitSeconds}
 
 
 def spline_to_dict(spline: Spline) -> dict:
@@ -21,25 +29,21 @@ def spline_to_dict(spline: Spline) -> dict:
     return {"format": FORMAT, "dtype": str(spline.coef.dtype), **fields, "shapes": shapes}
 
 
-def spline_from_dict(record: dict) -> Spline:
+def spline_from_dict(record: Mapping) -> Spline:
     """The inverse of `spline_to_dict`; the dtype is the saved one where JAX has it enabled.
 
     Raises:
-      ValueError: the record is not of this format or lacks a field.
+      ValueError: the record is not of this format, lacks a field, or its fields do not fit
+        together.
     """
-    check(
-        isinstance(record, dict) and record.get("format") == FORMAT,
-        f"a saved spline must have format {FORMAT!r}; got {record.get('format')!r}."
-        if isinstance(record, dict)
-        else f"a saved spline must be a JSON object; got {type(record).__name__}.",
-    )
-    missing = [name for name in (*Spline._fields, "dtype", "shapes") if name not in record]
-    check(not missing, f"a saved spline must have all its fields; {', '.join(missing)} missing.")
+    _check_record(record, "spline", FORMAT, (*Spline._fields, "dtype", "shapes"))
+    _check_fields(record["shapes"], "its shapes", Spline._fields)
     arrays = {}
     for name in Spline._fields:
-        dtype = np.int32 if name == "feature" else np.dtype(record["dtype"])
-        arrays[name] = jnp.asarray(np.array(record[name], dtype).reshape(record["shapes"][name]))
-    return Spline(**arrays)
+        dtype = "int32" if name == "feature" else record["dtype"]
+        arrays[name] = _array(name, record[name], dtype, record["shapes"][name])
+    _check_spline(arrays)
+    return Spline(**{name: jnp.asarray(array) for name, array in arrays.items()})
 
 
 def save_spline(path: str | os.PathLike, spline: Spline) -> None:
@@ -49,7 +53,153 @@ def save_spline(path: str | os.PathLike, spline: Spline) -> None:
 
 def load_spline(path: str | os.PathLike) -> Spline:
     """Reads a spline from a JSON file; ValueError names the file if it holds none."""
+    return _load(path, "spline", spline_from_dict)
+
+
+def fit_to_dict(fit: FitResult) -> dict:
+    """A whole fit as plain lists, numbers and strings; infinities are spelled "inf" and "-inf"."""
+    fields = {name: _encode(value) for name, value in fit._asdict().items()}
+    fields["terms"] = [[list(map(_encode, factor)) for factor in t.factors] for t in fit.terms]
+    return {"format": FIT_FORMAT, **fields, "spline": spline_to_dict(fit.spline)}
+
+
+def fit_from_dict(record: Mapping) -> FitResult:
+    """The inverse of `fit_to_dict`: every number comes back as it was.
+
+    Raises:
+      ValueError: the record is not of this format, lacks a field, or its fields do not fit
+        together.
+    """
+    _check_record(record, "fit", FIT_FORMAT, FitResult._fields)
+    fields = {name: record[name] for name in FitResult._fields}
+    for name, kind in _PARTS.items():
+        _check_fields(fields[name], f"its {name}", kind._fields)
+        parts = {part: _decode(f"{name}.{part}", fields[name][part]) for part in kind._fields}
+        fields[name] = kind(**parts)
+    fields["spline"] = spline_from_dict(record["spline"])
+    fields["terms"] = _terms(record["terms"])
+    for name in set(fields) - {"spline", "terms", *_PARTS}:
+        fields[name] = _decode(name, fields[name])
+    fit = FitResult(**fields)
+    _check_fit(fit)
+    return fit
+
+
+def save_fit(path: str | os.PathLike, fit: FitResult) -> None:
+    """Writes a whole fit to a JSON file, without pickle.
+
+    Args:
+      path: file to write.
+      fit: any FitResult; weights and outputs need no special care.
+    """
+    text = json.dumps(fit_to_dict(fit), indent=1, allow_nan=False)
+    pathlib.Path(path).write_text(text + "\n")
+
+
+def load_fit(path: str | os.PathLike) -> FitResult:
+    """Reads a whole fit from a JSON file.
+
+    Args:
+      path: file that `save_fit` wrote.
+
+    Returns:
+      FitResult, every float as it was saved; the spline in its dtype where JAX has it enabled.
+
+    Raises:
+      ValueError: the file holds no fit or a damaged one; the sentence names it and the field.
+    """
+    return _load(path, "fit", fit_from_dict)
+
+
+def _load(path, kind: str, from_dict):
     try:
-        return spline_from_dict(json.loads(pathlib.Path(path).read_text()))
+        return from_dict(json.loads(pathlib.Path(path).read_text()))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{os.fspath(path)} must hold a saved spline; {error}") from error
+        raise ValueError(f"{os.fspath(path)} must hold a saved {kind}; {error}") from error
+
+
+def _check_record(record: Any, kind: str, wanted: str, fields) -> None:
+    is_object = isinstance(record, Mapping)
+    got = type(record).__name__
+    check(is_object, f"a saved {kind} must be a JSON object; got {got}.")
+    got = record.get("format")
+    check(got == wanted, f"a saved {kind} must have format {wanted!r}; got {got!r}.")
+    _check_fields(record, f"a saved {kind}", fields)
+
+
+def _check_fields(record: Any, owner: str, fields) -> None:
+    got = type(record).__name__
+    check(isinstance(record, Mapping), f"{owner} must be a JSON object; got {got}.")
+    missing = [name for name in fields if name not in record]
+    check(not missing, f"{owner} must have all fields; {', '.join(missing)} missing.")
+
+
+def _array(name: str, data: Any, dtype: Any, shape: Any) -> np.ndarray:
+    """Data of a known dtype and shape; the error names the field."""
+    check_one_of(f"dtype of {name}", dtype, _DTYPES)
+    try:
+        wide = np.array(
+            data, np.float64 if "float" in dtype else np.int64
+        )  # reads "inf", refuses text
+        # jnp.dtype, as NumPy alone does not know bfloat16.
+        return wide.astype(jnp.dtype(dtype)).reshape(shape)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{name} must hold {dtype} numbers of shape {shape}; {error}.") from error
+
+
+def _check_spline(arrays: Mapping[str, np.ndarray]) -> None:
+    table, outputs = arrays["feature"].shape, arrays["intercept"].shape
+    check(len(table) == 2, f"feature must have shape (m, R); got {table}.")
+    check(len(outputs) == 1, f"intercept must have shape (k,); got {outputs}.")
+    wanted = {"sign": table, "knot": table, "coef": (table[0], outputs[0])}
+    for name, shape in wanted.items():
+        got = arrays[name].shape
+        check(got == shape, f"{name} must have shape {shape}, to fit the other fields; got {got}.")
+    lowest = int(arrays["feature"].min(initial=0))
+    check(lowest >= 0, f"feature must name columns, 0 or more; got {lowest}.")
+    strange = arrays["sign"][~np.isin(arrays["sign"], [-1, 0, 1])]
+    check(not strange.size, f"sign must be 1, -1 or 0; got {strange[:1].tolist()}.")
+    for name in ("intercept", "coef", "knot"):
+        check_finite(name, arrays[name])
+
+
+def _encode(value: Any) -> Any:
+    """Records, arrays and scalars as JSON; strict JSON has no infinity, so it becomes a string."""
+    if hasattr(value, "_asdict"):
+        return {name: _encode(part) for name, part in value._asdict().items()}
+    if isinstance(value, np.ndarray):
+        data = [_encode(number) for number in value.ravel().tolist()]
+        return {"dtype": str(value.dtype), "shape": list(value.shape), "data": data}
+    if isinstance(value, np.generic):
+        value = value.item()
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _decode(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        _check_fields(value, name, ("dtype", "shape", "data"))
+        return _array(name, value["data"], value["dtype"], value["shape"])
+    return float(value) if value in ("inf", "-inf", "nan") else value
+
+
+def _terms(rows: Any) -> tuple[Term, ...]:
+    try:
+        return tuple(Term(tuple((int(v), float(s), float(t)) for v, s, t in row)) for row in rows)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"terms must hold [feature, sign, knot] triples; {error}.") from error
+
+
+def _check_fit(fit: FitResult) -> None:
+    for name in ("rss", "gcv", "r2", "num_rows", "penalty"):
+        value = getattr(fit, name)
+        check(isinstance(value, (int, float)), f"{name} must be a number; got {value!r}.")
+    check(isinstance(fit.stop_reason, str), f"stop_reason must be text; got {fit.stop_reason!r}.")
+    kept, chosen = fit.pruning.kept, fit.pruning.chosen
+    sizes = (len(fit.terms) + 1, len(fit.terms))
+    got = np.shape(kept)
+    check(got == sizes, f"pruning.kept must have shape {sizes}, as there are terms; got {got}.")
+    inside = isinstance(chosen, int) and 0 <= chosen < len(kept)
+    check(inside, f"pruning.chosen must be a row of pruning.kept; got {chosen!r}.")
+    for name in ("rss", "gcv"):
+        got = np.shape(getattr(fit.pruning, name))
+        check(got == sizes[:1], f"pruning.{name} must have shape {sizes[:1]}; got {got}.")
