@@ -108,11 +108,14 @@ def fit_mars(
         folds = num_folds if prune == "cv" else 1
         # The tables need more digits than the data; this reaches no further than the block.
         with jax.enable_x64(True), _quiet_donation():
-            limits = ForwardLimits(max_terms, max_degree, threshold, _tolerance(x.dtype))
+            limits = ForwardLimits(max_terms, max_degree, threshold, *_rounding(x.dtype))
             mean = _weighted_mean(y, weights)
             centred = (y.astype(float) - mean).astype(y.dtype)
             terms, trace, reason = forward(x, centred, weights, space, limits, on_step)
-            fitted = _prune_and_solve(x, centred, weights, terms, penalty, prune, folds, max_hinges)
+            size = (max_terms - 1, max_degree)
+            fitted = _prune_and_solve(
+                x, centred, weights, terms, size, penalty, prune, folds, max_hinges
+            )
     coef, path, rss, total = fitted
     spline = _to_spline(terms, path.kept[path.chosen], coef, mean, space.linear, x.dtype)
     num_rows = float(np.sum(np.asarray(weights), dtype=np.float64))
@@ -190,9 +193,9 @@ def _search_space(x, weights, knots, min_span, end_span, linear, allowed) -> Sea
     return SearchSpace(positions, usable, min_span, end_span, frozenset(linear), groups)
 
 
-def _tolerance(dtype) -> float:
-    """Smallest squared remainder, over the squared norm, that is not rounding."""
-    return 1e-10 if jnp.finfo(dtype).bits == 64 else 2e-6
+def _rounding(dtype) -> tuple[float, float]:
+    """What is rounding: squared remainder over squared norm, and RSS over the total."""
+    return (1e-10, 1e-15) if jnp.finfo(dtype).bits == 64 else (2e-6, 1e-9)
 
 
 def _quiet_donation():
@@ -207,15 +210,15 @@ def _weighted_mean(y: jax.Array, weights: jax.Array) -> jax.Array:
     return (y.astype(float) * wide[:, None]).sum(0) / wide.sum()
 
 
-def _as_spline(terms: Sequence[Term], num_outputs: int, dtype) -> Spline:
-    """The terms as a Spline with coefficients 0."""
+def _as_spline(terms: Sequence[Term], num_outputs: int, dtype, size=None) -> Spline:
+    """The terms as a Spline with coefficients 0, filled up to size = (terms, factors)."""
     degree = max((len(term.factors) for term in terms), default=1)
-    absent = (0, 0.0, 0.0)
-    rows = [[*term.factors, *[absent] * (degree - len(term.factors))] for term in terms]
-    table = np.array(rows, np.float64).reshape(len(terms), degree, 3)
+    table = np.zeros((*(size or (len(terms), degree)), 3))
+    for m, term in enumerate(terms):
+        table[m, : len(term.factors)] = term.factors
     return Spline(
         jnp.zeros(num_outputs, dtype),
-        jnp.zeros((len(terms), num_outputs), dtype),
+        jnp.zeros((len(table), num_outputs), dtype),
         jnp.asarray(table[:, :, 0], jnp.int32),
         jnp.asarray(table[:, :, 1], dtype),
         jnp.asarray(table[:, :, 2], dtype),
@@ -234,19 +237,24 @@ def hinge_use(terms: Sequence[Term], linear: frozenset[int]) -> np.ndarray:
     return table
 
 
-def _prune_and_solve(x, y, weights, terms, penalty, method, num_folds, max_hinges):
-    """Pruning path, coefficients (p, k) of the chosen subset, its RSS, and the total."""
-    everything = _as_spline(terms, y.shape[1], x.dtype)
+def _prune_and_solve(x, y, weights, terms, size, penalty, method, num_folds, max_hinges):
+    """Pruning path, coefficients (p, k) of the chosen subset, its RSS, and the total.
+
+    The terms are filled up to `size` = (terms, factors) with absent ones, so that shapes, and with
+    them compiled code, do not depend on what was found.
+    """
+    everything = _as_spline(terms, y.shape[1], x.dtype, size)
     moments = pruning.cross_products(everything, x, y, weights, num_folds)
-    uses = hinge_use(terms, frozenset())
-    path = pruning.prune(moments, penalty, method, uses, max_hinges)
-    gram, target, total, _ = (part.sum(0) for part in moments)
+    present = slice(0, 1 + len(terms))
+    moments = moments._replace(
+        gram=moments.gram[:, present, present], target=moments.target[:, present],
+        change=moments.change[present, present], plain_gram=moments.plain_gram[present, present],
+    )  # fmt: skip
+    path = pruning.prune(moments, penalty, method, hinge_use(terms, frozenset()), max_hinges)
     kept = np.concatenate([[True], path.kept[path.chosen]])
-    coef = pruning.solve(gram[np.ix_(kept, kept)], target[kept])
-    chosen = _as_spline([t for t, keep in zip(terms, kept[1:], strict=True) if keep],
-                        y.shape[1], x.dtype)  # fmt: skip
-    coef, rss = refine(chosen, x, y, weights, gram[np.ix_(kept, kept)], coef)
-    return coef, path, rss, float(total.sum())
+    gram = moments.plain_gram * np.outer(kept, kept)
+    coef, rss = least_squares(everything, x, y, weights, gram)
+    return coef[kept], path, rss, float(moments.total.sum())
 
 
 @partial(jax.jit, static_argnames="chunk")
@@ -270,21 +278,30 @@ def _residual_products(spline: Spline, x, y, weights, *, chunk: int):
     return jax.lax.fori_loop(0, -(-num_rows // chunk), one, zero)
 
 
-def refine(terms: Spline, x, y, weights, gram: np.ndarray, coef: np.ndarray):
-    """One step of iterative refinement on the rows, and the RSS that is left.
+def least_squares(terms: Spline, x, y, weights, gram: np.ndarray, steps: int = 2):
+    """Coefficients of an intercept and some terms, refined on the rows, and the RSS that is left.
 
-    Solving from cross products squares the condition number; correcting by the true residual gives
-    the digits back.
+    Solving from cross products squares the condition number; correcting by the products of the true
+    residual gives the digits back. The first correction starts from 0 and is the solution itself.
+
+    Args:
+      terms: at least the p - 1 terms meant; those beyond are absent.
+      gram: (p, p), cross products of [1 B]; a term whose row is 0 stays out.
+      steps: corrections.
 
     Returns:
       coefficients (p, k), intercept first, and the residual sum of squares.
     """
-    chunk = min(pruning.CHUNK_ROWS, x.shape[0])
-    for last in (False, True):
-        spline = terms._replace(intercept=jnp.asarray(coef[0]), coef=jnp.asarray(coef[1:]))
+    chunk, p = min(pruning.CHUNK_ROWS, x.shape[0]), len(gram)
+    root, _ = pruning.inverse_root(gram)
+    coef = np.zeros((p, y.shape[1]))
+    for step in range(steps + 1):
+        filled = np.zeros((terms.coef.shape[0], coef.shape[1]))
+        filled[: p - 1] = coef[1:]
+        spline = terms._replace(intercept=jnp.asarray(coef[0]), coef=jnp.asarray(filled))
         products, rss = _residual_products(spline, x, y, weights, chunk=chunk)
-        if not last:
-            coef = coef + pruning.solve(gram, np.asarray(products))
+        if step < steps:
+            coef = coef + root @ (root.T @ np.asarray(products)[:p])
     return coef, float(rss)
 
 

@@ -216,10 +216,9 @@ def _read_pyearth(model: Any, x: np.ndarray, y: np.ndarray) -> ForeignModel:
     _check_outputs("y", y, coef)
     selected = np.array([not function.is_pruned() for function in basis[1:]], bool)
     record = getattr(model, "forward_pass_record_", None)
-    told = "" if record is None else f", its forward pass: {record.final_str().strip()}"
-    return ForeignModel(
-        tuple(terms), selected, coef, float(model.get_penalty()), f"From a py-earth model{told}"
-    )
+    told = "" if record is None else record.final_str().partition(":")[2].strip().lower()
+    origin = f"From a py-earth model ({told})" if told else "From a py-earth model"
+    return ForeignModel(tuple(terms), selected, coef, float(model.get_penalty()), origin)
 
 
 def _pyearth_factors(function: Any) -> Factors:

@@ -5,7 +5,6 @@ column costs one pass over the data per parent, a new parent one pass per column
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
@@ -46,6 +45,7 @@ class ForwardLimits(NamedTuple):
     max_degree: int
     threshold: float  # smallest gain of a step, as a share of the total sum of squares
     tolerance: float  # squared remainder, as a share of the norm, that counts as dependent
+    floor: float  # residual sum of squares, as a share of the total, that is rounding
 
 
 class _Data(NamedTuple):
@@ -213,10 +213,10 @@ class _Search:
         self.space, self.limits = space, limits
         self.x_host, self.y = np.asarray(x), y
         self.rows = moments.block_rows(x.shape[0], space.knots.shape[1])
-        self.origin = space.knots[:, :1]
-        self.edges = space.knots - self.origin
+        self.origin = space.knots[:, 0]
+        self.edges = space.knots - self.origin[:, None]
         gap = np.diff(space.knots.astype(np.float64), axis=1, append=space.knots[:, -1:])
-        grouping = self._grouped(self._centred())[0]
+        grouping = self._grouped(self._centred)
         self.data = _Data(x, weights, jnp.asarray(space.knots), jnp.asarray(gap), grouping)
         self.terms: list[Term] = []
         self.parents = [_Parent(-1, jnp.asarray(jnp.inf, x.dtype), None, None)]
@@ -228,16 +228,12 @@ class _Search:
         self.candidates, self.choices = [candidates], [choice]
         self.basis = self._first_basis(candidates, target, intercept)
 
-    def _centred(self) -> np.ndarray:
-        return np.ascontiguousarray(self.x_host.T) - self.origin
+    def _centred(self, feature: int) -> np.ndarray:
+        return self.x_host[:, feature] - self.origin[feature]
 
-    def _grouped(self, *positions: np.ndarray) -> list[moments.Grouping]:
-        with ThreadPoolExecutor(len(positions)) as pool:  # NumPy's sort releases the lock
-            groupings = pool.map(
-                lambda values: moments.group_rows(values, self.edges, self.rows), positions
-            )
-        # Outside of the threads, which do not see the caller's float64 setting.
-        return [jax.tree.map(jnp.asarray, grouping) for grouping in groupings]
+    def _grouped(self, positions: Callable[[int], np.ndarray]) -> moments.Grouping:
+        grouping = moments.group_rows(positions, self.edges, self.x_host.shape[0], self.rows)
+        return jax.tree.map(jnp.asarray, grouping)
 
     def _allowed(self, parent_column, features: frozenset[int]) -> jax.Array:
         counts = np.asarray(_active_counts(self.data, parent_column))
@@ -316,8 +312,9 @@ class _Search:
         allowed = self._allowed(value, term.features)
         if not bool(allowed.any()):
             return
-        centred, shift = self._centred(), np.asarray(value)[None]
-        right, left = self._grouped(centred - shift, centred + shift)
+        shift = np.asarray(value)
+        right = self._grouped(lambda feature: self._centred(feature) - shift)
+        left = self._grouped(lambda feature: self._centred(feature) + shift)
         candidates, choice = _start_parent(
             self.data, self.y, value, right, left, self.basis, 1 + len(self.terms), allowed,
             self.limits.tolerance,
@@ -353,7 +350,7 @@ def forward(
     rss, steps = [total], []
     if total <= 0:
         return [], _trace(rss, [1], steps), "The target is constant: the intercept says it all."
-    floor = total * float(jnp.finfo(x.dtype).eps) ** 2
+    floor = total * limits.floor
     search, counts = _Search(x, y, weights, space, limits), [1]
     while True:
         num_terms = 1 + len(search.terms)

@@ -14,16 +14,30 @@ import numpy as np
 from spline_fc.cpwl.spline import Spline, basis
 
 CHUNK_ROWS = 4096
+SMALL_PIVOT = 1e-5  # below, one Cholesky factorisation is not accurate enough
 ROUNDING = 1e-14  # share of the total sum of squares below which differences are noise
 
 
 class Moments(NamedTuple):
-    """Cross products of the columns [1 B] (p of them) and the targets; float64."""
+    """Cross products of the columns Q = [1 B] change (p of them) and the targets; float64.
 
-    gram: np.ndarray  # (folds, p, p)
-    target: np.ndarray  # (folds, p, k)
+    Q is near orthonormal over all rows: least squares on nearly dependent terms keeps its digits.
+    """
+
+    gram: np.ndarray  # (folds, p, p), Q'Q
+    target: np.ndarray  # (folds, p, k), Q'y
     total: np.ndarray  # (folds, k), y'y
     weight: np.ndarray  # (folds,), sum of weights
+    change: np.ndarray  # (p, p)
+    plain_gram: np.ndarray  # (p, p), [1 B]'[1 B] over all folds
+
+
+class Subsets(NamedTuple):
+    """Greedy subsets from all terms down to the intercept alone, s = p of them."""
+
+    kept: np.ndarray  # (s, p - 1) bool
+    coef: np.ndarray  # (s, p, k), intercept first; 0 for terms that are out
+    rss: np.ndarray  # (s,)
 
 
 class PruningPath(NamedTuple):
@@ -53,96 +67,137 @@ def gcv_score(rss, num_terms, num_rows: float, penalty: float):
 
 
 @partial(jax.jit, static_argnames=("num_folds", "chunk"))
-def _accumulate(spline: Spline, x, y, weights, *, num_folds: int, chunk: int):
-    num_rows, wide = x.shape[0], jnp.result_type(float)
-    columns = 1 + spline.feature.shape[0] + y.shape[1]
-    num_chunks = -(-num_rows // chunk)
+def _accumulate(spline: Spline, x, y, weights, change, *, num_folds: int, chunk: int):
+    """[Q y]'W[Q y] per fold, (folds, p + k, p + k), over chunks of rows."""
+    num_rows, wide = x.shape[0], change.dtype
+    columns = change.shape[0] + y.shape[1]
 
     def one(i, total):
         start = jnp.minimum(i * chunk, num_rows - chunk)
         rows = [jax.lax.dynamic_slice_in_dim(a, start, chunk) for a in (x, y, weights)]
         fresh = start + jnp.arange(chunk) >= i * chunk  # the last chunk overlaps the one before
-        z = jnp.concatenate([jnp.ones((chunk, 1), x.dtype), basis(spline, rows[0]), rows[1]], 1)
-        z = z.astype(wide)
+        design = jnp.concatenate([jnp.ones((chunk, 1), x.dtype), basis(spline, rows[0])], 1)
+        z = jnp.concatenate([design.astype(wide) @ change, rows[1].astype(wide)], 1)
         weighted = z * jnp.where(fresh, rows[2], 0).astype(wide)[:, None]
         by_fold = (chunk // num_folds, num_folds, columns)
         product = jnp.einsum("ifa,ifb->fab", weighted.reshape(by_fold), z.reshape(by_fold))
         return total + jnp.roll(product, start % num_folds, axis=0)
 
     zero = jnp.zeros((num_folds, columns, columns), wide)
-    return jax.lax.fori_loop(0, num_chunks, one, zero)
+    return jax.lax.fori_loop(0, -(-num_rows // chunk), one, zero)
 
 
 def cross_products(spline: Spline, x, y, weights, num_folds: int = 1) -> Moments:
     """Accumulates the cross products of a spline's terms and the targets over chunks of rows.
+
+    Cholesky factorisation of the cross products gives a basis that is orthonormal up to
+    cond^2 * eps; where that is not enough, a second pass in this basis makes up for it (the scheme
+    known as CholeskyQR2, Yamamoto et al. 2015), which needs cond < 1e8, not cond^2.
 
     Args:
       spline: its terms are read, its coefficients are not.
       x: (n, d) float. y: (n, k) float. weights: (n,) float.
       num_folds: row i belongs to fold i modulo num_folds.
     """
-    num_rows = x.shape[0]
+    num_rows, p = x.shape[0], 1 + spline.feature.shape[0]
     chunk = max(num_folds, min(CHUNK_ROWS, num_rows) // num_folds * num_folds)
-    product = np.asarray(_accumulate(spline, x, y, weights, num_folds=num_folds, chunk=chunk))
-    p = 1 + spline.feature.shape[0]
-    total = np.einsum("faa->fa", product[:, p:, p:])
-    return Moments(product[:, :p, :p], product[:, :p, p:], total, product[:, 0, 0])
+
+    def products(change):
+        options = dict(num_folds=num_folds, chunk=chunk)
+        return np.asarray(_accumulate(spline, x, y, weights, jnp.asarray(change), **options))
+
+    plain = products(np.eye(p))
+    weight = plain[:, 0, 0]
+    change, smallest = inverse_root(plain[:, :p, :p].sum(0))
+    if smallest < SMALL_PIVOT:
+        full = products(change)
+        correction, _ = inverse_root(full[:, :p, :p].sum(0))
+        change = change @ correction
+    else:
+        full, correction = plain, change
+    wide = np.eye(full.shape[1])
+    wide[:p, :p] = correction
+    full = wide.T @ full @ wide
+    total = np.einsum("faa->fa", full[:, p:, p:])
+    plain_gram = plain[:, :p, :p].sum(0)
+    return Moments(full[:, :p, :p], full[:, :p, p:], total, weight, change, plain_gram)
 
 
-def _inverse(gram: np.ndarray) -> np.ndarray:
-    """Inverse of a cross-product matrix with unit diagonal; the pseudoinverse if it has none."""
-    try:
-        root = np.linalg.inv(np.linalg.cholesky(gram))
-        return root.T @ root
-    except np.linalg.LinAlgError:
-        return np.linalg.pinv(gram, rcond=1e-15, hermitian=True)
+def inverse_root(gram: np.ndarray) -> tuple[np.ndarray, float]:
+    """Upper triangular T with T'GT = 1 where G has full rank, and the smallest relative pivot.
 
-
-def solve(gram: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Least squares from cross products, (p, k); columns are scaled to unit length first."""
+    Columns that depend on earlier ones to rounding get a zero column in T: they are left out.
+    """
     scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
     scaled = gram / np.outer(scale, scale)
-    return _inverse(scaled) @ (target / scale[:, None]) / scale[:, None]
+    p = len(gram)
+    try:
+        root = np.linalg.cholesky(scaled)
+    except np.linalg.LinAlgError:
+        root = np.zeros((p, p))
+        for j in range(p):  # row by row, so that a dependent column can be passed over
+            used = np.diag(root)[:j] > 0
+            row = np.zeros(j)
+            row[used] = np.linalg.solve(root[:j, :j][np.ix_(used, used)], scaled[j, :j][used])
+            pivot = scaled[j, j] - row @ row
+            root[j, :j] = row
+            root[j, j] = np.sqrt(pivot) if pivot > ROUNDING else 0.0
+    pivots = np.diag(root)
+    out = pivots == 0
+    inverse = np.linalg.inv(np.where(np.outer(out, out) & np.eye(p, dtype=bool), 1.0, root)).T
+    inverse[:, out] = 0
+    inverse[out] = 0
+    return inverse / scale[:, None], float(np.min(pivots**2))
 
 
-def eliminate(gram: np.ndarray, target: np.ndarray, total: float):
+def eliminate(moments: Moments, folds: np.ndarray | None = None) -> Subsets:
     """Removes one term at a time, always the one whose loss raises the RSS least.
 
-    Args:
-      gram: (p, p), target: (p, k), total: y'y; column 0 is the intercept and stays.
+    With T T' the inverse of the cross products and z = T'[1 B]'y, the coefficients are T z, the
+    loss of term j raises the RSS by (T_j z)^2 / |T_j|^2, and what is left is T with row j projected
+    out: no cross products are inverted or subtracted, so nearly dependent terms do no harm.
 
-    Returns:
-      kept (p, p - 1) bool, coefficients (p, p, k) and rss (p,), from all terms to none.
+    Args:
+      moments: cross products, column 0 is the intercept and stays.
+      folds: (folds,) bool, the folds to use; all by default.
     """
-    p = len(gram)
-    scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
-    inverse = _inverse(gram / np.outer(scale, scale))
-    coef = inverse @ (target / scale[:, None])
+    use = np.ones(len(moments.weight), bool) if folds is None else folds
+    gram, target = moments.gram[use].sum(0), moments.target[use].sum(0)
+    total = float(moments.total[use].sum())
+    inner, _ = inverse_root(gram)
+    root, z = moments.change @ inner, inner.T @ target
+    p = len(root)
     alive = np.ones(p, bool)
-    kept, coefs, rss = [alive[1:].copy()], [coef / scale[:, None]], []
-    rss.append(total - float((target * coefs[0]).sum()))
-    for _ in range(p - 1):
-        pivot = np.where(alive, np.maximum(np.diag(inverse), np.finfo(float).tiny), 1)
-        loss = np.where(alive, (coef**2).sum(1) / pivot, np.inf)
-        loss[0] = np.inf
-        worst = int(np.argmin(loss))
-        coef = coef - np.outer(inverse[:, worst] / pivot[worst], coef[worst])
-        inverse = inverse - np.outer(inverse[:, worst], inverse[worst]) / pivot[worst]
-        alive[worst] = False
-        coef[worst] = inverse[worst] = inverse[:, worst] = 0
+    kept, coefs, rss = [], [], [total - float((z**2).sum())]
+    for remaining in range(p - 1, -1, -1):
+        coef = root @ z
         kept.append(alive[1:].copy())
-        coefs.append(coef / scale[:, None])
+        coefs.append(coef)
+        if remaining == 0:
+            break
+        length = (root**2).sum(1)
+        loss = np.where(alive & (length > 0), (coef**2).sum(1) / np.where(length > 0, length, 1), 0)
+        loss[0] = np.inf
+        worst = int(np.argmin(np.where(alive, loss, np.inf)))
+        unit = root[worst] / np.sqrt(length[worst]) if length[worst] > 0 else np.zeros(p)
         rss.append(rss[-1] + float(loss[worst]))
-    return np.array(kept), np.array(coefs), np.maximum(np.array(rss), ROUNDING * total)
+        z = z - np.outer(unit, unit @ z)
+        root = root - np.outer(root @ unit, unit)
+        root[worst] = 0
+        alive[worst] = False
+    rss = np.maximum(np.array(rss), ROUNDING * total)
+    return Subsets(np.array(kept), np.array(coefs), rss)
 
 
 def _held_out_rss(moments: Moments, fold: int) -> np.ndarray:
     """RSS on one fold of every subset size, eliminated and fitted on the other folds."""
-    others = [np.delete(part, fold, axis=0).sum(0) for part in moments]
-    _, coefs, _ = eliminate(others[0], others[1], float(others[2].sum()))
-    gram, target, total = (part[fold] for part in moments[:3])
-    fitted = np.einsum("spk,pq,sqk->s", coefs, gram, coefs)
-    return total.sum() - 2 * np.einsum("spk,pk->s", coefs, target) + fitted
+    others = np.arange(len(moments.weight)) != fold
+    coef = eliminate(moments, others).coef
+    inverse = np.linalg.pinv(moments.change)  # coefficients of Q from those of [1 B]
+    coef = np.einsum("pq,sqk->spk", inverse, coef)
+    gram, target, total = moments.gram[fold], moments.target[fold], moments.total[fold]
+    fitted = np.einsum("spk,pq,sqk->s", coef, gram, coef)
+    return total.sum() - 2 * np.einsum("spk,pk->s", coef, target) + fitted
 
 
 def prune(
@@ -157,9 +212,9 @@ def prune(
       uses: (m, h) bool, which of h distinct hinges each term is made of.
       max_hinges: subsets with more distinct hinges are passed over; None for no cap.
     """
-    gram, target, total, weight = (part.sum(0) for part in moments)
-    kept, _, rss = eliminate(gram, target, float(total.sum()))
-    gcv = gcv_score(rss, 1 + kept.sum(1), float(weight), penalty)
+    subsets = eliminate(moments)
+    kept, rss = subsets.kept, subsets.rss
+    gcv = gcv_score(rss, 1 + kept.sum(1), float(moments.weight.sum()), penalty)
     num_folds = len(moments.weight)
     held_out = [_held_out_rss(moments, fold) for fold in range(num_folds)] if num_folds > 1 else []
     cv_rss = np.sum(held_out, axis=0) if held_out else None
@@ -168,4 +223,5 @@ def prune(
     if max_hinges is not None:
         score = np.where((kept @ uses > 0).sum(1) <= max_hinges, score, np.inf)
     best = np.flatnonzero(score <= score.min())  # all infinite: the intercept alone
-    return PruningPath(kept, rss, gcv, cv_rss, int(best[-1] if np.isinf(score.min()) else best[0]))
+    chosen = int(best[-1] if np.isinf(score.min()) else best[0])
+    return PruningPath(kept, rss, gcv, cv_rss, chosen)

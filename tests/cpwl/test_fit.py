@@ -1,0 +1,201 @@
+"""Properties of fit_mars as a whole: weights, symmetries, recovery, pruning, bad input."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spline_fc.cpwl import Spline, basis, evaluate, fit_mars, gcv_score
+from spline_fc.network import hinges
+from tests import oracles
+
+
+def friedman(seed=0, n=200, d=5, noise=1.0):
+    rng = np.random.default_rng(seed)
+    x = rng.random((n, d))
+    y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3]
+    return x, y + noise * rng.normal(size=n)
+
+
+def predict(fit, x):
+    return np.asarray(evaluate(fit.spline, x))
+
+
+@pytest.mark.parametrize("max_degree", [1, 2])
+@pytest.mark.parametrize("knots", ["all", 16])
+def test_integer_weights_equal_duplicated_rows(enable_x64, max_degree, knots):
+    x, y = friedman(n=120)
+    weights = np.random.default_rng(1).integers(0, 4, len(y))
+    options = dict(max_terms=15, max_degree=max_degree, threshold=0, knots=knots)
+    weighted = fit_mars(x, y, weights=weights, **options)
+    rows = np.repeat(np.arange(len(y)), weights)
+    doubled = fit_mars(x[rows], y[rows], **options)
+    np.testing.assert_allclose(weighted.forward.rss, doubled.forward.rss, rtol=1e-9)
+    assert weighted.gcv == pytest.approx(doubled.gcv, rel=1e-9)
+    np.testing.assert_allclose(predict(weighted, x), predict(doubled, x), atol=1e-7)
+
+
+def test_copies_of_an_output_get_equal_fits(enable_x64):
+    x, y = friedman()
+    one = fit_mars(x, y, max_terms=15)
+    three = fit_mars(x, np.stack([y, y, y], 1), max_terms=15)
+    np.testing.assert_allclose(predict(three, x), np.repeat(predict(one, x), 3, 1), atol=1e-9)
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=5, deadline=None)
+def test_order_of_rows_and_features_does_not_matter(seed):
+    with jax.enable_x64(True):
+        x, y = friedman()
+        rng = np.random.default_rng(seed)
+        rows, columns = rng.permutation(len(y)), rng.permutation(x.shape[1])
+        one = fit_mars(x, y, max_terms=15, max_degree=2)
+        other = fit_mars(x[rows][:, columns], y[rows], max_terms=15, max_degree=2)
+        np.testing.assert_allclose(predict(one, x), predict(other, x[:, columns]), atol=1e-7)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1e3, 0.0), (1.0, 1e3), (1e-3, -1e3)])
+def test_float32_survives_scales_and_shifts(scale, shift):
+    x, y = friedman(n=1000)
+    x = np.round(x * 1024).astype(np.float32) / 8  # values that a shift does not round
+    moved = x.copy()
+    moved[:, 3] = moved[:, 3] * np.float32(scale) + np.float32(shift)
+    one = fit_mars(x, y, max_terms=21)
+    other = fit_mars(moved, y, max_terms=21)
+    assert one.spline.coef.dtype == np.float32
+    gap = np.abs(predict(one, x) - predict(other, moved)).max()
+    # The shift itself rounds the feature when the scale is small; elsewhere it is exact.
+    assert gap <= (1e-3 if scale >= 1 else 1e-2) * y.std()
+
+
+@pytest.mark.parametrize("max_degree", [1, 2])
+def test_noise_free_targets_are_recovered(enable_x64, max_degree):
+    rng = np.random.default_rng(3)
+    x = rng.random((300, 4))
+    knot = np.sort(x, axis=0)[[100, 150, 200]]
+    y = 3 * np.maximum(x[:, 0] - knot[0, 0], 0) - 2 * np.maximum(knot[1, 1] - x[:, 1], 0) + 1
+    if max_degree == 2:
+        y += 4 * np.minimum(
+            np.maximum(x[:, 0] - knot[0, 0], 0), np.maximum(x[:, 2] - knot[2, 2], 0)
+        )
+    fit = fit_mars(x, y, max_terms=101, max_degree=max_degree, min_span=1, end_span=1, threshold=0)
+    assert fit.rss < 1e-10 * ((y - y.mean()) ** 2).sum()
+
+
+def test_backward_pass_is_greedy_least_squares(enable_x64):
+    x, y = friedman(n=80)
+    fit = fit_mars(x, y, max_terms=11, max_degree=2, threshold=0)
+    columns = [oracles.term_column(x, term.factors) for term in fit.terms]
+    np.testing.assert_allclose(
+        fit.pruning.rss, oracles.backward_rss(columns, y[:, None]), rtol=1e-8
+    )
+    sizes = 1 + fit.pruning.kept.sum(1)
+    expected = gcv_score(fit.pruning.rss, sizes, len(y), 3.0)
+    np.testing.assert_allclose(fit.pruning.gcv, expected)
+    assert fit.gcv == pytest.approx(expected.min(), rel=1e-9)
+
+
+def test_cross_validation_is_that_of_separate_fits(enable_x64):
+    x, y = friedman(n=90)
+    fit = fit_mars(x, y, max_terms=9, prune="cv", num_folds=3, threshold=0)
+    columns = [oracles.term_column(x, term.factors) for term in fit.terms]
+    fold = np.arange(len(y)) % 3
+    expected = 0.0
+    for f in range(3):  # all terms: the first subset of every fold's path
+        coef, _ = oracles.least_squares([c[fold != f] for c in columns], y[fold != f, None])
+        design = np.column_stack([np.ones(len(y)), *columns])[fold == f]
+        expected += ((y[fold == f, None] - design @ coef) ** 2).sum()
+    assert fit.pruning.cv_rss[0] == pytest.approx(expected, rel=1e-8)
+    assert fit.pruning.chosen == np.argmin(fit.pruning.cv_rss)
+
+
+@pytest.mark.parametrize("cap", [0, 3, 7])
+def test_cap_on_hinges_holds(cap):
+    x, y = friedman()
+    fit = fit_mars(x, y, max_terms=25, max_degree=2, max_hinges=cap)
+    assert len(hinges(fit.spline).feature) <= cap
+
+
+def test_linear_features_are_linear_everywhere():
+    x, y = friedman()
+    fit = fit_mars(x, y, max_terms=15, linear=[3])
+    far = np.zeros((3, x.shape[1]), np.float32)
+    far[:, 3] = [-100.0, 0.0, 100.0]
+    low, middle, high = predict(fit, far)[:, 0]
+    assert high - middle == pytest.approx(middle - low, rel=1e-4)
+    assert abs(high - middle) > 100
+
+
+def test_allowed_interactions_are_kept_to():
+    x, y = friedman(n=400)
+    fit = fit_mars(x, y, max_terms=25, max_degree=2, allowed=[[0, 1], [2, 3]], prune="none")
+    pairs = {tuple(sorted(term.features)) for term in fit.terms if len(term.factors) == 2}
+    assert pairs and pairs <= {(0, 1), (2, 3)}
+
+
+def test_second_fit_of_a_shape_compiles_nothing():
+    x, y = friedman(n=150)
+    options = dict(max_terms=11, max_degree=2, threshold=0, knots=16)
+    fit_mars(x, y, **options)
+    again = fit_mars(x[::-1].copy(), y, **options)
+    assert again.seconds.compile == 0
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (np.ones((30, 2)), np.arange(30.0), "No candidate"),
+        (np.random.default_rng(0).random((30, 2)), np.ones(30), "constant"),
+        (np.r_[np.zeros(29), 1.0][:, None], np.arange(30.0), "No candidate"),
+        (np.random.default_rng(0).random((5, 9)), np.arange(5.0), "No candidate"),
+    ],
+)
+def test_degenerate_input_returns_the_best_it_can(x, y, words):
+    fit = fit_mars(x, y, max_terms=5)
+    assert words in fit.stop_reason
+    assert np.isfinite(predict(fit, x)).all()
+
+
+X, Y = friedman(n=50)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (dict(x=X[:, 0]), r"x must have shape \(n, d\)"),
+        (dict(x=X[:0], y=Y[:0]), "x must have at least one row"),
+        (dict(y=Y[:7]), "y must have 50 rows"),
+        (dict(y=np.where(np.arange(50) == 4, np.nan, Y)), "y must be finite"),
+        (dict(x=np.where(X == X[3, 2], np.inf, X)), "x must be finite"),
+        (dict(weights=-np.ones(50)), "weights must not be negative"),
+        (dict(weights=np.zeros(50)), "weights must not all be zero"),
+        (dict(weights=np.ones(3)), "weights must have 50 rows"),
+        (dict(max_terms=99), "max_terms must not exceed"),
+        (dict(max_degree=0), "max_degree must be an integer >= 1"),
+        (dict(allowed=[[0, 9]]), "allowed must name columns of x"),
+        (dict(linear=[5]), "linear must name columns of x"),
+        (dict(end_span=30), "end_span must leave rows"),
+        (dict(min_span=0), "min_span must be an integer >= 1"),
+        (dict(knots="some"), 'knots must be "all"'),
+        (dict(knots=[[0.5]]), "knots must hold one array per feature"),
+        (dict(prune="bic"), "prune must be one of"),
+        (dict(prune="cv", num_folds=1), "num_folds must be an integer >= 2"),
+        (dict(penalty=-2), "penalty must be"),
+        (dict(threshold=1.0), "threshold must be"),
+    ],
+)
+def test_bad_input_is_named(changes, words):
+    arguments = {"x": X, "y": Y, "max_terms": 9, **changes}
+    with pytest.raises(ValueError, match=words):
+        fit_mars(arguments.pop("x"), arguments.pop("y"), **arguments)
+
+
+def test_evaluate_refuses_too_few_columns_and_skips_absent_factors():
+    spline = Spline(np.zeros(1), np.ones((1, 1)), np.array([[3, 0]]), np.array([[1.0, 0.0]]),
+                    np.array([[0.5, 0.0]]))  # fmt: skip
+    with pytest.raises(ValueError, match="at least 4 columns"):
+        evaluate(spline, X[:, :3])
+    np.testing.assert_allclose(basis(spline, X)[:, 0], np.maximum(X[:, 3] - 0.5, 0), rtol=1e-6)
+    empty = spline._replace(sign=np.zeros((1, 2)))
+    assert not np.asarray(basis(empty, X)).any()
