@@ -4,7 +4,17 @@ The road, in import order: data -> cpwl -> network -> training -> analysis.
 """
 
 from spline_fc.analysis import knot_drift, write_report
-from spline_fc.cpwl import FitResult, Spline, evaluate, fit_mars, load_spline, save_spline
+from spline_fc.cpwl import (
+    FitResult,
+    Spline,
+    evaluate,
+    fit_mars,
+    fit_pyearth,
+    from_earth,
+    from_pyearth,
+    load_spline,
+    save_spline,
+)
 from spline_fc.data import Dataset, from_arrays, load, standardize
 from spline_fc.network import MLP, apply_params, init_params, reshape, to_params
 from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
@@ -19,7 +29,10 @@ __all__ = [
     "apply_params",
     "evaluate",
     "fit_mars",
+    "fit_pyearth",
     "from_arrays",
+    "from_earth",
+    "from_pyearth",
     "init_params",
     "knot_drift",
     "load",

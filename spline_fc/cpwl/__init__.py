@@ -1,6 +1,7 @@
 """Workshop: continuous piecewise-linear splines and how they are fitted."""
 
 from spline_fc.cpwl.fit import FitResult, FitSeconds, fit_mars, r2_score
+from spline_fc.cpwl.foreign import fit_pyearth, from_earth, from_pyearth
 from spline_fc.cpwl.forward import ForwardTrace, Term
 from spline_fc.cpwl.io import (
     fit_from_dict,
@@ -28,7 +29,10 @@ __all__ = [
     "evaluate",
     "fit_from_dict",
     "fit_mars",
+    "fit_pyearth",
     "fit_to_dict",
+    "from_earth",
+    "from_pyearth",
     "gcv_score",
     "importance",
     "load_fit",

@@ -70,7 +70,8 @@ def fit_pyearth(
     Args:
       x: (n, d), finite.
       y: (n,) or (n, k), finite.
-      max_terms: upper bound on the terms of the forward pass, intercept included.
+      max_terms: upper bound on the terms of the forward pass, intercept included; py-earth needs 4
+        or more to enter any term.
       max_degree: hinges per term at most.
       penalty: GCV charge per knot; 2 for additive fits and 3 above by default.
       min_span: rows between knots; Friedman's formula by default.
@@ -90,16 +91,9 @@ def fit_pyearth(
     earth_class = _earth_class()
     import threadpoolctl  # comes with scikit-learn, which py-earth needs
 
-    checks.check_integer("max_terms", max_terms, 1)
-    checks.check_integer("max_degree", max_degree, 1)
-    checks.check_number("threshold", threshold, at_least=0, below=1)
-    if min_span is not None:
-        checks.check_integer("min_span", min_span, 1)
-    if end_span is not None:
-        checks.check_integer("end_span", end_span, 0)
     if penalty is None:
         penalty = 2.0 if max_degree == 1 else 3.0
-    checks.check_number("penalty", penalty, at_least=0)
+    _check_options(max_terms, max_degree, penalty, min_span, end_span, threshold)
     with Stopwatch() as clock:
         x, y, weights, dtype = _checked(x, y, weights)
         for feature in linear:
@@ -108,8 +102,9 @@ def fit_pyearth(
                 f"linear must name columns of x, 0 to {x.shape[1] - 1}; got {feature!r}.",
             )
         model = earth_class(
-            # py-earth asks before a step whether there is room for one term, and then enters two.
-            max_terms=max(max_terms - 1, 1), max_degree=max_degree, penalty=float(penalty),
+            # It takes another step, of up to two terms, while it has no more than its max_terms,
+            # and none at all where that is 1.
+            max_terms=max(max_terms - 2, 1), max_degree=max_degree, penalty=float(penalty),
             minspan=-1 if min_span is None else min_span,
             endspan=-1 if end_span is None else end_span,
             thresh=float(threshold), allow_linear=allow_linear,
@@ -126,7 +121,8 @@ def from_earth(
     """Turns a model of the R package earth, written as JSON, into a spline.
 
     Additive models keep their coefficients; products become minimum terms, as for `from_pyearth`.
-    These lines of R write the file:
+    Of a model with a glm part the linear part is read. These lines of R write the file, x and y
+    being numeric matrices:
 
         library(earth); library(jsonlite)
         fit <- earth(x, y, degree = 2)
@@ -139,7 +135,7 @@ def from_earth(
                       selected_terms = I(fit$selected.terms),
                       coefficients = unname(fit$coefficients),
                       settings = list(penalty = fit$penalty))
-        write_json(model, "earth.json", digits = I(17), auto_unbox = TRUE)
+        write_json(model, "earth.json", digits = NA, auto_unbox = TRUE)
 
     Args:
       json_or_path: the JSON as a mapping, as text, or as the path of a file, with the fields
@@ -165,6 +161,17 @@ def from_earth(
         x, y, weights, dtype = _checked(x, y, weights)
         result = to_fit_result(_read_earth(_document(json_or_path), x, y), x, y, weights, dtype)
     return result._replace(seconds=FitSeconds(clock.compile, clock.run))
+
+
+def _check_options(max_terms, max_degree, penalty, min_span, end_span, threshold) -> None:
+    checks.check_integer("max_terms", max_terms, 1)
+    checks.check_integer("max_degree", max_degree, 1)
+    checks.check_number("penalty", penalty, at_least=0)
+    checks.check_number("threshold", threshold, at_least=0, below=1)
+    if min_span is not None:
+        checks.check_integer("min_span", min_span, 1)
+    if end_span is not None:
+        checks.check_integer("end_span", end_span, 0)
 
 
 def _checked(x, y, weights):
@@ -254,16 +261,20 @@ def _check_outputs(name: str, y: np.ndarray, coef: np.ndarray) -> None:
 
 
 def _document(json_or_path: Mapping | str | os.PathLike) -> Mapping:
-    if isinstance(json_or_path, str) and json_or_path.lstrip().startswith("{"):
-        return json.loads(json_or_path)
-    if isinstance(json_or_path, (str, os.PathLike)):
-        with open(json_or_path, encoding="utf-8") as file:
-            json_or_path = json.load(file)
+    text = json_or_path
+    if isinstance(text, os.PathLike) or (isinstance(text, str) and text.lstrip()[:1] != "{"):
+        with open(text, encoding="utf-8") as file:
+            text = file.read()
+    if isinstance(text, str):
+        try:
+            text = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"json_or_path must hold JSON; got damage ({error}).") from error
     checks.check(
-        isinstance(json_or_path, Mapping),
-        f"json_or_path must be a JSON object or its path; got {type(json_or_path).__name__}.",
+        isinstance(text, Mapping),
+        f"json_or_path must be a JSON object or its path; got {type(text).__name__}.",
     )
-    return json_or_path
+    return text
 
 
 def _read_earth(document: Mapping, x: np.ndarray, y: np.ndarray) -> ForeignModel:
@@ -275,35 +286,63 @@ def _read_earth(document: Mapping, x: np.ndarray, y: np.ndarray) -> ForeignModel
         "forward_terms must begin with the intercept, the one term without factors; got "
         f"{[len(term) for term in terms]} factors.",
     )
-    order = np.atleast_1d(np.asarray(document["selected_terms"], int)) - 1
-    checks.check(
-        0 in order and order.min() >= 0 and order.max() < len(terms)
-        and len(set(order.tolist())) == len(order),
-        f"selected_terms must be places from 1 to {len(terms)}, each once and 1 among them; "
-        f"got {(order + 1).tolist()}.",
-    )  # fmt: skip
-    coef = np.asarray(document["coefficients"], np.float64).reshape(len(order), -1)
-    checks.check_finite("coefficients", coef)
+    order = _selected(document["selected_terms"], len(terms))
+    coef = _coefficients(document["coefficients"], len(order))
     _check_outputs("y", y, coef)
     additive = all(len(term) < 2 for term in terms)
     penalty = document.get("settings", {}).get("penalty", 2.0 if additive else 3.0)
+    checks.check_number("penalty", penalty, at_least=-1)
     selected = np.isin(np.arange(1, len(terms)), order)
     coef = coef[np.argsort(order)]
-    return ForeignModel(tuple(terms[1:]), selected, coef, penalty, "From an R earth model")
+    return ForeignModel(tuple(terms[1:]), selected, coef, float(penalty), "From an R earth model")
 
 
-def _earth_factors(index: int, term: Mapping, x: np.ndarray) -> Factors:
+def _selected(places: Any, num_terms: int) -> np.ndarray:
+    """Indices of the selected terms in the order given, the intercept among them."""
+    places = places if isinstance(places, Sequence) else [places]
+    checks.check(
+        1 in places and len(set(places)) == len(places)
+        and all(place in range(1, num_terms + 1) for place in places),
+        f"selected_terms must be places from 1 to {num_terms}, each once and 1 among them; "
+        f"got {places}.",
+    )  # fmt: skip
+    return np.array(places, int) - 1
+
+
+def _coefficients(rows: Any, num_terms: int) -> np.ndarray:
+    """Coefficients (terms, k) in float64."""
+    try:
+        coef = np.asarray(rows, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"coefficients must be numbers; got {rows!r}.") from error
+    checks.check(
+        coef.size > 0 and coef.ndim <= 2 and len(np.atleast_1d(coef)) == num_terms,
+        f"coefficients must have {num_terms} rows, as selected_terms has; got shape {coef.shape}.",
+    )
+    checks.check_finite("coefficients", coef)
+    return coef.reshape(num_terms, -1)
+
+
+def _earth_factors(index: int, term: Any, x: np.ndarray) -> Factors:
     """The factors of one entry of forward_terms, checked."""
+    where = f"forward_terms[{index}]"
+    checks.check(
+        isinstance(term, Mapping) and isinstance(term.get("factors"), Sequence),
+        f'{where} must be {{"factors": [...]}}; got {term!r}.',
+    )
     factors = []
     for factor in term["factors"]:
-        v, sign = factor["var0"], factor["sign"]
-        where = f"forward_terms[{index}]"
+        checks.check(
+            isinstance(factor, Mapping) and {"var0", "sign"} <= set(factor),
+            f"The factors of {where} must have var0 and sign; got {factor!r}.",
+        )
+        v, sign, knot = factor["var0"], factor["sign"], factor.get("knot")
         checks.check(
             v in range(x.shape[1]),
             f"var0 of {where} must be a column of x, 0 to {x.shape[1] - 1}; got {v!r}.",
         )
         checks.check(sign in (-1, 0, 1), f"sign of {where} must be 1, -1 or 0; got {sign!r}.")
         if sign:
-            checks.check_number(f"knot of {where}", factor["knot"])
-        factors.append((int(v), float(sign), float(factor["knot"]) if sign else 0.0))
+            checks.check_number(f"knot of {where}", knot)
+        factors.append((int(v), float(sign), float(knot) if sign else 0.0))
     return tuple(factors)

@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -157,28 +156,48 @@ def _rss(design: np.ndarray, coef: np.ndarray, target: np.ndarray) -> float:
     return float(((target - design @ coef) ** 2).sum())
 
 
-def _kept_coefficients(model: ForeignModel, basis: _Basis, mean: np.ndarray) -> np.ndarray:
+def _kept_coefficients(model: ForeignModel, basis: _Basis, anchor, mean: np.ndarray) -> np.ndarray:
     """The coefficients of an additive model, (1 + p, k), for targets less their mean."""
     coef = np.zeros((1 + len(basis.columns), len(mean)))
     coef[0] = model.coef[0] - mean
-    given = dict(zip(np.flatnonzero(model.selected).tolist(), model.coef[1:], strict=True))
-    for j, column in enumerate(basis.columns, start=1):
-        if column.source in given:
-            coef[j] = given[column.source]
-            coef[0] += column.constant * given[column.source]
+    place = {column.parts: j for j, column in enumerate(basis.columns, start=1)}
+    for source, row in zip(np.flatnonzero(model.selected), model.coef[1:], strict=True):
+        for column in _columns_of(source, model.terms[source], anchor):
+            coef[place[column.parts]] += row
+            coef[0] += column.constant * row
     return coef
 
 
-def _pruned(x, y, weights, terms: Sequence[Term], penalty: float, chosen, rss: float):
-    """The backward pass over all terms, with the model's own subset in the place of its size."""
-    with jax.enable_x64(True):
-        everything = _as_spline(terms, np.zeros((1 + len(terms), y.shape[1])), np.float64)
-        moments = pruning.cross_products(everything, *map(jnp.asarray, (x, y, weights)))
-    path = pruning.prune(moments, penalty, "gcv", np.zeros((len(terms), 0), bool), None)
+class _Rotated(NamedTuple):
+    """What `pruning.prune` reads of its `Moments`, here from a triangle in place of the rows."""
+
+    gram: np.ndarray  # (1, p, p)
+    target: np.ndarray  # (1, p, k)
+    total: np.ndarray  # (1, k)
+    weight: np.ndarray  # (1,)
+    change: np.ndarray  # (p, p)
+
+
+def _rotated(design: np.ndarray, target: np.ndarray, weight: float) -> _Rotated:
+    """Cross products in an orthonormal basis of the design; factorised twice for the digits."""
+    change = np.eye(design.shape[1])
+    for _ in range(2):
+        columns = design @ change
+        change = change @ pruning.inverse_root(columns.T @ columns)[0]
+    columns = design @ change
+    products = columns.T @ columns, columns.T @ target, (target**2).sum(0), np.array(weight)
+    return _Rotated(*(part[None] for part in products), change)
+
+
+def _pruned(design, target, weight: float, penalty: float, chosen, rss: float):
+    """The backward pass over all columns, with the model's own subset in the place of its size."""
+    moments = _rotated(design, target, weight)
+    uses = np.zeros((len(chosen), 0), bool)  # no cap on hinges
+    path = pruning.prune(moments, penalty, "gcv", uses, None)
     kept, path_rss, gcv = (np.array(part) for part in path[:3])
     index = len(chosen) - int(chosen.sum())
     kept[index], path_rss[index] = chosen, rss
-    gcv[index] = pruning.gcv_score(rss, 1 + chosen.sum(), float(weights.sum()), penalty)
+    gcv[index] = pruning.gcv_score(rss, 1 + chosen.sum(), weight, penalty)
     return pruning.PruningPath(kept, path_rss, gcv, None, index)
 
 
@@ -273,15 +292,20 @@ def to_fit_result(model: ForeignModel, x, y, weights, dtype) -> FitResult:
     root = _triangle(x, y, weights, mean, basis, model)
     design, theirs, target = np.split(root, [1 + p, 1 + p + num_outputs], axis=1)
     chosen = model.selected[basis.source]
-    coef, num_products = _kept_coefficients(model, basis, mean), _num_products(model)
-    rss = _rss(design, coef, target)
+    num_products = _num_products(model)
     if num_products:
         kept = np.concatenate([[True], chosen])
-        coef = np.zeros_like(coef)
+        coef = np.zeros((1 + p, num_outputs))
         coef[kept], rss = _least_squares(design[:, kept], target)
-    total = float((target[1:] ** 2).sum())  # the first row is the share of the mean
+    else:
+        coef = _kept_coefficients(model, basis, anchor, mean)
+        rss = _rss(design, coef, target)
+    weight, total = (
+        float(weights.sum()),
+        float((target[1:] ** 2).sum()),
+    )  # the first row is the share of the mean
     terms = tuple(_listed(column, x.min(0)) for column in basis.columns)
-    path = _pruned(x, y - mean, weights, terms, model.penalty, chosen, rss)
+    path = _pruned(design, target, weight, model.penalty, chosen, rss)
     coef[0] += mean
     reason = _sentence(model, num_products, float(((target - theirs) ** 2).sum()), rss)
     return FitResult(
@@ -292,7 +316,7 @@ def to_fit_result(model: ForeignModel, x, y, weights, dtype) -> FitResult:
         terms=terms,
         forward=_trace(model, basis, anchor, design, target),
         pruning=path,
-        num_rows=float(weights.sum()),
+        num_rows=weight,
         penalty=float(model.penalty),
         seconds=FitSeconds(0.0, 0.0),
         stop_reason=reason,
