@@ -299,6 +299,30 @@ def test_a_term_that_is_listed_twice_counts_twice(enable_x64):
     np.testing.assert_allclose(predict(fit, x)[:, 0], 3 * np.maximum(x[:, 1] - 0.25, 0), atol=1e-12)
 
 
+def test_products_on_one_feature_and_with_linear_factors(enable_x64):
+    x, y = earth_problem()
+    a = float(np.average(x, axis=0, weights=np.ones(80))[0])
+    products = {
+        ((1, 1, 0.2), (1, 1, 0.5)): [((1, 1, 0.5),)],
+        ((1, -1, 0.8), (1, -1, 0.3)): [((1, -1, 0.3),)],
+        ((1, 1, 0.6), (1, -1, 0.4)): [],  # zero everywhere
+        ((1, 1, 0.2), (1, -1, 0.7)): [((1, 1, 0.2), (1, -1, 0.7))],
+        ((0, 0, 0), (2, 1, 0.3)): [((0, 1, a), (2, 1, 0.3)), ((0, -1, a), (2, 1, 0.3)),
+                                   ((2, 1, 0.3),)],
+    }  # fmt: skip
+    document = {
+        "forward_terms": [{"factors": []}] + [
+            {"factors": [dict(zip(("var0", "sign", "knot"), f, strict=True)) for f in product]}
+            for product in products
+        ],
+        "selected_terms": [1, 2, 3, 4, 5, 6],
+        "coefficients": [0.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+    }  # fmt: skip
+    fit = from_earth(document, x, y)
+    assert [term.factors for term in fit.terms] == sum(products.values(), [])
+    assert len(fit.spline.coef) == 6
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
