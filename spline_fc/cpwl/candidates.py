@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 class Candidates(NamedTuple):
@@ -27,10 +28,20 @@ class Candidates(NamedTuple):
     allowed: jax.Array  # (d, K) bool, knots that spans and constraints leave
 
 
+class Head(NamedTuple):
+    """What the host has to know of a choice, brought over in one transfer."""
+
+    gain: float  # reduction of the residual sum of squares; <= 0 when none is left
+    feature: int
+    knot: int  # index of the knot
+    flipped: bool  # the left hinge enters first
+    paired: bool  # the second hinge is independent of the first
+
+
 class Choice(NamedTuple):
     """The best reflected pair of one parent, with all that its entry into the basis takes."""
 
-    gain: jax.Array  # (), reduction of the residual sum of squares; <= 0 when none is left
+    head: jax.Array  # (5,), the fields of Head
     feature: jax.Array  # () int32
     knot: jax.Array  # () int32, index of the knot
     flipped: jax.Array  # () bool, the left hinge enters first
@@ -86,8 +97,10 @@ def best_pair(candidates: Candidates, tolerance: float) -> Choice:
     second = jnp.sqrt(jnp.maximum(second, jnp.finfo(second.dtype).tiny))
     effect_first = residual[0] / first
     effect_second = (residual[1] - cross / first * effect_first) / second
+    fields = (gain[feature, knot], feature, knot, flip, is_paired)
     return Choice(
-        gain[feature, knot], feature.astype(jnp.int32), knot.astype(jnp.int32), flip, is_paired,
+        jnp.stack([field.astype(gain.dtype) for field in fields]),
+        feature.astype(jnp.int32), knot.astype(jnp.int32), flip, is_paired,
         projection, jnp.stack([first, second]),
         jnp.stack([effect_first, jnp.where(is_paired, effect_second, 0)]),
     )  # fmt: skip
@@ -105,27 +118,30 @@ def _enter(candidates: Candidates, raw, coefficients, length, effect, column) ->
     )
 
 
+def read_head(choice: Choice) -> Head:
+    """Waits for a choice and brings its head to the host."""
+    gain, feature, knot, flipped, paired = np.asarray(choice.head)
+    return Head(float(gain), int(feature), int(knot), bool(flipped), bool(paired))
+
+
 def advance(
-    candidates: Candidates, choice: Choice, raw: tuple[jax.Array, jax.Array], column: jax.Array
+    candidates: Candidates, choice: Choice, raw: jax.Array, column: jax.Array
 ) -> Candidates:
     """Updates the tables for the one or two columns of a choice.
 
     Args:
       candidates: tables of any parent.
       choice: the pair that enters.
-      raw: <candidate, raw hinge> of first and second, (2, d, K) each; the second is not read
-        unless the choice is paired.
+      raw: (2, 2, d, K), <candidate, raw hinge> of first and second; the second is not read unless
+        the choice is paired.
       column: () int32, index of the first new column.
     """
-    candidates = _enter(
-        candidates, raw[0], choice.projection[0], choice.norm[0], choice.effect[0], column
-    )
+    coefficients = choice.projection.at[1, column].set(second_on_first(choice))
 
-    def second(tables: Candidates) -> Candidates:
-        coefficients = choice.projection[1].at[column].set(second_on_first(choice))
-        return _enter(tables, raw[1], coefficients, choice.norm[1], choice.effect[1], column + 1)
+    def enter(i, tables):
+        return _enter(tables, raw[i], coefficients[i], choice.norm[i], choice.effect[i], column + i)
 
-    return jax.lax.cond(choice.paired, second, lambda tables: tables, candidates)
+    return jax.lax.fori_loop(0, 1 + choice.paired, enter, candidates)
 
 
 def second_on_first(choice: Choice) -> jax.Array:

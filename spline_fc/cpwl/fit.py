@@ -13,10 +13,12 @@ from spline_fc import checks
 from spline_fc.cpwl import pruning
 from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, Term, forward
 from spline_fc.cpwl.knots import SearchSpace, candidate_knots
+from spline_fc.cpwl.moments import aligned
 from spline_fc.cpwl.spline import Spline, evaluate
 from spline_fc.timing import Stopwatch
 
 PRUNE_METHODS = ("gcv", "cv", "none")
+MAX_CORRECTIONS = 3  # of the last least squares; one is nearly always enough
 
 
 class FitSeconds(NamedTuple):
@@ -109,16 +111,15 @@ def fit_mars(
         # The tables need more digits than the data; this reaches no further than the block.
         with jax.enable_x64(True), _quiet_donation():
             limits = ForwardLimits(max_terms, max_degree, threshold, *_rounding(x.dtype))
-            mean = _weighted_mean(y, weights)
-            centred = (y.astype(float) - mean).astype(y.dtype)
-            terms, trace, reason = forward(x, centred, weights, space, limits, on_step)
+            mean = weights.astype(float) @ y / weights.sum(dtype=float)
+            centred = (y - mean).astype(y.dtype)
+            rows = tuple(jax.device_put(array) for array in (x.T, centred, weights))
+            terms, trace, reason = forward(*rows, space, limits, on_step)
             size = (max_terms - 1, max_degree)
-            fitted = _prune_and_solve(
-                x, centred, weights, terms, size, penalty, prune, folds, max_hinges
-            )
+            fitted = _prune_and_solve(*rows, terms, size, penalty, prune, folds, max_hinges)
     coef, path, rss, total = fitted
     spline = _to_spline(terms, path.kept[path.chosen], coef, mean, space.linear, x.dtype)
-    num_rows = float(np.sum(np.asarray(weights), dtype=np.float64))
+    num_rows = float(weights.sum(dtype=float))
     gcv = pruning.gcv_score(rss, 1 + path.kept[path.chosen].sum(), num_rows, penalty)
     return FitResult(
         spline, rss, float(gcv), 1 - rss / total if total > 0 else 0.0, tuple(terms), trace, path,
@@ -127,27 +128,34 @@ def fit_mars(
 
 
 def _checked_data(x, y, weights):
-    """x (n, d), y (n, k) and weights (n,) as arrays of one float dtype, all checked."""
+    """x (n, d), y (n, k) and weights (n,) as NumPy arrays of one float dtype, all checked.
+
+    x comes back column after column in memory, the order in which the fit reads it.
+    """
     for name, array in (("x", x), ("y", y), ("weights", weights)):
         if array is not None:  # before the cast, in which a large float64 would turn infinite
             checks.check_finite(name, array)
-    x, y = jnp.asarray(x), jnp.asarray(y)
+    x, y = (a if hasattr(a, "dtype") else np.asarray(a) for a in (x, y))
+    dtype = jnp.promote_types(jax.dtypes.canonicalize_dtype(x.dtype), jnp.float32)
+    x, y = np.asarray(x, dtype), np.asarray(y, dtype)
     checks.check_rank("x", x, 2, "(n, d)")
     checks.check(y.ndim in (1, 2), f"y must have shape (n,) or (n, k); got {y.shape}.")
     checks.check_not_empty("x", x)
     checks.check_not_empty("y", y)
     checks.check_same_length("y", y, "x", x)
-    dtype = jnp.promote_types(x.dtype, jnp.float32)
-    x, y = x.astype(dtype), y.reshape(len(y), -1).astype(dtype)
-    weights = jnp.ones(len(x), dtype) if weights is None else jnp.asarray(weights, dtype)
+    y = y.reshape(len(y), -1)
+    weights = np.ones(len(x), dtype) if weights is None else np.asarray(weights, dtype)
     checks.check_rank("weights", weights, 1, "(n,)")
     checks.check_same_length("weights", weights, "x", x)
     lowest = float(weights.min())
     checks.check(lowest >= 0, f"weights must not be negative; the smallest is {lowest}.")
     checks.check(float(weights.max()) > 0, "weights must not all be zero; got only zeros.")
-    checks.check_finite("x", x)
-    checks.check_finite("y", y)
-    return x, y, weights
+    for name, array in (("x", x), ("y", y)):  # again where the cast has changed something
+        if array.dtype != np.float64:
+            checks.check_finite(name, array)
+    columns = aligned(x.shape[::-1], dtype)
+    columns[...] = x.T
+    return columns.T, y, weights
 
 
 def _check_options(x, max_terms, max_degree, penalty, threshold, prune, num_folds, max_hinges):
@@ -189,7 +197,7 @@ def _search_space(x, weights, knots, min_span, end_span, linear, allowed) -> Sea
                 isinstance(feature, (int, np.integer)) and 0 <= feature < num_features,
                 f"{name} must name columns of x, 0 to {num_features - 1}; got {feature!r}.",
             )
-    positions, usable = candidate_knots(np.asarray(x), np.asarray(weights), knots)
+    positions, usable = candidate_knots(x, weights, knots)
     return SearchSpace(positions, usable, min_span, end_span, frozenset(linear), groups)
 
 
@@ -205,24 +213,17 @@ def _quiet_donation():
     return context
 
 
-def _weighted_mean(y: jax.Array, weights: jax.Array) -> jax.Array:
-    wide = weights.astype(float)
-    return (y.astype(float) * wide[:, None]).sum(0) / wide.sum()
-
-
 def _as_spline(terms: Sequence[Term], num_outputs: int, dtype, size=None) -> Spline:
     """The terms as a Spline with coefficients 0, filled up to size = (terms, factors)."""
     degree = max((len(term.factors) for term in terms), default=1)
     table = np.zeros((*(size or (len(terms), degree)), 3))
     for m, term in enumerate(terms):
         table[m, : len(term.factors)] = term.factors
-    return Spline(
-        jnp.zeros(num_outputs, dtype),
-        jnp.zeros((len(table), num_outputs), dtype),
-        jnp.asarray(table[:, :, 0], jnp.int32),
-        jnp.asarray(table[:, :, 1], dtype),
-        jnp.asarray(table[:, :, 2], dtype),
-    )
+    arrays = (
+        np.zeros(num_outputs, dtype), np.zeros((len(table), num_outputs), dtype),
+        table[:, :, 0].astype(np.int32), table[:, :, 1].astype(dtype), table[:, :, 2].astype(dtype),
+    )  # fmt: skip
+    return Spline(*map(jnp.asarray, arrays))
 
 
 def hinge_use(terms: Sequence[Term], linear: frozenset[int]) -> np.ndarray:
@@ -237,72 +238,73 @@ def hinge_use(terms: Sequence[Term], linear: frozenset[int]) -> np.ndarray:
     return table
 
 
-def _prune_and_solve(x, y, weights, terms, size, penalty, method, num_folds, max_hinges):
+def _prune_and_solve(features, y, weights, terms, size, penalty, method, num_folds, max_hinges):
     """Pruning path, coefficients (p, k) of the chosen subset, its RSS, and the total.
 
     The terms are filled up to `size` = (terms, factors) with absent ones, so that shapes, and with
     them compiled code, do not depend on what was found.
     """
-    everything = _as_spline(terms, y.shape[1], x.dtype, size)
-    moments = pruning.cross_products(everything, x, y, weights, num_folds)
+    everything = _as_spline(terms, y.shape[1], features.dtype, size)
+    moments = pruning.cross_products(everything, features, y, weights, num_folds)
     present = slice(0, 1 + len(terms))
     moments = moments._replace(
         gram=moments.gram[:, present, present], target=moments.target[:, present],
         change=moments.change[present, present], plain_gram=moments.plain_gram[present, present],
+        plain_target=moments.plain_target[present],
     )  # fmt: skip
     path = pruning.prune(moments, penalty, method, hinge_use(terms, frozenset()), max_hinges)
     kept = np.concatenate([[True], path.kept[path.chosen]])
-    gram = moments.plain_gram * np.outer(kept, kept)
-    coef, rss = least_squares(everything, x, y, weights, gram)
+    gram, target = moments.plain_gram * np.outer(kept, kept), moments.plain_target
+    coef, rss = least_squares(everything, features, y, weights, gram, target)
     return coef[kept], path, rss, float(moments.total.sum())
 
 
 @partial(jax.jit, static_argnames="chunk")
-def _residual_products(spline: Spline, x, y, weights, *, chunk: int):
+def _residual_products(spline: Spline, features, y, weights, *, chunk: int):
     """B'r and r'r of a spline whose coefficients are in the wide type."""
-    num_rows = x.shape[0]
 
     def one(i, carry):
-        start = jnp.minimum(i * chunk, num_rows - chunk)
-        rows = [jax.lax.dynamic_slice_in_dim(a, start, chunk) for a in (x, y, weights)]
-        fresh = start + jnp.arange(chunk) >= i * chunk
-        columns = pruning.basis(spline, rows[0])
-        columns = jnp.concatenate([jnp.ones((chunk, 1)), columns], axis=1)
+        _, x, y_rows, weight = pruning.row_chunk(i, chunk, features, y, weights)
+        columns = jnp.concatenate([jnp.ones((chunk, 1)), pruning.basis(spline, x)], axis=1)
         coef = jnp.concatenate([spline.intercept[None], spline.coef])
-        residual = rows[1] - columns @ coef
-        weighted = residual * jnp.where(fresh, rows[2], 0)[:, None]
+        residual = y_rows - columns @ coef
+        weighted = residual * weight[:, None]
         return carry[0] + columns.T @ weighted, carry[1] + (residual * weighted).sum()
 
     size = (1 + spline.coef.shape[0], spline.coef.shape[1])
     zero = (jnp.zeros(size, spline.coef.dtype), jnp.zeros((), spline.coef.dtype))
-    return jax.lax.fori_loop(0, -(-num_rows // chunk), one, zero)
+    return jax.lax.fori_loop(0, -(-len(y) // chunk), one, zero)
 
 
-def least_squares(terms: Spline, x, y, weights, gram: np.ndarray, steps: int = 2):
+def least_squares(terms: Spline, features, y, weights, gram: np.ndarray, target: np.ndarray):
     """Coefficients of an intercept and some terms, refined on the rows, and the RSS that is left.
 
     Solving from cross products squares the condition number; correcting by the products of the true
-    residual gives the digits back. The first correction starts from 0 and is the solution itself.
+    residual gives the digits back. It ends when a correction no longer lowers the RSS.
 
     Args:
       terms: at least the p - 1 terms meant; those beyond are absent.
+      features: (d, n), x transposed. y: (n, k). weights: (n,).
       gram: (p, p), cross products of [1 B]; a term whose row is 0 stays out.
-      steps: corrections.
+      target: (p, k), [1 B]'y.
 
     Returns:
       coefficients (p, k), intercept first, and the residual sum of squares.
     """
-    chunk, p = min(pruning.CHUNK_ROWS, x.shape[0]), len(gram)
+    chunk, p = min(pruning.CHUNK_ROWS, len(y)), len(gram)
     root, _ = pruning.inverse_root(gram)
-    coef = np.zeros((p, y.shape[1]))
-    for step in range(steps + 1):
+    coef = root @ (root.T @ target)
+    for _ in range(MAX_CORRECTIONS):
         filled = np.zeros((terms.coef.shape[0], coef.shape[1]))
         filled[: p - 1] = coef[1:]
         spline = terms._replace(intercept=jnp.asarray(coef[0]), coef=jnp.asarray(filled))
-        products, rss = _residual_products(spline, x, y, weights, chunk=chunk)
-        if step < steps:
-            coef = coef + root @ (root.T @ np.asarray(products)[:p])
-    return coef, float(rss)
+        products, rss = _residual_products(spline, features, y, weights, chunk=chunk)
+        effect = root.T @ np.asarray(products)[:p]
+        coef = coef + root @ effect
+        gain = float((effect**2).sum())
+        if gain <= 1e-3 * float(rss):
+            break
+    return coef, max(float(rss) - gain, 0.0)
 
 
 def _to_spline(terms, kept, coef, mean, linear: frozenset[int], dtype) -> Spline:
@@ -313,7 +315,8 @@ def _to_spline(terms, kept, coef, mean, linear: frozenset[int], dtype) -> Spline
     shape = _as_spline([*chosen, *mirrors], coef.shape[1], dtype)
     values = np.concatenate([coef[1:], -coef[1:][mirrored]])
     return shape._replace(
-        intercept=jnp.asarray(coef[0] + np.asarray(mean), dtype), coef=jnp.asarray(values, dtype)
+        intercept=jnp.asarray((coef[0] + mean).astype(dtype)),
+        coef=jnp.asarray(values.astype(dtype)),
     )
 
 

@@ -6,6 +6,7 @@ knots are candidates. Origins are local to the bin, which is what keeps float32 
 far from zero (design note: plain float32 running sums lose everything at mean 1000).
 """
 
+import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,16 +26,30 @@ class Grouping(NamedTuple):
 
 
 class BinSums(NamedTuple):
-    """Sums over the rows of each bin, for one vector z; float64 where enabled."""
+    """Sums over the rows of each bin, for c vectors z; float64 where enabled."""
 
-    count: jax.Array  # (s, K), sum of z
-    first: jax.Array  # (s, K), sum of z * offset
+    count: jax.Array  # (c, s, K), sum of z
+    first: jax.Array  # (c, s, K), sum of z * offset
 
 
 def block_rows(num_rows: int, num_bins: int) -> int:
     """Rows per block: few enough that padding costs little, many enough that blocks are few."""
     wanted = max(1, num_rows // (8 * num_bins))
     return min(64, 1 << (wanted.bit_length() - 1))
+
+
+@functools.cache
+def _workers() -> ThreadPoolExecutor:
+    """Threads that live on between calls, and with them the memory they work in."""
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), "spline_fc")
+
+
+def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
+    """An empty NumPy array that `jax.device_put` need not copy on CPU."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    store = np.empty(size + 64, np.uint8)
+    start = -store.ctypes.data % 64
+    return store[start : start + size].view(dtype).reshape(shape)
 
 
 def group_rows(
@@ -53,15 +68,16 @@ def group_rows(
       rows: rows per block.
 
     Returns:
-      Grouping of ceil(n / rows) + K blocks, as NumPy arrays.
+      Grouping of ceil(n / rows) + K blocks.
     """
     num_sets, num_bins = edges.shape
     num_blocks = -(-num_rows // rows) + num_bins
-    order = np.full((num_sets, num_blocks * rows), num_rows, np.int32)
-    offset = np.zeros((num_sets, num_blocks * rows), edges.dtype)
-    block_bin = np.zeros((num_sets, num_blocks), np.int32)
+    order = aligned((num_sets, num_blocks * rows), np.int32)
+    offset = aligned((num_sets, num_blocks * rows), edges.dtype)
+    block_bin = aligned((num_sets, num_blocks), np.int32)
 
     def one(s: int) -> None:
+        order[s], offset[s], block_bin[s] = num_rows, 0, 0
         value = positions(s)
         ranked = np.argsort(value)
         value = value[ranked]
@@ -74,89 +90,126 @@ def group_rows(
         offset[s, place] = value[start[0] :] - np.repeat(edges[s], count)
         block_bin[s, : blocks.sum()] = np.repeat(np.arange(num_bins), blocks)
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        list(pool.map(one, range(num_sets)))
+    list(_workers().map(one, range(num_sets)))
     shape = (num_sets, num_blocks, rows)
-    return Grouping(order.reshape(shape), offset.reshape(shape), block_bin)
+    arrays = Grouping(order.reshape(shape), offset.reshape(shape), block_bin)
+    return jax.tree.map(jax.device_put, arrays)
 
 
 def pad(z: jax.Array) -> jax.Array:
-    """Appends the zero row that padded places of a Grouping refer to."""
-    return jnp.concatenate([z, jnp.zeros((1,), z.dtype)])
+    """Appends the zero that padded places of a Grouping refer to, on the last axis."""
+    return jnp.concatenate([z, jnp.zeros((*z.shape[:-1], 1), z.dtype)], axis=-1)
 
 
-def _into_bins(values: jax.Array, block_bin: jax.Array, num_bins: int) -> jax.Array:
-    wide = values.astype(jnp.result_type(float))
-    return jnp.zeros((num_bins,), wide.dtype).at[block_bin].add(wide)
+def _per_position(grouping: Grouping, columns: jax.Array, count, num_bins: int, powers: int):
+    """Sums z * offset**p over the rows of every bin, (powers, c, s, K); the pass over the data.
+
+    One position at a time, because batched over positions XLA's CPU code is two to five times
+    slower; and all columns of a position in turn, while its order lies in the cache.
+    """
+    wide = jnp.result_type(float)
+
+    def one(arrays):
+        order, offset, block_bin = arrays
+
+        def add(i, sums):
+            z = columns[i].at[order].get(mode="promise_in_bounds")
+            for power in range(powers):
+                totals = jnp.zeros((num_bins,), wide).at[block_bin].add(z.sum(-1).astype(wide))
+                sums = sums.at[power, i].set(totals)
+                z = z * offset
+            return sums
+
+        return jax.lax.fori_loop(0, count, add, jnp.zeros((powers, len(columns), num_bins), wide))
+
+    return jnp.moveaxis(jax.lax.map(one, tuple(grouping)), 0, 2)
 
 
-def bin_sums(grouping: Grouping, z: jax.Array, num_bins: int) -> BinSums:
-    """Sums z and z * offset over the rows of every bin: the one pass over the data.
+def bin_sums(grouping: Grouping, columns: jax.Array, num_bins: int, count=None) -> BinSums:
+    """Sums z and z * offset over the rows of every bin.
 
     Args:
       grouping: of s positions.
-      z: (n + 1,) float, its last element 0 (see `pad`).
+      columns: (c, n + 1) float, their last place 0 (see `pad`).
       num_bins: K.
+      count: how many of the columns are to be summed, all by default; 0 for the others.
     """
-
-    def one(arrays):
-        order, offset, block_bin = arrays
-        gathered = z.at[order].get(mode="promise_in_bounds")
-        count = _into_bins(gathered.sum(-1), block_bin, num_bins)
-        first = _into_bins((gathered * offset).sum(-1), block_bin, num_bins)
-        return BinSums(count, first)
-
-    # One position at a time: batched over positions, XLA's CPU code is two to five times slower.
-    return jax.lax.map(one, tuple(grouping))
+    count = len(columns) if count is None else count
+    return BinSums(*_per_position(grouping, columns, count, num_bins, 2))
 
 
-def bin_squares(grouping: Grouping, z: jax.Array, num_bins: int) -> jax.Array:
-    """Sums z * offset**2 over the rows of every bin, (s, K)."""
-
-    def one(arrays):
-        order, offset, block_bin = arrays
-        gathered = z.at[order].get(mode="promise_in_bounds")
-        return _into_bins((gathered * offset * offset).sum(-1), block_bin, num_bins)
-
-    return jax.lax.map(one, tuple(grouping))
+def bin_squares(grouping: Grouping, columns: jax.Array, num_bins: int) -> jax.Array:
+    """Sums z * offset**2 over the rows of every bin, (c, s, K); arguments as of `bin_sums`."""
+    return _per_position(grouping, columns, len(columns), num_bins, 3)[2]
 
 
-def _after(values: jax.Array) -> jax.Array:
-    """Sum over the later bins, exclusive."""
-    return jnp.cumsum(values[:, ::-1], axis=1)[:, ::-1] - values
+_BLOCK = 64  # of bins, in running sums
 
 
-def _before(values: jax.Array) -> jax.Array:
-    """Sum over the earlier bins, exclusive."""
-    return jnp.cumsum(values, axis=1) - values
+def running_sums(values: jax.Array) -> jax.Array:
+    """Sum over the earlier places of the last axis, exclusive; (..., K).
 
-
-def right_hinges(sums: BinSums, gap: jax.Array) -> jax.Array:
-    """<relu(position - t_k), z> for every knot, (s, K); gap (s, K) is t_{k+1} - t_k, the last 0.
-
-    Walks down from the last knot, H_k = H_{k+1} + first_k + gap_k * (count beyond): every summand
-    is local to its bin, so a far origin cancels nothing.
+    Products with a strict triangle, in blocks: XLA's own cumulative sum unrolls into a tree that
+    takes long to compile.
     """
-    increment = sums.first + gap * _after(sums.count)
-    return jnp.cumsum(increment[:, ::-1], axis=1)[:, ::-1]
+    size = values.shape[-1]
+    if size <= _BLOCK:
+        earlier = jnp.triu(jnp.ones((size, size), values.dtype), 1)
+        return jnp.matmul(values, earlier, precision=jax.lax.Precision.HIGHEST)
+    padding = [(0, 0)] * (values.ndim - 1) + [(0, -size % _BLOCK)]
+    blocks = jnp.pad(values, padding).reshape(*values.shape[:-1], -1, _BLOCK)
+    within = running_sums(blocks)
+    before = running_sums(blocks.sum(-1))
+    return (within + before[..., None]).reshape(*values.shape[:-1], -1)[..., :size]
 
 
-def left_hinges(sums: BinSums, gap: jax.Array) -> jax.Array:
-    """<relu(t_k - position), z> for every knot, (s, K); gap as in `right_hinges`."""
-    increment = gap * (_before(sums.count) + sums.count) - sums.first
-    return _before(increment)
+def _walk(increments: jax.Array) -> jax.Array:
+    """Sums (2, ..., K) over the places passed: coming from the right for 0, from the left for 1."""
+    turned = jnp.stack([increments[0, ..., ::-1], increments[1]])
+    passed = running_sums(turned)
+    return jnp.stack([passed[0, ..., ::-1], passed[1]])
 
 
-def right_squares(sums: BinSums, squares: jax.Array, gap: jax.Array) -> jax.Array:
-    """<relu(position - t_k)**2, z> for every knot, (s, K)."""
-    beyond = _after(sums.first + gap * _after(sums.count))  # right_hinges at the next knot
-    increment = squares + 2 * gap * beyond + gap**2 * _after(sums.count)
-    return jnp.cumsum(increment[:, ::-1], axis=1)[:, ::-1]
+def _hinge_increments(right: BinSums, left: BinSums, gap: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """What a hinge sum gains in a bin, (2, c, s, K), and the sums of z beyond the bin."""
+    beyond = _walk(jnp.stack([right.count, left.count]))
+    gained = jnp.stack([
+        right.first + gap * beyond[0],
+        gap * (beyond[1] + left.count) - left.first,
+    ])  # fmt: skip
+    return gained, beyond
 
 
-def left_squares(sums: BinSums, squares: jax.Array, gap: jax.Array) -> jax.Array:
-    """<relu(t_k - position)**2, z> for every knot, (s, K)."""
-    before = _before(sums.count)
-    within = gap**2 * sums.count - 2 * gap * sums.first + squares
-    increment = within + 2 * gap * left_hinges(sums, gap) + gap**2 * before
-    return _before(increment)
+def hinges(right: BinSums, left: BinSums, gap: jax.Array) -> jax.Array:
+    """<relu(position - t_k), z> and <relu(t_k - position), z> for every knot, (c, 2, s, K).
+
+    Walks from the far end, H_k = H_{k+1} + first_k + gap_k * (count beyond) for the right hinges:
+    every summand is local to its bin, so a far origin cancels nothing.
+
+    Args:
+      right: bin sums of the positions whose right hinges are asked for.
+      left: bin sums of those whose left hinges are, often the same.
+      gap: (s, K), t_{k+1} - t_k, the last 0.
+    """
+    gained, _ = _hinge_increments(right, left, gap)
+    passed = _walk(gained)
+    # A right hinge owns the bin that begins at its knot.
+    return jnp.moveaxis(passed.at[0].add(gained[0]), 0, 1)
+
+
+def squared_hinges(
+    right: BinSums, left: BinSums, squares: tuple[jax.Array, jax.Array], gap: jax.Array
+) -> jax.Array:
+    """<relu(position - t_k)**2, z> and <relu(t_k - position)**2, z>, (c, 2, s, K).
+
+    Args:
+      right, left, gap: as of `hinges`.
+      squares: `bin_squares` of both positions.
+    """
+    gained, beyond = _hinge_increments(right, left, gap)
+    passed = _walk(gained)
+    within = jnp.stack([
+        squares[0], gap**2 * left.count - 2 * gap * left.first + squares[1],
+    ])  # fmt: skip
+    gained = within + 2 * gap * passed + gap**2 * beyond
+    return jnp.moveaxis(_walk(gained).at[0].add(gained[0]), 0, 1)

@@ -30,6 +30,7 @@ class Moments(NamedTuple):
     weight: np.ndarray  # (folds,), sum of weights
     change: np.ndarray  # (p, p)
     plain_gram: np.ndarray  # (p, p), [1 B]'[1 B] over all folds
+    plain_target: np.ndarray  # (p, k), [1 B]'y over all folds
 
 
 class Subsets(NamedTuple):
@@ -66,19 +67,28 @@ def gcv_score(rss, num_terms, num_rows: float, penalty: float):
         return np.where(share > 0, np.asarray(rss) / num_rows / share**2, np.inf)
 
 
+def row_chunk(i, chunk: int, features, y, weights):
+    """First row, x (chunk, d), y and weights of chunk i; the last one overlaps the one before.
+
+    Rows that an earlier chunk had already get weight 0.
+    """
+    start = jnp.minimum(i * chunk, len(y) - chunk)
+    x = jax.lax.dynamic_slice_in_dim(features, start, chunk, axis=1).T
+    y, weights = (jax.lax.dynamic_slice_in_dim(a, start, chunk) for a in (y, weights))
+    return start, x, y, jnp.where(start + jnp.arange(chunk) >= i * chunk, weights, 0)
+
+
 @partial(jax.jit, static_argnames=("num_folds", "chunk"))
-def _accumulate(spline: Spline, x, y, weights, change, *, num_folds: int, chunk: int):
+def _accumulate(spline: Spline, features, y, weights, change, *, num_folds: int, chunk: int):
     """[Q y]'W[Q y] per fold, (folds, p + k, p + k), over chunks of rows."""
-    num_rows, wide = x.shape[0], change.dtype
+    num_rows, wide = len(y), change.dtype
     columns = change.shape[0] + y.shape[1]
 
     def one(i, total):
-        start = jnp.minimum(i * chunk, num_rows - chunk)
-        rows = [jax.lax.dynamic_slice_in_dim(a, start, chunk) for a in (x, y, weights)]
-        fresh = start + jnp.arange(chunk) >= i * chunk  # the last chunk overlaps the one before
-        design = jnp.concatenate([jnp.ones((chunk, 1), x.dtype), basis(spline, rows[0])], 1)
-        z = jnp.concatenate([design.astype(wide) @ change, rows[1].astype(wide)], 1)
-        weighted = z * jnp.where(fresh, rows[2], 0).astype(wide)[:, None]
+        start, x, y_rows, weight = row_chunk(i, chunk, features, y, weights)
+        design = jnp.concatenate([jnp.ones((chunk, 1), x.dtype), basis(spline, x)], 1)
+        z = jnp.concatenate([design.astype(wide) @ change, y_rows.astype(wide)], 1)
+        weighted = z * weight.astype(wide)[:, None]
         by_fold = (chunk // num_folds, num_folds, columns)
         product = jnp.einsum("ifa,ifb->fab", weighted.reshape(by_fold), z.reshape(by_fold))
         return total + jnp.roll(product, start % num_folds, axis=0)
@@ -87,7 +97,7 @@ def _accumulate(spline: Spline, x, y, weights, change, *, num_folds: int, chunk:
     return jax.lax.fori_loop(0, -(-num_rows // chunk), one, zero)
 
 
-def cross_products(spline: Spline, x, y, weights, num_folds: int = 1) -> Moments:
+def cross_products(spline: Spline, features, y, weights, num_folds: int = 1) -> Moments:
     """Accumulates the cross products of a spline's terms and the targets over chunks of rows.
 
     Cholesky factorisation of the cross products gives a basis that is orthonormal up to
@@ -96,15 +106,15 @@ def cross_products(spline: Spline, x, y, weights, num_folds: int = 1) -> Moments
 
     Args:
       spline: its terms are read, its coefficients are not.
-      x: (n, d) float. y: (n, k) float. weights: (n,) float.
+      features: (d, n) float, x transposed. y: (n, k) float. weights: (n,) float.
       num_folds: row i belongs to fold i modulo num_folds.
     """
-    num_rows, p = x.shape[0], 1 + spline.feature.shape[0]
+    num_rows, p = len(y), 1 + spline.feature.shape[0]
     chunk = max(num_folds, min(CHUNK_ROWS, num_rows) // num_folds * num_folds)
 
     def products(change):
         options = dict(num_folds=num_folds, chunk=chunk)
-        return np.asarray(_accumulate(spline, x, y, weights, jnp.asarray(change), **options))
+        return np.asarray(_accumulate(spline, features, y, weights, jnp.asarray(change), **options))
 
     plain = products(np.eye(p))
     weight = plain[:, 0, 0]
@@ -119,8 +129,10 @@ def cross_products(spline: Spline, x, y, weights, num_folds: int = 1) -> Moments
     wide[:p, :p] = correction
     full = wide.T @ full @ wide
     total = np.einsum("faa->fa", full[:, p:, p:])
-    plain_gram = plain[:, :p, :p].sum(0)
-    return Moments(full[:, :p, :p], full[:, :p, p:], total, weight, change, plain_gram)
+    plain = plain.sum(0)[:p]
+    return Moments(
+        full[:, :p, :p], full[:, :p, p:], total, weight, change, plain[:, :p], plain[:, p:]
+    )
 
 
 def inverse_root(gram: np.ndarray) -> tuple[np.ndarray, float]:
