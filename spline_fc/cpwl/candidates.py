@@ -6,8 +6,8 @@ residual sum of squares by what two Gram-Schmidt steps say. All that is needed p
 <c, raw new column> costs a pass over the data (design note, section 2). No n-vector is ever
 orthogonalised.
 
-Axis names below: two signs (0 is relu(x - t), 1 is relu(t - x)), d features, K knots, k outputs,
-M columns.
+Axis names below: two signs (0 is relu(x - t), 1 is relu(t - x)), d features that may join the
+parent, K knots, k outputs, M columns.
 """
 
 from typing import NamedTuple
@@ -26,6 +26,7 @@ class Candidates(NamedTuple):
     cross: jax.Array  # (d, K), <c_0, (I - QQ') c_1> of a reflected pair
     residual: jax.Array  # (2, d, K, k), <c, r>
     allowed: jax.Array  # (d, K) bool, knots that spans and constraints leave
+    features: jax.Array  # (d,) int32, columns of x that the tables are about, ascending
 
 
 class Head(NamedTuple):
@@ -42,7 +43,7 @@ class Choice(NamedTuple):
     """The best reflected pair of one parent, with all that its entry into the basis takes."""
 
     head: jax.Array  # (5,), the fields of Head
-    feature: jax.Array  # () int32
+    feature: jax.Array  # () int32, column of x
     knot: jax.Array  # () int32, index of the knot
     flipped: jax.Array  # () bool, the left hinge enters first
     paired: jax.Array  # () bool, the second hinge is independent of the first
@@ -97,10 +98,10 @@ def best_pair(candidates: Candidates, tolerance: float) -> Choice:
     second = jnp.sqrt(jnp.maximum(second, jnp.finfo(second.dtype).tiny))
     effect_first = residual[0] / first
     effect_second = (residual[1] - cross / first * effect_first) / second
-    fields = (gain[feature, knot], feature, knot, flip, is_paired)
+    fields = (gain[feature, knot], candidates.features[feature], knot, flip, is_paired)
     return Choice(
         jnp.stack([field.astype(gain.dtype) for field in fields]),
-        feature.astype(jnp.int32), knot.astype(jnp.int32), flip, is_paired,
+        candidates.features[feature], knot.astype(jnp.int32), flip, is_paired,
         projection, jnp.stack([first, second]),
         jnp.stack([effect_first, jnp.where(is_paired, effect_second, 0)]),
     )  # fmt: skip
@@ -155,7 +156,7 @@ def second_on_first(choice: Choice) -> jax.Array:
 
 def start(
     raw: jax.Array, effects: jax.Array, triangle: jax.Array, norm: jax.Array, target: jax.Array,
-    allowed: jax.Array,
+    allowed: jax.Array, features: jax.Array,
 ) -> Candidates:  # fmt: skip
     """Makes the tables of a new parent against a basis that already stands.
 
@@ -166,6 +167,7 @@ def start(
       norm: (2, d, K), |candidate|^2.
       target: (2, d, K, k), <candidate, y>.
       allowed: (d, K) bool.
+      features: (d,) int32, columns of x that the candidates are about.
     """
     flat = jax.scipy.linalg.solve_triangular(triangle, raw.reshape(raw.shape[0], -1), lower=True)
     projection = flat.reshape(raw.shape)
@@ -176,4 +178,5 @@ def start(
         cross=-(projection[:, 0] * projection[:, 1]).sum(0),
         residual=target - jnp.einsum("m...,mk->...k", projection, effects),
         allowed=allowed & (norm > 0).any(0),
+        features=features,
     )

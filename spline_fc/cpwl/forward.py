@@ -14,7 +14,7 @@ import numpy as np
 
 from spline_fc.cpwl import candidates as tables
 from spline_fc.cpwl import moments
-from spline_fc.cpwl.knots import SearchSpace, allowed_knots
+from spline_fc.cpwl.knots import SearchSpace, allowed_knots, partner_features
 
 
 class Term(NamedTuple):
@@ -63,8 +63,8 @@ class _Parent(NamedTuple):
 
     term: int  # -1 for the constant
     column: jax.Array  # (n,) float, or () infinity for the constant
-    right: moments.Grouping | None  # of x - column
-    left: moments.Grouping | None  # of x + column
+    right: moments.Grouping | None  # of x - column, for the features that may join
+    left: moments.Grouping | None  # of x + column, for the same
 
 
 class _Basis(NamedTuple):
@@ -114,7 +114,9 @@ def _advance_constant(candidates, choice, parent_column, data: _Data, column, to
 @partial(jax.jit, donate_argnames="candidates")
 def _advance_parent(candidates, choice, columns, hinges, right, left, gap, column, tolerance):
     """Lets a choice enter the tables of a parent term."""
-    products = hinges - _shifted_products(right, left, gap, columns, 1 + choice.paired)
+    joining = candidates.features
+    shifted = _shifted_products(right, left, gap[joining], columns, 1 + choice.paired)
+    products = hinges[:, :, joining] - shifted
     candidates = tables.advance(candidates, choice, products, column)
     return candidates, tables.best_pair(candidates, tolerance)
 
@@ -145,26 +147,30 @@ def _start_constant(data: _Data, y: jax.Array, allowed: jax.Array, tolerance, *,
     triangle = jnp.eye(max_terms, dtype=wide).at[0, 0].set(jnp.sqrt(total))
     effects = jnp.zeros((max_terms, y.shape[1]), wide)
     effects = effects.at[0].set(columns[1:].sum(1, dtype=wide) / jnp.sqrt(total))
-    candidates = tables.start(raw, effects, triangle, norm, target, allowed)
+    features = jnp.arange(len(norm[0]), dtype=jnp.int32)
+    candidates = tables.start(raw, effects, triangle, norm, target, allowed, features)
     return candidates, tables.best_pair(candidates, tolerance), target, intercept
 
 
 @jax.jit
 def _start_parent(data: _Data, y, parent_column, right, left, basis: _Basis, num_columns, allowed,
-                  tolerance):  # fmt: skip
-    """Tables of a new parent term against the basis so far."""
-    shifted = _shifted_products(right, left, data.gap, basis.columns, num_columns)
+                  joining, tolerance):  # fmt: skip
+    """Tables of a new parent term against the basis so far, for the features that may join it."""
+    gap = data.gap[joining]
+    raw = basis.raw[:, :, joining]
+    raw = raw - _shifted_products(right, left, gap, basis.columns, num_columns)
     weighted = moments.pad((y * data.weights[:, None]).T)
-    target = _shifted_products(right, left, data.gap, weighted)
-    target = basis.target - jnp.moveaxis(target, 0, -1)
-    norm = _minimum_norms(data, parent_column, right, left)
-    candidates = tables.start(basis.raw - shifted, basis.effects, basis.triangle, norm, target,
-                              allowed)  # fmt: skip
+    target = _shifted_products(right, left, gap, weighted)
+    target = basis.target[:, joining] - jnp.moveaxis(target, 0, -1)
+    norm = _minimum_norms(data, parent_column, right, left, joining)
+    candidates = tables.start(
+        raw, basis.effects, basis.triangle, norm, target, allowed[joining], joining
+    )
     return candidates, tables.best_pair(candidates, tolerance)
 
 
-def _minimum_norms(data: _Data, parent_column: jax.Array, right, left) -> jax.Array:
-    """|min(B, hinge)|^2 for both signs, (2, d, K).
+def _minimum_norms(data: _Data, parent_column: jax.Array, right, left, joining) -> jax.Array:
+    """|min(B, hinge)|^2 for both signs and the features that may join, (2, d, K).
 
     min(B, h)^2 = h^2 - relu(h - B)^2 - 2 B relu(h - B), summed over the rows with B > 0 alone and
     in the wide type, because the first two nearly cancel where B is small.
@@ -176,13 +182,14 @@ def _minimum_norms(data: _Data, parent_column: jax.Array, right, left) -> jax.Ar
     def sums(z, *groupings):
         return [moments.bin_sums(grouping, z, num_bins) for grouping in groupings]
 
-    def squared(*groupings):
+    def squared(gap, *groupings):
         squares = [moments.bin_squares(grouping, active, num_bins) for grouping in groupings]
-        return moments.squared_hinges(*sums(active, *groupings), squares, data.gap)
+        return moments.squared_hinges(*sums(active, *groupings), squares, gap)[0]
 
-    plain, shifted = (data.grouping, data.grouping), (right, left)
-    twice = 2 * moments.hinges(*sums(scaled, *shifted), data.gap)
-    return jnp.maximum(squared(*plain) - squared(*shifted) - twice, 0)[0]
+    gap = data.gap[joining]
+    plain = squared(data.gap, data.grouping, data.grouping)[:, joining]
+    twice = 2 * moments.hinges(*sums(scaled, right, left), gap)[0]
+    return jnp.maximum(plain - squared(gap, right, left) - twice, 0)
 
 
 @jax.jit
@@ -202,7 +209,7 @@ class _Search:
         self.origin = space.knots[:, 0]
         self.edges = space.knots - self.origin[:, None]
         gap = np.diff(space.knots.astype(np.float64), axis=1, append=space.knots[:, -1:])
-        grouping = self._grouped(self._centred)
+        grouping = self._grouped(self._centred, np.arange(len(gap)))
         self.data = _Data(features, weights, jnp.asarray(space.knots), jnp.asarray(gap), grouping)
         self.terms: list[Term] = []
         self.parents = [_Parent(-1, np.array(np.inf, features.dtype), None, None)]
@@ -216,8 +223,10 @@ class _Search:
     def _centred(self, feature: int) -> np.ndarray:
         return self.x_host[:, feature] - self.origin[feature]
 
-    def _grouped(self, positions: Callable[[int], np.ndarray]) -> moments.Grouping:
-        return moments.group_rows(positions, self.edges, self.x_host.shape[0], self.rows)
+    def _grouped(self, positions: Callable[[int], np.ndarray], features) -> moments.Grouping:
+        return moments.group_rows(
+            lambda s: positions(features[s]), self.edges[features], len(self.x_host), self.rows
+        )
 
     def _allowed(self, parent_column: np.ndarray, features: frozenset[int]) -> np.ndarray:
         counts = np.asarray(_active_counts(self.data, parent_column))
@@ -297,13 +306,15 @@ class _Search:
         allowed = self._allowed(value, term.features)
         if not allowed.any():
             return
-        right = self._grouped(lambda feature: self._centred(feature) - value)
-        left = self._grouped(lambda feature: self._centred(feature) + value)
+        joining = partner_features(self.space, term.features, len(allowed))
+        right = self._grouped(lambda feature: self._centred(feature) - value, joining)
+        left = self._grouped(lambda feature: self._centred(feature) + value, joining)
+        value = jnp.asarray(value)
         candidates, choice = _start_parent(
             self.data, self.y, value, right, left, self.basis, 1 + len(self.terms), allowed,
-            self.limits.tolerance,
+            joining, self.limits.tolerance,
         )  # fmt: skip
-        self.parents.append(_Parent(column - 1, jnp.asarray(value), right, left))
+        self.parents.append(_Parent(column - 1, value, right, left))
         self.candidates.append(candidates)
         self.choices.append(choice)
 

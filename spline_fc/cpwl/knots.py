@@ -126,15 +126,23 @@ def allowed_knots(
     slack = 1e-9 * max(total, 1.0)  # sums of weights are not exact
     number = np.maximum(np.ceil((before - end - slack) / span), 0) * span + end
     allowed = (number < after - slack) & (number < total - end - slack) & space.usable
-    for feature in range(num_features):
-        if not _may_join(space, parent_features, feature):
-            allowed[feature] = False
-        elif feature in space.linear:
+    partners = partner_features(space, parent_features, num_features)
+    allowed[np.setdiff1d(np.arange(num_features), partners)] = False
+    for feature in partners:
+        if feature in space.linear:
             # On the data a hinge at the minimum is the linear term; fit_mars mirrors it later.
             allowed[feature] = np.arange(active.shape[1]) == 0
     constant = space.knots[:, 0] == space.knots[:, -1]
     allowed[constant] = False
     return allowed
+
+
+def partner_features(
+    space: SearchSpace, parent_features: frozenset[int], num_features: int
+) -> np.ndarray:
+    """Columns of x, ascending, that may join a parent that reads `parent_features` already."""
+    joins = [v for v in range(num_features) if _may_join(space, parent_features, v)]
+    return np.array(joins, np.int32)
 
 
 def _may_join(space: SearchSpace, parent_features: frozenset[int], feature: int) -> bool:
