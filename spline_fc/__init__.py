@@ -6,9 +6,12 @@ The road, in import order: data -> cpwl -> network -> training -> analysis.
 from spline_fc.analysis import knot_drift, write_report
 from spline_fc.cpwl import (
     FitResult,
+    ObliqueFit,
     Spline,
     evaluate,
+    evaluate_oblique,
     fit_mars,
+    fit_oblique,
     fit_pyearth,
     from_earth,
     from_pyearth,
@@ -17,18 +20,22 @@ from spline_fc.cpwl import (
 )
 from spline_fc.data import Dataset, from_arrays, load, standardize
 from spline_fc.network import MLP, apply_params, init_params, reshape, to_params
+from spline_fc.network.oblique import to_params_oblique
 from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
 
 __all__ = [
     "MLP",
     "Dataset",
     "FitResult",
+    "ObliqueFit",
     "Spline",
     "TrainResult",
     "TrainingConfig",
     "apply_params",
     "evaluate",
+    "evaluate_oblique",
     "fit_mars",
+    "fit_oblique",
     "fit_pyearth",
     "from_arrays",
     "from_earth",
@@ -41,6 +48,7 @@ __all__ = [
     "save_spline",
     "standardize",
     "to_params",
+    "to_params_oblique",
     "train",
     "train_replicas",
     "write_report",

@@ -13,22 +13,38 @@ from spline_fc.cpwl.io import (
     spline_from_dict,
     spline_to_dict,
 )
+from spline_fc.cpwl.oblique import (
+    DIRECTIONS,
+    ObliqueFit,
+    add_projections,
+    compose_kernel,
+    derive_directions,
+    evaluate_oblique,
+    fit_oblique,
+)
 from spline_fc.cpwl.pruning import PruningPath, gcv_score
 from spline_fc.cpwl.spline import Spline, basis, evaluate
 from spline_fc.cpwl.summary import Importance, importance, summarize
 
 __all__ = [
+    "DIRECTIONS",
     "FitResult",
     "FitSeconds",
     "ForwardTrace",
     "Importance",
+    "ObliqueFit",
     "PruningPath",
     "Spline",
     "Term",
+    "add_projections",
     "basis",
+    "compose_kernel",
+    "derive_directions",
     "evaluate",
+    "evaluate_oblique",
     "fit_from_dict",
     "fit_mars",
+    "fit_oblique",
     "fit_pyearth",
     "fit_to_dict",
     "from_earth",

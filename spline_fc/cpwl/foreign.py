@@ -5,13 +5,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from spline_fc import checks
 from spline_fc.cpwl.fit import FitResult, FitSeconds
 from spline_fc.cpwl.foreign_terms import Factors, ForeignModel, to_fit_result
+from spline_fc.cpwl.inputs import checked_data
 from spline_fc.timing import Stopwatch
 
 
@@ -44,7 +43,7 @@ def from_pyearth(fitted_model: Any, x: Any, y: Any, *, weights: Any = None) -> F
             isinstance(fitted_model, earth_class),
             f"fitted_model must be a pyearth.Earth; got {type(fitted_model).__name__}.",
         )
-        x, y, weights, dtype = _checked(x, y, weights)
+        x, y, weights, dtype = checked_data(x, y, weights)
         result = to_fit_result(_read_pyearth(fitted_model, x, y), x, y, weights, dtype)
     return result._replace(seconds=FitSeconds(clock.compile, clock.run))
 
@@ -95,7 +94,7 @@ def fit_pyearth(
         penalty = 2.0 if max_degree == 1 else 3.0
     _check_options(max_terms, max_degree, penalty, min_span, end_span, threshold)
     with Stopwatch() as clock:
-        x, y, weights, dtype = _checked(x, y, weights)
+        x, y, weights, dtype = checked_data(x, y, weights)
         for feature in linear:
             checks.check(
                 isinstance(feature, (int, np.integer)) and 0 <= feature < x.shape[1],
@@ -158,7 +157,7 @@ def from_earth(
       ValueError: a field is missing or contradicts another one or the data; the message names it.
     """
     with Stopwatch() as clock:
-        x, y, weights, dtype = _checked(x, y, weights)
+        x, y, weights, dtype = checked_data(x, y, weights)
         result = to_fit_result(_read_earth(_document(json_or_path), x, y), x, y, weights, dtype)
     return result._replace(seconds=FitSeconds(clock.compile, clock.run))
 
@@ -172,27 +171,6 @@ def _check_options(max_terms, max_degree, penalty, min_span, end_span, threshold
         checks.check_integer("min_span", min_span, 1)
     if end_span is not None:
         checks.check_integer("end_span", end_span, 0)
-
-
-def _checked(x, y, weights):
-    """x (n, d), y (n, k), weights (n,) in float64, and the dtype that x asks for."""
-    x, y = np.asarray(x), np.asarray(y)
-    checks.check_rank("x", x, 2, "(n, d)")
-    checks.check(y.ndim in (1, 2), f"y must have shape (n,) or (n, k); got {y.shape}.")
-    checks.check_not_empty("x", x)
-    checks.check_not_empty("y", y)
-    checks.check_same_length("y", y, "x", x)
-    dtype = jnp.promote_types(jax.dtypes.canonicalize_dtype(x.dtype), jnp.float32)
-    x, y = x.astype(np.float64), y.reshape(len(y), -1).astype(np.float64)
-    weights = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
-    checks.check_rank("weights", weights, 1, "(n,)")
-    checks.check_same_length("weights", weights, "x", x)
-    for name, array in (("x", x), ("y", y), ("weights", weights)):
-        checks.check_finite(name, array)
-    lowest = weights.min()
-    checks.check(lowest >= 0, f"weights must not be negative; the smallest is {lowest}.")
-    checks.check(weights.max() > 0, "weights must not all be zero; got only zeros.")
-    return x, y, weights, dtype
 
 
 def _earth_class():

@@ -168,30 +168,27 @@ def _kept_coefficients(model: ForeignModel, basis: _Basis, anchor, mean: np.ndar
     return coef
 
 
-class _Rotated(NamedTuple):
-    """What `pruning.prune` reads of its `Moments`, here from a triangle in place of the rows."""
-
-    gram: np.ndarray  # (1, p, p)
-    target: np.ndarray  # (1, p, k)
-    total: np.ndarray  # (1, k)
-    weight: np.ndarray  # (1,)
-    change: np.ndarray  # (p, p)
-
-
-def _rotated(design: np.ndarray, target: np.ndarray, weight: float) -> _Rotated:
+def _moments(design: np.ndarray, target: np.ndarray, weight: float) -> pruning.Moments:
     """Cross products in an orthonormal basis of the design; factorised twice for the digits."""
     change = np.eye(design.shape[1])
     for _ in range(2):
         columns = design @ change
         change = change @ pruning.inverse_root(columns.T @ columns)[0]
     columns = design @ change
-    products = columns.T @ columns, columns.T @ target, (target**2).sum(0), np.array(weight)
-    return _Rotated(*(part[None] for part in products), change)
+    return pruning.Moments(
+        gram=(columns.T @ columns)[None],
+        target=(columns.T @ target)[None],
+        total=(target**2).sum(0)[None],
+        weight=np.array([weight]),
+        change=change,
+        plain_gram=design.T @ design,
+        plain_target=design.T @ target,
+    )
 
 
 def _pruned(design, target, weight: float, penalty: float, chosen, rss: float):
     """The backward pass over all columns, with the model's own subset in the place of its size."""
-    moments = _rotated(design, target, weight)
+    moments = _moments(design, target, weight)
     uses = np.zeros((len(chosen), 0), bool)  # no cap on hinges
     path = pruning.prune(moments, penalty, "gcv", uses, None)
     kept, path_rss, gcv = (np.array(part) for part in path[:3])

@@ -1,0 +1,216 @@
+"""Directions in the data, and the splines that bend along them."""
+
+import jax
+import numpy as np
+import pytest
+
+from spline_fc.cpwl import (
+    DIRECTIONS,
+    add_projections,
+    compose_kernel,
+    derive_directions,
+    evaluate,
+    evaluate_oblique,
+    fit_mars,
+    fit_oblique,
+)
+
+N, D = 600, 5
+INDEX = np.array([0.6, -0.5, 0.4, 0.4, 0.0])
+OTHER = np.array([0.1, 0.3, -0.2, 0.4, 0.8])
+KEY = jax.random.key(0)
+
+
+def features(seed=0, n=N):
+    """Correlated features of unlike scales."""
+    rng = np.random.default_rng(seed)
+    mixing = np.eye(D) + 0.3 * np.random.default_rng(9).normal(size=(D, D))
+    return rng.normal(size=(n, D)) @ mixing * [1.0, 3.0, 0.5, 1.0, 2.0] + [0.0, 5.0, 0.0, -1.0, 0.0]
+
+
+X = features()
+KINK = np.maximum((X - X.mean(0)) @ INDEX - 0.3, 0)
+Y = KINK + 0.1 * np.random.default_rng(5).normal(size=N)
+
+
+def correlation(a, b):
+    """Largest |correlation| of every column of a with those of b."""
+    both = np.abs(np.corrcoef(np.concatenate([a, b], axis=1).T))
+    return both[: a.shape[1], a.shape[1] :].max(1)
+
+
+def explained(direction, found, x):
+    """R2 of a projection on those found."""
+    design = np.column_stack([np.ones(len(x)), x @ found])
+    target = x @ direction
+    residual = target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
+    return 1 - (residual**2).sum() / ((target - target.mean()) ** 2).sum()
+
+
+@pytest.mark.parametrize("name", ["ols", "sir", "phd"])
+def test_the_direction_of_a_kink_is_found(name):
+    found = derive_directions(name, X, Y, 1)
+    assert found.shape == (D, 1)
+    assert correlation(X @ found, (X @ INDEX)[:, None])[0] > 0.98
+
+
+def test_even_functions_need_hessian_directions():
+    y = np.abs((X - X.mean(0)) @ INDEX)
+    target = (X @ INDEX)[:, None]
+    assert correlation(X @ derive_directions("phd", X, y, 1), target)[0] > 0.97
+    assert correlation(X @ derive_directions("ols", X, y, 1), target)[0] < 0.9
+
+
+def test_two_directions_span_the_plane():
+    x = np.random.default_rng(1).normal(size=(4000, D))
+    other = OTHER - INDEX * (INDEX @ OTHER) / (INDEX @ INDEX)
+    y = 2 * x @ INDEX / (1 + np.exp(-2 * x @ other))
+    for name in ("sir", "phd"):
+        found = derive_directions(name, x, y, 2)
+        assert explained(INDEX, found, x) > 0.9 and explained(other, found, x) > 0.9, name
+    assert explained(other, derive_directions("sir", x, y, 1), x) < 0.9
+
+
+def test_pca_is_that_of_the_standardised_features():
+    found = derive_directions("pca", X, Y, D)
+    standard = (X - X.mean(0)) / X.std(0)
+    right = np.linalg.svd(standard, full_matrices=False)[2]
+    np.testing.assert_allclose(correlation(X @ found, standard @ right.T), 1, rtol=1e-9)
+    assert np.abs(np.corrcoef((X @ found).T) - np.eye(D)).max() < 1e-9
+    first = [correlation((X @ found)[:, [j]], standard @ right[[j]].T)[0] for j in range(D)]
+    np.testing.assert_allclose(first, 1, rtol=1e-9)  # in the same order
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_projections_vary_as_the_features_do(name):
+    found = derive_directions(name, X, Y, 2, key=KEY)
+    np.testing.assert_allclose((X @ found).std(0), np.sqrt(X.var(0).mean()), rtol=1e-9)
+    largest = np.abs(found * X.std(0)[:, None]).argmax(0)
+    assert (found[largest, np.arange(found.shape[1])] > 0).all()
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_scales_do_not_matter(name):
+    scale, shift = np.array([10.0, 0.1, 3.0, 1.0, 100.0]), np.arange(5.0)
+    one = X @ derive_directions(name, X, Y, 2, key=KEY)
+    other = (X * scale + shift) @ derive_directions(name, X * scale + shift, Y, 2, key=KEY)
+    np.testing.assert_allclose(correlation(one, other), 1, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["ols", "sir", "phd"])
+def test_linear_maps_do_not_matter(name):
+    mixing = np.random.default_rng(2).normal(size=(D, D))
+    one = X @ derive_directions(name, X, Y, 2)
+    other = X @ mixing @ derive_directions(name, X @ mixing, Y, 2)
+    np.testing.assert_allclose(correlation(one, other), 1, rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["ols", "sir", "phd", "pca"])
+def test_weights_are_copies_of_rows(name):
+    weights = np.random.default_rng(3).integers(0, 4, N)
+    rows = np.repeat(np.arange(N), weights)
+    one = derive_directions(name, X, Y, 2, weights=weights)
+    np.testing.assert_allclose(one, derive_directions(name, X[rows], Y[rows], 2), rtol=1e-7)
+
+
+def test_how_many_directions_there_are():
+    outputs = np.stack([Y, X @ OTHER, Y + X @ OTHER], 1)  # the third adds nothing
+    assert derive_directions("ols", X, Y, 3).shape == (D, 1)
+    assert derive_directions("ols", X, outputs[:, :2], 3).shape == (D, 2)
+    assert derive_directions("sir", X, Y > 0.5, 3).shape == (D, 1)  # two classes, one difference
+    assert derive_directions("sir", X, Y, 9).shape == (D, D)
+    assert derive_directions("phd", X, outputs, 2).shape == (D, 2)
+    holes = np.concatenate([X, X[:, :1], np.full((N, 1), 0.998)], axis=1)
+    assert derive_directions("pca", holes, Y, 9).shape == (D + 2, D)
+    for name in ("ols", "sir", "pca", "phd"):
+        assert derive_directions(name, np.ones((N, 3)), Y, 2).shape == (3, 0)
+    for name in ("ols", "sir"):
+        assert derive_directions(name, X, np.ones(N), 2).shape == (D, 0)
+
+
+@pytest.mark.parametrize("even", [False, True])
+def test_oblique_hinges_pay_where_the_target_bends_off_the_axes(even):
+    """A ridge: hinges on the axes cannot follow it, additive or not."""
+    index = (X - X.mean(0)) @ INDEX
+    function = np.abs(index) if even else KINK
+    y = function + 0.1 * np.random.default_rng(5).normal(size=N)
+    x = ((X - X.mean(0)) / X.std(0)).astype(np.float32)
+    train, test = slice(0, 400), slice(400, None)
+
+    def rmse(predicted):
+        return np.sqrt(((np.asarray(predicted)[test, 0] - function[test]) ** 2).mean())
+
+    options = dict(max_terms=21, knots=16)
+    axes = [fit_mars(x[train], y[train], max_degree=r, **options) for r in (1, 2)]
+    additive, minima = (rmse(evaluate(fit.spline, x)) for fit in axes)
+    oblique = rmse(evaluate_oblique(fit_oblique(x[train], y[train], **options), x))
+    assert oblique < 0.4 * additive and oblique < 0.7 * minima
+
+
+def test_a_fit_is_one_of_fit_mars_on_the_joined_columns(enable_x64):
+    options = dict(max_terms=7, knots=16)
+    oblique = fit_oblique(X, Y, directions=("pca", "random"), key=KEY, **options)
+    assert oblique.names == ("pca 1", "pca 2", "random 1", "random 2")
+    joined = np.concatenate([X, X @ np.asarray(oblique.projection)], axis=1)
+    np.testing.assert_allclose(add_projections(X, oblique.projection), joined, atol=1e-12)
+    plain = fit_mars(joined, Y, **options)
+    assert oblique.fit.rss == pytest.approx(plain.rss, rel=1e-9)
+    residual = Y - np.asarray(evaluate_oblique(oblique, X))[:, 0]
+    assert (residual**2).sum() == pytest.approx(plain.rss, rel=1e-9)
+
+
+def test_directions_can_be_given(enable_x64):
+    given = np.stack([INDEX, OTHER], 1)
+    oblique = fit_oblique(X, KINK, directions=given, max_terms=9, knots="all", threshold=0,
+                          min_span=1, end_span=1, linear=[0, 1, 2, 3, 4])  # fmt: skip
+    np.testing.assert_array_equal(oblique.projection, given)
+    assert oblique.names == ("direction 1", "direction 2")
+    assert oblique.fit.terms[0].factors[0][0] == D  # the first column after those of x
+    residual = KINK - np.asarray(evaluate_oblique(oblique, X))[:, 0]
+    assert (residual**2).sum() < 1e-3 * ((KINK - KINK.mean()) ** 2).sum()
+
+
+def test_directions_that_add_nothing_are_left_out():
+    oblique = fit_oblique(X, Y, directions=("ols", "ols"), max_terms=5, knots=16)
+    assert oblique.names == ("ols 1",) and oblique.projection.shape == (D, 1)
+    alone = fit_oblique(X[:, :1], Y, max_terms=5, knots=16)  # every direction is the feature
+    assert alone.names == () and alone.projection.shape == (1, 0)
+    plain = fit_mars(X[:, :1], Y, max_terms=5, knots=16)
+    assert alone.fit.rss == pytest.approx(plain.rss, rel=1e-6)
+
+
+def test_the_composed_kernel_is_the_same_map_of_plain_x():
+    rng = np.random.default_rng(0)
+    kernel, projection = rng.normal(size=(D + 2, 7)), rng.normal(size=(D, 2))
+    joined = np.concatenate([X, X @ projection], axis=1)
+    np.testing.assert_allclose(X @ compose_kernel(kernel, projection), joined @ kernel, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (dict(directions="lda"), "directions must be one of 'ols', 'pca'"),
+        (dict(directions=np.ones((3, 2))), r"directions must have shape \(5, q\).*got \(3, 2\)"),
+        (dict(directions=np.ones(5)), r"directions must have shape \(5, q\).*got \(5,\)"),
+        (dict(directions=np.full((5, 1), np.nan)), "directions must be finite"),
+        (dict(directions="random"), 'key must be given for "random"'),
+        (dict(num_directions=0), "num_directions must be an integer >= 1"),
+        (dict(num_slices=1), "num_slices must be an integer >= 2"),
+        (dict(weights=-np.ones(N)), "weights must not be negative"),
+        (dict(y=Y[:5]), "y must have 600 rows"),
+        (dict(x=X[:, 0]), r"x must have shape \(n, d\)"),
+        (dict(x=np.where(X == X[1, 1], np.nan, X)), "x must be finite"),
+        (dict(max_degree=0), "max_degree must be an integer >= 1"),
+    ],
+)
+def test_bad_input_is_named(changes, words):
+    arguments = {"x": X, "y": Y, **changes}
+    with pytest.raises(ValueError, match=words):
+        fit_oblique(arguments.pop("x"), arguments.pop("y"), **arguments)
+
+
+def test_bad_shapes_are_named():
+    with pytest.raises(ValueError, match=r"kernel must have d \+ q = 7 rows.*got 5"):
+        compose_kernel(np.ones((5, 3)), np.ones((5, 2)))
+    with pytest.raises(ValueError, match=r"directions must have shape \(4, q\)"):
+        evaluate_oblique(fit_oblique(X, Y, directions="pca", max_terms=3, knots=16), X[:, :4])
