@@ -70,7 +70,7 @@ class _Parent(NamedTuple):
 class _Basis(NamedTuple):
     """The basis so far, as far as the tables of a new parent need it (not kept for degree 1)."""
 
-    columns: jax.Array  # (M, n + 1) float, weighted raw columns, the last place 0
+    columns: jax.Array  # (k + M, n + 1) float, weighted targets and raw columns, the last place 0
     raw: jax.Array  # (M, 2, d, K), <hinge of x, raw column>
     triangle: np.ndarray  # (M, M) float64, raw_i = sum_j triangle[i, j] q_j
     effects: np.ndarray  # (M, k) float64, <y, q_j>
@@ -125,9 +125,11 @@ def _advance_parent(candidates, choice, columns, hinges, right, left, gap, colum
 def _remember(columns, raw, new_columns, new_raw, place):
     """Puts one or two new columns and their products in their places."""
     places = place + jnp.arange(2)
+    after_targets = places + len(columns) - len(raw)
     return (
-        columns.at[places].set(new_columns, mode="drop"), raw.at[places].set(new_raw, mode="drop"),
-    )  # fmt: skip
+        columns.at[after_targets].set(new_columns, mode="drop"),
+        raw.at[places].set(new_raw, mode="drop"),
+    )
 
 
 @partial(jax.jit, static_argnames="max_terms")
@@ -136,10 +138,9 @@ def _start_constant(data: _Data, y: jax.Array, allowed: jax.Array, tolerance, *,
     weighted = jnp.concatenate([jnp.ones_like(y[:, :1]), y], axis=1) * data.weights[:, None]
     columns = moments.pad(weighted.T)
     num_bins, wide = data.gap.shape[1], data.gap.dtype
-    sums = moments.bin_sums(data.grouping, columns, num_bins)
+    sums, squares = moments.bin_sums_and_squares(data.grouping, columns, num_bins)
     products = moments.hinges(sums, sums, data.gap)
-    ones = jax.tree.map(lambda a: a[:1], sums)
-    squares = moments.bin_squares(data.grouping, columns[:1], num_bins)
+    ones, squares = jax.tree.map(lambda a: a[:1], (sums, squares))
     norm = moments.squared_hinges(ones, ones, (squares, squares), data.gap)[0]
     intercept, target = products[0], jnp.moveaxis(products[1:], 0, -1)
     total = data.weights.sum(dtype=wide)
@@ -153,15 +154,14 @@ def _start_constant(data: _Data, y: jax.Array, allowed: jax.Array, tolerance, *,
 
 
 @jax.jit
-def _start_parent(data: _Data, y, parent_column, right, left, basis: _Basis, num_columns, allowed,
+def _start_parent(data: _Data, parent_column, right, left, basis: _Basis, num_columns, allowed,
                   joining, tolerance):  # fmt: skip
     """Tables of a new parent term against the basis so far, for the features that may join it."""
-    gap = data.gap[joining]
-    raw = basis.raw[:, :, joining]
-    raw = raw - _shifted_products(right, left, gap, basis.columns, num_columns)
-    weighted = moments.pad((y * data.weights[:, None]).T)
-    target = _shifted_products(right, left, gap, weighted)
-    target = basis.target[:, joining] - jnp.moveaxis(target, 0, -1)
+    gap, num_outputs = data.gap[joining], basis.effects.shape[1]
+    count = num_outputs + num_columns
+    shifted = _shifted_products(right, left, gap, basis.columns, count)
+    target = basis.target[:, joining] - jnp.moveaxis(shifted[:num_outputs], 0, -1)
+    raw = basis.raw[:, :, joining] - shifted[num_outputs:]
     norm = _minimum_norms(data, parent_column, right, left, joining)
     candidates = tables.start(
         raw, basis.effects, basis.triangle, norm, target, allowed[joining], joining
@@ -175,21 +175,18 @@ def _minimum_norms(data: _Data, parent_column: jax.Array, right, left, joining) 
     min(B, h)^2 = h^2 - relu(h - B)^2 - 2 B relu(h - B), summed over the rows with B > 0 alone and
     in the wide type, because the first two nearly cancel where B is small.
     """
-    num_bins, wide = data.gap.shape[1], data.gap.dtype
-    active = moments.pad(jnp.where(parent_column > 0, data.weights, 0).astype(wide))[None]
-    scaled = moments.pad((parent_column * data.weights).astype(wide))[None]
-
-    def sums(z, *groupings):
-        return [moments.bin_sums(grouping, z, num_bins) for grouping in groupings]
-
-    def squared(gap, *groupings):
-        squares = [moments.bin_squares(grouping, active, num_bins) for grouping in groupings]
-        return moments.squared_hinges(*sums(active, *groupings), squares, gap)[0]
-
-    gap = data.gap[joining]
-    plain = squared(data.gap, data.grouping, data.grouping)[:, joining]
-    twice = 2 * moments.hinges(*sums(scaled, right, left), gap)[0]
-    return jnp.maximum(plain - squared(gap, right, left) - twice, 0)
+    gap, num_bins = data.gap[joining], data.gap.shape[1]
+    active = jnp.where(parent_column > 0, data.weights, 0)
+    columns = moments.pad(jnp.stack([active, parent_column * data.weights]).astype(gap.dtype))
+    plain, squares = moments.bin_sums_and_squares(data.grouping, columns[:1], num_bins)
+    hinge = moments.squared_hinges(plain, plain, (squares, squares), data.gap)[0][:, joining]
+    sums, squares = zip(
+        *[moments.bin_sums_and_squares(grouping, columns, num_bins) for grouping in (right, left)],
+        strict=True,
+    )
+    taken = moments.squared_hinges(*sums, squares, gap)[0]
+    twice = 2 * moments.hinges(*sums, gap)[1]
+    return jnp.maximum(hinge - taken - twice, 0)
 
 
 @jax.jit
@@ -235,16 +232,18 @@ class _Search:
     def _first_basis(self, candidates, target, intercept) -> _Basis | None:
         if self.limits.max_degree == 1:
             return None
-        size = self.limits.max_terms
-        columns = np.zeros((size, self.x_host.shape[0] + 1), self.data.features.dtype)
+        size, (num_rows, num_outputs) = self.limits.max_terms, self.y.shape
         weights = np.asarray(self.data.weights)
-        columns[0, :-1] = weights
+        columns = moments.aligned((num_outputs + size, num_rows + 1), weights.dtype)
+        columns[:num_outputs, :-1] = weights * np.asarray(self.y).T
+        columns[num_outputs, :-1] = weights
+        columns[num_outputs + 1 :], columns[:, -1] = 0, 0
         raw = np.zeros(candidates.projection.shape)
         raw[0] = intercept
-        triangle, effects = np.eye(size), np.zeros((size, self.y.shape[1]))
+        triangle, effects = np.eye(size), np.zeros((size, num_outputs))
         triangle[0, 0] = np.sqrt(weights.sum(dtype=float))
         effects[0] = weights.astype(float) @ np.asarray(self.y) / triangle[0, 0]
-        return _Basis(jnp.asarray(columns), jnp.asarray(raw), triangle, effects, target)
+        return _Basis(jax.device_put(columns), jnp.asarray(raw), triangle, effects, target)
 
     def best(self) -> tuple[int, tables.Choice, tables.Head]:
         """The parent with the best pair, and that pair; without its second for the last place."""
@@ -311,7 +310,7 @@ class _Search:
         left = self._grouped(lambda feature: self._centred(feature) + value, joining)
         value = jnp.asarray(value)
         candidates, choice = _start_parent(
-            self.data, self.y, value, right, left, self.basis, 1 + len(self.terms), allowed,
+            self.data, value, right, left, self.basis, 1 + len(self.terms), allowed,
             joining, self.limits.tolerance,
         )  # fmt: skip
         self.parents.append(_Parent(column - 1, value, right, left))

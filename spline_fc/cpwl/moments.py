@@ -113,16 +113,15 @@ def _per_position(grouping: Grouping, columns: jax.Array, count, num_bins: int, 
         order, offset, block_bin = arrays
 
         def add(i, sums):
-            z = columns[i].at[order].get(mode="promise_in_bounds")
-            for power in range(powers):
-                totals = jnp.zeros((num_bins,), wide).at[block_bin].add(z.sum(-1).astype(wide))
-                sums = sums.at[power, i].set(totals)
-                z = z * offset
-            return sums
+            z = columns.at[i, order].get(mode="promise_in_bounds")
+            blocks = jnp.stack([(z * offset**p).sum(-1) for p in range(powers)], axis=-1)
+            bins = jnp.zeros((num_bins, powers), wide).at[block_bin].add(blocks.astype(wide))
+            return sums.at[i].set(bins)
 
-        return jax.lax.fori_loop(0, count, add, jnp.zeros((powers, len(columns), num_bins), wide))
+        nothing = jnp.zeros((len(columns), num_bins, powers), wide)
+        return jax.lax.fori_loop(0, count, add, nothing)
 
-    return jnp.moveaxis(jax.lax.map(one, tuple(grouping)), 0, 2)
+    return jnp.moveaxis(jax.lax.map(one, tuple(grouping)), (0, 3), (2, 0))
 
 
 def bin_sums(grouping: Grouping, columns: jax.Array, num_bins: int, count=None) -> BinSums:
@@ -138,9 +137,16 @@ def bin_sums(grouping: Grouping, columns: jax.Array, num_bins: int, count=None) 
     return BinSums(*_per_position(grouping, columns, count, num_bins, 2))
 
 
-def bin_squares(grouping: Grouping, columns: jax.Array, num_bins: int) -> jax.Array:
-    """Sums z * offset**2 over the rows of every bin, (c, s, K); arguments as of `bin_sums`."""
-    return _per_position(grouping, columns, len(columns), num_bins, 3)[2]
+def bin_sums_and_squares(
+    grouping: Grouping, columns: jax.Array, num_bins: int
+) -> tuple[BinSums, jax.Array]:
+    """Sums z, z * offset and z * offset**2 over the rows of every bin; arguments as of `bin_sums`.
+
+    Returns:
+      BinSums, and the sums of squares (c, s, K).
+    """
+    *sums, squares = _per_position(grouping, columns, len(columns), num_bins, 3)
+    return BinSums(*sums), squares
 
 
 _BLOCK = 64  # of bins, in running sums
@@ -204,7 +210,7 @@ def squared_hinges(
 
     Args:
       right, left, gap: as of `hinges`.
-      squares: `bin_squares` of both positions.
+      squares: sums of squares of both positions, (c, s, K) each.
     """
     gained, beyond = _hinge_increments(right, left, gap)
     passed = _walk(gained)
