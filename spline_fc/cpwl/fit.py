@@ -223,7 +223,7 @@ def _as_spline(terms: Sequence[Term], num_outputs: int, dtype, size=None) -> Spl
         np.zeros(num_outputs, dtype), np.zeros((len(table), num_outputs), dtype),
         table[:, :, 0].astype(np.int32), table[:, :, 1].astype(dtype), table[:, :, 2].astype(dtype),
     )  # fmt: skip
-    return Spline(*map(jnp.asarray, arrays))
+    return Spline(*map(jax.device_put, arrays))
 
 
 def hinge_use(terms: Sequence[Term], linear: frozenset[int]) -> np.ndarray:
@@ -297,7 +297,7 @@ def least_squares(terms: Spline, features, y, weights, gram: np.ndarray, target:
     for _ in range(MAX_CORRECTIONS):
         filled = np.zeros((terms.coef.shape[0], coef.shape[1]))
         filled[: p - 1] = coef[1:]
-        spline = terms._replace(intercept=jnp.asarray(coef[0]), coef=jnp.asarray(filled))
+        spline = terms._replace(intercept=jax.device_put(coef[0]), coef=jax.device_put(filled))
         products, rss = _residual_products(spline, features, y, weights, chunk=chunk)
         effect = root.T @ np.asarray(products)[:p]
         coef = coef + root @ effect
@@ -315,8 +315,8 @@ def _to_spline(terms, kept, coef, mean, linear: frozenset[int], dtype) -> Spline
     shape = _as_spline([*chosen, *mirrors], coef.shape[1], dtype)
     values = np.concatenate([coef[1:], -coef[1:][mirrored]])
     return shape._replace(
-        intercept=jnp.asarray((coef[0] + mean).astype(dtype)),
-        coef=jnp.asarray(values.astype(dtype)),
+        intercept=jax.device_put((coef[0] + mean).astype(dtype)),
+        coef=jax.device_put(values.astype(dtype)),
     )
 
 

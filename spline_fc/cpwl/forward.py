@@ -5,15 +5,13 @@ column costs one pass over the data per parent, a new parent one pass per column
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.cpwl import candidates as tables
-from spline_fc.cpwl import moments
+from spline_fc.cpwl import moments, steps
 from spline_fc.cpwl.knots import SearchSpace, allowed_knots, partner_features
 
 
@@ -48,152 +46,13 @@ class ForwardLimits(NamedTuple):
     floor: float  # residual sum of squares, as a share of the total, that is rounding
 
 
-class _Data(NamedTuple):
-    """Device arrays that every step reads."""
-
-    features: jax.Array  # (d, n), x transposed: contiguous columns
-    weights: jax.Array  # (n,)
-    knots: jax.Array  # (d, K), units of x
-    gap: jax.Array  # (d, K) float64, distance to the next knot
-    grouping: moments.Grouping  # of the d features
-
-
 class _Parent(NamedTuple):
     """A term that may be multiplied out further, or no term at all (the constant)."""
 
     term: int  # -1 for the constant
-    column: jax.Array  # (n,) float, or () infinity for the constant
-    right: moments.Grouping | None  # of x - column, for the features that may join
-    left: moments.Grouping | None  # of x + column, for the same
-
-
-class _Basis(NamedTuple):
-    """The basis so far, as far as the tables of a new parent need it (not kept for degree 1)."""
-
-    columns: jax.Array  # (k + M, n + 1) float, weighted targets and raw columns, the last place 0
-    raw: jax.Array  # (M, 2, d, K), <hinge of x, raw column>
-    triangle: np.ndarray  # (M, M) float64, raw_i = sum_j triangle[i, j] q_j
-    effects: np.ndarray  # (M, k) float64, <y, q_j>
-    target: jax.Array  # (2, d, K, k), <hinge of x, y>
-
-
-def _hinge_products(data: _Data, columns: jax.Array, count=None) -> jax.Array:
-    """<hinge of x, z> for both signs and the first `count` columns z, (c, 2, d, K)."""
-    sums = moments.bin_sums(data.grouping, columns, data.gap.shape[1], count)
-    return moments.hinges(sums, sums, data.gap)
-
-
-def _shifted_products(right, left, gap: jax.Array, columns: jax.Array, count=None) -> jax.Array:
-    """<relu(x - B - t), z> and <relu(t - x - B), z>: what the minimum with B takes away."""
-    num_bins = gap.shape[1]
-    sums = [moments.bin_sums(grouping, columns, num_bins, count) for grouping in (right, left)]
-    return moments.hinges(*sums, gap)
-
-
-def _pair_columns(data: _Data, parent_column: jax.Array, choice: tables.Choice) -> jax.Array:
-    """Weighted raw columns of the first and, if there is one, the second hinge, (2, n + 1)."""
-    distance = data.features[choice.feature] - data.knots[choice.feature, choice.knot]
-
-    def put(i, columns):
-        hinge = jax.nn.relu(jnp.where(choice.flipped == (i == 1), distance, -distance))
-        return columns.at[i, :-1].set(jnp.minimum(hinge, parent_column) * data.weights)
-
-    nothing = jnp.zeros((2, len(distance) + 1), distance.dtype)
-    return jax.lax.fori_loop(0, 1 + choice.paired, put, nothing)
-
-
-@partial(jax.jit, donate_argnames="candidates")
-def _advance_constant(candidates, choice, parent_column, data: _Data, column, tolerance):
-    """Lets a choice enter the tables of the constant parent; hands on what the others need."""
-    columns = _pair_columns(data, parent_column, choice)
-    products = _hinge_products(data, columns, 1 + choice.paired)
-    candidates = tables.advance(candidates, choice, products, column)
-    return candidates, tables.best_pair(candidates, tolerance), columns, products
-
-
-@partial(jax.jit, donate_argnames="candidates")
-def _advance_parent(candidates, choice, columns, hinges, right, left, gap, column, tolerance):
-    """Lets a choice enter the tables of a parent term."""
-    joining = candidates.features
-    shifted = _shifted_products(right, left, gap[joining], columns, 1 + choice.paired)
-    products = hinges[:, :, joining] - shifted
-    candidates = tables.advance(candidates, choice, products, column)
-    return candidates, tables.best_pair(candidates, tolerance)
-
-
-@partial(jax.jit, donate_argnames=("columns", "raw"))
-def _remember(columns, raw, new_columns, new_raw, place):
-    """Puts one or two new columns and their products in their places."""
-    places = place + jnp.arange(2)
-    after_targets = places + len(columns) - len(raw)
-    return (
-        columns.at[after_targets].set(new_columns, mode="drop"),
-        raw.at[places].set(new_raw, mode="drop"),
-    )
-
-
-@partial(jax.jit, static_argnames="max_terms")
-def _start_constant(data: _Data, y: jax.Array, allowed: jax.Array, tolerance, *, max_terms: int):
-    """Tables of the constant parent once the intercept stands."""
-    weighted = jnp.concatenate([jnp.ones_like(y[:, :1]), y], axis=1) * data.weights[:, None]
-    columns = moments.pad(weighted.T)
-    num_bins, wide = data.gap.shape[1], data.gap.dtype
-    sums, squares = moments.bin_sums_and_squares(data.grouping, columns, num_bins)
-    products = moments.hinges(sums, sums, data.gap)
-    ones, squares = jax.tree.map(lambda a: a[:1], (sums, squares))
-    norm = moments.squared_hinges(ones, ones, (squares, squares), data.gap)[0]
-    intercept, target = products[0], jnp.moveaxis(products[1:], 0, -1)
-    total = data.weights.sum(dtype=wide)
-    raw = jnp.zeros((max_terms, *norm.shape), wide).at[0].set(intercept)
-    triangle = jnp.eye(max_terms, dtype=wide).at[0, 0].set(jnp.sqrt(total))
-    effects = jnp.zeros((max_terms, y.shape[1]), wide)
-    effects = effects.at[0].set(columns[1:].sum(1, dtype=wide) / jnp.sqrt(total))
-    features = jnp.arange(len(norm[0]), dtype=jnp.int32)
-    candidates = tables.start(raw, effects, triangle, norm, target, allowed, features)
-    return candidates, tables.best_pair(candidates, tolerance), target, intercept
-
-
-@jax.jit
-def _start_parent(data: _Data, parent_column, right, left, basis: _Basis, num_columns, allowed,
-                  joining, tolerance):  # fmt: skip
-    """Tables of a new parent term against the basis so far, for the features that may join it."""
-    gap, num_outputs = data.gap[joining], basis.effects.shape[1]
-    count = num_outputs + num_columns
-    shifted = _shifted_products(right, left, gap, basis.columns, count)
-    target = basis.target[:, joining] - jnp.moveaxis(shifted[:num_outputs], 0, -1)
-    raw = basis.raw[:, :, joining] - shifted[num_outputs:]
-    norm = _minimum_norms(data, parent_column, right, left, joining)
-    candidates = tables.start(
-        raw, basis.effects, basis.triangle, norm, target, allowed[joining], joining
-    )
-    return candidates, tables.best_pair(candidates, tolerance)
-
-
-def _minimum_norms(data: _Data, parent_column: jax.Array, right, left, joining) -> jax.Array:
-    """|min(B, hinge)|^2 for both signs and the features that may join, (2, d, K).
-
-    min(B, h)^2 = h^2 - relu(h - B)^2 - 2 B relu(h - B), summed over the rows with B > 0 alone and
-    in the wide type, because the first two nearly cancel where B is small.
-    """
-    gap, num_bins = data.gap[joining], data.gap.shape[1]
-    active = jnp.where(parent_column > 0, data.weights, 0)
-    columns = moments.pad(jnp.stack([active, parent_column * data.weights]).astype(gap.dtype))
-    plain, squares = moments.bin_sums_and_squares(data.grouping, columns[:1], num_bins)
-    hinge = moments.squared_hinges(plain, plain, (squares, squares), data.gap)[0][:, joining]
-    sums, squares = zip(
-        *[moments.bin_sums_and_squares(grouping, columns, num_bins) for grouping in (right, left)],
-        strict=True,
-    )
-    taken = moments.squared_hinges(*sums, squares, gap)[0]
-    twice = 2 * moments.hinges(*sums, gap)[1]
-    return jnp.maximum(hinge - taken - twice, 0)
-
-
-@jax.jit
-def _active_counts(data: _Data, parent_column: jax.Array) -> jax.Array:
-    """Weight of the rows with B > 0 in every bin, (d, K)."""
-    active = jnp.where(parent_column > 0, data.weights, 0)
-    return moments.bin_sums(data.grouping, moments.pad(active)[None], data.gap.shape[1]).count[0]
+    column: jax.Array  # (n,) float, infinite for the constant
+    grouping: moments.Grouping | None  # of x, x - column and x + column, f features that may join
+    whole: bool  # all rows are grouped, x itself left out; else those with column > 0
 
 
 class _Search:
@@ -206,12 +65,16 @@ class _Search:
         self.origin = space.knots[:, 0]
         self.edges = space.knots - self.origin[:, None]
         gap = np.diff(space.knots.astype(np.float64), axis=1, append=space.knots[:, -1:])
-        grouping = self._grouped(self._centred, np.arange(len(gap)))
-        self.data = _Data(features, weights, jnp.asarray(space.knots), jnp.asarray(gap), grouping)
+        capacity = len(gap) * moments.num_blocks(len(y), self.rows, gap.shape[1])
+        grouping = moments.group_rows(self._centred, self.edges, None, len(y), self.rows, capacity)
+        self.data = steps.Data(
+            features, weights, jax.device_put(space.knots), jax.device_put(gap), grouping
+        )
         self.terms: list[Term] = []
-        self.parents = [_Parent(-1, np.array(np.inf, features.dtype), None, None)]
-        allowed = self._allowed(np.ones(len(y), features.dtype), frozenset())
-        candidates, choice, target, intercept = _start_constant(
+        everywhere = np.full(len(y), np.inf, features.dtype)
+        self.parents = [_Parent(-1, jax.device_put(everywhere), None, True)]
+        allowed = self._allowed(everywhere, frozenset())
+        candidates, choice, target, intercept = steps.start_constant(
             self.data, y, allowed, limits.tolerance, max_terms=limits.max_terms
         )
         self.candidates, self.choices = [candidates], [choice]
@@ -220,16 +83,34 @@ class _Search:
     def _centred(self, feature: int) -> np.ndarray:
         return self.x_host[:, feature] - self.origin[feature]
 
-    def _grouped(self, positions: Callable[[int], np.ndarray], features) -> moments.Grouping:
-        return moments.group_rows(
-            lambda s: positions(features[s]), self.edges[features], len(self.x_host), self.rows
+    def _grouped(self, value: np.ndarray, joining) -> tuple[moments.Grouping, bool]:
+        """Rows by x, x - value and x + value; `whole` where leaving x out is the lesser work."""
+        num_rows, num_bins = len(value), self.edges.shape[1]
+        members = np.flatnonzero(value > 0)
+        all_blocks, blocks = (
+            moments.num_blocks(n, self.rows, num_bins) for n in (num_rows, len(members))
         )
+        whole = 3 * blocks > 2 * all_blocks
+        features = np.tile(joining, 2 if whole else 3)
+        signs = np.repeat([-1, 1] if whole else [0, -1, 1], len(joining))
+        value = value if whole else value[members]
+
+        def positions(s: int) -> np.ndarray:
+            centred = self._centred(features[s])
+            return (centred if whole else centred[members]) + signs[s] * value
+
+        grouping = moments.group_rows(
+            positions, self.edges[features], None if whole else members, num_rows, self.rows,
+            capacity=2 * len(joining) * all_blocks,
+            first_set=len(joining) if whole else 0,  # no rows for x itself
+        )  # fmt: skip
+        return grouping, whole
 
     def _allowed(self, parent_column: np.ndarray, features: frozenset[int]) -> np.ndarray:
-        counts = np.asarray(_active_counts(self.data, parent_column))
+        counts = np.asarray(steps.active_counts(self.data, parent_column))
         return allowed_knots(self.space, counts, features)
 
-    def _first_basis(self, candidates, target, intercept) -> _Basis | None:
+    def _first_basis(self, candidates, target, intercept) -> steps.Basis | None:
         if self.limits.max_degree == 1:
             return None
         size, (num_rows, num_outputs) = self.limits.max_terms, self.y.shape
@@ -243,7 +124,7 @@ class _Search:
         triangle, effects = np.eye(size), np.zeros((size, num_outputs))
         triangle[0, 0] = np.sqrt(weights.sum(dtype=float))
         effects[0] = weights.astype(float) @ np.asarray(self.y) / triangle[0, 0]
-        return _Basis(jax.device_put(columns), jnp.asarray(raw), triangle, effects, target)
+        return steps.Basis(jax.device_put(columns), jax.device_put(raw), triangle, effects, target)
 
     def best(self) -> tuple[int, tables.Choice, tables.Head]:
         """The parent with the best pair, and that pair; without its second for the last place."""
@@ -264,22 +145,23 @@ class _Search:
         entering = 1 + head.paired
         for sign in ((-1.0, 1.0) if head.flipped else (1.0, -1.0))[:entering]:
             self.terms.append(Term((*inherited, (head.feature, sign, position))))
+        if 1 + len(self.terms) >= self.limits.max_terms:
+            return head.feature, position  # nobody will look at the tables again
         tolerance = self.limits.tolerance
         parent_column = self.parents[parent].column
-        self.candidates[0], self.choices[0], columns, hinges = _advance_constant(
+        self.candidates[0], self.choices[0], columns, hinges = steps.advance_constant(
             self.candidates[0], choice, parent_column, self.data, first_column, tolerance
         )
         if self.basis is None:
             return head.feature, position
         for p, other in enumerate(self.parents[1:], start=1):
-            self.candidates[p], self.choices[p] = _advance_parent(
-                self.candidates[p], choice, columns, hinges, other.right, other.left,
+            self.candidates[p], self.choices[p] = steps.advance_parent(
+                self.candidates[p], choice, columns, hinges, other.grouping, other.whole,
                 self.data.gap, first_column, tolerance,
             )  # fmt: skip
         self._extend_basis(choice, columns, hinges, first_column, entering)
-        if len(self.terms) + 1 < self.limits.max_terms:
-            for offset in range(entering):
-                self._add_parent(first_column + offset)
+        for offset in range(entering):
+            self._add_parent(first_column + offset)
         return head.feature, position
 
     def _extend_basis(self, choice, columns, hinges, first_column: int, entering: int) -> None:
@@ -291,7 +173,7 @@ class _Search:
             basis.triangle[j] = projection[i]
             basis.triangle[j, j] = norm[i]
             basis.effects[j] = np.asarray(choice.effect)[i]
-        stored, raw = _remember(basis.columns, basis.raw, columns, hinges, first_column)
+        stored, raw = steps.remember(basis.columns, basis.raw, columns, hinges, first_column)
         self.basis = basis._replace(columns=stored, raw=raw)
 
     def _add_parent(self, column: int) -> None:
@@ -306,14 +188,13 @@ class _Search:
         if not allowed.any():
             return
         joining = partner_features(self.space, term.features, len(allowed))
-        right = self._grouped(lambda feature: self._centred(feature) - value, joining)
-        left = self._grouped(lambda feature: self._centred(feature) + value, joining)
-        value = jnp.asarray(value)
-        candidates, choice = _start_parent(
-            self.data, value, right, left, self.basis, 1 + len(self.terms), allowed,
-            joining, self.limits.tolerance,
+        grouping, whole = self._grouped(value, joining)
+        value = jax.device_put(value)
+        candidates, choice = steps.start_parent(
+            self.data, value, grouping, whole, self.basis, 1 + len(self.terms), allowed, joining,
+            self.limits.tolerance,
         )  # fmt: skip
-        self.parents.append(_Parent(column - 1, value, right, left))
+        self.parents.append(_Parent(column - 1, value, grouping, whole))
         self.candidates.append(candidates)
         self.choices.append(choice)
 
@@ -341,18 +222,18 @@ def forward(
       in place of products (Xu, Huang, Wang 2009).
     """
     total = float(np.asarray(weights, float) @ (np.asarray(y, float) ** 2).sum(1))
-    rss, steps = [total], []
+    rss, taken = [total], []
     if total <= 0:
-        return [], _trace(rss, [1], steps), "The target is constant: the intercept says it all."
+        return [], _trace(rss, [1], taken), "The target is constant: the intercept says it all."
     search, counts = _Search(features, y, weights, space, limits), [1]
     while True:
         num_terms = 1 + len(search.terms)
         parent, choice, head = search.best()
         reason = _why_stop(limits, head.gain, num_terms, rss[-1], total)
         if reason:
-            return search.terms, _trace(rss, counts, steps), reason
+            return search.terms, _trace(rss, counts, taken), reason
         term = search.parents[parent].term
-        steps.append((term, *search.enter(parent, choice, head)))
+        taken.append((term, *search.enter(parent, choice, head)))
         rss.append(max(rss[-1] - head.gain, 0.0))
         counts.append(1 + len(search.terms))
         if on_step is not None:
@@ -372,7 +253,7 @@ def _why_stop(limits: ForwardLimits, gain: float, num_terms: int, rss: float, to
     return ""
 
 
-def _trace(rss: list[float], counts: list[int], steps: list[tuple]) -> ForwardTrace:
-    parent, feature, knot = zip(*steps, strict=True) if steps else ((), (), ())
+def _trace(rss: list[float], counts: list[int], taken: list[tuple]) -> ForwardTrace:
+    parent, feature, knot = zip(*taken, strict=True) if taken else ((), (), ())
     return ForwardTrace(np.array(rss), np.array(counts), np.array(parent, int),
                         np.array(feature, int), np.array(knot, float))  # fmt: skip

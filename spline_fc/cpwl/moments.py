@@ -16,13 +16,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+CHUNK_ROWS = 1 << 17  # padded rows that are gathered in one go
+
 
 class Grouping(NamedTuple):
-    """Rows of s positions (features, say) grouped by bin, every bin padded to whole blocks."""
+    """Rows grouped by bin for each of s sets of positions, every bin padded to whole blocks."""
 
-    order: jax.Array  # (s, blocks, rows) int32, row index; n marks padding
-    offset: jax.Array  # (s, blocks, rows) float, position minus left edge of its bin; 0 at padding
-    bin: jax.Array  # (s, blocks) int32, bin that the block belongs to
+    order: jax.Array  # (chunks, blocks, rows) int32, row index; n marks padding
+    offset: jax.Array  # (chunks, blocks, rows) float, position minus left edge of its bin
+    bin: jax.Array  # (chunks, blocks) int32, set * K + bin that the block belongs to
+    used: jax.Array  # () int32, chunks that hold anything; the others are not even initialised
 
 
 class BinSums(NamedTuple):
@@ -52,8 +55,19 @@ def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
     return store[start : start + size].view(dtype).reshape(shape)
 
 
+def num_blocks(num_rows: int, rows: int, num_bins: int) -> int:
+    """Blocks that a set of positions may need."""
+    return -(-num_rows // rows) + num_bins
+
+
 def group_rows(
-    positions: Callable[[int], np.ndarray], edges: np.ndarray, num_rows: int, rows: int
+    positions: Callable[[int], np.ndarray],
+    edges: np.ndarray,
+    members: np.ndarray | None,
+    num_rows: int,
+    rows: int,
+    capacity: int,
+    first_set: int = 0,
 ) -> Grouping:
     """Groups rows by the bin that their position falls in; done once, by NumPy on the host.
 
@@ -61,39 +75,51 @@ def group_rows(
     interpreter lock meanwhile.
 
     Args:
-      positions: gives the positions (n,) of feature s; only a few are held at a time. Positions
-        below the first edge are left out: a right hinge is zero there for every knot.
+      positions: gives the positions of set s, of the members or of all rows; only a few are held at
+        a time. Positions below the first edge are left out: a right hinge is zero there for every
+        knot.
       edges: (s, K) float, ascending; bin k is [edges[k], edges[k + 1]), the last one is open.
+      members: ascending indices of the rows to group; None for all.
       num_rows: n.
       rows: rows per block.
-
-    Returns:
-      Grouping of ceil(n / rows) + K blocks.
+      capacity: blocks to make room for, at least s * `num_blocks` of the members; it alone decides
+        on the shapes.
+      first_set: number of the first set in `bin`; earlier ones are empty.
     """
     num_sets, num_bins = edges.shape
-    num_blocks = -(-num_rows // rows) + num_bins
-    order = aligned((num_sets, num_blocks * rows), np.int32)
-    offset = aligned((num_sets, num_blocks * rows), edges.dtype)
-    block_bin = aligned((num_sets, num_blocks), np.int32)
+    num_members = num_rows if members is None else len(members)
+    per_set = num_blocks(num_members, rows, num_bins)
+    per_chunk = min(max(1, CHUNK_ROWS // rows), capacity)
+    num_chunks = -(-capacity // per_chunk)
+    order = aligned((num_chunks * per_chunk, rows), np.int32)
+    offset = aligned((num_chunks * per_chunk, rows), edges.dtype)
+    block_bin = aligned((num_chunks * per_chunk,), np.int32)
+    used = -(-num_sets * per_set // per_chunk)
+    rest = slice(num_sets * per_set, used * per_chunk)
+    order[rest], offset[rest], block_bin[rest] = num_rows, 0, 0
 
     def one(s: int) -> None:
-        order[s], offset[s], block_bin[s] = num_rows, 0, 0
+        own = slice(s * per_set, (s + 1) * per_set)
+        order[own], offset[own], block_bin[own] = num_rows, 0, 0
+        own_order, own_offset = order[own].reshape(-1), offset[own].reshape(-1)
         value = positions(s)
         ranked = np.argsort(value)
         value = value[ranked]
         start = np.searchsorted(value, edges[s], side="left")
-        count = np.diff(start, append=num_rows)
+        count = np.diff(start, append=num_members)
         blocks = -(-count // rows)
         first = (np.cumsum(blocks) - blocks) * rows
-        place = np.arange(start[0], num_rows) + np.repeat(first - start, count)
-        order[s, place] = ranked[start[0] :]
-        offset[s, place] = value[start[0] :] - np.repeat(edges[s], count)
-        block_bin[s, : blocks.sum()] = np.repeat(np.arange(num_bins), blocks)
+        place = np.arange(start[0], num_members) + np.repeat(first - start, count)
+        ranked = ranked[start[0] :]
+        own_order[place] = ranked if members is None else members[ranked]
+        own_offset[place] = value[start[0] :] - np.repeat(edges[s], count)
+        bins = (first_set + s) * num_bins + np.arange(num_bins)
+        block_bin[own][: blocks.sum()] = np.repeat(bins, blocks)
 
     list(_workers().map(one, range(num_sets)))
-    shape = (num_sets, num_blocks, rows)
-    arrays = Grouping(order.reshape(shape), offset.reshape(shape), block_bin)
-    return jax.tree.map(jax.device_put, arrays)
+    shape = (num_chunks, per_chunk, rows)
+    arrays = order.reshape(shape), offset.reshape(shape), block_bin.reshape(shape[:2])
+    return Grouping(*jax.device_put((*arrays, np.int32(used))))
 
 
 def pad(z: jax.Array) -> jax.Array:
@@ -101,51 +127,52 @@ def pad(z: jax.Array) -> jax.Array:
     return jnp.concatenate([z, jnp.zeros((*z.shape[:-1], 1), z.dtype)], axis=-1)
 
 
-def _per_position(grouping: Grouping, columns: jax.Array, count, num_bins: int, powers: int):
+def _sums(
+    grouping: Grouping, columns: jax.Array, count, shape: tuple[int, int], powers: int
+) -> jax.Array:
     """Sums z * offset**p over the rows of every bin, (powers, c, s, K); the pass over the data.
 
-    One position at a time, because batched over positions XLA's CPU code is two to five times
-    slower; and all columns of a position in turn, while its order lies in the cache.
+    A chunk at a time, with all columns in turn while its order lies in the cache.
     """
     wide = jnp.result_type(float)
 
-    def one(arrays):
-        order, offset, block_bin = arrays
+    def chunk(i, sums):
+        order, offset, bins = (array[i] for array in grouping[:3])
 
-        def add(i, sums):
-            z = columns.at[i, order].get(mode="promise_in_bounds")
+        def add(column, sums):
+            z = columns.at[column, order].get(mode="promise_in_bounds")
             blocks = jnp.stack([(z * offset**p).sum(-1) for p in range(powers)], axis=-1)
-            bins = jnp.zeros((num_bins, powers), wide).at[block_bin].add(blocks.astype(wide))
-            return sums.at[i].set(bins)
+            return sums.at[column, bins].add(blocks.astype(wide))
 
-        nothing = jnp.zeros((len(columns), num_bins, powers), wide)
-        return jax.lax.fori_loop(0, count, add, nothing)
+        return jax.lax.fori_loop(0, count, add, sums)
 
-    return jnp.moveaxis(jax.lax.map(one, tuple(grouping)), (0, 3), (2, 0))
+    nothing = jnp.zeros((len(columns), shape[0] * shape[1], powers), wide)
+    sums = jax.lax.fori_loop(0, grouping.used, chunk, nothing)
+    return jnp.moveaxis(sums, 2, 0).reshape(powers, len(columns), *shape)
 
 
-def bin_sums(grouping: Grouping, columns: jax.Array, num_bins: int, count=None) -> BinSums:
+def bin_sums(grouping: Grouping, columns: jax.Array, shape: tuple[int, int], count=None) -> BinSums:
     """Sums z and z * offset over the rows of every bin.
 
     Args:
-      grouping: of s positions.
+      grouping: of s sets of positions.
       columns: (c, n + 1) float, their last place 0 (see `pad`).
-      num_bins: K.
+      shape: (s, K).
       count: how many of the columns are to be summed, all by default; 0 for the others.
     """
     count = len(columns) if count is None else count
-    return BinSums(*_per_position(grouping, columns, count, num_bins, 2))
+    return BinSums(*_sums(grouping, columns, count, shape, 2))
 
 
 def bin_sums_and_squares(
-    grouping: Grouping, columns: jax.Array, num_bins: int
+    grouping: Grouping, columns: jax.Array, shape: tuple[int, int]
 ) -> tuple[BinSums, jax.Array]:
     """Sums z, z * offset and z * offset**2 over the rows of every bin; arguments as of `bin_sums`.
 
     Returns:
       BinSums, and the sums of squares (c, s, K).
     """
-    *sums, squares = _per_position(grouping, columns, len(columns), num_bins, 3)
+    *sums, squares = _sums(grouping, columns, len(columns), shape, 3)
     return BinSums(*sums), squares
 
 

@@ -114,7 +114,9 @@ def cross_products(spline: Spline, features, y, weights, num_folds: int = 1) -> 
 
     def products(change):
         options = dict(num_folds=num_folds, chunk=chunk)
-        return np.asarray(_accumulate(spline, features, y, weights, jnp.asarray(change), **options))
+        return np.asarray(
+            _accumulate(spline, features, y, weights, jax.device_put(change), **options)
+        )
 
     plain = products(np.eye(p))
     weight = plain[:, 0, 0]
