@@ -1,21 +1,56 @@
 """Kitchen: the network that equals a spline, in whatever architecture is wanted."""
 
-from spline_fc.network.convert import Hinges, hinges, to_params
-from spline_fc.network.initialisers import INITIALISERS, init_params
-from spline_fc.network.modules import MLP, Params, apply_params
-from spline_fc.network.reshape import reshape
-from spline_fc.network.structure import check_same_structure, layer_sizes
+from spline_fc.network.convert import Hinges, fold_scaler, hinges, to_params, unfold_scaler
+from spline_fc.network.export import (
+    from_stablehlo,
+    load_npz,
+    load_safetensors,
+    save_npz,
+    save_onnx,
+    save_safetensors,
+    to_onnx,
+    to_stablehlo,
+)
+from spline_fc.network.head import replace_head
+from spline_fc.network.initialisers import INITIALISERS, fit_for, init_params
+from spline_fc.network.modules import MLP, NNXMLP, apply_params, from_nnx, preactivations, to_nnx
+from spline_fc.network.readback import spline_from_params
+from spline_fc.network.reshape import balance_units, deepen, max_terms_for, reshape, widen
+from spline_fc.network.structure import Params, check_same_structure, layer_sizes
+from spline_fc.network.trees import ensemble_to_params
 
 __all__ = [
     "INITIALISERS",
     "MLP",
+    "NNXMLP",
     "Hinges",
     "Params",
     "apply_params",
+    "balance_units",
     "check_same_structure",
+    "deepen",
+    "ensemble_to_params",
+    "fit_for",
+    "fold_scaler",
+    "from_nnx",
+    "from_stablehlo",
     "hinges",
     "init_params",
     "layer_sizes",
+    "load_npz",
+    "load_safetensors",
+    "max_terms_for",
+    "preactivations",
+    "replace_head",
     "reshape",
+    "save_npz",
+    "save_onnx",
+    "save_safetensors",
+    "spline_from_params",
+    "to_nnx",
+    "to_onnx",
     "to_params",
+    "to_stablehlo",
+    "unfold_scaler",
+    "widen",
 ]

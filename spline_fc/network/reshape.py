@@ -1,14 +1,32 @@
-"""The same function in a regular architecture: balance, deepen, widen."""
+"""The same function in a regular architecture: deepen, balance, widen.
 
+`reshape` never changes the function: deepening repeats non-negative activations (or carries the
+output as the pair relu(z), relu(-z)), balancing moves positive factors across a unit, and units
+added by widening have zero weights into everything that carries the function.
+"""
+
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
-from spline_fc.checks import check, check_integer, check_one_of
-from spline_fc.network.initialisers import RANDOM_KERNELS, random_params
-from spline_fc.network.modules import Params
-from spline_fc.network.structure import layer_sizes
+from spline_fc.checks import (
+    check,
+    check_finite,
+    check_integer,
+    check_not_empty,
+    check_one_of,
+    check_rank,
+    check_same_length,
+)
+from spline_fc.network.samplers import DATA_FREE, SAMPLERS, Layer, generator
+from spline_fc.network.structure import Params, from_layers, layer_sizes, layers
+
+_PROBE_ROWS = 256
+_MAX_SWEEPS = 1000
+_BALANCED = 1e-9  # largest binary logarithm of a factor left to apply
 
 
 def reshape(
@@ -17,82 +35,310 @@ def reshape(
     key: jax.Array,
     *,
     incoming: str = "he_normal",
-    balance: bool = True,
+    balance: str | None = "powers_of_two",
+    x: jax.Array | None = None,
+    y: jax.Array | None = None,
 ) -> Params:
-    """Turns a network into one of the given architecture that computes the same function.
+    """Brings a network into a given architecture without changing its function.
 
-    The network is deepened by identity layers above its last hidden one (activations are not
-    negative, so ReLU passes them), balanced, and widened by units whose outgoing weights into the
-    old network are zero. Units keep their index; new ones come after them.
+    First layers are added (`deepen`), then the weights that carry the function are balanced
+    (`balance_units`), then units are added (`widen`). Unit i of every layer keeps its index, so
+    `hinges(spline)` still describes the first units of Dense_0. Units that widening adds keep the
+    incoming weights as drawn; balancing does not see them, since they have nothing to carry yet.
 
     Args:
-      params: {"Dense_0": ...} with at least one hidden layer.
-      hidden_sizes: units per hidden layer, each at least as many as the network has there.
-      key: PRNG key of the new units' incoming weights.
-      incoming: distribution of those weights.
-      balance: give every unit incoming and outgoing weights of about equal norm.
+      params: a fully connected network, e.g. from `to_params`.
+      hidden_sizes: widths of the hidden layers wanted.
+      key: JAX key for the incoming weights of new units.
+      incoming: their distribution: "he_normal", "glorot_uniform", "lecun_normal", "orthogonal",
+        or, given the data, "lsuv", "box_lsq" (both need x) and "swim" (x and y).
+      balance: how units get equal norms in and out: "powers_of_two" (within a factor of two, exact
+        in floating point), "any" (equal, each weight rounded) or None for not at all.
+      x: (n, d), rows on which new units must not be dead, in the units the network takes; 256
+        standard normal rows by default, which is right for standardised features.
+      y: (n, k), read by incoming="swim" alone.
 
     Returns:
-      Parameters of the new architecture, in the same dtype.
+      Parameters of the wanted shapes, in the dtype of `params`.
 
     Raises:
-      ValueError: too few layers or too narrow ones (the message says what is needed).
+      ValueError: a layer too few or too narrow (the message says how wide it must be and which
+        max_terms would fit), an unknown distribution, data that it needs and did not get.
     """
-    check_one_of("incoming", incoming, RANDOM_KERNELS)
-    for width in hidden_sizes:
-        check_integer("hidden_sizes", width, 1)
-    num_inputs, *old, num_outputs = layer_sizes(params)
-    needed = [*old, *[old[-1]] * (len(hidden_sizes) - len(old))]
+    hidden_sizes = check_hidden_sizes(hidden_sizes)
+    params = deepen(params, hidden_sizes)
+    if balance is not None:
+        params = balance_units(params, factors=balance)
+    return widen(params, hidden_sizes, key, incoming=incoming, x=x, y=y)
+
+
+def deepen(params: Params, hidden_sizes: Sequence[int]) -> Params:
+    """Adds hidden layers until there are as many as in `hidden_sizes`, where they fit.
+
+    A layer behind a hidden layer repeats its activations, which are non-negative and so unchanged
+    by another ReLU. Where that is too wide, a layer behind the last hidden one carries each output
+    as the pair relu(z), relu(-z).
+
+    Args:
+      params: a fully connected network.
+      hidden_sizes: the widths that layers may reach.
+
+    Returns:
+      The same function with len(hidden_sizes) hidden layers, each at most as wide as wanted.
+
+    Raises:
+      ValueError: as for `reshape`.
+    """
+    hidden_sizes = check_hidden_sizes(hidden_sizes)
+    _, *widths, num_outputs = layer_sizes(params)
+    widths = tuple(widths)
+    plan = _plan(widths, num_outputs, hidden_sizes)
+    check(plan is not None, _too_small(widths, num_outputs, hidden_sizes))
+    stack = _as_float64(params)
+    deeper: list[Layer] = []
+    previous = None
+    for stage in plan:
+        if stage == previous:
+            width = deeper[-1][0].shape[1]
+            deeper.append((np.eye(width), np.zeros(width)))
+        elif stage < len(widths):
+            deeper.append(stack[stage])
+        else:
+            kernel = stack[-1][0]
+            deeper.append((np.hstack([kernel, -kernel]), np.zeros(2 * num_outputs)))
+        previous = stage
+    if previous == len(widths):
+        identity = np.eye(num_outputs)
+        deeper.append((np.vstack([identity, -identity]), stack[-1][1]))
+    else:
+        deeper.append(stack[-1])
+    return from_layers(deeper, _dtype(params))
+
+
+def balance_units(params: Params, *, factors: str = "powers_of_two") -> Params:
+    """Gives every hidden unit equal norms of its incoming and its outgoing weights.
+
+    (w, b) -> a (w, b), v -> v / a leaves the function unchanged for a > 0. With powers of two not
+    one bit of any product changes, and the norms agree within a factor of two. Any other factors
+    make them agree to rounding and disturb weights by rounding: a minimum a - relu(a - b) is then
+    off by that share of a, which shows where a is a thousand times larger than the result.
+
+    Biases move along but are not counted in the norm, so that balance does not depend on where the
+    data lie. A unit without incoming or without outgoing weights is left as it is.
+
+    Args:
+      params: a fully connected network.
+      factors: "powers_of_two", or "any" for norms that are equal to rounding.
+
+    Returns:
+      The same function, same structure and dtype.
+
+    Raises:
+      ValueError: unknown kind of factors, or no fully connected network.
+
+    Reference:
+      Stock, Graham, Gribonval, Jegou (2019), Equi-normalization of neural networks, ICLR: layers
+      take turns, which lowers the sum of all squared weights at every step. Why: Du, Hu, Lee
+      (2018), Algorithmic regularization in learning deep homogeneous models, NeurIPS: gradient flow
+      keeps the difference of the squared norms, so imbalance never heals by itself.
+    """
+    check_one_of("factors", factors, ("powers_of_two", "any"))
+    stack = _as_float64(params)
+    square = [np.square(kernel) for kernel, _ in stack]
+    exponent = [np.zeros(len(bias)) for _, bias in stack[:-1]]
+    for _ in range(_MAX_SWEEPS):
+        largest = 0.0
+        for i, total in enumerate(exponent):
+            norm_in, norm_out = square[i].sum(axis=0), square[i + 1].sum(axis=1)
+            carries = (norm_in > 0) & (norm_out > 0)
+            ratio = np.where(carries, norm_out, 1) / np.where(carries, norm_in, 1)
+            step = np.log2(ratio) / 4
+            step = np.rint(step) if factors == "powers_of_two" else step
+            total += step
+            square[i] = square[i] * np.exp2(2 * step)
+            square[i + 1] = square[i + 1] * np.exp2(-2 * step)[:, None]
+            largest = max(largest, np.abs(step).max(initial=0.0))
+        if largest < _BALANCED:
+            break
+    ends = [np.ones(stack[0][0].shape[0])], [np.ones(len(stack[-1][1]))]
+    scales = [*ends[0], *map(np.exp2, exponent), *ends[1]]
+    balanced = [
+        (kernel / before[:, None] * after, bias * after)
+        for (kernel, bias), before, after in zip(stack, scales[:-1], scales[1:], strict=True)
+    ]
+    return from_layers(balanced, _dtype(params))
+
+
+def widen(
+    params: Params,
+    hidden_sizes: Sequence[int],
+    key: jax.Array,
+    *,
+    incoming: str = "he_normal",
+    x: jax.Array | None = None,
+    y: jax.Array | None = None,
+) -> Params:
+    """Adds units with random incoming weights and none into what was there before.
+
+    Zero outgoing weights keep the function; random incoming ones let the outgoing ones learn at the
+    first step and the unit itself at the second. (Both zero would be a fixed point of gradient
+    descent, and a copy of a unit stays a copy.) A new unit does feed the new units of the next
+    layer, whose incoming weights are random as a whole. Columns are drawn as for a fresh layer of
+    the final shape. A new unit that is dead on every row of x is mirrored.
+
+    Args:
+      params: a fully connected network.
+      hidden_sizes: as many as it has hidden layers, none smaller.
+      key: JAX key.
+      incoming: as for `reshape`.
+      x: as for `reshape`.
+      y: as for `reshape`.
+
+    Returns:
+      Parameters of the wanted shapes; new units come after those of `params`.
+
+    Raises:
+      ValueError: a size too small, an unknown distribution, data that it needs and did not get.
+    """
+    hidden_sizes = check_hidden_sizes(hidden_sizes)
+    num_features, *widths, num_outputs = layer_sizes(params)
     check(
-        len(hidden_sizes) >= len(old)
-        and all(h >= n for h, n in zip(hidden_sizes, needed, strict=True)),
-        f"hidden_sizes must hold the spline, at least {tuple(needed)}; got {tuple(hidden_sizes)}. "
-        f"Fit with max_hinges={min(hidden_sizes)} to make it fit.",
+        len(widths) == len(hidden_sizes) and all(map(int.__ge__, hidden_sizes, widths)),
+        f"hidden_sizes must be at least {tuple(widths)}, layer by layer; got {hidden_sizes}.",
     )
-    params = deepen(params, len(hidden_sizes))
-    if balance:
-        params = balance_units(params)
-    sizes = (num_inputs, *hidden_sizes, num_outputs)
-    fresh = random_params(incoming, key, sizes, params["Dense_0"]["kernel"].dtype)
-    return {name: _widen(params[name], fresh[name]) for name in params}
+    check_one_of("incoming", incoming, SAMPLERS)
+    *keys, probe_key = jax.random.split(key, len(hidden_sizes) + 1)
+    h, y = _probe(incoming, num_features, probe_key, x, y)
+    wide: list[Layer] = []
+    stack = _as_float64(params)
+    for (kernel, bias), size, layer_key in zip(stack, hidden_sizes, keys, strict=False):
+        old = kernel.shape[1]
+        drawn = SAMPLERS[incoming](layer_key, h, y, size)
+        fresh = _revive(drawn[0][:, old:], drawn[1][old:], h)
+        kernel = np.vstack([kernel, np.zeros((h.shape[1] - len(kernel), kernel.shape[1]))])
+        wide.append((np.hstack([kernel, fresh[0]]), np.hstack([bias, fresh[1]])))
+        h = np.maximum(h @ wide[-1][0] + wide[-1][1], 0)
+    kernel, bias = stack[-1]
+    wide.append((np.vstack([kernel, np.zeros((h.shape[1] - len(kernel), num_outputs))]), bias))
+    return from_layers(wide, _dtype(params))
 
 
-def deepen(params: Params, num_hidden: int) -> Params:
-    """Adds identity layers above the last hidden one, up to num_hidden hidden layers."""
-    last = len(params) - 1
-    layers = [params[f"Dense_{i}"] for i in range(last + 1)]
-    width, dtype = layers[-1]["kernel"].shape[0], layers[-1]["kernel"].dtype
-    identity = {"kernel": jnp.eye(width, dtype=dtype), "bias": jnp.zeros(width, dtype)}
-    layers[last:last] = [identity] * (num_hidden - last)
-    return {f"Dense_{i}": layer for i, layer in enumerate(layers)}
+def max_terms_for(hidden_sizes: Sequence[int], *, max_degree: int = 1, num_outputs: int = 1) -> int:
+    """The largest `max_terms` of `fit_mars` whose every spline fits an architecture.
 
+    Args:
+      hidden_sizes: widths of the hidden layers.
+      max_degree: as for `fit_mars`.
+      num_outputs: k.
 
-def balance_units(params: Params, sweeps: int = 8) -> Params:
-    """Scales units so that incoming weights (with bias) and outgoing ones have about equal norm.
+    Returns:
+      At least 1; 1 means that only constants are sure to fit.
 
-    relu(a z) = a relu(z) for a > 0, so the function stays. The factors are powers of two: not one
-    bit of it changes, and norms agree up to a factor of two. Units with no weights on one side are
-    left alone.
+    Raises:
+      ValueError: a size or a number that is not a positive integer.
     """
-    params = {name: dict(layer) for name, layer in params.items()}
-    for _ in range(sweeps):
-        for i in range(len(params) - 1):
-            below, above = params[f"Dense_{i}"], params[f"Dense_{i + 1}"]
-            norm_in = jnp.sqrt((below["kernel"] ** 2).sum(0) + below["bias"] ** 2)
-            norm_out = jnp.linalg.norm(above["kernel"], axis=1)
-            used = (norm_in > 0) & (norm_out > 0)
-            ratio = jnp.where(used, norm_out, 1) / jnp.where(used, norm_in, 1)
-            factor = jnp.exp2(jnp.round(jnp.log2(ratio) / 2))
-            below["kernel"], below["bias"] = below["kernel"] * factor, below["bias"] * factor
-            above["kernel"] = above["kernel"] / factor[:, None]
-    return params
+    hidden_sizes = check_hidden_sizes(hidden_sizes)
+    check_integer("max_degree", max_degree, 1)
+    check_integer("num_outputs", num_outputs, 1)
+    halvings = (max_degree - 1).bit_length()
+    low, high = 0, hidden_sizes[0]
+    while low < high:
+        terms = (low + high + 1) // 2
+        # Every term brings at most one new hinge, and ceil(R / 2^i) units to the i-th halving.
+        widths = [terms, *(terms * -(-max_degree // 2**i) for i in range(halvings))]
+        fits = _plan(tuple(widths), num_outputs, hidden_sizes) is not None
+        low, high = (terms, high) if fits else (low, terms - 1)
+    return low + 1
 
 
-def _widen(old: dict[str, jax.Array], fresh: dict[str, jax.Array]) -> dict[str, jax.Array]:
-    """The old weights in the corner; new units read at random and are read by new units only."""
-    rows, columns = old["kernel"].shape
-    kernel = fresh["kernel"].at[:, :columns].set(0)
-    return {
-        "kernel": kernel.at[:rows, :columns].set(old["kernel"]),
-        "bias": fresh["bias"].at[:columns].set(old["bias"]),
-    }
+def check_hidden_sizes(hidden_sizes: Sequence[int]) -> tuple[int, ...]:
+    """Returns the sizes as a tuple of ints; ValueError unless each is a positive integer."""
+    hidden_sizes = tuple(hidden_sizes)
+    check(len(hidden_sizes) > 0, "hidden_sizes must name at least one layer; got none.")
+    for i, size in enumerate(hidden_sizes):
+        check_integer(f"hidden_sizes[{i}]", size, 1)
+    return tuple(int(size) for size in hidden_sizes)
+
+
+def _plan(
+    widths: tuple[int, ...], num_outputs: int, hidden_sizes: tuple[int, ...]
+) -> list[int] | None:
+    """What each wanted layer carries: the activations of hidden layer i, or (last) the outputs.
+
+    Layers advance as early as they can, so that added ones repeat the finished terms; the pair of
+    outputs is the last resort, because it hides the terms from the layers behind it.
+    """
+    needed = (*widths, 2 * num_outputs)
+    last_hidden = max(len(widths) - 1, 0)
+
+    @functools.cache
+    def search(layer: int, stage: int) -> tuple[int, ...] | None:
+        if stage > len(widths) or needed[stage] > hidden_sizes[layer]:
+            return None
+        if layer + 1 == len(hidden_sizes):
+            return (stage,) if stage >= last_hidden else None
+        order = (stage + 1, stage) if stage < last_hidden else (stage, stage + 1)
+        tails = (search(layer + 1, following) for following in order)
+        tail = next((tail for tail in tails if tail is not None), None)
+        return None if tail is None else (stage, *tail)
+
+    plan = search(0, 0)
+    return None if plan is None else list(plan)
+
+
+def _too_small(widths: tuple[int, ...], num_outputs: int, hidden_sizes: tuple[int, ...]) -> str:
+    """How wide it must be, and which fit would go in."""
+    degree = 2 ** max(len(widths) - 1, 0)
+    while len(hidden_sizes) < (degree - 1).bit_length() + 1:
+        degree //= 2
+    terms = max_terms_for(hidden_sizes, max_degree=degree, num_outputs=num_outputs)
+    cap = f" or max_hinges={hidden_sizes[0]}" if degree == 1 else ""
+    further = min((*widths[-1:], 2 * num_outputs))
+    needed = (*widths, *[further] * (len(hidden_sizes) - len(widths)))
+    return (
+        f"hidden_sizes must be at least {needed} to hold this network; got {hidden_sizes}. "
+        f"A spline from fit_mars with max_degree={degree} and max_terms={terms}{cap} fits."
+    )
+
+
+def _probe(
+    incoming: str, num_features: int, key: jax.Array, x: Any, y: Any
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows that new units see, checked; standard normal ones where none are given."""
+    check(
+        x is not None or incoming in DATA_FREE,
+        f"x must be given for incoming={incoming!r}, which is drawn from the data; got None.",
+    )
+    check(
+        y is not None or incoming != "swim",
+        "y must be given for incoming='swim', which is drawn from the data; got None.",
+    )
+    if x is None:
+        return generator(key).standard_normal((_PROBE_ROWS, num_features)), None
+    check_rank("x", x, 2, "(n, d)")
+    check_not_empty("x", x)
+    check_finite("x", x)
+    came = np.shape(x)[1]
+    check(came == num_features, f"x must have {num_features} columns; got {came}.")
+    if y is not None:
+        check_rank("y", y, 2, "(n, k)")
+        check_same_length("y", y, "x", x)
+        check_finite("y", y)
+        y = np.asarray(y, np.float64)
+    return np.asarray(x, np.float64), y
+
+
+def _revive(kernel: np.ndarray, bias: np.ndarray, h: np.ndarray) -> Layer:
+    """Mirrors units that are dead on all rows; a unit that nothing reaches gets bias 1."""
+    dead = (h @ kernel + bias <= 0).all(axis=0)
+    sign = np.where(dead, -1.0, 1.0)
+    kernel, bias = kernel * sign, bias * sign
+    return kernel, np.where((h @ kernel + bias <= 0).all(axis=0), 1.0, bias)
+
+
+def _as_float64(params: Params) -> list[Layer]:
+    return [(np.asarray(k, np.float64), np.asarray(b, np.float64)) for k, b in layers(params)]
+
+
+def _dtype(params: Params) -> Any:
+    return layers(params)[0][0].dtype

@@ -1,0 +1,178 @@
+"""Networks as files for other programs: npz, safetensors, ONNX, StableHLO. Nothing is pickled.
+
+Splines have their own JSON files, `cpwl.save_spline`.
+"""
+
+import importlib
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import export as jax_export
+
+from spline_fc.checks import check
+from spline_fc.network.modules import apply_params
+from spline_fc.network.structure import Params, flatten, layers, unflatten
+
+_ONNX_OPSET = 17
+_ONNX_IR = 8  # the version that goes with this opset; newer ones need a newer runtime
+
+
+def save_npz(path: str | os.PathLike, params: Mapping[str, Any]) -> None:
+    """Writes a parameter tree to an .npz file with the keys "Dense_0/kernel" and so on.
+
+    Args:
+      path: file to write; ".npz" is appended if it is missing.
+      params: nested dicts of arrays.
+    """
+    np.savez(path, **{name: np.asarray(leaf) for name, leaf in flatten(params).items()})
+
+
+def load_npz(path: str | os.PathLike) -> dict[str, Any]:
+    """Reads a parameter tree from an .npz file.
+
+    Args:
+      path: a file that `save_npz` wrote.
+
+    Returns:
+      Nested dicts of jax arrays in the dtypes that were saved (where JAX has them enabled).
+
+    Raises:
+      ValueError: the file holds pickled objects.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        return unflatten({name: jnp.asarray(file[name]) for name in file.files})
+
+
+def save_safetensors(path: str | os.PathLike, params: Mapping[str, Any]) -> None:
+    """Writes a parameter tree to a safetensors file with the keys "Dense_0/kernel" and so on.
+
+    Args:
+      path: file to write.
+      params: nested dicts of arrays.
+
+    Raises:
+      ImportError: the package safetensors is not installed.
+    """
+    safetensors = _optional("safetensors.numpy")
+    flat = {name: np.ascontiguousarray(leaf) for name, leaf in flatten(params).items()}
+    safetensors.save_file(flat, os.fspath(path))
+
+
+def load_safetensors(path: str | os.PathLike) -> dict[str, Any]:
+    """Reads a parameter tree from a safetensors file.
+
+    Args:
+      path: a file that `save_safetensors` wrote.
+
+    Returns:
+      Nested dicts of jax arrays in the dtypes that were saved (where JAX has them enabled).
+
+    Raises:
+      ImportError: the package safetensors is not installed.
+    """
+    flat = _optional("safetensors.numpy").load_file(os.fspath(path))
+    return unflatten({name: jnp.asarray(leaf) for name, leaf in flat.items()})
+
+
+def to_onnx(params: Params) -> bytes:
+    """Serialises a network as an ONNX model of Gemm and Relu nodes alone.
+
+    Args:
+      params: a fully connected network, float32 or float64.
+
+    Returns:
+      The bytes of an .onnx file: input "x" (n, d), output "y" (n, k), n free.
+
+    Raises:
+      ImportError: the package onnx is not installed.
+      ValueError: the tree is no fully connected network, or of another dtype.
+    """
+    onnx = _optional("onnx")
+    stack = _without_empty_layers(params)
+    dtype = stack[0][0].dtype
+    check(dtype in (np.float32, np.float64), f"params must be float32 or float64; got {dtype}.")
+    nodes, initializers, value = [], [], "x"
+    for i, layer in enumerate(stack):
+        names = [f"Dense_{i}/kernel", f"Dense_{i}/bias"]
+        initializers += [
+            onnx.numpy_helper.from_array(array, name)
+            for array, name in zip(layer, names, strict=True)
+        ]
+        last = i == len(stack) - 1
+        out = "y" if last else f"Dense_{i}"
+        nodes.append(onnx.helper.make_node("Gemm", [value, *names], [out], name=f"Dense_{i}"))
+        if not last:
+            value = f"relu_{i}"
+            nodes.append(onnx.helper.make_node("Relu", [out], [value], name=value))
+    kind = onnx.helper.np_dtype_to_tensor_dtype(dtype)
+    ends = [
+        onnx.helper.make_tensor_value_info(name, kind, ["n", size])
+        for name, size in (("x", stack[0][0].shape[0]), ("y", stack[-1][0].shape[1]))
+    ]
+    graph = onnx.helper.make_graph(nodes, "spline_fc", ends[:1], ends[1:], initializers)
+    opset = onnx.helper.make_opsetid("", _ONNX_OPSET)
+    model = onnx.helper.make_model(
+        graph, opset_imports=[opset], ir_version=_ONNX_IR, producer_name="spline_fc"
+    )
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def save_onnx(path: str | os.PathLike, params: Params) -> None:
+    """Writes a network to an .onnx file; arguments and errors as for `to_onnx`."""
+    pathlib.Path(path).write_bytes(to_onnx(params))
+
+
+def to_stablehlo(params: Params, platforms: Sequence[str] = ("cpu", "cuda", "tpu")) -> bytes:
+    """Serialises the forward pass with its weights as StableHLO, by `jax.export`.
+
+    Args:
+      params: a fully connected network.
+      platforms: what it may be run on.
+
+    Returns:
+      The bytes of a `jax.export.Exported`: x (n, d) to y (n, k), n free; `from_stablehlo` loads it.
+
+    Raises:
+      ValueError: the tree is no fully connected network.
+    """
+    kernel = layers(params)[0][0]
+    (rows,) = jax_export.symbolic_shape("n")
+    x = jax.ShapeDtypeStruct((rows, kernel.shape[0]), kernel.dtype)
+    forward = jax.jit(lambda x: apply_params(params, x))
+    return bytes(jax_export.export(forward, platforms=tuple(platforms))(x).serialize())
+
+
+def from_stablehlo(data: bytes) -> Callable[[jax.Array], jax.Array]:
+    """Loads what `to_stablehlo` returned, as a function of x (n, d)."""
+    return jax_export.deserialize(bytearray(data)).call
+
+
+def _without_empty_layers(params: Params) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The layers as NumPy arrays; behind a layer of width 0 the input does not matter.
+
+    Runtimes do not promise to multiply matrices without elements.
+    """
+    stack = [(np.asarray(kernel), np.asarray(bias)) for kernel, bias in layers(params)]
+    empty = [i for i, (_, bias) in enumerate(stack[:-1]) if not bias.size]
+    if not empty:
+        return stack
+    behind = stack[empty[-1] + 1 :]
+    blank = np.zeros((stack[0][0].shape[0], len(behind[0][1])), behind[0][0].dtype)
+    return [(blank, behind[0][1]), *behind[1:]]
+
+
+def _optional(module: str) -> Any:
+    """Imports a package of the `export` extra when it is needed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise ImportError(
+            f"This export needs the package {package}; pip install 'spline_fc[export]' brings it."
+        ) from error
