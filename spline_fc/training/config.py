@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spline_fc.checks import check, check_integer, check_known_keys, check_number, check_one_of
+from spline_fc.training.groups import GROUPS
 from spline_fc.training.losses import LOSSES
 from spline_fc.training.optimisers import OPTIMISERS, SCHEDULES
 
@@ -25,9 +26,17 @@ class TrainingConfig:
       averaging: decay per step of the exponential average of the weights, which starts at the
         initial parameters and is the network that is evaluated and returned; 0 turns it off.
       patience: epochs without a better validation loss after which a run stops; 0 turns it off.
+      momentum: of the optimizer "sgd".
+      weight_decay: of the optimizer "adamw", decoupled.
+      initial_decay: decoupled decay towards the initial parameters; 0 turns it off.
+      output_ridge: re-solve the output layer by least squares after every epoch, with this ridge
+        towards its current weights (relative to the mean square of its inputs); 0 turns it off.
+      group_rates: factors on the learning rate per group of `groups.GROUPS`, 0 freezes; a mapping
+        or pairs. It and keep_axes need to be told the `origin` of the units.
+      keep_axes: each hinge stays on its own feature, so that the first layer keeps its knots.
 
     Raises:
-      ValueError: a field is out of range or names something unknown.
+      ValueError: a field is out of range, names something unknown, or contradicts another.
     """
 
     loss: str = "squared_error"
@@ -39,6 +48,12 @@ class TrainingConfig:
     schedule: str = "cosine"
     averaging: float = 0.99
     patience: int = 0
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    initial_decay: float = 0.0
+    output_ridge: float = 0.0
+    group_rates: tuple[tuple[str, float], ...] = ()
+    keep_axes: bool = False
 
     def __post_init__(self) -> None:
         check_one_of("training.loss", self.loss, LOSSES)
@@ -50,6 +65,29 @@ class TrainingConfig:
         check_integer("training.warmup_epochs", self.warmup_epochs, 0)
         check_number("training.averaging", self.averaging, at_least=0, below=1)
         check_integer("training.patience", self.patience, 0)
+        check_number("training.momentum", self.momentum, at_least=0, below=1)
+        for field in ("weight_decay", "initial_decay", "output_ridge"):
+            check_number(f"training.{field}", getattr(self, field), at_least=0)
+        self._check_groups()
+        self._check_squared_error()
+
+    def _check_groups(self) -> None:
+        rates = dict(self.group_rates)
+        check_known_keys("training.group_rates", rates, GROUPS)
+        for group, rate in rates.items():
+            check_number(f"training.group_rates[{group!r}]", rate, at_least=0)
+        # A frozen dataclass is set this way; pairs, unlike a dict, can be hashed.
+        object.__setattr__(self, "group_rates", tuple(sorted(rates.items())))
+        check(isinstance(self.keep_axes, bool), f"training.keep_axes must be True or False; "
+              f"got {self.keep_axes!r}.")  # fmt: skip
+        check(not self.output_ridge or rates.get("output") != 0, "training.output_ridge must be 0 "
+              "when group_rates freezes the output layer.")  # fmt: skip
+
+    def _check_squared_error(self) -> None:
+        needs = [name for name, used in (("optimizer 'gauss_newton'", self.optimizer ==
+                 "gauss_newton"), ("output_ridge", self.output_ridge > 0)) if used]  # fmt: skip
+        check(not needs or self.loss == "squared_error", "training.loss must be 'squared_error' "
+              f"with {' and '.join(needs)}; got {self.loss!r}.")  # fmt: skip
 
 
 def as_config(config: Any) -> TrainingConfig:

@@ -1,5 +1,6 @@
 """The doors: train one network, or a grid of replicas in one vmapped computation."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,11 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.checks import check, check_integer, check_not_empty, check_number, check_rank
+from spline_fc.checks import check, check_integer, check_number
 from spline_fc.data import Dataset
 from spline_fc.training import epochs as _epochs
+from spline_fc.training.checkpoints import Checkpoints, Store, digest
 from spline_fc.training.config import TrainingConfig, as_config
-from spline_fc.training.epochs import PARTS, Data, Recorder, TrainState
+from spline_fc.training.epochs import TrainState
+from spline_fc.training.groups import Origin
+from spline_fc.training.inputs import prepare
+from spline_fc.training.steps import DIVERGED, OUT_OF_PATIENCE, PARTS, RUNNING, Data, Recorder
 
 OnEpochs = Callable[[int, dict[str, np.ndarray]], None]
 _REPORTS = 20  # how often on_epochs is called in a run
@@ -48,6 +53,9 @@ def train(
     seed: int = 0,
     recorder: Recorder | None = None,
     on_epochs: OnEpochs | None = None,
+    weights: Any = None,
+    origin: Origin | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainResult:
     """Trains a network on, and keeps the iterate that is best on the validation part.
 
@@ -57,20 +65,26 @@ def train(
       config: TrainingConfig, or a mapping or ConfigDict with a subset of its fields.
       seed: decides the order of the rows, together with the epoch alone.
       recorder: measurements to take inside the compiled step.
-      on_epochs: called now and then with the epochs done and the history so far.
+      on_epochs: called now and then with the epochs done and the history so far; a resumed run
+        calls it first with all that was done before.
+      weights: (n,) of the training rows, not negative; only their ratios matter.
+      origin: where the units come from; for `group_rates` and `keep_axes`.
+      checkpoints: where to save the state, and to go on from if the folder holds this very run.
 
     Returns:
       TrainResult.
 
     Raises:
       ValueError: unknown or bad config field, parameters that do not fit the data, a batch larger
-        than the training part, an empty training or validation part.
+        than the training part, an empty training or validation part, a group or mask that matches
+        nothing, checkpoints of another run.
     """
     config = as_config(config)
     check_integer("seed", seed, 0)
-    data = _prepare(params, dataset, config, lead=0)
+    data = prepare(params, dataset, config, weights, origin, replicas=False)
     rate = jnp.asarray(config.learning_rate, data.train[0].dtype)
-    return _run(params, data, config, rate, np.uint32(seed), recorder, on_epochs)
+    run = _Run(config, recorder, data, rate, np.uint32(seed))
+    return _train(run, params, on_epochs, checkpoints)
 
 
 def train_replicas(
@@ -82,6 +96,9 @@ def train_replicas(
     seeds: Sequence[int],
     recorder: Recorder | None = None,
     on_epochs: OnEpochs | None = None,
+    weights: Any = None,
+    origin: Origin | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainResult:
     """Trains S networks, each with L learning rates, as one vmapped computation.
 
@@ -95,6 +112,9 @@ def train_replicas(
       seeds: S integers for the order of the rows.
       recorder: as for `train`.
       on_epochs: as for `train`; the history has the axes (S, L, epochs + 1).
+      weights: as for `train`, (S, n).
+      origin: as for `train`, its arrays with the leading axis S.
+      checkpoints: as for `train`.
 
     Returns:
       TrainResult with the leading axes (S, L).
@@ -108,103 +128,87 @@ def train_replicas(
         check_number(f"learning_rates[{index}]", rate, above=0)
     for index, seed in enumerate(seeds):
         check_integer(f"seeds[{index}]", seed, 0)
-    data = _prepare(params, datasets, config, lead=1)
+    data = prepare(params, datasets, config, weights, origin, replicas=True)
     replicas = data.train[0].shape[0]
     check(len(seeds) == replicas, f"seeds must have length {replicas}, one per data set; "
           f"got {len(seeds)}.")  # fmt: skip
     rates = jnp.asarray(learning_rates, data.train[0].dtype)
-    return _run(params, data, config, rates, np.asarray(seeds, np.uint32), recorder, on_epochs)
+    run = _Run(config, recorder, data, rates, np.asarray(seeds, np.uint32))
+    return _train(run, params, on_epochs, checkpoints)
 
 
-def _prepare(params: Any, dataset: Dataset, config: TrainingConfig, lead: int) -> Data:
-    """Checks shapes (with `lead` leading axes) and casts the data to the dtype of `params`."""
-    leaves = jax.tree.leaves(params)
-    check(len(leaves) > 0, "params must hold at least one layer; got none.")
-    dtype = leaves[0].dtype
-    parts = [tuple(jnp.asarray(a, dtype) for a in getattr(dataset, part)) for part in PARTS]
-    shape = "(S, n, {})" if lead else "(n, {})"
-    for name, (x, y) in zip(PARTS, parts, strict=True):
-        check_rank(f"{name} x", x, 2 + lead, shape.format("d"))
-        check_rank(f"{name} y", y, 2 + lead, shape.format("k"))
-        wanted, came = x.shape[:-1], y.shape[:-1]
-        check(wanted == came, f"{name} y must have leading axes {wanted}, as x has; got {came}.")
-        if name != "test":
-            check_not_empty(f"the {name} part", x)
-    if lead:
-        _check_replicas(params, parts)
-    _check_layers(params, parts, lead)
-    rows = parts[0][0].shape[-2]
-    check(config.batch_size <= rows, f"training.batch_size must be at most {rows}, the number of "
-          f"training rows; got {config.batch_size}.")  # fmt: skip
-    return Data(*parts)
+class _Run(NamedTuple):
+    """What decides a run, apart from its initial parameters."""
 
+    config: TrainingConfig
+    recorder: Recorder | None
+    data: Data
+    rate: jax.Array  # () or (L,)
+    seed: np.ndarray  # () or (S,), uint32
 
-def _check_replicas(params: Any, parts: Sequence[tuple[jax.Array, jax.Array]]) -> None:
-    """Raises ValueError unless every leaf and part has one and the same leading axis."""
-    replicas = parts[0][0].shape[0]
-    for name, (x, _) in zip(PARTS, parts, strict=True):
-        check(x.shape[0] == replicas, f"{name} x must have {replicas} replicas, as the training "
-              f"part has; got {x.shape[0]}.")  # fmt: skip
-    for path, leaf in jax.tree.leaves_with_path(params):
-        name, shape = jax.tree_util.keystr(path), np.shape(leaf)
-        check(len(shape) > 0 and shape[0] == replicas, f"params{name} must have the leading axis "
-              f"{replicas}, one per data set; got shape {shape}.")  # fmt: skip
-
-
-def _check_layers(params: Any, parts: Sequence[tuple[jax.Array, jax.Array]], lead: int) -> None:
-    """Raises ValueError unless the layers chain from the columns of x to those of y."""
-    width = parts[0][0].shape[-1]
-    for index in range(len(params)):
-        name = f"Dense_{index}"
-        check(name in params, f"params must hold the layers Dense_0 to Dense_{len(params) - 1}; "
-              f"got {', '.join(sorted(params))}.")  # fmt: skip
-        kernel, bias = (np.shape(params[name][leaf])[lead:] for leaf in ("kernel", "bias"))
-        fits = len(kernel) == 2 and kernel[0] == width and bias == kernel[1:]
-        check(fits, f"{name} must have kernel ({width}, h) and bias (h,); got {kernel} and {bias}.")
-        width = kernel[1]
-    for name, (x, y) in zip(PARTS, parts, strict=True):
-        columns = (x.shape[-1], y.shape[-1])
-        wanted = (parts[0][0].shape[-1], width)
-        check(columns == wanted, f"{name} x and y must have {wanted} columns, as the network has "
-              f"inputs and outputs; got {columns}.")  # fmt: skip
-
-
-def _run(params, data, config, rate, seed, recorder, on_epochs) -> TrainResult:
-    """Compiles, then runs all epochs, in a few pieces if somebody wants to watch."""
-    replicas, rows = np.ndim(rate) == 1, data.train[0].shape[-2]
-    steps_per_epoch = rows // config.batch_size
-    static = {
+    def static(self) -> dict[str, Any]:
         # The rate is traced: with another one nothing compiles again.
-        "config": dataclasses.replace(config, learning_rate=1.0),
-        "recorder": recorder,
-        "replicas": replicas,
-    }
+        config = dataclasses.replace(self.config, learning_rate=1.0)
+        return {"config": config, "recorder": self.recorder, "replicas": np.ndim(self.rate) == 1}
+
+    def begin(self, params: Any) -> TrainState:
+        return _epochs.begin(params, self.data, self.rate, **self.static())
+
+    def advance(self, state: TrainState, stop: int, start: int) -> TrainState:
+        arguments = (state, self.data, self.rate, self.seed, stop, start)
+        return jax.block_until_ready(_epochs.advance(*arguments, **self.static()))
+
+    def steps_per_epoch(self) -> int:
+        return self.data.train[0].shape[-2] // self.config.batch_size
+
+    def fingerprint(self, params: Any, state: TrainState) -> str:
+        shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(state)]
+        decided = np.frombuffer(repr((self.config, shapes)).encode(), np.uint8)
+        return digest(decided, params, self.data, self.rate, self.seed)
+
+    def is_over(self, state: TrainState, done: int) -> bool:
+        return done >= self.config.epochs or not (state.iterate.status == RUNNING).any()
+
+
+def _train(run: _Run, params, on_epochs, checkpoints) -> TrainResult:
+    """Compiles, then resumes or starts, then runs all epochs."""
     began = time.perf_counter()
-    state = _epochs.begin(params, data, rate, **static)
     # A run of no epochs compiles the program and does nothing else.
-    state = jax.block_until_ready(_epochs.advance(state, data, rate, seed, 0, 0, **static))
+    state = run.advance(run.begin(params), 0, 0)
     compiled = time.perf_counter()
-    done, piece = 0, config.epochs
+    if checkpoints is None:
+        state = _run_epochs(run, state, 0, on_epochs, None, 0)
+    else:
+        check_integer("checkpoints.every", checkpoints.every, 1)
+        with contextlib.closing(Store(checkpoints, run.fingerprint(params, state))) as store:
+            done, state = store.latest(state)
+            state = _run_epochs(run, state, done, on_epochs, store, checkpoints.every)
+    return _result(run, state, Seconds(compiled - began, time.perf_counter() - compiled))
+
+
+def _run_epochs(run: _Run, state, done: int, on_epochs, store, every: int) -> TrainState:
+    """Runs the epochs after `done`, in pieces if somebody watches or saves."""
+    pieces = [every] if store is not None else []
     if on_epochs is not None:
-        piece = -(-config.epochs // _REPORTS)
-        on_epochs(0, _history(state, 0))
-    while done < config.epochs and (state.iterate.status == _epochs.RUNNING).any():
-        stop = min(done + piece, config.epochs)
-        state = jax.block_until_ready(
-            _epochs.advance(state, data, rate, seed, stop, done, **static)
-        )
-        done = stop
+        pieces.append(max(1, -(-run.config.epochs // _REPORTS)))
+        on_epochs(done, _history(state, done))
+    while not run.is_over(state, done):
+        stop = min([run.config.epochs, *((done // piece + 1) * piece for piece in pieces)])
+        state, done = run.advance(state, stop, done), stop
+        if store is not None and (done % every == 0 or run.is_over(state, done)):
+            store.save(done, state)
         if on_epochs is not None:
             on_epochs(done, _history(state, done))
-    seconds = Seconds(compiled - began, time.perf_counter() - compiled)
-    return _result(state, config, steps_per_epoch, recorder, seconds)
+    return state
 
 
 def _history(state: TrainState, done: int) -> dict[str, np.ndarray]:
-    return {name: np.asarray(a)[..., : done + 1] for name, a in state.history.items()}
+    values = np.asarray(state.history)
+    return {f"{name}_loss": values[..., i, : done + 1] for i, name in enumerate(PARTS)}
 
 
-def _result(state, config, steps_per_epoch, recorder, seconds) -> TrainResult:
+def _result(run: _Run, state: TrainState, seconds: Seconds) -> TrainResult:
+    config, recorder = run.config, run.recorder
     status, step = np.asarray(state.iterate.status), np.asarray(state.iterate.step)
     best_epoch = np.asarray(state.best_epoch)
     reasons = np.empty(status.shape, object)
@@ -215,20 +219,20 @@ def _result(state, config, steps_per_epoch, recorder, seconds) -> TrainResult:
         last_params=state.iterate.average,
         history=_history(state, config.epochs),
         best_epoch=best_epoch,
-        steps_per_epoch=steps_per_epoch,
+        steps_per_epoch=run.steps_per_epoch(),
         trace=None if recorder is None else recorder.summarise(state.iterate.trace),
         seconds=seconds,
         stop_reason=reasons if status.ndim else reasons.item(),
-        diverged=status == _epochs.DIVERGED,
+        diverged=status == DIVERGED,
     )
 
 
 def _reason(status: int, step: int, best_epoch: int, config: TrainingConfig) -> str:
-    if status == _epochs.DIVERGED and step == 0 and best_epoch == 0:
-        return f"The loss was not finite at step {step + 1} or before it."
-    if status == _epochs.DIVERGED:
+    if status == DIVERGED and step == 0:
+        return "The loss was not finite at step 1 or before it."
+    if status == DIVERGED:
         return f"The loss was not finite at step {step + 1}."
-    if status == _epochs.OUT_OF_PATIENCE:
+    if status == OUT_OF_PATIENCE:
         return (
             f"No better validation loss than that of epoch {best_epoch} came in the "
             f"{config.patience} epochs after it."

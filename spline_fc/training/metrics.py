@@ -2,8 +2,8 @@
 
 import json
 import math
-import pathlib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from typing import Protocol, TextIO
 
 import numpy as np
@@ -22,7 +22,7 @@ class MetricWriter(Protocol):
 class JsonlWriter:
     """One JSON object per line: {"epoch": 0, "step": 0, "train_loss": 1.2, ...}."""
 
-    def __init__(self, path: str | pathlib.Path) -> None:
+    def __init__(self, path: str | os.PathLike) -> None:
         self._file: TextIO = open(path, "w", encoding="utf-8")
 
     def write(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
@@ -51,6 +51,33 @@ class TerminalWriter:
         """Leaves the stream open; it belongs to the caller."""
 
 
+class TensorboardWriter:
+    """Scalars for TensorBoard, by step, through tensorboardX (the extra "tensorboard").
+
+    Raises:
+      ImportError: tensorboardX is not installed.
+    """
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError as error:
+            raise ImportError(
+                "TensorboardWriter needs pip install spline_fc[tensorboard]."
+            ) from error
+        self._writer = SummaryWriter(os.fspath(folder))
+
+    def write(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
+        """Adds one scalar per metric."""
+        del epoch
+        for name, value in metrics.items():
+            self._writer.add_scalar(name, float(value), step)
+
+    def close(self) -> None:
+        """Flushes and closes the event file."""
+        self._writer.close()
+
+
 def write_history(
     writer: MetricWriter, history: Mapping[str, np.ndarray], steps_per_epoch: int, first: int = 0
 ) -> None:
@@ -69,3 +96,25 @@ def write_history(
         if epoch >= first:
             metrics = {name: values[epoch] for name, values in columns.items()}
             writer.write(int(epoch), int(epoch) * steps_per_epoch, metrics)
+
+
+def write_epochs(
+    writer: MetricWriter, steps_per_epoch: int
+) -> Callable[[int, Mapping[str, np.ndarray]], None]:
+    """Makes an `on_epochs` callback that writes every epoch of a run once, as it comes.
+
+    A resumed run reports all earlier epochs first: with a writer that starts afresh (JsonlWriter
+    does) the record has neither gaps nor duplicates, however the run before it ended.
+
+    Args:
+      writer: a MetricWriter; it stays open.
+      steps_per_epoch: training rows // batch_size.
+    """
+    written = 0
+
+    def on_epochs(epoch: int, history: Mapping[str, np.ndarray]) -> None:
+        nonlocal written
+        write_history(writer, history, steps_per_epoch, first=written)
+        written = epoch + 1
+
+    return on_epochs

@@ -1,25 +1,74 @@
 """Optimisers as optax transformations, and the schedule that scales their steps.
 
-A transformation here gives the direction of descent at learning rate 1. The learning rate is a
-traced scalar that the step multiplies in, so that a grid of rates is one vmap and one compilation.
+A transformation here gives what is to be added at learning rate 1. The learning rate is a traced
+scalar that the step multiplies in, so that a grid of rates is one vmap and one compilation.
 """
 
-from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-OPTIMISERS: dict[str, Callable[[], optax.GradientTransformation]] = {
-    "adam": optax.scale_by_adam,
-}
+from spline_fc.training.gauss_newton import gauss_newton
 
+OPTIMISERS = ("adam", "adamw", "sgd", "lbfgs", "gauss_newton")
 SCHEDULES = ("cosine", "constant")
 
 
-def make_optimiser(name: str) -> optax.GradientTransformationExtraArgs:
-    """Returns the named transformation; its updates are to be added at learning rate 1."""
-    return optax.with_extra_args_support(optax.chain(OPTIMISERS[name](), optax.scale(-1.0)))
+def make_optimiser(
+    name: str, *, momentum: float, weight_decay: float, initial_decay: float
+) -> optax.GradientTransformationExtraArgs:
+    """Builds the named transformation; its updates are to be added at learning rate 1.
+
+    Args:
+      name: "adam", "adamw", "sgd", "lbfgs" (zoom line search along its direction; the natural
+        learning rate is 1) or "gauss_newton".
+      momentum: of "sgd".
+      weight_decay: of "adamw", decoupled.
+      initial_decay: decoupled decay towards the initial parameters, of every optimiser; 0 is none.
+
+    Returns:
+      A transformation whose update takes extra arguments: value, grad and value_fn for "lbfgs";
+      batch, rate and mask for "gauss_newton"; none for the others.
+    """
+    descent = optax.scale(-1.0)
+    decay = optax.add_decayed_weights(weight_decay)
+    chains = {
+        "adam": lambda: (optax.scale_by_adam(), descent),
+        "adamw": lambda: (optax.scale_by_adam(), decay, descent),
+        "sgd": lambda: (optax.trace(momentum), descent),
+        "lbfgs": lambda: (optax.lbfgs(),),
+        "gauss_newton": lambda: (gauss_newton(),),
+    }
+    pull = (decay_towards_initial(initial_decay),) if initial_decay else ()
+    return optax.with_extra_args_support(optax.chain(*chains[name](), *pull))
+
+
+class InitialState(NamedTuple):
+    """State of `decay_towards_initial`."""
+
+    initial: Any  # the parameters at init
+
+
+def decay_towards_initial(strength: float) -> optax.GradientTransformation:
+    """Adds strength * (initial - params) to the updates ("L2-SP", decoupled as in AdamW).
+
+    Reference:
+      Li, Grandvalet, Davoine (2018), Explicit inductive bias for transfer learning with
+      convolutional networks, ICML.
+    """
+
+    def init(params):
+        return InitialState(jax.tree.map(jnp.copy, params))
+
+    def update(updates, state, params):
+        pulled = jax.tree.map(
+            lambda u, p, s: u + strength * (s - p), updates, params, state.initial
+        )
+        return pulled, state
+
+    return optax.GradientTransformation(init, update)
 
 
 def make_schedule(name: str, warmup_steps: int, total_steps: int) -> optax.Schedule:
@@ -33,7 +82,8 @@ def make_schedule(name: str, warmup_steps: int, total_steps: int) -> optax.Sched
     Returns:
       A function of the number of steps taken so far.
     """
-    warmup = optax.linear_schedule(1 / (warmup_steps + 1), 1.0, warmup_steps)
+    first = 1 / (warmup_steps + 1)
+    warmup = optax.linear_schedule(first, 1.0, max(warmup_steps, 1))
     cosine = optax.cosine_decay_schedule(1.0, max(total_steps - warmup_steps, 1))
     after = {"cosine": cosine, "constant": optax.constant_schedule(1.0)}[name]
     return optax.join_schedules([warmup, after], [warmup_steps])

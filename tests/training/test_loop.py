@@ -7,6 +7,7 @@ import pytest
 from spline_fc.data import stack
 from spline_fc.network import apply_params
 from spline_fc.training import Recorder, TrainingConfig, train, train_replicas
+from spline_fc.training.epochs import shuffle
 from tests.training.problems import assert_trees_equal, make_dataset, make_params, stack_trees
 
 CONFIG = TrainingConfig(epochs=4, batch_size=16, warmup_epochs=1, learning_rate=3e-3)
@@ -23,8 +24,7 @@ def _python_loop(params, dataset, config, seed):
     steps = len(dataset.train.x) // config.batch_size
     warmup, total, count, averages = config.warmup_epochs * steps, config.epochs * steps, 0, []
     for epoch in range(1, config.epochs + 1):
-        key = jax.random.fold_in(jax.random.key(seed), epoch)
-        order = np.asarray(jax.random.permutation(key, len(dataset.train.x)))
+        order = np.asarray(shuffle(seed, epoch, len(dataset.train.x)))
         for step in range(steps):
             rows = order[step * config.batch_size : (step + 1) * config.batch_size]
             x, y = dataset.train.x[rows], dataset.train.y[rows]
@@ -283,3 +283,59 @@ def test_replicas_of_different_shapes_are_named():
         train_replicas(params, dataset, CONFIG, learning_rates=[1e-3, -1], seeds=[0, 1])
     with pytest.raises(ValueError, match="learning_rates must hold at least one"):
         train_replicas(params, dataset, CONFIG, learning_rates=[], seeds=[0, 1])
+
+
+def test_weights_count_as_repeated_rows():
+    dataset, counts = make_dataset(), np.arange(100) % 3
+    rows = [np.repeat(a, counts, axis=0) for a in dataset.train]
+    repeated = dataset._replace(train=type(dataset.train)(*rows))
+    config = {"epochs": 2, "optimizer": "sgd", "learning_rate": 1e-2, "warmup_epochs": 0}
+    weighted = train(make_params(), dataset, {**config, "batch_size": 100}, weights=7.0 * counts)
+    plain = train(make_params(), repeated, {**config, "batch_size": counts.sum()})
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6),
+                 weighted.last_params, plain.last_params)  # fmt: skip
+    for name, values in plain.history.items():
+        np.testing.assert_allclose(weighted.history[name], values, rtol=1e-5)
+
+
+def test_order_is_a_permutation_of_its_own_for_every_seed_and_epoch():
+    orders = [tuple(np.asarray(shuffle(s, e, 50))) for s in (0, 1) for e in (1, 2)]
+    assert all(sorted(order) == list(range(50)) for order in orders)
+    assert len(set(orders)) == 4
+    assert orders[0] == tuple(np.asarray(shuffle(0, 1, 50)))
+
+
+def test_empty_test_part_is_not_a_number():
+    history = train(make_params(), _without("test"), CONFIG).history
+    assert np.isnan(history["test_loss"]).all()
+    assert np.isfinite(history["validation_loss"]).all()
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(99), r"weights must have shape \(100,\), one per training row; got \(99,\)"),
+        (-np.ones(100), "weights must not be negative; got -1"),
+        (np.zeros(100), "weights must not all be 0"),
+        (np.full(100, np.nan), "weights must be finite"),
+    ],
+)
+def test_bad_weights_are_named(weights, message):
+    with pytest.raises(ValueError, match=message):
+        train(make_params(), make_dataset(), CONFIG, weights=weights)
+
+
+@pytest.mark.parametrize("loss", ["huber", "sigmoid_cross_entropy", "softmax_cross_entropy"])
+def test_other_losses_train(loss):
+    dataset = make_dataset()
+    positive = [(part.y[:, :1] > 0).astype(np.float32) for part in (dataset.train,
+                dataset.validation, dataset.test)]  # fmt: skip
+    outputs = 2 if loss.startswith("softmax") else 1
+    parts = {
+        name: getattr(dataset, name)._replace(y=np.concatenate([y, 1 - y], axis=1)[:, :outputs])
+        for name, y in zip(("train", "validation", "test"), positive, strict=True)
+    }
+    config = {"loss": loss, "epochs": 40, "batch_size": 25, "learning_rate": 1e-2}
+    result = train(make_params((3, 8, 8, outputs)), dataset._replace(**parts), config)
+    history = result.history["train_loss"]
+    assert history[-1] < 0.5 * history[0]

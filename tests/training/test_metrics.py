@@ -1,9 +1,17 @@
 import io
 import json
+import sys
 
 import numpy as np
+import pytest
 
-from spline_fc.training import JsonlWriter, TerminalWriter, write_history
+from spline_fc.training import (
+    JsonlWriter,
+    TensorboardWriter,
+    TerminalWriter,
+    write_epochs,
+    write_history,
+)
 
 HISTORY = {
     "train_loss": np.array([2.0, 1.0, np.nan, np.nan]),
@@ -31,3 +39,30 @@ def test_first_epoch_skips_earlier_ones():
     assert stream.getvalue() == (
         "epoch 2  step 62  train_loss nan  validation_loss inf  test_loss nan\n"
     )
+
+
+def test_callback_writes_every_epoch_once_also_when_it_joins_late():
+    for calls in ([0, 1, 2, 3], [0, 3], [2, 3]):
+        stream = io.StringIO()
+        on_epochs = write_epochs(TerminalWriter(stream), steps_per_epoch=5)
+        history = {"train_loss": np.arange(4.0)}
+        for epoch in calls:
+            on_epochs(epoch, {"train_loss": history["train_loss"][: epoch + 1]})
+        assert stream.getvalue() == "".join(
+            f"epoch {e}  step {5 * e}  train_loss {e}\n" for e in range(4)
+        )
+
+
+def test_tensorboard_writes_an_event_file(tmp_path):
+    pytest.importorskip("tensorboardX")
+    writer = TensorboardWriter(tmp_path)
+    write_history(writer, {"train_loss": np.array([2.0, 1.0])}, steps_per_epoch=7)
+    writer.close()
+    (events,) = tmp_path.glob("events.out.tfevents.*")
+    assert events.read_bytes().count(b"train_loss") == 2
+
+
+def test_tensorboard_that_is_missing_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(ImportError, match=r"pip install spline_fc\[tensorboard\]"):
+        TensorboardWriter(tmp_path)

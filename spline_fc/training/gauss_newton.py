@@ -1,0 +1,133 @@
+"""Exact Gauss-Newton steps on mini-batches, for the mean squared error of a ReLU network."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from spline_fc.network import apply_params
+
+_FIRST_DAMPING = 1.0
+_DAMPING_RANGE = (1e-6, 1e6)
+_POOR, _GOOD = 0.25, 0.75  # gain ratios below and above which the damping changes
+_CHANGE = 2.0
+
+
+class GaussNewtonState(NamedTuple):
+    """State of `gauss_newton`."""
+
+    damping: jax.Array  # (), lambda
+
+
+def _layers(params: Any) -> list[str]:
+    return [f"Dense_{i}" for i in range(len(params))]
+
+
+def _activations(params: Any, x: jax.Array) -> list[jax.Array]:
+    """What each layer takes in, [(b, d), (b, h0), ...]."""
+    inputs = [x]
+    for name in _layers(params)[:-1]:
+        layer = params[name]
+        inputs.append(jax.nn.relu(inputs[-1] @ layer["kernel"] + layer["bias"]))
+    return inputs
+
+
+def _bias_jacobians(params: Any, x: jax.Array) -> dict[str, jax.Array]:
+    """Per layer d f(x_i)_c / d bias, (b, k, h): all else of the Jacobian follows from it."""
+    biases = {name: params[name]["bias"] for name in _layers(params)}
+
+    def predict(biases, row):
+        shifted = {name: {**params[name], "bias": bias} for name, bias in biases.items()}
+        return apply_params(shifted, row[None])[0]
+
+    return jax.vmap(jax.jacrev(predict), in_axes=(None, 0))(biases, x)
+
+
+def jacobian_gram(params: Any, x: jax.Array, mask: Any = None) -> jax.Array:
+    """The Gram matrix J J' of the network's Jacobian, without ever forming J.
+
+    The rows of J that belong to a kernel are outer products (layer input) x (bias Jacobian), so
+    their inner products are products of two small Gram matrices.
+
+    Args:
+      params: {"Dense_0": {"kernel", "bias"}, ...}.
+      x: (b, d).
+      mask: like params, 1 where a weight is free and 0 where it is frozen; above Dense_0 whole
+        units only, so that there the bias speaks for its kernel column. None frees all.
+
+    Returns:
+      (b * k, b * k); row i * k + c belongs to output c of row i of x.
+    """
+    size = x.shape[0] * params[_layers(params)[-1]]["bias"].shape[0]
+    gram = jnp.zeros((size, size), x.dtype)
+    slopes = _bias_jacobians(params, x)
+    outputs = size // x.shape[0]
+    for name, inputs in zip(_layers(params), _activations(params, x), strict=True):
+        slope = slopes[name].reshape(size, -1)
+        rows = jnp.repeat(inputs, outputs, axis=0)
+        if mask is None:
+            gram += (rows @ rows.T + 1) * (slope @ slope.T)
+            continue
+        free = slope * mask[name]["bias"]
+        gram += free @ free.T
+        if name == "Dense_0":  # an axis mask is no outer product; this layer is small
+            whole = (rows[:, :, None] * slope[:, None, :] * mask[name]["kernel"]).reshape(size, -1)
+            gram += whole @ whole.T
+        else:
+            gram += (rows @ rows.T) * (free @ free.T)
+    return gram
+
+
+def gauss_newton() -> optax.GradientTransformationExtraArgs:
+    """Gauss-Newton with adaptive damping on the batch, in the space of its residuals.
+
+    With J the Jacobian of the b * k predictions and r the residuals, solves
+    (J J' + damping b I) z = r and proposes J' z, which is (J'J + damping b I)^-1 J' r. The step at
+    the given rate is taken only if the loss of the batch falls; the damping doubles when the loss
+    falls by less than a quarter of what the linear model promised, and halves above three
+    quarters.
+
+    Returns:
+      A transformation whose update ignores the gradient and takes the extra arguments
+      batch = (x, y) or (x, y, weights), rate (the step is judged at rate * update) and mask.
+
+    Reference:
+      Korbit, Adeoye, Bemporad, Zanon (2024), Exact Gauss-Newton optimization for training deep
+      neural networks, arXiv:2405.14402; damping after Levenberg-Marquardt.
+    """
+
+    def init(params):
+        dtype = jax.tree.leaves(params)[0].dtype
+        return GaussNewtonState(jnp.asarray(_FIRST_DAMPING, dtype))
+
+    def update(updates, state, params, *, batch, rate, mask=None, **unused):
+        del updates, unused
+        x, y, *weights = batch
+        root = jnp.sqrt(weights[0]) if weights else jnp.ones((x.shape[0], 1), x.dtype)
+
+        def predict(params):
+            return root * apply_params(params, x)
+
+        prediction, pull_back = jax.vjp(predict, params)
+        residual = root * y - prediction
+        scale = jnp.broadcast_to(root, y.shape).ravel()
+        gram = jacobian_gram(params, x, mask) * scale[:, None] * scale
+        shift = state.damping * x.shape[0]
+        factor = jax.scipy.linalg.cho_factor(gram + shift * jnp.eye(scale.size, dtype=x.dtype))
+        z = jax.scipy.linalg.cho_solve(factor, residual.ravel())
+        (step,) = pull_back(z.reshape(residual.shape))
+        if mask is not None:
+            step = jax.tree.map(jnp.multiply, step, mask)
+        modelled = residual.ravel() - rate * (residual.ravel() - shift * z)
+        reached = root * y - predict(optax.tree.add_scale(params, rate, step))
+        before = jnp.sum(residual**2)
+        fell, promised = before - jnp.sum(reached**2), before - jnp.sum(modelled**2)
+        accepted = fell > 0  # False for NaN, which a failed factorisation gives
+        step = jax.tree.map(lambda s: jnp.where(accepted, s, 0), step)
+        good, fair = (accepted & (fell > ratio * promised) for ratio in (_GOOD, _POOR))
+        change = jnp.where(good, 1 / _CHANGE, jnp.where(fair, 1.0, _CHANGE))
+        damping = jnp.clip(state.damping * change.astype(x.dtype), *_DAMPING_RANGE)
+        return step, GaussNewtonState(damping)
+
+    return optax.GradientTransformationExtraArgs(init, update)

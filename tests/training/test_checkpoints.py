@@ -1,0 +1,156 @@
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from spline_fc.training import Checkpoints, train
+from tests.training.problems import assert_trees_equal, make_dataset, make_params
+from tests.training.resume_program import run
+
+# orbax leaves a coroutine behind when a file cannot be read.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+EPOCHS = 12
+CONFIG = {"epochs": EPOCHS, "batch_size": 16, "learning_rate": 1e-2}
+KILLS = int(os.environ.get("SPLINE_FC_KILLS", "2"))  # ten for the record, two for the suite
+
+
+class Stop(Exception):
+    """Ends a run in the middle."""
+
+
+def _stop_at(epoch):
+    def on_epochs(done, history):
+        if done >= epoch:
+            raise Stop
+
+    return on_epochs
+
+
+def _train(folder=None, every=3, config=CONFIG, **more):
+    checkpoints = None if folder is None else Checkpoints(folder, every)
+    return train(make_params(), make_dataset(), config, seed=3, checkpoints=checkpoints, **more)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return _train()
+
+
+def _assert_same(result, whole):
+    assert_trees_equal(result.params, whole.params)
+    assert_trees_equal(result.last_params, whole.last_params)
+    assert_trees_equal(result.history, whole.history)
+    assert result.best_epoch == whole.best_epoch
+    assert result.stop_reason == whole.stop_reason
+
+
+def _latest_files(folder):
+    latest = max((folder / "epochs").iterdir(), key=lambda p: int(p.name))
+    return [path for path in sorted(latest.rglob("*")) if path.is_file()]
+
+
+def test_resumes_to_the_same_bits(tmp_path, whole):
+    with pytest.raises(Stop):
+        _train(tmp_path, on_epochs=_stop_at(7))
+    seen = []
+    result = _train(tmp_path, on_epochs=lambda done, history: seen.append(done))
+    assert seen[0] == 6  # the latest multiple of 3, not from the start
+    _assert_same(result, whole)
+    again = _train(tmp_path, on_epochs=lambda done, history: seen.append(done))
+    assert seen[-1] == EPOCHS and seen.count(EPOCHS) == 2  # a finished run is only read
+    _assert_same(again, whole)
+
+
+def test_keeps_two_checkpoints(tmp_path, whole):
+    _assert_same(_train(tmp_path), whole)
+    assert sorted(int(p.name) for p in (tmp_path / "epochs").iterdir()) == [9, 12]
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("damage", [_truncate, _flip, pathlib.Path.unlink])
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_used(tmp_path, whole, damage):
+    with pytest.raises(Stop):
+        _train(tmp_path, on_epochs=_stop_at(7))
+    data_files = [p for p in _latest_files(tmp_path) if p.parent.name == "d"]
+    assert data_files
+    for path in data_files:
+        damage(path)
+    seen = []
+    with pytest.warns(UserWarning, match="checkpoint of epoch 6 .* is damaged .* one before it"):
+        result = _train(tmp_path, on_epochs=lambda done, history: seen.append(done))
+    assert seen[0] == 3
+    _assert_same(result, whole)
+
+
+def test_all_checkpoints_damaged_start_afresh(tmp_path, whole):
+    with pytest.raises(Stop):
+        _train(tmp_path, on_epochs=_stop_at(7))
+    for path in (tmp_path / "epochs").rglob("*"):
+        if path.is_file() and path.parent.name == "d":
+            path.write_bytes(b"")
+    with pytest.warns(UserWarning) as caught:
+        _assert_same(_train(tmp_path), whole)
+    named = [str(w.message).split(" in ")[0] for w in caught if "checkpoint" in str(w.message)]
+    assert named == ["the checkpoint of epoch 6", "the checkpoint of epoch 3"]
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 2e-2}, {"epochs": 13}, {"momentum": 0.5}])
+def test_the_checkpoints_of_another_run_are_refused(tmp_path, change):
+    _train(tmp_path, config={**CONFIG, "epochs": 3} if "epochs" in change else CONFIG)
+    with pytest.raises(ValueError, match="checkpoints must be those of the same config, data"):
+        _train(tmp_path, config={**CONFIG, **change})
+
+
+def test_every_is_checked(tmp_path):
+    with pytest.raises(ValueError, match="checkpoints.every must be an integer >= 1; got 0"):
+        _train(tmp_path, every=0)
+
+
+def _lines(path):
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def _run_killed(folder, epochs, kill_at, pause):
+    """Starts the program, kills it once it has written a number of epochs; True if killed."""
+    command = [sys.executable, "-m", "tests.training.resume_program", str(folder), str(epochs)]
+    process = subprocess.Popen(command)
+    while process.poll() is None and _lines(folder / "metrics.jsonl") <= kill_at:
+        time.sleep(0.002)
+    time.sleep(pause)
+    process.send_signal(signal.SIGKILL)
+    return process.wait() == -signal.SIGKILL
+
+
+def test_sigkill_at_random_points_leaves_the_same_bits(tmp_path):
+    epochs, rng = 60, random.Random(4)
+    (tmp_path / "whole").mkdir()
+    run(tmp_path / "whole", epochs)
+    points = sorted(rng.randrange(epochs - 6) for _ in range(KILLS))
+    for kill_at in points:
+        assert _run_killed(tmp_path / "killed", epochs, kill_at, rng.uniform(0, 0.05))
+    run(tmp_path / "killed", epochs)
+    with np.load(tmp_path / "whole" / "result.npz") as whole:
+        with np.load(tmp_path / "killed" / "result.npz") as killed:
+            assert set(whole) == set(killed)
+            for name in whole:
+                np.testing.assert_array_equal(whole[name], killed[name])
+    lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "killed")]
+    assert lines[0] == lines[1]
+    epochs_written = [json.loads(line)["epoch"] for line in lines[0].splitlines()]
+    assert epochs_written == list(range(epochs + 1))
