@@ -105,6 +105,13 @@ def test_linear_maps_do_not_matter(name):
     np.testing.assert_allclose(correlation(one, other), 1, rtol=1e-7)
 
 
+def test_linear_trends_have_no_curvature():
+    bent = Y + 5 * X @ OTHER
+    np.testing.assert_allclose(
+        derive_directions("phd", X, bent, 2), derive_directions("phd", X, Y, 2), rtol=1e-9
+    )
+
+
 @pytest.mark.parametrize("name", ["ols", "sir", "phd", "pca"])
 def test_weights_are_copies_of_rows(name):
     weights = np.random.default_rng(3).integers(0, 4, N)

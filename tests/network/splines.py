@@ -81,6 +81,8 @@ def shapes(draw):
         "features": draw(st.integers(1, 6)),
         "few_knots": draw(st.booleans()),
     }
-    return arguments, draw(st.lists(st.integers(0, 9), min_size=6, max_size=6)), draw(
-        st.integers(0, 5)
+    return (
+        arguments,
+        draw(st.lists(st.integers(0, 9), min_size=6, max_size=6)),
+        draw(st.integers(0, 5)),
     )
