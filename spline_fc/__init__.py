@@ -19,8 +19,14 @@ from spline_fc.cpwl import (
     save_spline,
 )
 from spline_fc.data import Dataset, from_arrays, load, standardize
-from spline_fc.network import MLP, apply_params, init_params, reshape, to_params
-from spline_fc.network.oblique import to_params_oblique
+from spline_fc.network import (
+    MLP,
+    apply_params,
+    init_params,
+    reshape,
+    to_params,
+    to_params_oblique,
+)
 from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
 
 __all__ = [

@@ -14,6 +14,7 @@ from spline_fc.network.export import (
 from spline_fc.network.head import replace_head
 from spline_fc.network.initialisers import INITIALISERS, fit_for, init_params
 from spline_fc.network.modules import MLP, NNXMLP, apply_params, from_nnx, preactivations, to_nnx
+from spline_fc.network.oblique import to_params_oblique
 from spline_fc.network.readback import spline_from_params
 from spline_fc.network.reshape import balance_units, deepen, max_terms_for, reshape, widen
 from spline_fc.network.structure import Params, check_same_structure, layer_sizes
@@ -50,6 +51,7 @@ __all__ = [
     "to_nnx",
     "to_onnx",
     "to_params",
+    "to_params_oblique",
     "to_stablehlo",
     "unfold_scaler",
     "widen",

@@ -6,7 +6,8 @@ import numpy as np
 from spline_fc.checks import check
 from spline_fc.cpwl import ObliqueFit, compose_kernel
 from spline_fc.data import Scaler
-from spline_fc.network import Params, to_params
+from spline_fc.network.convert import to_params
+from spline_fc.network.structure import Params
 
 
 def to_params_oblique(oblique: ObliqueFit, scaler: Scaler | None = None) -> Params:

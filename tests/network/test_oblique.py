@@ -5,8 +5,7 @@ import pytest
 
 from spline_fc.cpwl import FitResult, ObliqueFit, Spline, evaluate_oblique
 from spline_fc.data import Scaler
-from spline_fc.network import apply_params, hinges
-from spline_fc.network.oblique import to_params_oblique
+from spline_fc.network import apply_params, hinges, to_params_oblique
 
 D, Q, K = 4, 2, 2
 
