@@ -95,11 +95,7 @@ def fit_pyearth(
     _check_options(max_terms, max_degree, penalty, min_span, end_span, threshold)
     with Stopwatch() as clock:
         x, y, weights, dtype = checked_data(x, y, weights)
-        for feature in linear:
-            checks.check(
-                isinstance(feature, (int, np.integer)) and 0 <= feature < x.shape[1],
-                f"linear must name columns of x, 0 to {x.shape[1] - 1}; got {feature!r}.",
-            )
+        _check_linear(linear, x.shape[1])
         model = earth_class(
             # It takes another step, of up to two terms, while it has no more than its max_terms,
             # and none at all where that is 1.
@@ -171,6 +167,14 @@ def _check_options(max_terms, max_degree, penalty, min_span, end_span, threshold
         checks.check_integer("min_span", min_span, 1)
     if end_span is not None:
         checks.check_integer("end_span", end_span, 0)
+
+
+def _check_linear(linear: Sequence[int], num_features: int) -> None:
+    for feature in linear:
+        checks.check(
+            isinstance(feature, (int, np.integer)) and 0 <= feature < num_features,
+            f"linear must name columns of x, 0 to {num_features - 1}; got {feature!r}.",
+        )
 
 
 def _earth_class():

@@ -9,18 +9,14 @@ import subprocess
 import sys
 import textwrap
 import types
-import warnings
 
 import jax
 import numpy as np
 import pytest
+from pyearth import Earth
 
 from spline_fc import cpwl
 from spline_fc.cpwl import fit_pyearth, from_earth, from_pyearth
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # its compiled part is older than our NumPy
-    from pyearth import Earth
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs" / "foreign.md"
 SHAPE = (150, 4)
