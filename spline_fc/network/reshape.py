@@ -296,7 +296,7 @@ def _too_small(widths: tuple[int, ...], num_outputs: int, hidden_sizes: tuple[in
     further = min((*widths[-1:], 2 * num_outputs))
     needed = (*widths, *[further] * (len(hidden_sizes) - len(widths)))
     return (
-        f"hidden_sizes must be at least {needed} to hold this network; got {hidden_sizes}. "
+        f"hidden_sizes must hold this network, as {needed} or wider does; got {hidden_sizes}. "
         f"A spline from fit_mars with max_degree={degree} and max_terms={terms}{cap} fits."
     )
 
