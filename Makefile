@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := runs/quickstart
 
-.PHONY: run test lint lock clean
+.PHONY: run test lint bench lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m experiments.train --config=configs/friedman1.py --workdir=$(RUN) --overwrite
@@ -16,6 +16,9 @@ test: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+bench: $(STAMP)
+	$(BIN)/python -m experiments.benchmark_fit --output=results/fit/cpu.json
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv

@@ -1,0 +1,166 @@
+"""Measures the contenders of one case, alternating, and gathers one record."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from experiments.fit_benchmark import cases, child
+
+EARTH_SECONDS = 150  # about as long as R earth may take in all in one case, two runs at least
+PYEARTH_WORK = 3e7  # rows * features * max_terms**2 beyond which py-earth takes minutes
+COLD_RUNS = 3
+FITS_PER_ROUND = 3
+
+
+def measure(case: cases.Case, repeats: int, say: Callable[[str], None]) -> dict:
+    """Runs all contenders of a case on the same data.
+
+    Args:
+      case: what to fit.
+      repeats: rounds of ours and R earth in turn; fewer where R earth takes long.
+      say: called with a line of progress after each fit.
+
+    Returns:
+      {"case": ..., "ours": ..., "earth": ..., "pyearth": ..., "outcome": ...}; a contender that
+      could not run has {"reason": ...}.
+    """
+    data = cases.draw(case)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        cases.write(folder, case, data)
+        cold = [_child("ours", folder) for _ in range(COLD_RUNS if case.wanted == "cold" else 1)]
+        say(f"ours, cold: {cold[-1]['seconds']:.2f} s")
+        if case.wanted == "weights":
+            record = {"ours": _weights_rounds(case, data, repeats, say)}
+        else:
+            record = _rounds(case, data, folder, repeats, say)
+            record["pyearth"] = _pyearth(case, folder, data)
+        record["ours"]["cold_seconds"] = [run["seconds"] for run in cold]
+        record["ours"]["import_seconds"] = cold[-1]["import_seconds"]
+        record["ours"]["memory_over_input"] = cold[-1]["peak_bytes"] / cold[-1]["input_bytes"]
+    record["case"] = case._asdict()
+    record["outcome"] = outcome(case, record)
+    return record
+
+
+def outcome(case: cases.Case, record: dict) -> dict:
+    """The figure that the case is about, what was wanted of it, and whether it is met."""
+    ours, earth = record["ours"], record.get("earth", {})
+    value = None
+    if case.wanted == "cold":
+        value = float(np.median(ours["cold_seconds"]))
+    elif case.wanted == "weights":
+        value = float(np.median(ours["weighted_seconds"]) / np.median(ours["seconds"]))
+    elif "seconds" in earth:
+        value = float(np.median(earth["seconds"]) / np.median(ours["seconds"]))
+    met = None
+    if value is not None:
+        met = value >= case.bound if case.wanted == "ratio" else value <= case.bound
+        if case.wanted == "ratio" and case.max_degree == 1:  # not bought with a worse fit
+            met = met and ours["rmse"] <= 1.02 * earth["rmse"]
+    return {"figure": case.wanted, "value": value, "bound": case.bound, "met": met}
+
+
+def _timed(fit: Callable) -> tuple[float, object]:
+    start = time.perf_counter()
+    result = fit()
+    return time.perf_counter() - start, result
+
+
+def _rounds(case, data, folder, repeats, say) -> dict:
+    """Ours and R earth in turn, ours warm."""
+    from spline_fc import evaluate
+
+    seconds, earth = [], []
+    fit = child.fit_ours(case, data)  # compiles
+    for number in range(repeats):
+        for _ in range(FITS_PER_ROUND):
+            taken, fit = _timed(lambda: child.fit_ours(case, data))
+            seconds.append(taken)
+        earth.append(_earth(case, folder))
+        say(f"round {number + 1}: ours {min(seconds[-FITS_PER_ROUND:]):.4f} s, {_brief(earth[-1])}")
+        if "reason" in earth[-1]:
+            break
+        if number >= 1 and (number + 2) * earth[-1]["seconds"] > EARTH_SECONDS:
+            break
+    ours = {
+        "seconds": seconds,
+        "terms": 1 + int(fit.pruning.kept[fit.pruning.chosen].sum()),
+        "forward_terms": 1 + len(fit.terms),
+        **_errors(np.asarray(evaluate(fit.spline, data.x_test))[:, 0], data),
+    }
+    if "reason" in earth[-1]:
+        return {"ours": ours, "earth": earth[-1]}
+    predicted = np.fromfile(folder / "earth_predictions.f64")
+    together = {**earth[-1], "seconds": [run["seconds"] for run in earth]}
+    return {"ours": ours, "earth": {**together, **_errors(predicted, data)}}
+
+
+def _weights_rounds(case, data, repeats, say) -> dict:
+    """Ours without and with weights in turn."""
+    plain, weighted = [], []
+    for _ in range(1 + repeats * FITS_PER_ROUND):  # the first pair compiles and is not counted
+        plain.append(_timed(lambda: child.fit_ours(case, data))[0])
+        weighted.append(_timed(lambda: child.fit_ours(case, data, data.weights))[0])
+    say(f"without weights {np.median(plain[1:]):.4f} s, with {np.median(weighted[1:]):.4f} s")
+    return {"seconds": plain[1:], "weighted_seconds": weighted[1:]}
+
+
+def _errors(predicted: np.ndarray, data: cases.FitData) -> dict:
+    def rmse(target):
+        return float(np.sqrt(np.mean((predicted - target) ** 2)))
+
+    return {"rmse": rmse(data.y_test), "rmse_to_truth": rmse(data.truth_test)}
+
+
+def _earth(case: cases.Case, folder: pathlib.Path) -> dict:
+    """One fit of R earth in a process of its own, timed inside R."""
+    rscript = shutil.which("Rscript")
+    if rscript is None:
+        return {"reason": "Rscript was not found"}
+    program = pathlib.Path(__file__).with_name("earth.R")
+    sizes = (case.num_rows, case.num_features, case.max_terms, case.max_degree)
+    command = [rscript, str(program), str(folder), *map(str, sizes), case.earth_options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        return {"reason": f"R earth failed: {done.stderr.strip().splitlines()[-1]}"}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _pyearth(case: cases.Case, folder: pathlib.Path, data: cases.FitData) -> dict:
+    """One fit of py-earth, on one BLAS thread, with which it is fastest."""
+    if case.num_rows * case.num_features * case.max_terms**2 * case.max_degree > PYEARTH_WORK:
+        return {"reason": "left out: py-earth takes minutes to hours at this size"}
+    record = _child("pyearth", folder, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    if "reason" in record:
+        return record
+    predicted = np.fromfile(folder / "pyearth_predictions.f64")
+    return {**record, "seconds": [record["seconds"]], **_errors(predicted, data)}
+
+
+def _child(contender: str, folder: pathlib.Path, **environment: str) -> dict:
+    """One fit in a fresh Python process."""
+    command = [sys.executable, "-m", "experiments.fit_benchmark.child", contender, str(folder)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1]
+        if contender == "ours":
+            raise RuntimeError(f"the fit in a fresh process failed: {reason}")
+        return {"reason": reason}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _brief(record: dict) -> str:
+    if "reason" in record:
+        return f"R earth: {record['reason']}"
+    return f"R earth {record['seconds']:.3f} s"
