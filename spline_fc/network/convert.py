@@ -78,14 +78,17 @@ def to_params(spline: Spline, num_features: int, scaler: Scaler | None = None) -
     terms, coef = _live_terms(spline)
     index = _index(terms)
     stack = [_hinge_layer(list(index), num_features)]
+    # The order of the units behind Dense_0 depends on the hinges alone, not on the order of terms.
+    minima = [tuple(sorted(index[f] for f in term)) for term in terms]
+    order = sorted(range(len(terms)), key=lambda m: (minima[m][-1], minima[m]))
     # A value is a linear form in the units of the layer at hand; at first every hinge is a unit.
-    values = [[((i, 1.0),) for i in sorted(index[f] for f in term)] for term in terms]
+    values = [[((i, 1.0),) for i in minima[m]] for m in order]
     while max((len(term) for term in values), default=1) > 1:
         values, kernel = _halve(values, stack[-1][0].shape[1])
         stack.append((kernel, np.zeros(kernel.shape[1])))
     intercept = np.asarray(spline.intercept, np.float64)
     kernel = np.zeros((stack[-1][0].shape[1], len(intercept)))
-    for (value,), row in zip(values, coef, strict=True):
+    for (value,), row in zip(values, coef[order], strict=True):
         for unit, weight in value:
             kernel[unit] += weight * row
     params = from_layers([*stack, (kernel, intercept)], np.asarray(spline.coef).dtype)

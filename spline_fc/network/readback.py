@@ -36,8 +36,9 @@ def spline_from_params(params: Params, scaler: Scaler | None = None) -> Spline:
         standardised units: the inverse of `to_params(spline, d, scaler)`.
 
     Returns:
-      Spline in the dtype of `params`. `to_params` of it is `params` to the last bit if `params`
-      came from `to_params`; after balancing, or with a scaler, to rounding.
+      Spline in the dtype of `params`. If `params` came from `to_params`, then `to_params` of the
+      spline gives it back to the last bit; but for the last layer of a spline of minima, whose
+      weights are sums of coefficients, and after balancing or with a scaler: there to rounding.
 
     Raises:
       ValueError: non-finite weights; a unit that reads several features, or that is no minimum of
@@ -99,9 +100,12 @@ def _through_layer(
     """Every live unit of a further hidden layer as a linear form in minima."""
     result: dict[int, Form] = {}
     unresolved: list[tuple[Form, Key]] = []
+    kernel, bias = layer
     for unit in live.tolist():
         z = _preactivation(forms, *layer, unit, tolerance)
-        form = _relu(z, tolerance)
+        # Sums of activations are not negative, whatever their forms look like.
+        passes = bias[unit] >= 0 and all(kernel[source, unit] >= 0 for source in forms)
+        form = z if passes else _relu(z, tolerance)
         if form is None:
             form = _mirror(z, unresolved, tolerance)
         if form is None:
@@ -161,7 +165,7 @@ def _assemble(outputs: list[Form], factors: list[Factor], dtype: Any) -> Spline:
             "params must take minima of hinges in its upper layers to be a spline; "
             f"unit {tuple(key)[-1]} of Dense_{tuple(key)[0]} takes none.",
         )
-    terms = sorted((sorted(key) for key in keys), key=lambda term: (term[-1], term))
+    terms = _by_first_appearance([sorted(key) for key in keys])
     shape = (len(terms), max(map(len, terms), default=1))
     feature, sign, knot = np.zeros(shape, np.int32), np.zeros(shape), np.zeros(shape)
     for m, term in enumerate(terms):
@@ -175,3 +179,18 @@ def _assemble(outputs: list[Form], factors: list[Factor], dtype: Any) -> Spline:
         sign=jnp.asarray(sign, dtype),
         knot=jnp.asarray(knot, dtype),
     )
+
+
+def _by_first_appearance(terms: list[list[int]]) -> list[list[int]]:
+    """Orders terms so that their hinges appear first in the order of their numbers, if they can."""
+    pending = sorted(terms, key=lambda term: (term[-1], term))
+    ordered: list[list[int]] = []
+    seen = 0
+    while pending:
+        # New hinges of a term must be the very next ones, lowest first.
+        new = ([hinge for hinge in term if hinge >= seen] for term in pending)
+        fits = (i for i, came in enumerate(new) if came == list(range(seen, seen + len(came))))
+        term = pending.pop(next(fits, 0))
+        ordered.append(term)
+        seen = max(seen, term[-1] + 1)
+    return ordered
