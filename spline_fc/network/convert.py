@@ -2,8 +2,9 @@
 
 One hidden unit per distinct hinge: kernel column sign * e_feature, bias -sign * knot. A minimum of
 R hinges is halved ceil(log2 R) times by min(a, b) = a - relu(a - b); what is not halved in a layer
-is non-negative and passes through its ReLU unchanged. All these weights are 1, -1 or 0, so hidden
-layers round no more than the spline's own evaluation does.
+is non-negative and passes through its ReLU unchanged. All these weights are 1, -1 or 0, so what
+rounds is the arithmetic alone: a - relu(a - b) rounds at the size of a, so that where one hinge of
+a minimum is far larger than the minimum, the error is relative to that hinge.
 """
 
 from collections.abc import Iterable

@@ -38,10 +38,15 @@ def random_rows(seed=0, count=40, features=5, spread=1.0, dtype=np.float32):
 
 
 def oracle(spline, x):
-    """The definition, in float64 NumPy, one term after the other."""
+    """The definition, in float64 NumPy, one term after the other; and the scale of its summands.
+
+    A ReLU network takes min(a, b) as a - relu(a - b), so that where a is far above b it rounds at
+    the size of a: the scale is the largest output or coefficient times hinge, whichever is larger.
+    """
     intercept, coef, feature, sign, knot = (np.asarray(a, np.float64) for a in spline)
     x = np.asarray(x, np.float64)
     out = np.tile(intercept, (len(x), 1))
+    scale = 0.0
     for m in range(len(coef)):
         hinges = [
             np.maximum(sign[m, r] * (x[:, int(feature[m, r])] - knot[m, r]), 0.0)
@@ -50,17 +55,17 @@ def oracle(spline, x):
         ]
         if hinges:
             out += np.min(hinges, axis=0)[:, None] * coef[m]
-    return out
+            scale = max(scale, np.max(hinges) * np.abs(coef[m]).max())
+    return out, max(scale, np.abs(out).max())
 
 
 def error(spline, params, features=5, seed=1):
-    """Largest difference of network and spline over the largest output, in range and far out."""
+    """Largest difference of network and spline over the scale of the output, in range and far."""
     dtype = np.asarray(spline.coef).dtype
     worst = 0.0
     for spread in (1.0, 1000.0):
         x = random_rows(seed, features=features, spread=spread, dtype=dtype)
-        expected = oracle(spline, x)
-        scale = max(np.abs(expected).max(), np.abs(np.asarray(spline.coef)).max())
+        expected, scale = oracle(spline, x)
         worst = max(worst, np.abs(np.asarray(FORWARD(params, x)) - expected).max() / scale)
     return worst
 
