@@ -58,10 +58,12 @@ def forward_rss(x, y, *, max_terms, max_degree, min_span=1, end_span=0):
                     continue
                 for knot in span_knots(x, v, parent_column, min_span, end_span):
                     pair = [(*parent, (v, sign, knot)) for sign in (1.0, -1.0)]
-                    new = [term_column(x, factors) for factors in pair]
-                    rss = least_squares([*columns, *new], y)[1]
-                    if best is None or rss < best[0] - 1e-12 * trace[0]:
-                        best = (rss, pair, new)
+                    room = max_terms - 1 - len(terms)
+                    for entering in [pair] if room > 1 else [pair[:1], pair[1:]]:
+                        new = [term_column(x, factors) for factors in entering]
+                        rss = least_squares([*columns, *new], y)[1]
+                        if best is None or rss < best[0] - 1e-12 * trace[0]:
+                            best = (rss, entering, new)
         if best is None:
             break
         before = len(terms)

@@ -52,10 +52,18 @@ class Choice(NamedTuple):
     effect: jax.Array  # (2, k), <y, q> of each new orthonormal column
 
 
-def _pair_gains(candidates: Candidates, tolerance: float):
-    """Gain (d, K) of every pair, which sign enters first, and whether the second is independent."""
+def _pair_gains(candidates: Candidates, tolerance: float, places: jax.Array):
+    """Gain (d, K) of every pair, which sign enters first, and whether the second is independent.
+
+    The better conditioned hinge enters first; where one place is left, the one that gains more, if
+    they differ, enters alone.
+    """
     relative = candidates.remainder / jnp.where(candidates.norm > 0, candidates.norm, 1)
-    flipped = relative[1] > relative[0]  # the better conditioned one first
+    independent = relative > tolerance
+    alone = (candidates.residual**2).sum(-1) / jnp.where(independent, candidates.remainder, jnp.inf)
+    better = jnp.abs(alone[1] - alone[0]) > 1e-6 * jnp.maximum(alone[0], alone[1])
+    flipped = jnp.where((places < 2) & better, alone[1] > alone[0], relative[1] > relative[0])
+    usable = candidates.allowed & jnp.where(flipped, independent[1], independent[0])
     first, second = (
         jnp.where(flipped, candidates.remainder[1 - s], candidates.remainder[s]) for s in (0, 1)
     )
@@ -64,11 +72,10 @@ def _pair_gains(candidates: Candidates, tolerance: float):
         for s in (0, 1)
     )
     second_norm = jnp.where(flipped, candidates.norm[0], candidates.norm[1])
-    usable = candidates.allowed & (jnp.maximum(relative[0], relative[1]) > tolerance)
     safe_first = jnp.where(usable, first, 1)
     slope = candidates.cross / safe_first
     second = second - slope * candidates.cross
-    paired = usable & (second > tolerance * second_norm) & (second_norm > 0)
+    paired = usable & (second > tolerance * second_norm) & (second_norm > 0) & (places > 1)
     safe_second = jnp.where(paired, second, 1)
     r_second = r_second - slope[..., None] * r_first
     gain = (r_first**2).sum(-1) / safe_first
@@ -76,15 +83,16 @@ def _pair_gains(candidates: Candidates, tolerance: float):
     return jnp.where(usable, gain, 0), flipped, paired
 
 
-def best_pair(candidates: Candidates, tolerance: float) -> Choice:
+def best_pair(candidates: Candidates, tolerance: float, places: jax.Array) -> Choice:
     """Finds the reflected pair that lowers the residual sum of squares most.
 
     Args:
       candidates: tables of one parent.
       tolerance: a candidate whose squared remainder is below this share of its squared norm counts
         as already in the span.
+      places: () int, free places among the terms; for a single one the best hinge is sought.
     """
-    gain, flipped, paired = _pair_gains(candidates, tolerance)
+    gain, flipped, paired = _pair_gains(candidates, tolerance, places)
     feature, knot = jnp.unravel_index(jnp.argmax(gain), gain.shape)
     flip = flipped[feature, knot]
     signs = jnp.where(flip, jnp.array([1, 0]), jnp.array([0, 1]))
@@ -92,13 +100,13 @@ def best_pair(candidates: Candidates, tolerance: float) -> Choice:
     remainder = candidates.remainder[signs, feature, knot]
     residual = candidates.residual[signs, feature, knot]
     cross = candidates.cross[feature, knot]
-    is_paired = paired[feature, knot]
-    first = jnp.sqrt(jnp.where(gain[feature, knot] > 0, remainder[0], 1))
+    gain, is_paired = gain[feature, knot], paired[feature, knot]
+    first = jnp.sqrt(jnp.where(gain > 0, remainder[0], 1))
     second = jnp.where(is_paired, remainder[1] - (cross / first) ** 2, 1)
     second = jnp.sqrt(jnp.maximum(second, jnp.finfo(second.dtype).tiny))
     effect_first = residual[0] / first
     effect_second = (residual[1] - cross / first * effect_first) / second
-    fields = (gain[feature, knot], candidates.features[feature], knot, flip, is_paired)
+    fields = (gain, candidates.features[feature], knot, flip, is_paired)
     return Choice(
         jnp.stack([field.astype(gain.dtype) for field in fields]),
         candidates.features[feature], knot.astype(jnp.int32), flip, is_paired,
@@ -119,9 +127,9 @@ def _enter(candidates: Candidates, raw, coefficients, length, effect, column) ->
     )
 
 
-def read_head(choice: Choice) -> Head:
-    """Waits for a choice and brings its head to the host."""
-    gain, feature, knot, flipped, paired = np.asarray(choice.head)
+def read_head(head: jax.Array) -> Head:
+    """Brings the head (5,) of a choice to the host, and waits for it if need be."""
+    gain, feature, knot, flipped, paired = np.asarray(head)
     return Head(float(gain), int(feature), int(knot), bool(flipped), bool(paired))
 
 

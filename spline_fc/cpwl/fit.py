@@ -18,6 +18,7 @@ from spline_fc.cpwl.spline import Spline, evaluate
 from spline_fc.timing import Stopwatch
 
 PRUNE_METHODS = ("gcv", "cv", "none")
+SMALL_RSS = 1e-6  # share of the total below which a difference of sums is too coarse
 MAX_CORRECTIONS = 3  # of the last least squares; one is nearly always enough
 
 
@@ -255,8 +256,9 @@ def _prune_and_solve(features, y, weights, terms, size, penalty, method, num_fol
     path = pruning.prune(moments, penalty, method, hinge_use(terms, frozenset()), max_hinges)
     kept = np.concatenate([[True], path.kept[path.chosen]])
     gram, target = moments.plain_gram * np.outer(kept, kept), moments.plain_target
-    coef, rss = least_squares(everything, features, y, weights, gram, target)
-    return coef[kept], path, rss, float(moments.total.sum())
+    total = float(moments.total.sum())
+    coef, rss = least_squares(everything, features, y, weights, gram, target, total)
+    return coef[kept], path, rss, total
 
 
 @partial(jax.jit, static_argnames="chunk")
@@ -276,24 +278,28 @@ def _residual_products(spline: Spline, features, y, weights, *, chunk: int):
     return jax.lax.fori_loop(0, -(-len(y) // chunk), one, zero)
 
 
-def least_squares(terms: Spline, features, y, weights, gram: np.ndarray, target: np.ndarray):
+def least_squares(terms: Spline, features, y, weights, gram, target, total: float):
     """Coefficients of an intercept and some terms, refined on the rows, and the RSS that is left.
 
-    Solving from cross products squares the condition number; correcting by the products of the true
-    residual gives the digits back. It ends when a correction no longer lowers the RSS.
+    Solving from cross products squares the condition number. Where that costs digits, correcting
+    by the products of the true residual gives them back, until a correction lowers the RSS no more.
 
     Args:
       terms: at least the p - 1 terms meant; those beyond are absent.
       features: (d, n), x transposed. y: (n, k). weights: (n,).
-      gram: (p, p), cross products of [1 B]; a term whose row is 0 stays out.
+      gram: (p, p) float64, cross products of [1 B]; a term whose row is 0 stays out.
       target: (p, k), [1 B]'y.
+      total: y'y.
 
     Returns:
       coefficients (p, k), intercept first, and the residual sum of squares.
     """
-    chunk, p = min(pruning.CHUNK_ROWS, len(y)), len(gram)
-    root, _ = pruning.inverse_root(gram)
-    coef = root @ (root.T @ target)
+    chunk, p = pruning.chunk_rows(len(y)), len(gram)
+    root, smallest_pivot = pruning.inverse_root(gram)
+    effect = root.T @ target
+    coef, rss = root @ effect, total - float((effect**2).sum())
+    if smallest_pivot > pruning.SMALL_PIVOT and rss > SMALL_RSS * total:
+        return coef, rss
     for _ in range(MAX_CORRECTIONS):
         filled = np.zeros((terms.coef.shape[0], coef.shape[1]))
         filled[: p - 1] = coef[1:]

@@ -1,7 +1,8 @@
 """The forward pass: at each step the best reflected pair over all parents, features and knots.
 
-The loop runs on the host, its steps are compiled. Each parent term has its own tables; an entering
-column costs one pass over the data per parent, a new parent one pass per column in use.
+The loop runs on the host, its steps are compiled; an additive fit takes many at a time. Each parent
+term has its own tables; an entering column costs one pass over the data per parent, a new parent
+one pass per column in use.
 """
 
 from collections.abc import Callable
@@ -126,49 +127,72 @@ class _Search:
         effects[0] = weights.astype(float) @ np.asarray(self.y) / triangle[0, 0]
         return steps.Basis(jax.device_put(columns), jax.device_put(raw), triangle, effects, target)
 
-    def best(self) -> tuple[int, tables.Choice, tables.Head]:
-        """The parent with the best pair, and that pair; without its second for the last place."""
-        heads = [tables.read_head(choice) for choice in self.choices]
+    def best(self) -> tuple[int, tables.Head]:
+        """The parent with the best pair, and that pair."""
+        heads = [tables.read_head(choice.head) for choice in self.choices]
         parent = int(np.argmax([head.gain for head in heads]))
-        choice, head = self.choices[parent], heads[parent]
-        if head.paired and 2 + len(self.terms) == self.limits.max_terms:
-            gain = float((np.asarray(choice.effect[0]) ** 2).sum())
-            choice = choice._replace(paired=np.False_)
-            head = head._replace(paired=False, gain=gain)
-        return parent, choice, head
+        return parent, heads[parent]
 
-    def enter(self, parent: int, choice: tables.Choice, head: tables.Head) -> tuple[int, float]:
-        """Adds the one or two terms of a choice; returns its feature and knot."""
-        first_column = 1 + len(self.terms)
-        position = float(self.space.knots[head.feature, head.knot])
-        inherited = self.terms[self.parents[parent].term].factors if parent else ()
-        entering = 1 + head.paired
-        for sign in ((-1.0, 1.0) if head.flipped else (1.0, -1.0))[:entering]:
-            self.terms.append(Term((*inherited, (head.feature, sign, position))))
-        if 1 + len(self.terms) >= self.limits.max_terms:
-            return head.feature, position  # nobody will look at the tables again
-        tolerance = self.limits.tolerance
-        parent_column = self.parents[parent].column
-        self.candidates[0], self.choices[0], columns, hinges = steps.advance_constant(
-            self.candidates[0], choice, parent_column, self.data, first_column, tolerance
-        )
+    def enter(self, parent: int, head: tables.Head, rss: float, total: float) -> list[tables.Head]:
+        """Adds the terms of the best pair, of an additive fit those of some more steps too.
+
+        Args:
+          parent: whose pair it is.
+          head: the pair.
+          rss, total: residual sum of squares before, and with no term at all.
+
+        Returns:
+          What has been added, in order.
+        """
         if self.basis is None:
-            return head.feature, position
+            return self._enter_additive(rss, total)
+        self._add_terms(parent, head)
+        first_column = len(self.terms) - head.paired
+        if 1 + len(self.terms) < self.limits.max_terms:  # else nobody looks at the tables again
+            self._advance(parent, first_column)
+            for offset in range(1 + head.paired):
+                self._add_parent(first_column + offset)
+        return [head]
+
+    def _enter_additive(self, rss: float, total: float) -> list[tables.Head]:
+        limits = self.limits
+        self.candidates[0], self.choices[0], heads, taken = steps.advance_additive(
+            self.candidates[0], self.choices[0], self.data, 1 + len(self.terms), rss,
+            limits.threshold * total, limits.floor * total, limits.tolerance,
+        )  # fmt: skip
+        entered = [tables.read_head(head) for head in np.asarray(heads)[: int(taken)]]
+        for head in entered:
+            self._add_terms(0, head)
+        return entered
+
+    def _add_terms(self, parent: int, head: tables.Head) -> None:
+        inherited = self.terms[self.parents[parent].term].factors if parent else ()
+        for sign in ((-1.0, 1.0) if head.flipped else (1.0, -1.0))[: 1 + head.paired]:
+            self.terms.append(Term((*inherited, (head.feature, sign, self.position(head)))))
+
+    def position(self, head: tables.Head) -> float:
+        """The knot of a pair in units of x."""
+        return float(self.space.knots[head.feature, head.knot])
+
+    def _advance(self, parent: int, first_column: int) -> None:
+        """Lets the best pair enter the tables of all parents."""
+        choice, tolerance = self.choices[parent], self.limits.tolerance
+        self.candidates[0], self.choices[0], columns, hinges = steps.advance_constant(
+            self.candidates[0], choice, self.parents[parent].column, self.data, first_column,
+            tolerance,
+        )  # fmt: skip
         for p, other in enumerate(self.parents[1:], start=1):
             self.candidates[p], self.choices[p] = steps.advance_parent(
                 self.candidates[p], choice, columns, hinges, other.grouping, other.whole,
                 self.data.gap, first_column, tolerance,
             )  # fmt: skip
-        self._extend_basis(choice, columns, hinges, first_column, entering)
-        for offset in range(entering):
-            self._add_parent(first_column + offset)
-        return head.feature, position
+        self._extend_basis(choice, columns, hinges, first_column)
 
-    def _extend_basis(self, choice, columns, hinges, first_column: int, entering: int) -> None:
+    def _extend_basis(self, choice, columns, hinges, first_column: int) -> None:
         projection, norm = np.array(choice.projection), np.asarray(choice.norm)
         projection[1, first_column] = -projection[0] @ projection[1] / norm[0]
         basis = self.basis
-        for i in range(entering):
+        for i in range(1 + bool(choice.paired)):
             j = first_column + i
             basis.triangle[j] = projection[i]
             basis.triangle[j, j] = norm[i]
@@ -212,7 +236,8 @@ def forward(
       weights: (n,) float, >= 0.
       space: candidate knots with their constraints.
       limits: when to stop.
-      on_step: called with (number of terms, share of variance explained) after every step.
+      on_step: called with (number of terms, share of variance explained) for every step; those of
+        an additive fit come in bursts.
 
     Returns:
       terms (intercept left out), trace, and a sentence that says why the pass ended.
@@ -228,16 +253,17 @@ def forward(
     search, counts = _Search(features, y, weights, space, limits), [1]
     while True:
         num_terms = 1 + len(search.terms)
-        parent, choice, head = search.best()
-        reason = _why_stop(limits, head.gain, num_terms, rss[-1], total)
+        parent, best = search.best()
+        reason = _why_stop(limits, best.gain, num_terms, rss[-1], total)
         if reason:
             return search.terms, _trace(rss, counts, taken), reason
         term = search.parents[parent].term
-        taken.append((term, *search.enter(parent, choice, head)))
-        rss.append(max(rss[-1] - head.gain, 0.0))
-        counts.append(1 + len(search.terms))
-        if on_step is not None:
-            on_step(counts[-1], 1 - rss[-1] / total)
+        for head in search.enter(parent, best, rss[-1], total):
+            taken.append((term, head.feature, search.position(head)))
+            rss.append(max(rss[-1] - head.gain, 0.0))
+            counts.append(counts[-1] + 1 + head.paired)
+            if on_step is not None:
+                on_step(counts[-1], 1 - rss[-1] / total)
 
 
 def _why_stop(limits: ForwardLimits, gain: float, num_terms: int, rss: float, total: float) -> str:

@@ -37,7 +37,7 @@ class BinSums(NamedTuple):
 
 def block_rows(num_rows: int, num_bins: int) -> int:
     """Rows per block: few enough that padding costs little, many enough that blocks are few."""
-    wanted = max(1, num_rows // (8 * num_bins))
+    wanted = max(1, num_rows // (4 * num_bins))
     return min(64, 1 << (wanted.bit_length() - 1))
 
 

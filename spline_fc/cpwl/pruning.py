@@ -67,6 +67,11 @@ def gcv_score(rss, num_terms, num_rows: float, penalty: float):
         return np.where(share > 0, np.asarray(rss) / num_rows / share**2, np.inf)
 
 
+def chunk_rows(num_rows: int) -> int:
+    """Rows of a chunk, such that the chunks overlap little."""
+    return -(-num_rows // -(-num_rows // CHUNK_ROWS))
+
+
 def row_chunk(i, chunk: int, features, y, weights):
     """First row, x (chunk, d), y and weights of chunk i; the last one overlaps the one before.
 
@@ -110,7 +115,7 @@ def cross_products(spline: Spline, features, y, weights, num_folds: int = 1) -> 
       num_folds: row i belongs to fold i modulo num_folds.
     """
     num_rows, p = len(y), 1 + spline.feature.shape[0]
-    chunk = max(num_folds, min(CHUNK_ROWS, num_rows) // num_folds * num_folds)
+    chunk = max(num_folds, chunk_rows(num_rows) // num_folds * num_folds)
 
     def products(change):
         options = dict(num_folds=num_folds, chunk=chunk)
@@ -140,28 +145,36 @@ def cross_products(spline: Spline, features, y, weights, num_folds: int = 1) -> 
 def inverse_root(gram: np.ndarray) -> tuple[np.ndarray, float]:
     """Upper triangular T with T'GT = 1 where G has full rank, and the smallest relative pivot.
 
-    Columns that depend on earlier ones to rounding get a zero column in T: they are left out.
+    Columns that are zero, or depend on earlier ones to rounding, get a zero column in T: they are
+    left out. Zero columns do not count among the pivots.
     """
-    scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
-    scaled = gram / np.outer(scale, scale)
-    p = len(gram)
-    try:
-        root = np.linalg.cholesky(scaled)
-    except np.linalg.LinAlgError:
-        root = np.zeros((p, p))
-        for j in range(p):  # row by row, so that a dependent column can be passed over
-            used = np.diag(root)[:j] > 0
-            row = np.zeros(j)
-            row[used] = np.linalg.solve(root[:j, :j][np.ix_(used, used)], scaled[j, :j][used])
-            pivot = scaled[j, j] - row @ row
-            root[j, :j] = row
-            root[j, j] = np.sqrt(pivot) if pivot > ROUNDING else 0.0
-    pivots = np.diag(root)
+    present = np.flatnonzero(np.diag(gram) > 0)
+    inside = np.ix_(present, present)
+    scale = np.sqrt(np.diag(gram)[present])
+    lower = _cholesky(gram[inside] / np.outer(scale, scale))
+    pivots = np.diag(lower)
     out = pivots == 0
-    inverse = np.linalg.inv(np.where(np.outer(out, out) & np.eye(p, dtype=bool), 1.0, root)).T
+    inverse = np.linalg.inv(lower + np.diag(out.astype(float))).T
     inverse[:, out] = 0
     inverse[out] = 0
-    return inverse / scale[:, None], float(np.min(pivots**2))
+    root = np.zeros_like(gram)
+    root[inside] = inverse / scale[:, None]
+    return root, float(np.min(pivots**2, initial=1.0))
+
+
+def _cholesky(gram: np.ndarray) -> np.ndarray:
+    """Lower triangular factor; a zero row for a column that depends on earlier ones."""
+    try:
+        return np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        lower = np.zeros_like(gram)
+    for j in range(len(gram)):
+        used = np.flatnonzero(np.diag(lower)[:j] > 0)
+        row = np.linalg.solve(lower[np.ix_(used, used)], gram[j, used])
+        pivot = gram[j, j] - row @ row
+        if pivot > ROUNDING:
+            lower[j, used], lower[j, j] = row, np.sqrt(pivot)
+    return lower
 
 
 def eliminate(moments: Moments, folds: np.ndarray | None = None) -> Subsets:

@@ -10,6 +10,8 @@ import numpy as np
 from spline_fc.cpwl import candidates as tables
 from spline_fc.cpwl import moments
 
+BURST = 16  # steps of an additive fit between two looks by the host
+
 
 class Data(NamedTuple):
     """Device arrays that every step reads."""
@@ -64,13 +66,23 @@ def _pair_columns(data: Data, parent_column: jax.Array, choice: tables.Choice) -
     return jax.lax.fori_loop(0, 1 + choice.paired, put, nothing)
 
 
+def _enter(candidates, choice, products, column, tolerance):
+    """Tables after the entry of a choice as columns `column` and following, and the next choice."""
+    candidates = tables.advance(candidates, choice, products, column)
+    places = len(candidates.projection) - (column + 1 + choice.paired)
+    return candidates, tables.best_pair(candidates, tolerance, places)
+
+
+def _enter_constant(candidates, choice, parent_column, data: Data, column, tolerance):
+    columns = _pair_columns(data, parent_column, choice)
+    products = _hinge_products(data, columns, 1 + choice.paired)
+    return *_enter(candidates, choice, products, column, tolerance), columns, products
+
+
 @partial(jax.jit, donate_argnames="candidates")
 def advance_constant(candidates, choice, parent_column, data: Data, column, tolerance):
     """Lets a choice enter the tables of the constant parent; hands on what the others need."""
-    columns = _pair_columns(data, parent_column, choice)
-    products = _hinge_products(data, columns, 1 + choice.paired)
-    candidates = tables.advance(candidates, choice, products, column)
-    return candidates, tables.best_pair(candidates, tolerance), columns, products
+    return _enter_constant(candidates, choice, parent_column, data, column, tolerance)
 
 
 @partial(jax.jit, donate_argnames="candidates")
@@ -80,8 +92,43 @@ def advance_parent(candidates, choice, columns, hinges, grouping, whole, gap, co
     products = _minimum_products(
         grouping, whole, hinges[:, :, joining], gap[joining], columns, 1 + choice.paired
     )
-    candidates = tables.advance(candidates, choice, products, column)
-    return candidates, tables.best_pair(candidates, tolerance)
+    return _enter(candidates, choice, products, column, tolerance)
+
+
+@partial(jax.jit, donate_argnames="candidates")
+def advance_additive(candidates, choice, data: Data, column, rss, least_gain, floor, tolerance):
+    """Takes up to BURST steps in which the constant is the only parent, without asking the host.
+
+    Args:
+      candidates, choice: tables of the constant, and what enters first.
+      column: () int, the first new column.
+      rss, least_gain, floor: () float; a choice enters while the residual sum of squares is above
+        `floor` and its gain is positive and no less than `least_gain`.
+
+    Returns:
+      tables, next choice, heads (BURST, 5) of the choices that entered, and how many did.
+    """
+    everywhere = jnp.full(data.features.shape[1], jnp.inf, data.features.dtype)
+
+    def goes_on(state):
+        candidates, choice, column, rss, _, taken = state
+        gain, room = choice.head[0], len(candidates.projection) - column
+        worth = (rss > floor) & (gain > 0) & (gain >= least_gain)
+        return (taken < BURST) & (room > 0) & worth
+
+    def step(state):
+        candidates, choice, column, rss, heads, taken = state
+        candidates, following, *_ = _enter_constant(
+            candidates, choice, everywhere, data, column, tolerance
+        )
+        heads = heads.at[taken].set(choice.head)
+        column = column + 1 + choice.paired
+        return candidates, following, column, rss - choice.head[0], heads, taken + 1
+
+    heads = jnp.zeros((BURST, len(choice.head)), choice.head.dtype)
+    state = (candidates, choice, column, rss, heads, 0)
+    candidates, choice, _, _, heads, taken = jax.lax.while_loop(goes_on, step, state)
+    return candidates, choice, heads, taken
 
 
 @partial(jax.jit, donate_argnames=("columns", "raw"))
@@ -113,7 +160,7 @@ def start_constant(data: Data, y: jax.Array, allowed: jax.Array, tolerance, *, m
     effects = effects.at[0].set(columns[1:].sum(1, dtype=wide) / jnp.sqrt(total))
     features = jnp.arange(len(norm[0]), dtype=jnp.int32)
     candidates = tables.start(raw, effects, triangle, norm, target, allowed, features)
-    return candidates, tables.best_pair(candidates, tolerance), target, intercept
+    return candidates, tables.best_pair(candidates, tolerance, max_terms - 1), target, intercept
 
 
 @jax.jit
@@ -131,7 +178,8 @@ def start_parent(data: Data, parent_column, grouping, whole, basis: Basis, num_c
         _minimum_norms(data, parent_column, grouping, joining),
         jnp.moveaxis(products[:num_outputs], 0, -1), allowed[joining], joining,
     )  # fmt: skip
-    return candidates, tables.best_pair(candidates, tolerance)
+    places = len(basis.triangle) - num_columns
+    return candidates, tables.best_pair(candidates, tolerance, places)
 
 
 def _minimum_norms(data: Data, parent_column: jax.Array, grouping, joining) -> jax.Array:
