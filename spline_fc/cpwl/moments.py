@@ -103,13 +103,14 @@ def group_rows(
         order[own], offset[own], block_bin[own] = num_rows, 0, 0
         own_order, own_offset = order[own].reshape(-1), offset[own].reshape(-1)
         value = positions(s)
-        ranked = np.argsort(value)
+        ranked = np.argsort(value).astype(np.int32)  # narrow, because all threads hold one
         value = value[ranked]
         start = np.searchsorted(value, edges[s], side="left")
         count = np.diff(start, append=num_members)
         blocks = -(-count // rows)
         first = (np.cumsum(blocks) - blocks) * rows
-        place = np.arange(start[0], num_members) + np.repeat(first - start, count)
+        place = np.arange(start[0], num_members, dtype=np.int32)
+        place += np.repeat((first - start).astype(np.int32), count)
         ranked = ranked[start[0] :]
         own_order[place] = ranked if members is None else members[ranked]
         own_offset[place] = value[start[0] :] - np.repeat(edges[s], count)
