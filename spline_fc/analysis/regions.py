@@ -1,0 +1,136 @@
+"""Linear regions: where the pieces of a piecewise-linear network meet."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spline_fc.analysis.forward import Params, layers, preactivations
+from spline_fc.checks import check, check_not_empty
+
+
+class Cell(NamedTuple):
+    """A convex polygon of a slice on which the network is one affine map."""
+
+    polygon: np.ndarray  # (corners, 2), slice coordinates in order around the cell
+    slope: np.ndarray  # (2, k), of the outputs along the slice's two directions
+    intercept: np.ndarray  # (k,), so that output = point @ slope + intercept
+
+
+def count_patterns(params: Params, x: Any) -> int:
+    """Counts the distinct activation patterns of all hidden units that rows meet.
+
+    Args:
+      params: {"Dense_0": {"kernel": (d, h), "bias": (h,)}, ...}.
+      x: (n, d), float, in the units the network takes.
+
+    Returns:
+      The number of patterns, at most n.
+
+    Raises:
+      ValueError: no row, or x does not fit the network.
+    """
+    check_not_empty("x", np.asarray(x))
+    hidden = preactivations(params, x)[:-1]
+    check(len(hidden) > 0, "params must have at least one hidden layer; got one layer.")
+    return len(np.unique(np.packbits(np.hstack(hidden) > 0, axis=1), axis=0))
+
+
+def segment_breakpoints(params: Params, start: Any, end: Any) -> np.ndarray:
+    """Finds where a line segment passes from one activation pattern to another.
+
+    Args:
+      params: as in `count_patterns`.
+      start, end: (d,), the segment is start + t (end - start) for t in [0, 1].
+
+    Returns:
+      (b,) increasing t in (0, 1); between neighbours the network is affine. A unit may switch
+      without a kink in the output, where what it feeds is inactive.
+
+    Raises:
+      ValueError: start or end does not fit the network.
+    """
+    stack = layers(params)
+    start, direction = _points(stack, start=start, end=end)
+    direction = direction - start
+    cuts = np.array([0.0, 1.0])
+    for depth in range(len(stack) - 1):
+        middle = (cuts[:-1] + cuts[1:]) / 2
+        value, slope = start + middle[:, None] * direction, np.tile(direction, (len(middle), 1))
+        for kernel, bias in stack[:depth]:
+            value, slope = value @ kernel + bias, slope @ kernel
+            value, slope = value * (value > 0), slope * (value > 0)
+        value, slope = value @ stack[depth][0] + stack[depth][1], slope @ stack[depth][0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            root = middle[:, None] - value / slope
+        inside = (root > cuts[:-1, None]) & (root < cuts[1:, None])
+        cuts = np.unique(np.concatenate([cuts, root[inside]]))
+    return cuts[1:-1]
+
+
+def slice_cells(
+    params: Params, origin: Any, first: Any, second: Any, limits: tuple[float, float]
+) -> list[Cell]:
+    """Cuts a square of a plane through input space into the network's cells.
+
+    Args:
+      params: as in `count_patterns`.
+      origin, first, second: (d,), the plane is origin + s first + t second.
+      limits: (low, high), the range of both s and t.
+
+    Returns:
+      Convex cells that tile the square, one per connected piece of an activation pattern.
+
+    Raises:
+      ValueError: a vector does not fit the network, or limits are not increasing.
+    """
+    stack = layers(params)
+    origin, first, second = _points(stack, origin=origin, first=first, second=second)
+    low, high = limits
+    check(low < high, f"limits must increase; got {limits}.")
+    square = np.array([[low, low], [high, low], [high, high], [low, high]], np.float64)
+    cells = [(square, np.stack([first, second, origin]))]
+    for kernel, bias in stack[:-1]:
+        cells = [piece for cell in cells for piece in _through_layer(*cell, kernel, bias)]
+    kernel, bias = stack[-1]
+    maps = [(polygon, affine @ kernel) for polygon, affine in cells]
+    return [Cell(polygon, affine[:2], affine[2] + bias) for polygon, affine in maps]
+
+
+def _through_layer(
+    polygon: np.ndarray, affine: np.ndarray, kernel: np.ndarray, bias: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Splits one cell by every unit's line and applies the activation; affine is (3, units)."""
+    affine = affine @ kernel
+    affine[2] += bias
+    pieces = [polygon]
+    for line in affine.T:
+        pieces = [part for piece in pieces for part in _split(piece, line)]
+    inner = np.array([piece.mean(axis=0) for piece in pieces])
+    active = inner @ affine[:2] + affine[2] > 0
+    return [(piece, affine * on) for piece, on in zip(pieces, active, strict=True)]
+
+
+def _split(polygon: np.ndarray, line: np.ndarray) -> list[np.ndarray]:
+    side = polygon @ line[:2] + line[2]
+    # A line through a corner, up to rounding, must not leave a sliver without area.
+    tolerance = 1e-12 * (np.abs(polygon) @ np.abs(line[:2]) + abs(line[2])).max()
+    side[np.abs(side) <= tolerance] = 0.0
+    if (side >= 0).all() or (side <= 0).all():
+        return [polygon]
+    parts: tuple[list, list] = ([], [])
+    for i, (here, a) in enumerate(zip(polygon, side, strict=True)):
+        j = (i + 1) % len(polygon)
+        for part, sign in zip(parts, (1, -1), strict=True):
+            if sign * a >= 0:
+                part.append(here)
+            if a * side[j] < 0:
+                part.append(here + a / (a - side[j]) * (polygon[j] - here))
+    return [np.array(part) for part in parts]
+
+
+def _points(stack: list, **points: Any) -> list[np.ndarray]:
+    size = stack[0][0].shape[0]
+    arrays = {name: np.asarray(point, np.float64) for name, point in points.items()}
+    for name, point in arrays.items():
+        check(point.shape == (size,), f"{name} must have shape ({size},); got {point.shape}.")
+    return list(arrays.values())

@@ -1,0 +1,71 @@
+"""Linear regions against floods and fine grids."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from spline_fc.analysis.forward import output, preactivations
+from spline_fc.analysis.regions import count_patterns, segment_breakpoints, slice_cells
+
+
+def _network(sizes: tuple[int, ...], seed: int) -> dict:
+    rng = np.random.default_rng(seed)
+    return {
+        f"Dense_{i}": {"kernel": rng.normal(size=shape), "bias": rng.normal(size=shape[1])}
+        for i, shape in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+    }
+
+
+def _codes(params: dict, x: np.ndarray) -> np.ndarray:
+    hidden = np.hstack(preactivations(params, x)[:-1]) > 0
+    return hidden @ (1 << np.arange(hidden.shape[1]))
+
+
+def _area(polygon: np.ndarray) -> float:
+    x, y = polygon.T
+    return 0.5 * abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+
+
+@pytest.mark.parametrize("sizes", [(3, 4, 1), (3, 3, 3, 2)])
+def test_cells_of_a_slice_agree_with_a_flood_on_a_fine_grid(sizes):
+    params, rng = _network(sizes, 1), np.random.default_rng(2)
+    plane = rng.normal(size=(3, 3))
+    cells = slice_cells(params, *plane, (-2.0, 2.0))
+    assert sum(_area(c.polygon) for c in cells) == pytest.approx(16)
+    steps = (np.arange(800) + 0.5) / 200 - 2
+    points = np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
+    codes = _codes(params, plane[0] + points @ plane[1:]).reshape(800, 800)
+    # Where two lines meet at a sharp angle the grid tears the tip off in single pixels.
+    flood = [np.bincount(ndimage.label(codes == c)[0].ravel())[1:] for c in np.unique(codes)]
+    flood = np.sort(np.concatenate(flood)) / 200**2
+    exact = np.sort([_area(c.polygon) for c in cells])
+    large = exact[exact > 5e-4]
+    assert (flood > 5e-4).sum() == large.size > 4
+    np.testing.assert_allclose(flood[flood > 5e-4], large, atol=5e-3)
+    for cell in cells:
+        inner = cell.polygon.mean(axis=0)
+        value = output(params, (plane[0] + inner @ plane[1:])[None])[0]
+        np.testing.assert_allclose(inner @ cell.slope + cell.intercept, value, atol=1e-10)
+
+
+def test_breakpoints_of_a_segment_are_all_found():
+    params, (start, end) = _network((3, 6, 5, 1), 3), 3 * np.array([[-1.0, -1, 0.5], [1, 1, -1]])
+    found = segment_breakpoints(params, start, end)
+    t = np.linspace(0, 1, 200_001)
+    codes = _codes(params, start + t[:, None] * (end - start))
+    changes = np.flatnonzero(np.diff(codes))
+    assert found.size == changes.size > 5
+    np.testing.assert_allclose(found, t[changes], atol=1e-5)
+
+
+def test_patterns_met_by_data_are_counted_once_each():
+    params, x = _network((3, 4, 4, 1), 5), np.random.default_rng(6).normal(size=(500, 3))
+    assert count_patterns(params, np.vstack([x, x])) == np.unique(_codes(params, x)).size > 5
+
+
+def test_wrong_arguments_are_named():
+    params = _network((3, 4, 1), 0)
+    with pytest.raises(ValueError, match=r"end must have shape \(3,\)"):
+        segment_breakpoints(params, np.zeros(3), np.zeros(2))
+    with pytest.raises(ValueError, match="limits must increase"):
+        slice_cells(params, *np.zeros((3, 3)), (1.0, 1.0))
