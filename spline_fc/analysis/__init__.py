@@ -8,6 +8,7 @@ from spline_fc.analysis.convergence import (
     read_history,
     steps_to_target,
 )
+from spline_fc.analysis.exact_shapes import exact_dependence
 from spline_fc.analysis.knots import KnotDrift, activation_flips, knot_drift, summarize_drift
 from spline_fc.analysis.regions import Cell, count_patterns, segment_breakpoints, slice_cells
 from spline_fc.analysis.report import write_report
@@ -21,6 +22,7 @@ __all__ = [
     "area_under_curve",
     "bootstrap",
     "count_patterns",
+    "exact_dependence",
     "fit_rate",
     "knot_drift",
     "paired_ratio",
