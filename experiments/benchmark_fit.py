@@ -45,6 +45,8 @@ def main(argv: list[str]) -> None:
         "environment": workdir.environment(),
         "cases": {},
     }
+    if output.is_file() and not _ACCELERATOR.value:  # cases measured again replace their likes
+        record["cases"] = json.loads(output.read_text())["cases"]
     if _ACCELERATOR.value:
         record["cases"] = []
         for size in _SIZES.value:
@@ -54,9 +56,10 @@ def main(argv: list[str]) -> None:
         return
     for name in _CASES.value:
         print(f"{name}:", flush=True)
-        record["cases"][name] = measure.measure(
+        entry = measure.measure(
             cases.CASES[name], _REPEATS.value, lambda line: print(f"  {line}", flush=True)
         )
+        record["cases"][name] = {"date": record["date"], **entry}
         workdir.write_json(output, record)
     print(table.markdown(record))
 

@@ -17,7 +17,12 @@ options <- c(list(nk = as.integer(args[4]), degree = as.integer(args[5]), thresh
              eval(parse(text = paste0("list(", args[6], ")"))))
 few <- seq_len(min(200, nrow(x)))
 invisible(do.call(earth, c(list(x[few, , drop = FALSE], y[few]), options)))  # warm
-seconds <- system.time(fit <- do.call(earth, c(list(x, y), options)))[["elapsed"]]
+all_seconds <- c()
+while (sum(all_seconds) < 0.5) {  # again and again for half a second, as ours is
+  taken <- system.time(fit <- do.call(earth, c(list(x, y), options)))[["elapsed"]]
+  all_seconds <- c(all_seconds, taken)
+}
+seconds <- median(all_seconds)
 writeBin(as.double(predict(fit, read("x_test", d))), file.path(folder, "earth_predictions.f64"))
 cat(sprintf(
   '{"seconds": %.6f, "terms": %d, "forward_terms": %d, "versions": {"R": "%s", "earth": "%s"}}\n',

@@ -17,7 +17,7 @@ from experiments.fit_benchmark import cases, child
 EARTH_SECONDS = 150  # about as long as R earth may take in all in one case, two runs at least
 PYEARTH_WORK = 3e7  # rows * features * max_terms**2 beyond which py-earth takes minutes
 COLD_RUNS = 3
-FITS_PER_ROUND = 3
+ROUND_SECONDS = 0.5  # ours and R earth fit again and again for so long in each round
 
 
 def measure(case: cases.Case, repeats: int, say: Callable[[str], None]) -> dict:
@@ -85,18 +85,26 @@ def _timed(fit: Callable) -> tuple[float, object]:
     return time.perf_counter() - start, result
 
 
+def _for_a_while(fit: Callable) -> tuple[list[float], object]:
+    """Seconds of each of the fits that go into one round, and the last result."""
+    seconds = []
+    while sum(seconds) < ROUND_SECONDS:
+        taken, result = _timed(fit)
+        seconds.append(taken)
+    return seconds, result
+
+
 def _rounds(case, data, folder, repeats, say) -> dict:
-    """Ours and R earth in turn, ours warm."""
+    """Ours and R earth in turn, both warm; the median of each round counts."""
     from spline_fc import evaluate
 
     seconds, earth = [], []
     fit = child.fit_ours(case, data)  # compiles
     for number in range(repeats):
-        for _ in range(FITS_PER_ROUND):
-            taken, fit = _timed(lambda: child.fit_ours(case, data))
-            seconds.append(taken)
+        own, fit = _for_a_while(lambda: child.fit_ours(case, data))
+        seconds.append(float(np.median(own)))
         earth.append(_earth(case, folder))
-        say(f"round {number + 1}: ours {min(seconds[-FITS_PER_ROUND:]):.4f} s, {_brief(earth[-1])}")
+        say(f"round {number + 1}: ours {seconds[-1]:.4f} s, {_brief(earth[-1])}")
         if "reason" in earth[-1]:
             break
         if number >= 1 and (number + 2) * earth[-1]["seconds"] > EARTH_SECONDS:
@@ -117,7 +125,7 @@ def _rounds(case, data, folder, repeats, say) -> dict:
 def _weights_rounds(case, data, repeats, say) -> dict:
     """Ours without and with weights in turn."""
     plain, weighted = [], []
-    for _ in range(1 + repeats * FITS_PER_ROUND):  # the first pair compiles and is not counted
+    for _ in range(1 + 3 * repeats):  # the first pair compiles and is not counted
         plain.append(_timed(lambda: child.fit_ours(case, data))[0])
         weighted.append(_timed(lambda: child.fit_ours(case, data, data.weights))[0])
     say(f"without weights {np.median(plain[1:]):.4f} s, with {np.median(weighted[1:]):.4f} s")

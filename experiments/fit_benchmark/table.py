@@ -10,7 +10,7 @@ _HEAD = (
 
 def markdown(record: dict) -> str:
     """Makes the table of a record of `experiments.benchmark_fit`: medians, and in brackets the
-    range of all repeats."""
+    range over the rounds."""
     rows = [_row(name, entry) for name, entry in record["cases"].items()]
     lines = [_HEAD, ["---"] * len(_HEAD), *rows]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -39,7 +39,7 @@ def _row(name: str, entry: dict) -> list[str]:
         value + unit[case["wanted"]], f"{sign} {case['bound']:g}",
         {True: "yes", False: "no", None: "-"}[result["met"]],
         _both(ours, earth, "terms", "d"), _both(ours, earth, "rmse", ".4f"),
-        f"{ours['memory_over_input']:.1f}, {ours['data_memory_over_input']:.1f}",
+        f"{ours['memory_over_input']:.0f}, {ours['data_memory_over_input']:.1f}",
     ]  # fmt: skip
 
 
