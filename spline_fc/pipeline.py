@@ -52,12 +52,11 @@ def run(config: Any, folder: str | os.PathLike, *, overwrite: bool = False) -> p
     workdir.write_status(folder, "running")
     try:
         diverged = _run(config, datasets, folder)
-        report = analysis.write_report(folder)
+        workdir.write_status(folder, "diverged" if diverged else "done")  # the report tells it
+        return analysis.write_report(folder)
     except BaseException as error:
         workdir.write_status(folder, "failed", f"{type(error).__name__}: {error}")
         raise
-    workdir.write_status(folder, "diverged" if diverged else "done")
-    return report
 
 
 def _run(config: dict, datasets: list[data.Dataset], folder: pathlib.Path) -> bool:

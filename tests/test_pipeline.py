@@ -48,6 +48,7 @@ def test_workdir_holds_everything(finished):
         with np.load(finished / "params" / f"{name}.npz") as tree:
             assert tree["Dense_0/kernel"].shape == (10, 16)
     html = (finished / "report.html").read_text()
+    assert "“running”" not in html  # it was written when all was done
     assert "<script src" not in html and "http://" not in html.replace("http://www.w3.org", "")
 
 
