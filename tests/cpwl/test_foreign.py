@@ -61,6 +61,8 @@ def test_additive_models_keep_their_function_everywhere(enable_x64, outputs, wei
 
 def test_scores_of_an_additive_model_are_those_of_py_earth(enable_x64):
     model = Earth(max_degree=1, penalty=2.0).fit(X, Y)
+    if not np.isfinite(model.gcv_):
+        pytest.skip("py-earth's own scores are NaN here, seen with NumPy 2.5 on Python 3.13")
     fit = from_pyearth(model, X, Y)
     assert fit.gcv == pytest.approx(model.gcv_, rel=1e-9)
     assert fit.r2 == pytest.approx(model.rsq_, rel=1e-9)
