@@ -1,24 +1,14 @@
-import json
-import os
 import pathlib
-import random
-import signal
-import subprocess
-import sys
-import time
 
-import numpy as np
 import pytest
 
 from spline_fc.training import Checkpoints, train
 from tests.training.problems import assert_trees_equal, make_dataset, make_params
-from tests.training.resume_program import run
 
 # orbax leaves a coroutine behind when a file cannot be read.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 EPOCHS = 12
 CONFIG = {"epochs": EPOCHS, "batch_size": 16, "learning_rate": 1e-2}
-KILLS = int(os.environ.get("SPLINE_FC_KILLS", "2"))  # ten for the record, two for the suite
 
 
 class Stop(Exception):
@@ -120,37 +110,3 @@ def test_the_checkpoints_of_another_run_are_refused(tmp_path, change):
 def test_every_is_checked(tmp_path):
     with pytest.raises(ValueError, match="checkpoints.every must be an integer >= 1; got 0"):
         _train(tmp_path, every=0)
-
-
-def _lines(path):
-    return len(path.read_text().splitlines()) if path.exists() else 0
-
-
-def _run_killed(folder, epochs, kill_at, pause):
-    """Starts the program, kills it once it has written a number of epochs; True if killed."""
-    command = [sys.executable, "-m", "tests.training.resume_program", str(folder), str(epochs)]
-    process = subprocess.Popen(command)
-    while process.poll() is None and _lines(folder / "metrics.jsonl") <= kill_at:
-        time.sleep(0.002)
-    time.sleep(pause)
-    process.send_signal(signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
-
-
-def test_sigkill_at_random_points_leaves_the_same_bits(tmp_path):
-    epochs, rng = 60, random.Random(4)
-    (tmp_path / "whole").mkdir()
-    run(tmp_path / "whole", epochs)
-    points = sorted(rng.randrange(epochs - 6) for _ in range(KILLS))
-    for kill_at in points:
-        assert _run_killed(tmp_path / "killed", epochs, kill_at, rng.uniform(0, 0.05))
-    run(tmp_path / "killed", epochs)
-    with np.load(tmp_path / "whole" / "result.npz") as whole:
-        with np.load(tmp_path / "killed" / "result.npz") as killed:
-            assert set(whole) == set(killed)
-            for name in whole:
-                np.testing.assert_array_equal(whole[name], killed[name])
-    lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "killed")]
-    assert lines[0] == lines[1]
-    epochs_written = [json.loads(line)["epoch"] for line in lines[0].splitlines()]
-    assert epochs_written == list(range(epochs + 1))
