@@ -25,6 +25,9 @@ class TrainingConfig:
       schedule: what follows the warm-up, a name in `optimisers.SCHEDULES`.
       averaging: decay per step of the exponential average of the weights, which starts at the
         initial parameters and is the network that is evaluated and returned; 0 turns it off.
+      guard: an epoch that leaves the validation loss above this multiple of its value before
+        training is undone: the run goes back to its best iterate and on at half the learning
+        rate; at least 1, and 0 turns it off.
       patience: epochs without a better validation loss after which a run stops; 0 turns it off.
       momentum: of the optimizer "sgd".
       weight_decay: of the optimizer "adamw", decoupled.
@@ -47,6 +50,7 @@ class TrainingConfig:
     warmup_epochs: int = 5
     schedule: str = "cosine"
     averaging: float = 0.99
+    guard: float = 1.02
     patience: int = 0
     momentum: float = 0.9
     weight_decay: float = 1e-4
@@ -64,6 +68,8 @@ class TrainingConfig:
         check_integer("training.epochs", self.epochs, 0)
         check_integer("training.warmup_epochs", self.warmup_epochs, 0)
         check_number("training.averaging", self.averaging, at_least=0, below=1)
+        check(self.guard == 0 or self.guard >= 1, "training.guard must be 0 or at least 1; "
+              f"got {self.guard!r}.")  # fmt: skip
         check_integer("training.patience", self.patience, 0)
         check_number("training.momentum", self.momentum, at_least=0, below=1)
         for field in ("weight_decay", "initial_decay", "output_ridge"):
