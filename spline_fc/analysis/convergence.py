@@ -23,6 +23,7 @@ class History(NamedTuple):
     train_loss: np.ndarray  # (e,), nan where not recorded or not finite
     validation_loss: np.ndarray  # (e,)
     test_loss: np.ndarray  # (e,)
+    seconds: np.ndarray  # (e,) from the first thing done for the run, nan where not recorded
 
 
 class Interval(NamedTuple):
@@ -76,7 +77,7 @@ def read_history(path: Any) -> History:
     for number, record in enumerate(records, start=1):
         complete = isinstance(record, dict) and {"epoch", "step"} <= set(record)
         check(complete, f"{path} must give epoch and step in every line; line {number} does not.")
-    columns = ("epoch", "step", *LOSSES)
+    columns = ("epoch", "step", *LOSSES, "seconds")
     return History(*(np.array([_number(r.get(c)) for r in records]) for c in columns))
 
 
@@ -84,7 +85,7 @@ def steps_to_target(step: Any, loss: Any, target: float) -> float:
     """Finds the first recorded step at which a loss is at or below a target.
 
     Args:
-      step: (e,) steps, increasing.
+      step: (e,) steps, or seconds for the time to the target; increasing.
       loss: (e,) losses; nan never counts as arrived.
       target: the loss to reach.
 
@@ -99,22 +100,32 @@ def steps_to_target(step: Any, loss: Any, target: float) -> float:
     return float(step[arrived[0]]) if arrived.size else float("inf")
 
 
-def area_under_curve(step: Any, loss: Any) -> float:
+def area_under_curve(step: Any, loss: Any, until: float | None = None) -> float:
     """Averages a loss over the steps of a run (trapezoid rule over steps, divided by their span).
 
     Args:
       step: (e,) increasing.
       loss: (e,); a value that is not finite makes the result inf, since no average exists.
+      until: where to stop; a run that ended before it keeps its last loss, one that went on is cut.
+        By default the last step.
 
     Returns:
       The mean loss along the way, in the units of the loss.
+
+    Raises:
+      ValueError: the lengths differ, or `until` lies before the first step.
     """
     step, loss = np.asarray(step, np.float64), np.asarray(loss, np.float64)
     check_same_length("loss", loss, "step", step)
+    if until is not None:
+        check_number("until", until, at_least=float(step[0]))
+        last = np.interp(until, step, loss)
+        before = step < until
+        step, loss = np.append(step[before], until), np.append(loss[before], last)
     if not np.isfinite(loss).all():
         return float("inf")
-    if step.size < 2:
-        return float(loss.mean())
+    if step.size < 2 or step[-1] == step[0]:
+        return float(loss[-1])
     return float(np.trapezoid(loss, step) / (step[-1] - step[0]))
 
 
