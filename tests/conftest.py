@@ -1,10 +1,19 @@
 """Fixtures shared by all rooms."""
 
+import gc
 import os
 import pathlib
 
 import jax
 import pytest
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled_programs():
+    """Drops what a module compiled: each program holds memory maps, and Linux allows 65530."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture

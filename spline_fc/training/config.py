@@ -68,6 +68,7 @@ class TrainingConfig:
         check_integer("training.epochs", self.epochs, 0)
         check_integer("training.warmup_epochs", self.warmup_epochs, 0)
         check_number("training.averaging", self.averaging, at_least=0, below=1)
+        check_number("training.guard", self.guard, at_least=0)
         check(self.guard == 0 or self.guard >= 1, "training.guard must be 0 or at least 1; "
               f"got {self.guard!r}.")  # fmt: skip
         check_integer("training.patience", self.patience, 0)
