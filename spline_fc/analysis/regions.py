@@ -102,8 +102,11 @@ def _through_layer(
     """Splits one cell by every unit's line and applies the activation; affine is (3, units)."""
     affine = affine @ kernel
     affine[2] += bias
+    # Most lines pass by most cells: one product finds the few that may cross this one.
+    side = polygon @ affine[:2] + affine[2]
+    crossing = (side.min(axis=0) < 0) & (side.max(axis=0) > 0)
     pieces = [polygon]
-    for line in affine.T:
+    for line in affine.T[crossing]:
         pieces = [part for piece in pieces for part in _split(piece, line)]
     inner = np.array([piece.mean(axis=0) for piece in pieces])
     active = inner @ affine[:2] + affine[2] > 0
