@@ -1,51 +1,185 @@
-"""Exact partial dependence of networks with one hidden layer."""
+"""Exact partial dependence: of splines of any degree, and of networks with one hidden layer."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from spline_fc.analysis.decomposition import breakpoints, mean_minimum
 from spline_fc.analysis.forward import Params, layers
-from spline_fc.analysis.shapes import Curve
-from spline_fc.checks import check, check_integer, check_not_empty
+from spline_fc.analysis.models import (
+    checked_model_rows,
+    knots_of,
+    live_terms,
+    minimum,
+    model_output,
+)
+from spline_fc.analysis.shapes import (
+    Curve,
+    Surface,
+    additive_shares,
+    centred,
+    checked_feature,
+    checked_grid,
+    checked_pair,
+    checked_range,
+    feature_grid,
+    partial_dependence,
+    raw_curve,
+    raw_surface,
+)
+from spline_fc.checks import check, check_integer
+from spline_fc.cpwl import Spline
+
+BLOCK = 1 << 22  # numbers in the largest temporary array of a surface: 32 MiB
+
+
+class ShapeFunctions(NamedTuple):
+    """One centred curve per feature, and what they leave unexplained."""
+
+    curves: tuple[Curve, ...]
+    non_additive: np.ndarray  # (k,) share of the model's variance that the curves do not carry
+    exact: bool  # every curve holds all of its breakpoints
 
 
 def exact_dependence(
-    params: Params, x: Any, feature: int, *, low: float | None = None, high: float | None = None
+    model: Spline | Params,
+    x: Any,
+    feature: int,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    scaler: Any = None,
 ) -> Curve:
-    """Averages a network over the rows as an exact piecewise-linear function of one feature.
+    """Averages a model over the rows as an exact piecewise-linear function of one feature.
 
-    Each unit gives one breakpoint per row: where it switches on that row as the feature moves.
-    Sorted, their changes of slope add up to the curve; no grid is chosen.
+    In a network each unit gives one breakpoint per row: where it switches on that row as the
+    feature moves. A unit that reads no other feature, as under the axis mask, gives its knot alone.
+    In a spline a minimum term breaks at its own knots, and where its hinge reaches the minimum of
+    its other hinges on some row. No grid is chosen.
 
     Args:
-      params: {"Dense_0": ..., "Dense_1": ...}, one hidden layer.
-      x: (n, d), the rows to average over, in the units the network takes.
+      model: a Spline, or {"Dense_0": ..., "Dense_1": ...} with one hidden layer.
+      x: (n, d), the rows to average over, in the units the model takes.
       feature: the column that is moved.
-      low, high: ends of the curve; by default the range of the column.
+      low, high: ends of the curve in the units of x; by default the range of the column.
+      scaler: a data.Scaler; the curve is then returned in raw units.
 
     Returns:
-      Curve whose grid holds the ends and every breakpoint between them: up to n h values.
+      Curve whose grid holds the ends and every breakpoint between them: up to n per unit or term.
 
     Raises:
-      ValueError: another number of hidden layers, no row, no such column, or low not below high.
+      ValueError: another number of hidden layers, no row, values that are not finite, no such
+        column, or low not below high.
     """
-    stack, x = layers(params), np.asarray(x, np.float64)
-    check(len(stack) == 2, f"params must have one hidden layer; got {len(stack) - 1}.")
-    check_not_empty("x", x)
-    (kernel, bias), (readout, offset) = stack
-    check_integer("feature", feature, at_least=0)
-    check(feature < len(kernel), f"feature must be below {len(kernel)}; got {feature}.")
-    check(
-        x.ndim == 2 and x.shape[1] == len(kernel),
-        f"x must have shape (n, {len(kernel)}); got {x.shape}.",
-    )
-    low = x[:, feature].min() if low is None else low
-    high = x[:, feature].max() if high is None else high
-    check(low < high, f"low must be below high; got {low} and {high}.")
+    if isinstance(model, Spline):
+        draw = _spline_curve
+    else:
+        depth = len(layers(model)) - 1
+        check(depth == 1, f"params must have one hidden layer; got {depth}.")
+        draw = _network_curve
+    x = checked_model_rows(model, x)
+    checked_feature(feature, x.shape[1])
+    curve = draw(model, x, feature, *checked_range(x[:, feature], low, high))
+    return raw_curve(curve, scaler, effect=False)
+
+
+def dependence_surface(
+    model: Spline | Params,
+    x: Any,
+    features: Any,
+    *,
+    first: Any = None,
+    second: Any = None,
+    scaler: Any = None,
+) -> Surface:
+    """Averages a model over the rows while two features are set to each pair of values of a grid.
+
+    Args:
+      model: a Spline, or a network of any depth.
+      x: (n, d), the rows to average over, in the units the model takes.
+      features: (i, j), two different columns.
+      first, second: increasing values of i and of j, in the units of x; by default 41 even points
+        over the data's range, and a spline's knots in it.
+      scaler: a data.Scaler; the surface is then returned in raw units.
+
+    Returns:
+      Surface, exact at its grid. A spline's costs the grid times its terms, a network's the grid
+      times the rows; memory stays within a few blocks of 32 MiB beside the first layer's values.
+
+    Raises:
+      ValueError: rows that do not fit the model, or features or grids that are none.
+    """
+    is_spline = isinstance(model, Spline)
+    check(is_spline or len(model) > 1, "params must have at least one hidden layer; got none.")
+    x = checked_model_rows(model, x)
+    pair = checked_pair(features, x.shape[1])
+    terms = live_terms(model) if is_spline else []
+    grids = [
+        checked_grid(name, grid, x, feature, knots_of(terms, feature))
+        for name, grid, feature in zip(("first", "second"), (first, second), pair, strict=True)
+    ]
+    value = (_spline_surface if is_spline else _network_surface)(model, x, pair, *grids)
+    return raw_surface(Surface(pair, *grids, value), scaler, effect=False)
+
+
+def shape_functions(
+    model: Spline | Params,
+    x: Any,
+    *,
+    features: Any = None,
+    size: int = 101,
+    scaler: Any = None,
+) -> ShapeFunctions:
+    """Draws the partial dependence on every feature, centred, and says how much it leaves out.
+
+    Args:
+      model: a Spline or a network of any depth.
+      x: (n, d), the rows, in the units the model takes.
+      features: the columns to draw, all by default; the others count as flat.
+      size: points of a curve where exact breakpoints are not to be had, in deeper networks.
+      scaler: a data.Scaler; curves are then returned in raw units.
+
+    Returns:
+      ShapeFunctions; constant columns get no curve. `non_additive` is 1 minus the R^2 of the sum of
+      the curves for the model's output on x: 0 for an additive model, also for a network trained
+      under the axis mask; nan for an output that does not vary. With correlated columns partial
+      dependence is not the best additive fit, and the figure is an upper bound of what that leaves.
+
+    Raises:
+      ValueError: rows that do not fit the model, a column that x does not have, size below 2.
+    """
+    check_integer("size", size, at_least=2)
+    exact = isinstance(model, Spline) or len(layers(model)) == 2
+    x = checked_model_rows(model, x)
+    features = range(x.shape[1]) if features is None else features
+    curves = []
+    for feature in features:
+        checked_feature(feature, x.shape[1])
+        if x[:, feature].min() < x[:, feature].max():
+            if exact:
+                curve = exact_dependence(model, x, feature)
+            else:
+                grid = feature_grid(x, feature, size)
+                value = partial_dependence(model, x, feature, grid)
+                curve = Curve(feature, grid, value, exact=False)
+            value = centred(curve.value, curve.grid, x[:, feature])
+            curves.append(curve._replace(value=value))
+    non_additive = 1.0 - additive_shares(model_output(model, x), x, curves)
+    curves = tuple(raw_curve(curve, scaler, effect=True) for curve in curves)
+    return ShapeFunctions(curves, non_additive, exact)
+
+
+def _network_curve(params: Params, x: np.ndarray, feature: int, low: float, high: float) -> Curve:
+    (kernel, bias), (readout, offset) = layers(params)
     weight = kernel[feature]  # (h,)
-    at_low = x @ kernel + bias + (low - x[:, feature, None]) * weight  # (n, h)
+    # Without the feature's own weights: where no others are left this is the bias to the last bit,
+    # so that all rows agree on the breakpoint.
+    others = kernel.copy()
+    others[feature] = 0.0
+    rest = x @ others + bias  # (n, h)
+    at_low = rest + low * weight
     with np.errstate(divide="ignore", invalid="ignore"):
-        switch = low - at_low / weight
+        switch = -rest / weight
     row, unit = np.nonzero((switch > low) & (switch < high))
     active = (at_low > 0) | ((at_low == 0) & (weight > 0))
     start = np.maximum(at_low, 0).mean(axis=0) @ readout + offset
@@ -59,5 +193,69 @@ def exact_dependence(
     slopes = slope + np.concatenate([nothing, np.cumsum(jump, axis=0)])
     grid = np.concatenate([[low], knots, [high]])
     rises = np.cumsum(slopes * np.diff(grid)[:, None], axis=0)
-    value = start + np.concatenate([nothing, rises])
+    return Curve(feature, grid, start + np.concatenate([nothing, rises]), exact=True)
+
+
+def _spline_curve(spline: Spline, x: np.ndarray, feature: int, low: float, high: float) -> Curve:
+    pieces = [_given(term, x, (feature,)) for term in live_terms(spline)]
+    knots = [np.array([low, high])]
+    for term, own, mean in pieces:
+        if own:
+            knots.append(breakpoints(term, feature, () if mean is None else mean.at))
+    grid = np.unique(np.concatenate(knots))
+    grid = grid[(grid >= low) & (grid <= high)]
+    value = _averages(spline, pieces, {feature: grid}, grid.shape)
     return Curve(feature, grid, value, exact=True)
+
+
+def _spline_surface(
+    spline: Spline, x: np.ndarray, pair: tuple[int, int], first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
+    pieces = [_given(term, x, pair) for term in live_terms(spline)]
+    columns = {pair[0]: first[:, None], pair[1]: second[None, :]}
+    return _averages(spline, pieces, columns, (first.size, second.size))
+
+
+def _given(term: Any, x: np.ndarray, features: tuple[int, ...]) -> tuple[Any, tuple, Any]:
+    """A term, which of the features it reads, and the law of its other hinges, row by row."""
+    own = tuple(v for v in term.features if v in features)
+    others = tuple(v for v in term.features if v not in features)
+    if not others:
+        return term, own, None
+    return term, own, mean_minimum([minimum(term, others, {v: x[:, v] for v in others})])
+
+
+def _averages(spline: Spline, pieces: list, columns: dict, shape: tuple[int, ...]) -> np.ndarray:
+    value = np.zeros((*shape, len(spline.intercept))) + np.asarray(spline.intercept, np.float64)
+    for term, own, mean in pieces:
+        if own:
+            part = minimum(term, own, columns)
+            part = part if mean is None else mean(part)
+        else:
+            part = np.full(shape, mean.value[-1])
+        value += part[..., None] * term.coef
+    return value
+
+
+def _network_surface(
+    params: Params, x: np.ndarray, pair: tuple[int, int], first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
+    (kernel, bias), *deeper, (readout, offset) = layers(params)
+    widest = max(b.size for b in (bias, *(b for _, b in deeper)))
+    others = kernel.copy()
+    others[list(pair)] = 0.0
+    total = np.zeros((first.size, second.size, len(readout)))
+    rows = max(1, BLOCK // widest)
+    for begin in range(0, len(x), rows):
+        rest = x[begin : begin + rows] @ others + bias
+        together = max(1, BLOCK // (len(rest) * widest))
+        for i, value in enumerate(first):
+            start = rest + value * kernel[pair[0]]
+            for j in range(0, second.size, together):
+                step = second[j : j + together, None, None] * kernel[pair[1]]
+                hidden = start + step  # (values, rows, h)
+                for weights, constant in deeper:
+                    hidden = np.maximum(hidden, 0.0) @ weights + constant
+                total[i, j : j + together] += np.maximum(hidden, 0.0).sum(axis=1)
+    # The last layer is linear and comes after the average.
+    return total / len(x) @ readout + offset

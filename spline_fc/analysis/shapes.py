@@ -1,11 +1,12 @@
 """Shape functions: what a model does with one feature, the others being as the data has them."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from spline_fc.analysis.forward import Params, layers, output
-from spline_fc.checks import check, check_integer, check_not_empty
+from spline_fc.checks import check, check_finite, check_integer, check_not_empty, check_rank
 
 
 class Curve(NamedTuple):
@@ -15,6 +16,15 @@ class Curve(NamedTuple):
     grid: np.ndarray  # (g,) increasing, in the units of x
     value: np.ndarray  # (g, k)
     exact: bool  # the grid holds every breakpoint, so that interpolation is exact
+
+
+class Surface(NamedTuple):
+    """A function of two features, given by its values at a grid and exact there."""
+
+    features: tuple[int, int]
+    first: np.ndarray  # (g1,) increasing, values of the first feature
+    second: np.ndarray  # (g2,) increasing, values of the second
+    value: np.ndarray  # (g1, g2, k)
 
 
 def partial_dependence(params: Params, x: Any, feature: int, grid: Any) -> np.ndarray:
@@ -30,10 +40,12 @@ def partial_dependence(params: Params, x: Any, feature: int, grid: Any) -> np.nd
       (g, k) float64, exact at the grid.
 
     Raises:
-      ValueError: no row, or a column that x does not have.
+      ValueError: no row, rows or values that are not finite, or a column that x does not have.
     """
-    x, grid = _checked(x, feature), np.asarray(grid, np.float64)
     (kernel, bias), *deeper = layers(params)
+    x = checked_rows(x, exactly=len(kernel))
+    checked_feature(feature, len(kernel))
+    grid = checked_grid("grid", grid, x, feature)
     # Only the first layer sees the feature: its other columns are multiplied once, not per value.
     rest = x @ kernel + bias - x[:, feature, None] * kernel[feature]
     averages = []
@@ -79,7 +91,7 @@ def centred(curve: np.ndarray, grid: np.ndarray, column: np.ndarray) -> np.ndarr
     return curve - np.array(means)
 
 
-def additive_share(params: Params, x: Any, curves: list[Curve], index: int = 0) -> float:
+def additive_share(params: Params, x: Any, curves: Sequence[Curve], index: int = 0) -> float:
     """Measures how much of a network's variance its shape functions carry.
 
     Args:
@@ -92,22 +104,131 @@ def additive_share(params: Params, x: Any, curves: list[Curve], index: int = 0) 
       The R^2 of the sum of centred shape functions for the network's centred output; 1 minus it is
       the non-additive share. nan for a constant network.
     """
+    return float(additive_shares(output(params, x)[:, [index]], x, curves, (index,))[0])
+
+
+def additive_shares(
+    values: np.ndarray, x: Any, curves: Sequence[Curve], outputs: Sequence[int] | None = None
+) -> np.ndarray:
+    """Measures how much of a model's variance its shape functions carry, for every output.
+
+    Args:
+      values: (n, k), what the model returns for the rows.
+      x: (n, d), the rows, in the units of the curves.
+      curves: one per feature that matters; features without a curve count as flat.
+      outputs: (k,), which columns of the curves belong to `values`; 0 to k - 1 by default.
+
+    Returns:
+      (k,), R^2 of the sum of centred curves; nan where values do not vary.
+    """
     x = np.asarray(x, np.float64)
-    target = output(params, x)[:, index]
-    target = target - target.mean()
-    total = np.zeros(len(x))
+    outputs = range(values.shape[1]) if outputs is None else outputs
+    total = np.zeros(values.shape)
     for curve in curves:
-        part = np.interp(x[:, curve.feature], curve.grid, curve.value[:, index])
-        total += part - part.mean()
-    variance = float((target**2).sum())
-    if variance == 0:
-        return float("nan")
-    return 1.0 - float(((target - total) ** 2).sum()) / variance
+        for j, index in enumerate(outputs):
+            total[:, j] += np.interp(x[:, curve.feature], curve.grid, curve.value[:, index])
+    target, total = values - values.mean(axis=0), total - total.mean(axis=0)
+    varies = np.ptp(values, axis=0) > 0
+    variance = np.where(varies, (target**2).sum(axis=0), np.nan)
+    return 1.0 - ((target - total) ** 2).sum(axis=0) / variance
 
 
-def _checked(x: Any, feature: int) -> np.ndarray:
+def thin_curve(curve: Curve, size: int = 201) -> Curve:
+    """Reduces a curve of many breakpoints to even points, as a plot or a file wants it.
+
+    Args:
+      curve: any Curve.
+      size: number of points, at least 2.
+
+    Returns:
+      The curve itself if it has no more points than that; else one that is exact at its grid alone.
+
+    Raises:
+      ValueError: size is not an integer >= 2.
+    """
+    check_integer("size", size, at_least=2)
+    if len(curve.grid) <= size:
+        return curve
+    grid = np.linspace(curve.grid[0], curve.grid[-1], size)
+    value = [np.interp(grid, curve.grid, column) for column in curve.value.T]
+    return Curve(curve.feature, grid, np.stack(value, axis=1), exact=False)
+
+
+def raw_curve(curve: Curve, scaler: Any, *, effect: bool) -> Curve:
+    """Turns a curve to raw units.
+
+    Args:
+      curve: in standardised units.
+      scaler: a data.Scaler, or None to leave the curve as it is.
+      effect: True for differences, as centred curves are: the target's shift is then left out.
+
+    Returns:
+      Curve.
+    """
+    if scaler is None:
+        return curve
+    grid = _raw_grid(curve.grid, curve.feature, scaler)
+    return curve._replace(grid=grid, value=_raw_value(curve.value, scaler, effect))
+
+
+def raw_surface(surface: Surface, scaler: Any, *, effect: bool) -> Surface:
+    """Turns a surface to raw units, as `raw_curve` does a curve."""
+    if scaler is None:
+        return surface
+    first, second = (
+        _raw_grid(grid, feature, scaler)
+        for grid, feature in zip(surface[1:3], surface.features, strict=True)
+    )
+    value = _raw_value(surface.value, scaler, effect)
+    return surface._replace(first=first, second=second, value=value)
+
+
+def checked_rows(x: Any, *, exactly: int | None = None, at_least: int = 1) -> np.ndarray:
+    """Checks the rows of a study and returns them in float64; d is fixed, or has a lower bound."""
     x = np.asarray(x, np.float64)
+    check_rank("x", x, 2, "(n, d)")
     check_not_empty("x", x)
-    check_integer("feature", feature, at_least=0)
-    check(feature < x.shape[1], f"feature must be below {x.shape[1]}; got {feature}.")
+    wanted = f"at least {at_least}" if exactly is None else f"{exactly}"
+    fits = x.shape[1] >= at_least if exactly is None else x.shape[1] == exactly
+    check(fits, f"x must have {wanted} columns, as the model reads; got {x.shape[1]}.")
+    check_finite("x", x)
     return x
+
+
+def checked_feature(feature: Any, num_features: int) -> None:
+    """Raises ValueError unless `feature` is a column number."""
+    check_integer("feature", feature, at_least=0)
+    check(feature < num_features, f"feature must be below {num_features}; got {feature}.")
+
+
+def checked_pair(features: Any, num_features: int) -> tuple[int, int]:
+    """Raises ValueError unless `features` are two different column numbers; returns them."""
+    pair = tuple(features)
+    check(len(set(pair)) == len(pair) == 2, f"features must be two different columns; got {pair}.")
+    for feature in pair:
+        checked_feature(feature, num_features)
+    return pair
+
+
+def checked_range(column: np.ndarray, low: Any, high: Any) -> tuple[float, float]:
+    """The ends of a curve, the column's range by default; raises ValueError unless low < high."""
+    low = column.min() if low is None else low
+    high = column.max() if high is None else high
+    check(low < high, f"low must be below high; got {low} and {high}.")
+    return float(low), float(high)
+
+
+def checked_grid(name: str, grid: Any, x: np.ndarray, feature: int, knots: Any = ()) -> np.ndarray:
+    """A given grid in float64, or 41 even points and the knots; raises ValueError unless finite."""
+    grid = feature_grid(x, feature, 41, knots) if grid is None else np.asarray(grid, np.float64)
+    check_rank(name, grid, 1, "(g,)")
+    check_finite(name, grid)
+    return grid
+
+
+def _raw_grid(grid: np.ndarray, feature: int, scaler: Any) -> np.ndarray:
+    return grid * scaler.x_scale[feature] + scaler.x_shift[feature]
+
+
+def _raw_value(value: np.ndarray, scaler: Any, effect: bool) -> np.ndarray:
+    return value * scaler.y_scale + (0.0 if effect else scaler.y_shift)
