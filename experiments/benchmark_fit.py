@@ -10,13 +10,12 @@ R earth takes part if Rscript with the package earth is found, py-earth if it is
 import datetime
 import json
 import pathlib
-import platform
 import sys
 
-import jax
 from absl import app, flags
 
 from experiments.fit_benchmark import accelerator, cases, measure, table
+from experiments.machine import processor
 from spline_fc import workdir
 
 _CASES = flags.DEFINE_list("cases", list(cases.CASES), f"Of {', '.join(cases.CASES)}.")
@@ -41,7 +40,7 @@ def main(argv: list[str]) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "date": datetime.date.today().isoformat(),
-        "processor": _processor(),
+        "processor": processor(),
         "environment": workdir.environment(),
         "cases": {},
     }
@@ -62,17 +61,6 @@ def main(argv: list[str]) -> None:
         record["cases"][name] = {"date": record["date"], **entry}
         workdir.write_json(output, record)
     print(table.markdown(record))
-
-
-def _processor() -> str:
-    if jax.default_backend() != "cpu":
-        return jax.devices()[0].device_kind
-    info = pathlib.Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        if names:
-            return names[0].split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
