@@ -1,0 +1,161 @@
+"""One prediction explained: the terms of a spline that make it, or the affine map of its cell.
+
+Both are exact and neither is a sample. A spline is a sum, and its terms at a row are the reasons.
+A ReLU network is one affine map on the whole cell around a row; how far the cell reaches tells for
+which rows the reasons hold.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spline_fc.analysis.forward import Params, layers
+from spline_fc.analysis.models import checked_model_rows, live_terms, minimum
+from spline_fc.checks import check, check_finite, check_rank
+from spline_fc.cpwl import Spline
+
+
+class SplineExplanation(NamedTuple):
+    """intercept + sum of value = intercept + sum of group_value = prediction."""
+
+    prediction: np.ndarray  # (k,)
+    intercept: np.ndarray  # (k,)
+    term: np.ndarray  # (m,) int, row of the spline's tables; live terms only, also those at 0
+    features: tuple[tuple[int, ...], ...]  # of every term
+    value: np.ndarray  # (m, k)
+    group: tuple[tuple[int, ...], ...]  # distinct entries of `features`: single ones first
+    group_value: np.ndarray  # (g, k), terms of the same variables added up
+
+
+class CellExplanation(NamedTuple):
+    """row @ gradient + intercept = prediction, as everywhere in the row's cell.
+
+    reference_value + sum of contribution = prediction. `reference_value` is the cell's map at the
+    reference, which is the network there only if the reference lies in the same cell.
+    """
+
+    prediction: np.ndarray  # (k,)
+    gradient: np.ndarray  # (d, k)
+    intercept: np.ndarray  # (k,)
+    reference: np.ndarray  # (d,)
+    reference_value: np.ndarray  # (k,)
+    contribution: np.ndarray  # (d, k), gradient_j (row_j - reference_j)
+    distance: float  # Euclidean, to the nearest boundary of the cell; inf if there is none
+    layer: int  # of the unit that switches there; -1 if there is none
+    unit: int
+    room_below: np.ndarray  # (d,), how far each feature alone can fall before the cell ends
+    room_above: np.ndarray  # (d,), and how far it can rise
+
+
+def explain_spline(spline: Spline, row: Any, *, scaler: Any = None) -> SplineExplanation:
+    """Lists the terms of a spline with their values at one row.
+
+    Args:
+      spline: a Spline of k outputs.
+      row: (d,), in the spline's units.
+      scaler: a data.Scaler; values are then in the target's raw units.
+
+    Returns:
+      SplineExplanation.
+
+    Raises:
+      ValueError: the row is no finite vector or is shorter than the spline reads.
+    """
+    check_rank("row", row, 1, "(d,)")
+    x = checked_model_rows(spline, np.asarray(row)[None])
+    terms = live_terms(spline)
+    intercept = np.asarray(spline.intercept, np.float64)
+    value = np.zeros((len(terms), intercept.size))
+    for m, term in enumerate(terms):
+        value[m] = term.coef * minimum(term, term.features, {v: x[0, v] for v in term.features})
+    if scaler is not None:
+        intercept, value = intercept * scaler.y_scale + scaler.y_shift, value * scaler.y_scale
+    features = tuple(term.features for term in terms)
+    group = tuple(sorted(set(features), key=lambda own: (len(own), own)))
+    group_value = np.zeros((len(group), intercept.size))
+    np.add.at(group_value, [group.index(own) for own in features], value)
+    index = np.array([term.index for term in terms], int)
+    prediction = intercept + value.sum(axis=0)
+    return SplineExplanation(prediction, intercept, index, features, value, group, group_value)
+
+
+def explain_network(
+    params: Params, row: Any, *, reference: Any = None, scaler: Any = None
+) -> CellExplanation:
+    """Reads the affine map of a network on the cell of one row, and how far the cell reaches.
+
+    Args:
+      params: a network of any depth and k outputs.
+      row: (d,), in the units the network takes.
+      reference: (d,), the row to compare with, as a mean over the data; zeros by default, which
+        is the training mean of standardised data.
+      scaler: a data.Scaler; everything but `distance`, a length over all features, is then
+        returned in raw units. The row and the reference are not.
+
+    Returns:
+      CellExplanation. The distance is exact: within a cell every unit is affine, so a boundary is a
+      hyperplane and the nearest of them is met first. At it a unit switches, which need not bend
+      the output. A unit at 0 exactly counts as inactive.
+
+    Raises:
+      ValueError: the row or the reference is no finite vector of the network's size.
+    """
+    stack = layers(params)
+    size = len(stack[0][0])
+    row, reference = _vector("row", row, size), _vector("reference", reference, size)
+    value, slope = row, np.eye(size)  # of the layer at hand, and its derivative by the row
+    heights, normals, owners = [np.empty(0)], [np.empty((size, 0))], []
+    for depth, (kernel, bias) in enumerate(stack):
+        value, slope = value @ kernel + bias, slope @ kernel
+        if depth < len(stack) - 1:
+            heights.append(value)
+            normals.append(slope)
+            owners += [(depth, unit) for unit in range(value.size)]
+            value, slope = value * (value > 0), slope * (value > 0)
+    height, normal = np.concatenate(heights), np.concatenate(normals, axis=1)
+    distance, layer, unit = _nearest(height, normal, owners)
+    below, above = _room(height, normal)
+    offset, shift = value - row @ slope, (row - reference)[:, None]
+    if scaler is not None:
+        width = np.asarray(scaler.x_scale, np.float64)
+        value, contribution = (
+            value * scaler.y_scale + scaler.y_shift,
+            slope * scaler.y_scale * shift,
+        )
+        slope = slope * scaler.y_scale / width[:, None]
+        row, reference = row * width + scaler.x_shift, reference * width + scaler.x_shift
+        below, above, offset = below * width, above * width, value - row @ slope
+    else:
+        contribution = slope * shift
+    return CellExplanation(
+        value, slope, offset, reference, value - contribution.sum(axis=0), contribution,
+        distance, layer, unit, below, above,
+    )  # fmt: skip
+
+
+def _vector(name: str, values: Any, size: int) -> np.ndarray:
+    values = np.zeros(size) if values is None else np.asarray(values, np.float64)
+    check(values.shape == (size,), f"{name} must have shape ({size},); got {values.shape}.")
+    check_finite(name, values)
+    return values
+
+
+def _nearest(height: np.ndarray, normal: np.ndarray, owners: list) -> tuple[float, int, int]:
+    length = np.linalg.norm(normal, axis=0)
+    moves = length > 0  # a unit that nothing alive feeds is constant on the cell
+    if not moves.any():
+        return float("inf"), -1, -1
+    distance = np.full(height.shape, np.inf)
+    distance[moves] = np.abs(height[moves]) / length[moves]
+    nearest = int(distance.argmin())
+    return float(distance[nearest]), *owners[nearest]
+
+
+def _room(height: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far each feature can fall and rise until some unit reaches 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = np.where(normal != 0, -height / normal, np.inf)  # (d, units)
+    at_once = step == 0
+    below = np.where((step < 0) | at_once, -step, np.inf).min(axis=1, initial=np.inf)
+    above = np.where((step > 0) | at_once, step, np.inf).min(axis=1, initial=np.inf)
+    return np.abs(below), np.abs(above)
