@@ -11,14 +11,14 @@ import numpy as np
 
 from spline_fc import cpwl, data, network, training
 
+TIMED_STEPS = 3000  # of a run alone, after compilation
+
 
 class Start(NamedTuple):
     """What a contender sets out from on one split."""
 
     params: Any
-    seconds: float  # of fitting and building it; what compiled in between is not counted
     terms: int | None  # of the spline, None for the others
-    test_loss: float | None  # of the spline itself
 
 
 @functools.cache
@@ -28,31 +28,32 @@ def dataset(name: str, split: int) -> data.Dataset:
     return data.standardize(data.load(name, seed=split, split=split if published else None))
 
 
-def make_start(contender: Mapping[str, Any], data_: data.Dataset, hidden_sizes, key) -> Start:
+def make_start(contender: Mapping[str, Any], part: data.Part, hidden_sizes, key) -> Start:
     """Builds the network that a contender starts from.
 
     Args:
-      contender: "start" names an initialiser or is "spline"; the latter reads "fit", options of
-        `cpwl.fit_mars`, and "reshape", options of `network.reshape`.
-      data_: standardised Dataset.
+      contender: "start" names an initialiser, or is "spline" or "oblique"; the latter two read
+        "fit", options of `cpwl.fit_mars` or `cpwl.fit_oblique`, and "reshape", options of
+        `network.reshape`.
+      part: training part, standardised.
       hidden_sizes: widths.
       key: of the random weights.
 
     Returns:
       Start.
     """
-    x, y = jnp.asarray(data_.train.x), jnp.asarray(data_.train.y)
-    if contender["start"] != "spline":
-        began = time.perf_counter()
-        params = network.init_params(contender["start"], key, x, y, hidden_sizes=hidden_sizes)
-        return Start(jax.block_until_ready(params), time.perf_counter() - began, None, None)
-    fit = cpwl.fit_mars(x, y, max_hinges=min(hidden_sizes), **contender.get("fit", {}))
-    began = time.perf_counter()
-    exact = network.to_params(fit.spline, num_features=x.shape[1])
+    x, y = jnp.asarray(part.x), jnp.asarray(part.y)
+    options = {"max_hinges": min(hidden_sizes), **contender.get("fit", {})}
+    if contender["start"] == "spline":
+        fit = cpwl.fit_mars(x, y, **options)
+        exact = network.to_params(fit.spline, num_features=x.shape[1])
+    elif contender["start"] == "oblique":
+        oblique = cpwl.fit_oblique(x, y, **options)
+        fit, exact = oblique.fit, network.to_params_oblique(oblique)
+    else:
+        return Start(network.init_params(contender["start"], key, x, y, hidden_sizes), None)
     params = network.reshape(exact, hidden_sizes, key, **contender.get("reshape", {}))
-    seconds = fit.seconds.run + time.perf_counter() - began
-    test = np.asarray(data_.test.y) - np.asarray(cpwl.evaluate(fit.spline, data_.test.x))
-    return Start(params, seconds, 1 + len(fit.spline.coef), float(np.mean(test**2)))
+    return Start(params, 1 + len(fit.spline.coef))
 
 
 def run_cell(
@@ -68,50 +69,88 @@ def run_cell(
     Args:
       name: of the data set.
       hidden_sizes: widths of the hidden layers.
-      contender: as for `make_start`; its "training" overrides the settings.
-      settings: fields of TrainingConfig that all contenders share.
+      contender: as for `make_start`.
+      settings: fields of TrainingConfig, those that all contenders share and those of the set.
       learning_rates: the grid.
       splits: numbers of published splits, or seeds of random ones.
 
     Returns:
-      {"seconds", "steps_per_epoch", "pairs": one dict per split}, ready for JSON.
+      {"steps_per_epoch", "pairs": one dict per split}, ready for JSON.
     """
     sets = [dataset(name, split) for split in splits]
-    key = jax.random.key(0)
-    starts = [make_start(contender, d, hidden_sizes, jax.random.fold_in(key, split))
+    starts = [make_start(contender, d.train, hidden_sizes, _key(split))
               for d, split in zip(sets, splits, strict=True)]  # fmt: skip
     result = training.train_replicas(
         jax.tree.map(lambda *leaves: jnp.stack(leaves), *(start.params for start in starts)),
-        data.stack(sets),
-        {**settings, **contender.get("training", {})},
-        learning_rates=learning_rates,
-        seeds=splits,
-    )
-    pairs = [_pair(sets[i], starts[i], result, i, splits[i], learning_rates)
-             for i in range(len(splits))]  # fmt: skip
-    return {"seconds": result.seconds.run, "steps_per_epoch": result.steps_per_epoch,
-            "pairs": pairs}  # fmt: skip
+        data.stack(sets), settings, learning_rates=learning_rates, seeds=splits,
+    )  # fmt: skip
+    pairs = [_pair(result, i, sets[i], learning_rates) for i in range(len(splits))]
+    for pair, split, start in zip(pairs, splits, starts, strict=True):
+        pair.update(split=split, terms=start.terms)
+    return {"steps_per_epoch": result.steps_per_epoch, "pairs": pairs}
 
 
-def _pair(data_, start: Start, result, index: int, split: int, rates) -> dict[str, Any]:
-    """What is kept of one split: the curve at the rate chosen on validation, and all rates' best."""
+def time_cell(
+    name: str, hidden_sizes: Sequence[int], contender: Mapping[str, Any],
+    settings: Mapping[str, Any], split: int = 0, repeats: int = 3,
+) -> dict[str, float]:  # fmt: skip
+    """Times a contender's start and a step of one run alone, both warm.
+
+    Args:
+      name, hidden_sizes, contender, settings: as for `run_cell`.
+      split: the split to time on.
+      repeats: of each; the medians are returned.
+
+    Returns:
+      {"start_seconds", "step_seconds"}, the latter with its share of evaluation after each epoch.
+    """
+    part = dataset(name, split).train
+
+    def start():
+        began = time.perf_counter()
+        params = jax.block_until_ready(
+            make_start(contender, part, hidden_sizes, _key(split)).params
+        )
+        return params, time.perf_counter() - began
+
+    params, _ = start()  # compiles
+    steps = len(part.x) // settings["batch_size"]
+    config = {**settings, "epochs": -(-TIMED_STEPS // steps), "learning_rate": 1e-3}
+    runs = [training.train(params, dataset(name, split), config, seed=split).seconds.run
+            for _ in range(repeats)]  # fmt: skip
+    return {
+        "start_seconds": float(np.median([start()[1] for _ in range(repeats)])),
+        "step_seconds": float(np.median(runs)) / (steps * config["epochs"]),
+    }
+
+
+def _key(split: int) -> jax.Array:
+    return jax.random.fold_in(jax.random.key(0), split)
+
+
+def _pair(result: training.TrainResult, index: int, data_: data.Dataset, rates) -> dict[str, Any]:
+    """What is kept of one split: the curve at the rate chosen on validation, and every rate's end.
+
+    "spline" starts are their spline, so the test error before training is that of the spline alone.
+    """
     validation = result.history["validation_loss"][index]
     best = [float(np.nanmin(curve)) if np.isfinite(curve).any() else np.inf for curve in validation]
     chosen = int(np.argmin(best))
-    epoch = int(result.best_epoch[index, chosen])
-    test = result.history["test_loss"][index, chosen]
+    epochs = result.best_epoch[index]
     scale = float(np.sqrt(np.mean(np.asarray(data_.scaler.y_scale) ** 2)))
+    test = scale * np.sqrt(result.history["test_loss"][index])
     kept = validation[chosen][np.isfinite(validation[chosen])]
     return {
-        "split": split, "learning_rate": rates[chosen], "best_by_rate": _short(best),
-        "best_epoch": epoch, "validation": _short(kept), "test_rmse": scale * float(test[epoch])**.5,
-        "start_rmse": scale * float(test[0]) ** 0.5,
-        "worst_by_rate": _short(np.nanmax(validation, axis=1) / validation[:, 0]),
-        "test_rmse_by_rate": _short([scale * float(t[e]) ** 0.5 for t, e in zip(
-            result.history["test_loss"][index], result.best_epoch[index], strict=True)]),
-        "terms": start.terms, "start_seconds": start.seconds,
+        "learning_rate": rates[chosen],
+        "best_epoch": int(epochs[chosen]),
+        "test_rmse": float(test[chosen, epochs[chosen]]),
+        "start_rmse": float(test[chosen, 0]),
+        "worst": float(np.max(kept) / kept[0]),
+        "validation_by_rate": _short(best),
+        "test_rmse_by_rate": _short(test[np.arange(len(rates)), epochs]),
+        "validation": _short(kept),
         "stop_reason": str(result.stop_reason[index, chosen]),
-    }  # fmt: skip
+    }
 
 
 def _short(values) -> list[float]:

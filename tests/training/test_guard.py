@@ -59,7 +59,9 @@ def test_rate_is_halved_after_an_undone_epoch(start):
         slope = jax.grad(loss)(wanted, rows)
         wanted = jax.tree.map(lambda p, g: p - rate / 2 * g, wanted, slope)
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), kept.last_params, wanted
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+        kept.last_params,
+        wanted,
     )
 
 

@@ -1,0 +1,78 @@
+"""Trains from several starts on several sets, by one protocol, and prints who did better.
+
+python -m experiments.bake_off --config=configs/bake_off.py --output=results/bake_off
+python -m experiments.bake_off --output=results/bake_off --table
+
+A cell (set, size, contender) that is in the output with the same settings is not run again, so a
+stopped sweep goes on where it was.
+"""
+
+import datetime
+import json
+import pathlib
+
+import jax
+from absl import app, flags
+from ml_collections import config_flags
+
+from experiments.machine import processor
+from experiments.recipe_study import cells, compare, table
+from spline_fc import workdir
+
+_CONFIG = config_flags.DEFINE_config_file("config", "configs/bake_off.py", "Sets and contenders.")
+_OUTPUT = flags.DEFINE_string("output", "results/bake_off", "Folder of JSON files, one per set.")
+_TABLE = flags.DEFINE_bool("table", False, "Print the tables of the output and end.")
+_TIMES = flags.DEFINE_bool("times", False, "Only measure seconds, of all cells in the output.")
+
+
+def main(argv: list[str]) -> None:
+    """Runs the cells that are missing; each is on disk before the next begins."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    output, config = pathlib.Path(_OUTPUT.value), _CONFIG.value.to_dict()
+    if not _TABLE.value:
+        for width in config["widths"]:
+            for name in config["sets"]:
+                run_set(output / f"{name}-{width}.json", name, width, config)
+    print(table.markdown(compare.read(output)))
+
+
+def run_set(path: pathlib.Path, name: str, width: int, config: dict) -> None:
+    """Runs all contenders on one set at one size, or times them.
+
+    Args:
+      path: JSON file to begin or to go on with.
+      name: of the data set.
+      width: of both hidden layers.
+      config: as in configs/bake_off.py.
+    """
+    own = dict(config["sets"][name])
+    splits, sizes = range(own.pop("splits")), (width, width)
+    settings = {**config["training"], **own}
+    record = {"set": name, "width": width, "contenders": {}}
+    if path.is_file():
+        record = json.loads(path.read_text())
+    for contender, spec in config["contenders"].items():
+        wanted = {"contender": spec, "training": settings, "splits": len(splits),
+                  "learning_rates": list(config["learning_rates"])}  # fmt: skip
+        cell = record["contenders"].get(contender)
+        if _TIMES.value and cell:
+            cell.update(cells.time_cell(name, sizes, spec, settings))
+        elif cell is None or cell["settings"] != json.loads(json.dumps(wanted)):
+            cell = cells.run_cell(name, sizes, spec, settings, config["learning_rates"], splits)
+            cell["settings"] = wanted
+        else:
+            continue
+        record["contenders"][contender] = cell
+        record.update(
+            date=datetime.date.today().isoformat(), processor=processor(),
+            environment=workdir.environment(),
+        )  # fmt: skip
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record) + "\n")
+        print(f"{name} {width} {contender}: {table.line(cell)}", flush=True)
+        jax.clear_caches()  # hundreds of programs of shapes that never come back
+
+
+if __name__ == "__main__":
+    app.run(main)

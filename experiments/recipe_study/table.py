@@ -1,0 +1,157 @@
+"""The bake-off's records as markdown: errors, speed, the guard, anchors, and the verdicts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.recipe_study.compare import OURS, REFERENCE, Comparison, compare, is_worse
+from spline_fc.analysis import bootstrap
+
+# Best published test RMSE on these splits: the best of PBP, Deep Ensembles, MC dropout, concrete
+# dropout and NGBoost (Lakshminarayanan et al. 2017, table 1; the readme of
+# yaringal/DropoutUncertaintyExps; the last two columns of a secondary table, as leads).
+ANCHORS = {
+    "uci_boston": 2.65, "uci_concrete": 4.46, "uci_energy": 0.46, "uci_kin8nm": 0.07,
+    "uci_naval": None, "uci_power": 3.70, "uci_protein": 3.85, "uci_wine_red": 0.62,
+    "uci_yacht": 0.50,
+}  # fmt: skip
+TO_BEAT = ("uci_yacht", "uci_energy", "uci_boston", "uci_concrete")
+KEPT = 1.02  # the validation loss may rise to this multiple of its start
+
+
+def markdown(records: Sequence[Mapping[str, Any]]) -> str:
+    """Makes all tables of a bake-off.
+
+    Args:
+      records: from `compare.read`; those without our recipe and the reference are left out.
+
+    Returns:
+      Markdown.
+    """
+    complete = [r for r in records if {OURS, REFERENCE} <= set(r["contenders"])]
+    if not complete:
+        return "No set has both our recipe and the reference yet."
+    parts = [_device(complete)]
+    for width in sorted({r["width"] for r in complete}):
+        own = [r for r in complete if r["width"] == width]
+        parts += [f"### Hidden sizes ({width}, {width})", _errors(own), _speed(own), _guard(own),
+                  _anchors(own), "\n".join(f"* {line}" for line in verdicts(own))]  # fmt: skip
+    return "\n\n".join(parts)
+
+
+def line(cell: Mapping[str, Any]) -> str:
+    """One line on a cell, for the terminal."""
+    return (f"test RMSE {_error(cell)}, worst rise of the validation loss "
+            f"{max(pair['worst'] for pair in cell['pairs']):.3f}")  # fmt: skip
+
+
+def verdicts(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Says what holds over all sets of one size, one sentence per claim."""
+    kept = np.concatenate([[pair["worst"] <= KEPT for pair in r["contenders"][OURS]["pairs"]]
+                           for r in records])  # fmt: skip
+    found = [f"Validation loss never above {KEPT} times its start in {kept.mean():.0%} of "
+             f"{kept.size} (set, split) pairs."]  # fmt: skip
+    for theirs in _others(records):
+        against = [compare(r, theirs) for r in records if theirs in r["contenders"]]
+        better = sum(c.difference.mean() < 0 for c in against)
+        worse = sum(is_worse(c) for c in against)
+        found.append(
+            f"Against {theirs}: lower mean test error on {better} of {len(against)} sets, "
+            f"significantly higher on {worse}; steps to its best validation loss "
+            f"{_interval(_pooled(against, 'steps_ratio'))}, seconds with the start included "
+            f"{_interval(_pooled(against, 'time_ratio'))} (median ratios; every set counts alike)."
+        )
+    return found
+
+
+def _pooled(against: Sequence[Comparison], field: str) -> np.ndarray:
+    """The first five splits of every set, so that sets with twenty do not decide alone."""
+    return np.concatenate([getattr(c, field)[:5] for c in against])
+
+
+def _interval(values: np.ndarray) -> str:
+    if np.isnan(values).any():
+        return "not timed"
+    found = bootstrap(values, np.median)
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def _errors(records) -> str:
+    others = _others(records)
+    head = ["set", "splits", "spline alone", OURS, *others, "better than He", "p"]
+    body = []
+    for r in records:
+        cell, he = r["contenders"][OURS], compare(r, REFERENCE)
+        verdict = " (worse)" if is_worse(he) else ""
+        body.append([
+            r["set"], str(len(cell["pairs"])), _error(cell, "start_rmse"), _error(cell),
+            *(_error(r["contenders"][name]) if name in r["contenders"] else "-" for name in others),
+            f"{he.wins} of {len(he.difference)}", f"{he.p_value:.2g}{verdict}",
+        ])  # fmt: skip
+    return _table("Test RMSE at the best validation step, mean and standard error over splits; "
+                  "p of a paired t test against He.", head, body)  # fmt: skip
+
+
+def _speed(records) -> str:
+    others = _others(records)
+    head = ["set", "terms", *(f"{what} / {name}" for name in others for what in ("steps", "time"))]
+    body = []
+    for r in records:
+        terms = np.mean([pair["terms"] for pair in r["contenders"][OURS]["pairs"]])
+        row = [r["set"], f"{terms:.0f}"]
+        for name in others:
+            found = compare(r, name) if name in r["contenders"] else None
+            row += [_median(found.steps_ratio), _median(found.time_ratio)] if found else ["-"] * 2
+        body.append(row)
+    return _table("Steps, and seconds with the start included (warm, one run alone), to the other's"
+                  " best validation loss: median ratio over splits.", head, body)  # fmt: skip
+
+
+def _guard(records) -> str:
+    body = [[r["set"], " ".join(f"{pair['worst']:.3f}" for pair in r["contenders"][OURS]["pairs"])]
+            for r in records]  # fmt: skip
+    return _table("Largest validation loss of any epoch over that before training, our recipe, "
+                  "every split.", ["set", "splits in order"], body)  # fmt: skip
+
+
+def _anchors(records) -> str:
+    body = []
+    for r in records:
+        if r["set"] not in ANCHORS:
+            continue
+        cell, anchor = r["contenders"][OURS], ANCHORS[r["set"]]
+        mean = np.mean([pair["test_rmse"] for pair in cell["pairs"]])
+        below = "-" if anchor is None else "yes" if mean < anchor else "no"
+        body.append([r["set"], _error(cell), "rounds to 0.00" if anchor is None else f"{anchor:g}",
+                     below + (", wanted" if r["set"] in TO_BEAT else "")])  # fmt: skip
+    return _table("Against the best published figure on these splits.",
+                  ["set", OURS, "published", "below"], body)  # fmt: skip
+
+
+def _others(records) -> list[str]:
+    names = dict.fromkeys(name for r in records for name in r["contenders"] if name != OURS)
+    return sorted(names, key=lambda name: name != REFERENCE)
+
+
+def _error(cell: Mapping[str, Any], field: str = "test_rmse") -> str:
+    values = np.array([pair[field] for pair in cell["pairs"]])
+    error = values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else np.nan
+    return f"{values.mean():.4g} ± {error:.1g}"
+
+
+def _median(values: np.ndarray) -> str:
+    middle = np.median(values)
+    return "-" if np.isnan(middle) else "never" if np.isinf(middle) else f"{middle:.2f}"
+
+
+def _table(caption: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *body]
+    return caption + "\n\n" + "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _device(records) -> str:
+    e = records[-1]["environment"]
+    versions = ", ".join(f"{name} {e[name]}" for name in ("jax", "flax", "optax"))
+    return (f"{max(r['date'] for r in records)}, {records[-1]['processor']}, {e['cpu_count']} "
+            f"cores, {versions}.")  # fmt: skip
