@@ -1,0 +1,227 @@
+"""The importance of features, by measures that take splines and networks alike.
+
+*Permutation*: how much worse the predictions get when a column is shuffled. *Contribution*: how far
+a feature moves the predictions, on average over the rows, from what they would be were it unknown.
+The first asks the targets, the second the model alone. Beside them stand the three criteria that a
+fit leaves behind: nsubsets, gcv and rss, see `cpwl.importance`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from spline_fc.analysis.models import Model, checked_model_rows, model_output
+from spline_fc.analysis.tables import Table
+from spline_fc.checks import (
+    check,
+    check_finite,
+    check_integer,
+    check_not_empty,
+    check_rank,
+    check_same_length,
+)
+from spline_fc.cpwl import FitResult, importance
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+
+
+class Permutation(NamedTuple):
+    """Permutation importance: what the metric rises by when a column is shuffled."""
+
+    baseline: float  # the metric of the model as it is
+    values: np.ndarray  # (repeats, d)
+    mean: np.ndarray  # (d,)
+    deviation: np.ndarray  # (d,), over the repeats; 0 for a single one
+
+
+class ImportanceTable(NamedTuple):
+    """Measures side by side, one column each."""
+
+    feature_names: tuple[str, ...]
+    columns: tuple[str, ...]
+    value: np.ndarray  # (d, c)
+
+
+def squared_error(wanted: np.ndarray, given: np.ndarray) -> float:
+    """Averages the squared difference of two (n, k) arrays over rows and outputs."""
+    return float(((wanted - given) ** 2).mean())
+
+
+def permutation_importance(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    key: jax.Array,
+    repeats: int = 5,
+    metric: Metric = squared_error,
+) -> Permutation:
+    """Measures how much worse predictions get when one column is shuffled.
+
+    Args:
+      model: a Spline, a network's parameters, or a function from (n, d) to (n, k).
+      x: (n, d), rows that the model takes; held-out ones tell about generalisation.
+      y: (n,) or (n, k), their targets in the units the model returns.
+      key: a JAX random key; the same key gives the same shuffles for every model.
+      repeats: shuffles per column.
+      metric: from (targets, predictions), both (n, k), to a number that grows with the error.
+
+    Returns:
+      Permutation; a column that the model does not read has importance 0 exactly.
+
+    Raises:
+      ValueError: rows or targets that do not fit, or are not finite; repeats below 1.
+
+    Reference:
+      Fisher, Rudin, Dominici (2019), All models are wrong, but many are useful, JMLR 20(177).
+    """
+    x = checked_model_rows(model, x)
+    check_integer("repeats", repeats, at_least=1)
+    wanted, given = _targets(y, x), model_output(model, x)
+    check(
+        wanted.shape == given.shape,
+        f"y must have shape {given.shape}, as the model returns; got {wanted.shape}.",
+    )
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    baseline = float(metric(wanted, given))
+    values = np.empty((repeats, x.shape[1]))
+    for repeat in range(repeats):
+        order = rng.permutation(len(x))  # one for all columns: differences between them are theirs
+        for feature in range(x.shape[1]):
+            shuffled = x.copy()
+            shuffled[:, feature] = x[order, feature]
+            values[repeat, feature] = metric(wanted, model_output(model, shuffled)) - baseline
+    return Permutation(baseline, values, values.mean(axis=0), values.std(axis=0))
+
+
+def mean_contribution(model: Model, x: Any, *, points: int = 64) -> np.ndarray:
+    """Averages how far each feature's value moves the prediction of its own row.
+
+    The contribution of feature j to row i is f(row i) less the mean of f(row i with feature j
+    redrawn from its column). For an additive model it is the centred shape function; otherwise
+    interactions count with every feature that takes part in them.
+
+    Args:
+      model: a Spline, a network's parameters, or a function from (n, d) to (n, k).
+      x: (n, d), the rows.
+      points: the column is redrawn from this many of its quantiles, or from all of its values if it
+        has no more than that many distinct ones. The cost is n d points evaluations.
+
+    Returns:
+      (d, k), mean absolute contributions in the units the model returns.
+
+    Raises:
+      ValueError: rows that do not fit the model or are not finite; points below 1.
+    """
+    x = checked_model_rows(model, x)
+    check_integer("points", points, at_least=1)
+    given = model_output(model, x)
+    result = np.empty((x.shape[1], given.shape[1]))
+    for feature in range(x.shape[1]):
+        mean, moved = np.zeros(given.shape), x.copy()
+        for value, weight in zip(*_redraws(x[:, feature], points), strict=True):
+            moved[:, feature] = value
+            mean += weight * model_output(model, moved)
+        result[feature] = np.abs(given - mean).mean(axis=0)
+    return result
+
+
+def compare_importance(
+    models: Mapping[str, Model],
+    x: Any,
+    y: Any,
+    *,
+    key: jax.Array,
+    fit: FitResult | None = None,
+    feature_names: Sequence[str] | None = None,
+    repeats: int = 5,
+    metric: Metric = squared_error,
+    output: int = 0,
+    points: int = 64,
+) -> ImportanceTable:
+    """Sets permutation importance and mean contribution of several models beside a fit's criteria.
+
+    Args:
+      models: by name, as {"spline": spline, "network": params}; all take the same rows.
+      x: (n, d); y: (n,) or (n, k), as in `permutation_importance`.
+      key: a JAX random key; every model sees the same shuffles.
+      fit: adds the columns nsubsets, gcv and rss of `cpwl.importance`.
+      feature_names: one per column; x0, x1, ... by default.
+      repeats, metric: as in `permutation_importance`.
+      output: the output whose contributions are shown; permutation takes all of them together.
+      points: as in `mean_contribution`.
+
+    Returns:
+      ImportanceTable; `importance_table` sets it for printing.
+
+    Raises:
+      ValueError: no model, names that do not fit the columns, or as the measures say.
+    """
+    check(len(models) > 0, "models must hold at least one model; got none.")
+    columns: dict[str, np.ndarray] = {}
+    for name, model in models.items():
+        shuffled = permutation_importance(model, x, y, key=key, repeats=repeats, metric=metric)
+        columns[f"{name}: permutation"] = shuffled.mean
+        columns[f"{name}: contribution"] = _column(
+            mean_contribution(model, x, points=points), output
+        )
+    num_features = np.shape(x)[1]
+    if fit is not None:
+        columns |= importance(fit, num_features)._asdict()
+    if feature_names is None:
+        feature_names = [f"x{j}" for j in range(num_features)]
+    check(
+        len(feature_names) == num_features,
+        f"feature_names must name {num_features} columns; got {len(feature_names)}.",
+    )
+    value = np.stack([np.asarray(c, np.float64) for c in columns.values()], axis=1)
+    return ImportanceTable(tuple(feature_names), tuple(columns), value)
+
+
+def importance_table(found: ImportanceTable) -> Table:
+    """Sets an ImportanceTable in strings, the most important features first.
+
+    Args:
+      found: from `compare_importance`.
+
+    Returns:
+      Table, ordered by the first column; `tables.set_text` prints it.
+    """
+    order = np.argsort(-found.value[:, 0], kind="stable")
+    whole = [name == "nsubsets" for name in found.columns]
+    body = [
+        [
+            found.feature_names[j],
+            *(f"{v:.0f}" if w else f"{v:.4g}" for v, w in zip(found.value[j], whole, strict=True)),
+        ]
+        for j in order
+    ]
+    notes = ["permutation: rise of the error; contribution: mean absolute, in units of the output."]
+    return Table(["feature", *found.columns], body, notes)
+
+
+def _targets(y: Any, x: np.ndarray) -> np.ndarray:
+    y = np.asarray(y, np.float64)
+    y = y[:, None] if y.ndim == 1 else y
+    check_rank("y", y, 2, "(n,) or (n, k)")
+    check_not_empty("y", y)
+    check_same_length("y", y, "x", x)
+    check_finite("y", y)
+    return y
+
+
+def _redraws(column: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values to redraw a column from, and their weights."""
+    values, counts = np.unique(column, return_counts=True)
+    if values.size <= points:
+        return values, counts / column.size
+    values = np.quantile(column, (np.arange(points) + 0.5) / points)
+    return values, np.full(points, 1 / points)
+
+
+def _column(values: np.ndarray, output: int) -> np.ndarray:
+    check_integer("output", output, at_least=0)
+    check(output < values.shape[1], f"output must be below {values.shape[1]}; got {output}.")
+    return values[:, output]
