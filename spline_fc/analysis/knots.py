@@ -1,13 +1,15 @@
-"""Knots of the first hidden layer: where they stood, where training took them."""
+"""Knots of the first hidden layer: where they stood, where training took them.
+
+Two networks, before and after; knot_track follows the knots in between with the same measures.
+"""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, layers, output_gradients, preactivations
-from spline_fc.checks import check, check_integer, check_not_empty, check_number
-
-MERGE_DISTANCE = 0.01  # inter-quartile ranges; closer knots of the same direction count as one
+from spline_fc.analysis.forward import Params, layers, preactivations
+from spline_fc.analysis.knot_track import track_networks
+from spline_fc.checks import check
 
 
 class KnotDrift(NamedTuple):
@@ -79,40 +81,29 @@ def knot_drift(
     Raises:
       ValueError: the two networks differ in shape, x does not fit them, or no row was given.
     """
-    x = np.asarray(x, np.float64)
-    check_not_empty("x", x)
-    check_number("min_alignment", min_alignment, at_least=0, at_most=1)
     _check_same_shapes(initial_params, final_params)
-    outputs = layers(initial_params)[-1][1].size
-    check_integer("output", output, at_least=0)
-    check(output < outputs, f"output must be below {outputs}, the number of outputs; got {output}.")
-
-    home = np.argmax(np.abs(layers(initial_params)[0][0]), axis=0)
-    before = _measure(initial_params, x, home, output)
-    after = _measure(final_params, x, home, output)
-    aligned = (before.alignment >= min_alignment) & (after.alignment >= min_alignment)
-    spread = _spread(x)[home]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        displacement = (after.knot - before.knot) / spread
-    low, high = x.min(axis=0)[home], x.max(axis=0)[home]
+    track = track_networks(
+        [initial_params, final_params], (0, 1), x,
+        scaler=scaler, min_alignment=min_alignment, output=output,
+    )  # fmt: skip
     return KnotDrift(
-        unit=np.arange(home.size),
-        feature=home,
-        aligned=aligned,
-        alignment_before=before.alignment,
-        alignment_after=after.alignment,
-        knot_before=_raw_knots(before.knot, home, scaler),
-        knot_after=_raw_knots(after.knot, home, scaler),
-        displacement=displacement,
-        direction_before=before.direction,
-        direction_after=after.direction,
-        slope_before=_raw_slopes(before.slope, home, scaler, output),
-        slope_after=_raw_slopes(after.slope, home, scaler, output),
-        active_before=before.active.mean(axis=0),
-        active_after=after.active.mean(axis=0),
-        flipped=(before.active != after.active).mean(axis=0),
-        outside=(after.knot < low) | (after.knot > high),
-        merged=_merged(before, after, home, spread, aligned),
+        unit=track.unit,
+        feature=track.feature,
+        aligned=track.aligned[1],
+        alignment_before=track.alignment[0],
+        alignment_after=track.alignment[1],
+        knot_before=track.knot[0],
+        knot_after=track.knot[1],
+        displacement=track.displacement[1],
+        direction_before=track.direction[0],
+        direction_after=track.direction[1],
+        slope_before=track.slope[0],
+        slope_after=track.slope[1],
+        active_before=track.active[0],
+        active_after=track.active[1],
+        flipped=track.flipped[1],
+        outside=track.outside[1],
+        merged=track.merged[1],
     )
 
 
@@ -178,61 +169,6 @@ def activation_flips(initial_params: Params, final_params: Params, x: Any) -> di
         f"Dense_{i}": ((a > 0) != (b > 0)).mean(axis=0)
         for i, (a, b) in enumerate(zip(before[:-1], after[:-1], strict=True))
     }
-
-
-class _State(NamedTuple):
-    """The first hidden layer of one network, seen from fixed home features."""
-
-    alignment: np.ndarray  # (h,)
-    knot: np.ndarray  # (h,), units of x
-    direction: np.ndarray  # (h,)
-    slope: np.ndarray  # (h,)
-    active: np.ndarray  # (n, h) bool
-
-
-def _measure(params: Params, x: np.ndarray, home: np.ndarray, output: int) -> _State:
-    kernel, bias = layers(params)[0]
-    weight = kernel[home, np.arange(home.size)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alignment = np.abs(weight) / np.linalg.norm(kernel, axis=0)
-        knot = np.where(weight != 0, -bias / weight, np.nan)
-    active = preactivations(params, x)[0] > 0
-    gradient = output_gradients(params, x, output)
-    # Over active rows only: with one hidden layer this is w_v * v exactly, on any data.
-    count = np.maximum(active.sum(axis=0), 1)
-    slope = weight * (gradient * active).sum(axis=0) / count
-    return _State(alignment, knot, np.sign(weight), slope, active)
-
-
-def _spread(x: np.ndarray) -> np.ndarray:
-    """Inter-quartile range per column; the full range where half the rows share one value."""
-    low, high = np.quantile(x, (0.25, 0.75), axis=0)
-    return np.where(high > low, high - low, np.ptp(x, axis=0))
-
-
-def _merged(
-    before: _State, after: _State, home: np.ndarray, spread: np.ndarray, aligned: np.ndarray
-) -> np.ndarray:
-    candidates = aligned[:, None] & aligned[None, :] & (home[:, None] == home[None, :])
-    candidates &= after.direction[:, None] == after.direction[None, :]
-    np.fill_diagonal(candidates, False)
-
-    def close(knot: np.ndarray) -> np.ndarray:
-        return np.abs(knot[:, None] - knot[None, :]) <= MERGE_DISTANCE * spread[:, None]
-
-    return (candidates & close(after.knot) & ~close(before.knot)).any(axis=1)
-
-
-def _raw_knots(knot: np.ndarray, home: np.ndarray, scaler: Any) -> np.ndarray:
-    if scaler is None:
-        return knot
-    return knot * np.asarray(scaler.x_scale)[home] + np.asarray(scaler.x_shift)[home]
-
-
-def _raw_slopes(slope: np.ndarray, home: np.ndarray, scaler: Any, output: int) -> np.ndarray:
-    if scaler is None:
-        return slope
-    return slope * np.asarray(scaler.y_scale)[output] / np.asarray(scaler.x_scale)[home]
 
 
 def _quantiles(values: np.ndarray) -> np.ndarray:

@@ -16,7 +16,12 @@ from spline_fc.training.metrics import (
 )
 from spline_fc.training.optimisers import OPTIMISERS, SCHEDULES
 from spline_fc.training.output_layer import solve_output
-from spline_fc.training.recorders import first_layer_recorder
+from spline_fc.training.recorders import (
+    activation_recorder,
+    combine,
+    first_layer_recorder,
+    network_recorder,
+)
 from spline_fc.training.steps import Recorder
 
 __all__ = [
@@ -34,10 +39,13 @@ __all__ = [
     "TerminalWriter",
     "TrainResult",
     "TrainingConfig",
+    "activation_recorder",
     "as_config",
+    "combine",
     "first_layer_recorder",
     "gauss_newton",
     "loss_per_row",
+    "network_recorder",
     "solve_output",
     "spline_origin",
     "train",

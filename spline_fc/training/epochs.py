@@ -13,6 +13,7 @@ from spline_fc.training.steps import (
     DIVERGED,
     OUT_OF_PATIENCE,
     PARTS,
+    PAST_THE_END,
     RUNNING,
     Data,
     Iterate,
@@ -37,7 +38,6 @@ class TrainState(NamedTuple):
 
 def _begin(config: TrainingConfig, recorder: Recorder | None, params, data: Data) -> TrainState:
     """Makes the state of one replica before training, with the losses of epoch 0."""
-    steps = config.epochs * (data.train[0].shape[0] // config.batch_size)
     losses = mean_losses(config.loss, params, data.evaluation)
     train_loss, best_loss, _ = losses
     history = jnp.full((len(PARTS), config.epochs + 1), jnp.nan, losses.dtype)
@@ -46,7 +46,9 @@ def _begin(config: TrainingConfig, recorder: Recorder | None, params, data: Data
     status = jnp.where(finite, RUNNING, DIVERGED).astype(jnp.int32)
     trace, zero = None, jnp.zeros((), jnp.int32)
     if recorder is not None:
-        trace = recorder.update(recorder.init(params, steps), zero, params, train_loss)
+        steps = 1 if recorder.per_epoch else data.train[0].shape[0] // config.batch_size
+        trace = recorder.init(params, config.epochs * steps)
+        trace = recorder.update(trace, zero, params, train_loss)
     iterate = Iterate(params, optimiser_of(config).init(params), params, zero, status, trace)
     return TrainState(iterate, params, best_loss, zero, history, jnp.ones((), losses.dtype))
 
@@ -113,9 +115,20 @@ def _make_epoch(config: TrainingConfig, recorder, rows: int):
         iterate = train_epoch(epoch, state.iterate, data, learning_rate * state.pace, seed)
         if config.output_ridge:
             iterate = solve_outputs(iterate, data)
-        return _assess(config, epoch, state._replace(iterate=iterate), data, was_running)
+        state = _assess(config, epoch, state._replace(iterate=iterate), data, was_running)
+        if recorder is not None and recorder.per_epoch:
+            state = _record(recorder, epoch, state, was_running)
+        return state
 
     return run_epoch
+
+
+def _record(recorder: Recorder, epoch, state: TrainState, was_running) -> TrainState:
+    """Shows a recorder of epochs the evaluated network, after all that an epoch does to it."""
+    iterate, loss = state.iterate, state.history[0, epoch]
+    step = jnp.where(was_running, iterate.step, PAST_THE_END)
+    trace = recorder.update(iterate.trace, step, iterate.average, loss)
+    return state._replace(iterate=iterate._replace(trace=trace))
 
 
 def _assess(config: TrainingConfig, epoch, state: TrainState, data: Data, was_running):

@@ -14,20 +14,23 @@ from spline_fc.training.losses import loss_per_row
 
 RUNNING, DIVERGED, OUT_OF_PATIENCE = 0, 1, 2
 PARTS = ("train", "validation", "test")
-_PAST_THE_END = jnp.iinfo(jnp.int32).max
+PAST_THE_END = jnp.iinfo(jnp.int32).max
 
 
 class Recorder(NamedTuple):
     """Measurements inside the compiled step, like an optimiser: init, update, summarise.
 
     The network handed in is the one that is evaluated (the averaged one). Step 0 is before
-    training. A replica that has stopped goes on calling with a step far past the end, where
+    training. A replica that has stopped goes on calling with the step PAST_THE_END, where
     `trace.at[step].set` (or of step // every) writes nothing.
+
+    What looks at many rows is called per epoch: under vmap a step cannot skip what it computes.
     """
 
-    init: Callable[[Any, int], Any]  # (params, steps of the whole run) -> trace
-    update: Callable[[Any, jax.Array, Any, jax.Array], Any]  # (trace, step, params, batch loss)
+    init: Callable[[Any, int], Any]  # (params, calls to come after that of step 0) -> trace
+    update: Callable[[Any, jax.Array, Any, jax.Array], Any]  # (trace, step, params, loss)
     summarise: Callable[[Any], Any]  # trace -> what TrainResult.trace holds
+    per_epoch: bool = False  # after each epoch, with its training loss; else step and batch loss
 
 
 class Evaluation(NamedTuple):
@@ -136,8 +139,8 @@ def make_step(config: TrainingConfig, steps_per_epoch: int, recorder: Recorder |
         count = iterate.step + alive.astype(jnp.int32)
         status = jnp.where(running & ~finite, DIVERGED, iterate.status)
         trace = iterate.trace
-        if recorder is not None:
-            trace = recorder.update(trace, jnp.where(alive, count, _PAST_THE_END), new[2], value)
+        if recorder is not None and not recorder.per_epoch:
+            trace = recorder.update(trace, jnp.where(alive, count, PAST_THE_END), new[2], value)
         return Iterate(*new, count, status, trace)
 
     return step

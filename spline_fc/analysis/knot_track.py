@@ -1,0 +1,305 @@
+"""The way of every knot through training: one record per unit and recorded step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spline_fc.analysis.forward import Params, layers, output_gradients, preactivations
+from spline_fc.checks import check, check_integer, check_not_empty, check_number
+
+MERGE_DISTANCE = 0.01  # inter-quartile ranges; closer knots of the same direction count as one
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+class KnotTrack(NamedTuple):
+    """The h units of Dense_0 at r records, the start first.
+
+    Every figure is unchanged by (w, b, v) -> (a w, a b, v / a), a > 0, at any record. Knots,
+    slopes and displacements mean something where `aligned`; the other units are there to be
+    counted, not averaged. Plot a column against `step`, e.g. `plt.plot(track.step, track.knot)`.
+    """
+
+    step: np.ndarray  # (r,) int, training steps taken
+    unit: np.ndarray  # (h,) int
+    feature: np.ndarray  # (h,) int, home feature
+    spread: np.ndarray  # (h,) inter-quartile range of the home feature (the whole range where the
+    # quartiles are equal, nan where the feature is constant)
+    aligned: np.ndarray  # (r, h) bool, alignment at or above the threshold at the start and here
+    alignment: np.ndarray  # (r, h) |w_v| / |w|, nan for a unit without weights
+    knot: np.ndarray  # (r, h) -b / w_v, nan where w_v = 0
+    displacement: np.ndarray  # (r, h) (knot - knot at the start) / spread
+    direction: np.ndarray  # (r, h) +1 active to the right of the knot, -1 to the left
+    sign_flipped: np.ndarray  # (r, h) bool, the direction is opposite to that at the start
+    slope: np.ndarray  # (r, h) mean slope the unit adds along its feature where it is active
+    slope_change: np.ndarray  # (r, h) (slope - slope at the start) * spread: output per range
+    active: np.ndarray  # (r, h) share of rows on which the unit is active
+    flipped: np.ndarray  # (r, h) share of rows whose activation differs from the start
+    dead: np.ndarray  # (r, h) bool, active on no row
+    always_on: np.ndarray  # (r, h) bool, active on every row
+    outside: np.ndarray  # (r, h) bool, the knot lies outside the range of the rows
+    merged: np.ndarray  # (r, h) bool, within MERGE_DISTANCE of a neighbour it was apart from
+
+
+class TrackSummary(NamedTuple):
+    """Per record counts over units and distributions, (r, 5) at QUANTILES; nan without a unit."""
+
+    step: np.ndarray  # (r,) int
+    units: int
+    off_axis_at_start: int
+    aligned: np.ndarray  # (r,) int
+    left_axis: np.ndarray  # (r,) int, on the axis at the start, off it here
+    dead: np.ndarray  # (r,) int, of all units
+    always_on: np.ndarray  # (r,) int, of all units
+    sign_flips: np.ndarray  # (r,) int, of aligned units
+    outside: np.ndarray  # (r,) int, of aligned units
+    merged: np.ndarray  # (r,) int, of aligned units
+    flipped_share: np.ndarray  # (r,) of all (row, unit) pairs
+    displacement: np.ndarray  # (r, 5) of |displacement| of aligned units
+    slope_change: np.ndarray  # (r, 5) of |slope_change| of aligned units
+    alignment: np.ndarray  # (r, 5) of units aligned at the start
+    active: np.ndarray  # (r, 5) of all units
+    flipped: np.ndarray  # (r, 5) of all units
+
+
+def knot_track(
+    trace: Mapping[str, Any],
+    x: Any,
+    home: Any = None,
+    *,
+    scaler: Any = None,
+    min_alignment: float = 0.5,
+    output: int = 0,
+) -> KnotTrack:
+    """Follows the knots of the first hidden layer through the records of a training run.
+
+    Example:
+      recorder = training.network_recorder()  # once per epoch
+      result = training.train(params, dataset, config, recorder=recorder)
+      track = analysis.knot_track(result.trace, dataset.train.x[:2000], scaler=dataset.scaler)
+      shown = np.where(track.aligned, track.knot, np.nan)  # a line breaks off with its axis
+      for unit in np.flatnonzero(track.feature == 3):
+          plt.plot(track.step, shown[:, unit])
+      summary = analysis.summarize_track(track)
+      plt.fill_between(summary.step, summary.displacement[:, 0], summary.displacement[:, 4])
+      plt.plot(summary.step, summary.left_axis)  # how many units the quantiles leave out
+
+    Args:
+      trace: of `training.network_recorder`, {"step": (r,), "params": tree of (r, ...)}, or of
+        `training.first_layer_recorder`, {"step", "kernel": (r, d, h), "bias": (r, h)}, whose
+        slopes are nan, as they take the outgoing weights. Of replicas, one: tree.map(a[s, l]).
+      x: (n, d), the rows on which activation is counted, in the units the network takes.
+      home: (h,) int, the feature of each unit; by default that of its largest weight at the start.
+      scaler: a data.Scaler; knots, spreads and slopes are then in raw units, else in those of x.
+      min_alignment: |w_v| / |w| from which a unit has a knot worth the name.
+      output: the output whose slopes are measured.
+
+    Returns:
+      KnotTrack, without records that a stopped run did not reach or that are not finite.
+
+    Raises:
+      ValueError: no trace of these recorders, no record in it, or arguments that do not fit it.
+    """
+    check("step" in trace and ("params" in trace or {"kernel", "bias"} <= set(trace)),
+          "trace must hold step and params, or step, kernel and bias; "
+          f"got {sorted(trace)}.")  # fmt: skip
+    steps = np.asarray(trace["step"])
+    check(steps.ndim == 1, f"trace['step'] must have shape (records,), that of one replica; "
+          f"got {steps.shape}.")  # fmt: skip
+    tree = trace["params"] if "params" in trace else {"Dense_0": trace}
+    tree = {layer: {name: np.asarray(leaves[name]) for name in ("kernel", "bias")}
+            for layer, leaves in tree.items()}  # fmt: skip
+    reached = [i for i in np.flatnonzero(steps >= 0) if _is_finite(_record(tree, i))]
+    check(len(reached) > 0, "trace must hold at least one finite record; got none.")
+    return track_networks(
+        [_record(tree, i) for i in reached], steps[reached], x, home,
+        scaler=scaler, min_alignment=min_alignment, output=output,
+    )  # fmt: skip
+
+
+def track_networks(
+    networks: Sequence[Params],
+    steps: Any,
+    x: Any,
+    home: Any = None,
+    *,
+    scaler: Any = None,
+    min_alignment: float = 0.5,
+    output: int = 0,
+) -> KnotTrack:
+    """Does what `knot_track` does for networks given one by one, e.g. read from files.
+
+    Args:
+      networks: r parameter trees of one shape, the start first; a tree of Dense_0 alone has knots
+        but no slopes.
+      steps: (r,) int, the steps each of them was trained.
+      x, home, scaler, min_alignment, output: as in `knot_track`.
+
+    Returns:
+      KnotTrack.
+
+    Raises:
+      ValueError: the arguments do not fit each other, or no row was given.
+    """
+    x = np.asarray(x, np.float64)
+    check_not_empty("x", x)
+    check_number("min_alignment", min_alignment, at_least=0, at_most=1)
+    check_integer("output", output, at_least=0)
+    steps, stack = np.asarray(steps), layers(networks[0])
+    check(steps.shape == (len(networks),), f"steps must have shape ({len(networks)},), one per "
+          f"network; got {steps.shape}.")  # fmt: skip
+    outputs = stack[-1][1].size if len(stack) > 1 else output + 1
+    check(output < outputs, f"output must be below {outputs}, the number of outputs; got {output}.")
+    home = _home(stack[0][0], home)
+    start = preactivations(networks[0], x)[0] > 0
+    states = [_measure(params, x, home, output, start) for params in networks]
+    return _track(states, steps, x, home, scaler, min_alignment, output)
+
+
+def select_units(track: KnotTrack, mask: np.ndarray) -> KnotTrack:
+    """Keeps the units of a (h,) boolean mask; `unit` still holds their original indices."""
+    return KnotTrack(track.step, *(field[..., mask] for field in track[1:]))
+
+
+def summarize_track(track: KnotTrack) -> TrackSummary:
+    """Condenses a track into counts and quantiles per record; off-axis units are counted apart.
+
+    Args:
+      track: from `knot_track`; of one feature or of the spline's own units by `select_units`.
+
+    Returns:
+      TrackSummary.
+    """
+    on_start = np.broadcast_to(track.aligned[0], track.aligned.shape)
+    everyone = np.ones_like(track.aligned)
+
+    def count(marked: np.ndarray) -> np.ndarray:
+        return marked.sum(axis=1)
+
+    return TrackSummary(
+        step=track.step,
+        units=track.unit.size,
+        off_axis_at_start=int((~track.aligned[0]).sum()),
+        aligned=count(track.aligned),
+        left_axis=count(on_start & ~track.aligned),
+        dead=count(track.dead),
+        always_on=count(track.always_on),
+        sign_flips=count(track.aligned & track.sign_flipped),
+        outside=count(track.aligned & track.outside),
+        merged=count(track.aligned & track.merged),
+        flipped_share=track.flipped.sum(axis=1) / max(track.unit.size, 1),
+        displacement=_quantiles(np.abs(track.displacement), track.aligned),
+        slope_change=_quantiles(np.abs(track.slope_change), track.aligned),
+        alignment=_quantiles(track.alignment, on_start),
+        active=_quantiles(track.active, everyone),
+        flipped=_quantiles(track.flipped, everyone),
+    )
+
+
+class _State(NamedTuple):
+    """The first hidden layer of one network, seen from fixed home features."""
+
+    alignment: np.ndarray  # (h,)
+    knot: np.ndarray  # (h,), units of x
+    direction: np.ndarray  # (h,)
+    slope: np.ndarray  # (h,)
+    active: np.ndarray  # (h,) share of rows
+    flipped: np.ndarray  # (h,) share of rows
+
+
+def _measure(params: Params, x, home: np.ndarray, output: int, start: np.ndarray) -> _State:
+    kernel, bias = layers(params)[0]
+    weight = kernel[home, np.arange(home.size)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alignment = np.abs(weight) / np.linalg.norm(kernel, axis=0)
+        knot = np.where(weight != 0, -bias / weight, np.nan)
+    active = preactivations(params, x)[0] > 0
+    slope = np.full(home.size, np.nan)
+    if len(params) > 1:
+        gradient = output_gradients(params, x, output)
+        # Over active rows only: with one hidden layer this is w_v * v exactly, on any data.
+        slope = weight * (gradient * active).sum(axis=0) / np.maximum(active.sum(axis=0), 1)
+    # Shares, not the booleans of every row: records may be many.
+    shares = active.mean(axis=0), (active != start).mean(axis=0)
+    return _State(alignment, knot, np.sign(weight), slope, *shares)
+
+
+def _track(states, steps, x, home, scaler, min_alignment, output) -> KnotTrack:
+    """Stacks the measurements of all records and compares them with the first."""
+    alignment, knot, direction, slope, active, flipped = map(np.stack, zip(*states, strict=True))
+    on_axis = alignment >= min_alignment
+    aligned = on_axis & on_axis[0]
+    spread = _spread(x)[home]
+    x_scale, x_shift, y_scale = 1.0, 0.0, 1.0
+    if scaler is not None:
+        x_scale, x_shift = np.asarray(scaler.x_scale)[home], np.asarray(scaler.x_shift)[home]
+        y_scale = np.asarray(scaler.y_scale)[output]
+    return KnotTrack(
+        step=steps,
+        unit=np.arange(home.size),
+        feature=home,
+        spread=spread * x_scale,
+        aligned=aligned,
+        alignment=alignment,
+        knot=knot * x_scale + x_shift,
+        displacement=(knot - knot[0]) / spread,
+        direction=direction,
+        sign_flipped=direction * direction[0] < 0,
+        slope=slope * y_scale / x_scale,
+        slope_change=(slope - slope[0]) * spread * y_scale,
+        active=active,
+        flipped=flipped,
+        dead=active == 0,
+        always_on=active == 1,
+        outside=(knot < x.min(axis=0)[home]) | (knot > x.max(axis=0)[home]),
+        merged=_merged(knot, direction, home, spread, aligned),
+    )
+
+
+def _spread(x: np.ndarray) -> np.ndarray:
+    """Inter-quartile range per column; the full range where half the rows share one value."""
+    low, high = np.quantile(x, (0.25, 0.75), axis=0)
+    spread = np.where(high > low, high - low, np.ptp(x, axis=0))
+    return np.where(spread > 0, spread, np.nan)
+
+
+def _merged(knot, direction, home, spread, aligned) -> np.ndarray:
+    """Marks units with a neighbour, of the same feature and direction, that was apart before."""
+
+    def close(knots: np.ndarray) -> np.ndarray:
+        return np.abs(knots[:, None] - knots[None, :]) <= MERGE_DISTANCE * spread[:, None]
+
+    same_feature = (home[:, None] == home[None, :]) & ~np.eye(home.size, dtype=bool)
+    new_pairs = same_feature & ~close(knot[0])
+    return np.stack([
+        (new_pairs & (d[:, None] == d[None, :]) & a[:, None] & a[None, :] & close(k)).any(axis=1)
+        for k, d, a in zip(knot, direction, aligned, strict=True)
+    ])  # fmt: skip
+
+
+def _home(kernel: np.ndarray, home: Any) -> np.ndarray:
+    if home is None:
+        return np.argmax(np.abs(kernel), axis=0)
+    home = np.asarray(home)
+    features, units = kernel.shape
+    check(home.shape == (units,) and np.issubdtype(home.dtype, np.integer),
+          f"home must have shape ({units},) and be integer; "
+          f"got {home.dtype} of shape {home.shape}.")  # fmt: skip
+    check(bool(((home >= 0) & (home < features)).all()),
+          f"home must lie in 0 to {features - 1}; got {home.min()} to {home.max()}.")  # fmt: skip
+    return home
+
+
+def _record(tree: Params, index: int) -> Params:
+    return {layer: {name: leaf[index] for name, leaf in leaves.items()}
+            for layer, leaves in tree.items()}  # fmt: skip
+
+
+def _is_finite(params: Params) -> bool:
+    return all(np.isfinite(leaf).all() for leaves in params.values() for leaf in leaves.values())
+
+
+def _quantiles(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Quantiles of the finite masked entries of every row: (r, h) to (r, 5)."""
+    kept = [row[m & np.isfinite(row)] for row, m in zip(values, mask, strict=True)]
+    return np.stack([np.quantile(k, QUANTILES) if k.size else np.full(5, np.nan) for k in kept])
