@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-AS_USERS_RUN_IT = ("test_loop", "test_checkpoints")
+AS_USERS_RUN_IT = ("test_loop", "test_checkpoints", "test_recording_bits")
 
 
 @pytest.fixture(scope="module", autouse=True)
