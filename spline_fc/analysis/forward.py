@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spline_fc.checks import check, check_rank
+from spline_fc.checks import check, check_finite, check_rank
 
 Params = Mapping[str, Mapping[str, Any]]
 
@@ -46,6 +46,15 @@ def layers(params: Params) -> list[tuple[np.ndarray, np.ndarray]]:
             kernel.shape[0] == rows,
             f"{name}/kernel must have {rows} rows, one per unit before it; got {kernel.shape[0]}.",
         )
+    return stack
+
+
+def finite_layers(params: Params) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Lists the layers as `layers` does; raises ValueError also where a weight is not finite."""
+    stack = layers(params)
+    for i, (kernel, bias) in enumerate(stack):
+        check_finite(f"params/Dense_{i}/kernel", kernel)
+        check_finite(f"params/Dense_{i}/bias", bias)
     return stack
 
 

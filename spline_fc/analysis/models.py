@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, layers, output
+from spline_fc.analysis.forward import Params, finite_layers, output
 from spline_fc.analysis.shapes import checked_rows
-from spline_fc.checks import check
+from spline_fc.checks import check, check_finite
 from spline_fc.cpwl import Spline
 
 Model = Spline | Params | Callable[[np.ndarray], Any]
@@ -36,7 +36,8 @@ def model_output(model: Model, x: Any) -> np.ndarray:
       (n, k) float64; a function is handed float64 rows and computes as it likes.
 
     Raises:
-      ValueError: rows that do not fit the model, or a function that returns another shape.
+      ValueError: rows that do not fit the model, weights that are not finite, or a function that
+        returns another shape or what is not finite.
     """
     x = checked_model_rows(model, x)
     if isinstance(model, Spline):
@@ -53,15 +54,21 @@ def model_output(model: Model, x: Any) -> np.ndarray:
         value.ndim == 2 and len(value) == len(x),
         f"model must return ({len(x)}, k) for {len(x)} rows; got {value.shape}.",
     )
+    check_finite("the output of model", value)
     return value
 
 
 def checked_model_rows(model: Model, x: Any) -> np.ndarray:
-    """Returns rows in float64; raises ValueError unless they are finite and fit the model."""
+    """Returns rows in float64; raises ValueError unless they, and the model's weights, are finite.
+
+    The rows must have as many columns as a network reads, or at least as many as a spline does.
+    """
     if isinstance(model, Spline):
+        for name in ("intercept", "coef", "knot"):
+            check_finite(f"spline.{name}", getattr(model, name))
         read = [term.features[-1] for term in live_terms(model)]
         return checked_rows(x, at_least=1 + max(read, default=0))
-    return checked_rows(x, exactly=None if callable(model) else len(layers(model)[0][0]))
+    return checked_rows(x, exactly=None if callable(model) else len(finite_layers(model)[0][0]))
 
 
 def live_terms(spline: Spline) -> list[MinimumTerm]:
