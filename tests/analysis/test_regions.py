@@ -26,15 +26,18 @@ def _area(polygon: np.ndarray) -> float:
     return 0.5 * abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))
 
 
-@pytest.mark.parametrize("sizes", [(3, 4, 1), (3, 3, 3, 2)])
-def test_cells_of_a_slice_agree_with_a_flood_on_a_fine_grid(sizes):
-    params, rng = _network(sizes, 1), np.random.default_rng(2)
+@pytest.mark.parametrize(
+    ("sizes", "seed"), [((3, 4, 1), 1), ((3, 3, 3, 2), 1), ((3, 3, 3, 2), 4), ((3, 6, 4, 1), 4)]
+)
+def test_cells_of_a_slice_agree_with_a_flood_on_a_fine_grid(sizes, seed):
+    params, rng = _network(sizes, seed), np.random.default_rng(2)
     plane = rng.normal(size=(3, 3))
     cells = slice_cells(params, *plane, (-2.0, 2.0))
     assert sum(_area(c.polygon) for c in cells) == pytest.approx(16)
     steps = (np.arange(800) + 0.5) / 200 - 2
     points = np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
     codes = _codes(params, plane[0] + points @ plane[1:]).reshape(800, 800)
+    assert np.unique(codes).size == len(cells)  # all are met by the grid, and a pattern is convex
     # Where two lines meet at a sharp angle the grid tears the tip off in single pixels.
     flood = [np.bincount(ndimage.label(codes == c)[0].ravel())[1:] for c in np.unique(codes)]
     flood = np.sort(np.concatenate(flood)) / 200**2
