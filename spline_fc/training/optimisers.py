@@ -35,14 +35,38 @@ def make_optimiser(
     descent = optax.scale(-1.0)
     decay = optax.add_decayed_weights(weight_decay)
     chains = {
-        "adam": lambda: (optax.scale_by_adam(), descent),
-        "adamw": lambda: (optax.scale_by_adam(), decay, descent),
+        "adam": lambda: (scale_by_adam(), descent),
+        "adamw": lambda: (scale_by_adam(), decay, descent),
         "sgd": lambda: (optax.trace(momentum), descent),
         "lbfgs": lambda: (optax.lbfgs(),),
         "gauss_newton": lambda: (gauss_newton(),),
     }
     pull = (decay_towards_initial(initial_decay),) if initial_decay else ()
     return optax.with_extra_args_support(optax.chain(*chains[name](), *pull))
+
+
+def scale_by_adam() -> optax.GradientTransformation:
+    """optax's Adam, bit by bit, with its moments computed once.
+
+    XLA would compute them a second time where the update reads them, from the old ones, and would
+    therefore have to copy the old ones in every step: a tenth of the time of a step on a CPU.
+    """
+    b1, b2, epsilon = 0.9, 0.999, 1e-8
+
+    def update(updates, state, params=None):
+        del params
+        mean = optax.tree.update_moment(updates, state.mu, b1, 1)
+        square = optax.tree.update_moment_per_elem_norm(updates, state.nu, b2, 2)
+        mean, square = jax.lax.optimization_barrier((mean, square))
+        count = optax.safe_increment(state.count)
+        scaled = jax.tree.map(
+            lambda m, v: m / (jnp.sqrt(v) + epsilon),
+            optax.tree.bias_correction(mean, b1, count),
+            optax.tree.bias_correction(square, b2, count),
+        )
+        return scaled, optax.ScaleByAdamState(count=count, mu=mean, nu=square)
+
+    return optax.GradientTransformation(optax.scale_by_adam().init, update)
 
 
 class InitialState(NamedTuple):

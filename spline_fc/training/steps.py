@@ -106,7 +106,7 @@ def make_step(config: TrainingConfig, steps_per_epoch: int, recorder: Recorder |
     )
 
     def propose(iterate: Iterate, batch, learning_rate, scale):
-        """Loss of the batch, and the iterate one step further, finite or not."""
+        """Loss of the batch, and parameters and optimiser one step further, finite or not."""
         mask = None if scale is None else jax.tree.map(lambda s: s != 0, scale)
 
         x, y, *weights = batch
@@ -125,22 +125,22 @@ def make_step(config: TrainingConfig, steps_per_epoch: int, recorder: Recorder |
         if scale is not None:
             updates = jax.tree.map(jnp.multiply, updates, scale)
         params = jax.tree.map(lambda p, u: p + rate * u, iterate.params, updates)
-        return value, (
-            params,
-            optimizer,
-            optimisers.average(config.averaging, iterate.average, params),
-        )
+        return value, params, optimizer
 
     def step(iterate: Iterate, batch, learning_rate: jax.Array, scale: Any) -> Iterate:
-        value, new = propose(iterate, batch, learning_rate, scale)
+        # The optimiser of a replica that has stopped goes on, as nobody reads it any more. The
+        # barrier keeps XLA from computing the parameters again, from the old ones, for the average.
+        value, params, optimizer = propose(iterate, batch, learning_rate, scale)
         running, finite = iterate.status == RUNNING, jnp.isfinite(value)
         alive = running & finite
-        new = where(alive, new, (iterate.params, iterate.optimizer, iterate.average))
+        params = jax.lax.optimization_barrier(where(alive, params, iterate.params))
+        average = optimisers.average(config.averaging, iterate.average, params)
+        average = where(alive, average, iterate.average)
         count = iterate.step + alive.astype(jnp.int32)
         status = jnp.where(running & ~finite, DIVERGED, iterate.status)
         trace = iterate.trace
         if recorder is not None and not recorder.per_epoch:
-            trace = recorder.update(trace, jnp.where(alive, count, PAST_THE_END), new[2], value)
-        return Iterate(*new, count, status, trace)
+            trace = recorder.update(trace, jnp.where(alive, count, PAST_THE_END), average, value)
+        return Iterate(params, optimizer, average, count, status, trace)
 
     return step

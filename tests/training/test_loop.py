@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,8 +8,9 @@ import pytest
 
 from spline_fc.data import stack
 from spline_fc.network import apply_params
-from spline_fc.training import Recorder, TrainingConfig, train, train_replicas
+from spline_fc.training import Recorder, TrainingConfig, epochs, train, train_replicas
 from spline_fc.training.epochs import shuffle
+from spline_fc.training.inputs import prepare
 from tests.training.problems import assert_trees_equal, make_dataset, make_params, stack_trees
 
 CONFIG = TrainingConfig(epochs=4, batch_size=16, warmup_epochs=1, learning_rate=3e-3)
@@ -91,6 +94,19 @@ def test_arguments_survive_donation():
     train(params, dataset, CONFIG)
     train(params, dataset, CONFIG)
     assert np.isfinite(_mse(params, dataset.train))
+
+
+def test_compiled_epochs_reuse_the_buffers_of_their_state():
+    params, config = make_params(), dataclasses.replace(CONFIG, learning_rate=1.0)
+    data = prepare(params, make_dataset(), config, None, None, replicas=False)
+    static = {"config": config, "recorder": None, "replicas": False}
+    state = epochs.begin(params, data, jnp.float32(1e-3), **static)
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    arguments = (state, data, jnp.float32(1e-3), np.uint32(0), 2, 0)
+    memory = epochs.advance.lower(*arguments, **static).compile().memory_analysis()
+    assert memory.alias_size_in_bytes == size
+    epochs.advance(*arguments, **static)
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
 
 
 def _counting_recorder(traces):

@@ -1,10 +1,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from spline_fc.training import Recorder, train
-from spline_fc.training.optimisers import average, make_optimiser, make_schedule
+from spline_fc.training.optimisers import average, make_optimiser, make_schedule, scale_by_adam
 from tests.training.problems import assert_trees_equal, make_dataset, make_params
 
 SETTINGS = {
@@ -58,6 +59,19 @@ def test_second_update_by_hand(enable_x64, name, options, second):
     _, state = optimiser.update({"w": jnp.array([1.0])}, state, params)
     updates, _ = optimiser.update({"w": jnp.array([3.0])}, state, params)
     np.testing.assert_allclose(updates["w"], second, rtol=1e-6)
+
+
+def test_adam_is_that_of_optax():
+    params = make_params()
+    ours, theirs = scale_by_adam(), optax.scale_by_adam()
+    states = [ours.init(params), theirs.init(params)]
+    for seed in (1, 2, 3):
+        pairs = [
+            rule.update(make_params(seed=seed), state)
+            for rule, state in zip((ours, theirs), states, strict=True)
+        ]
+        states = [state for _, state in pairs]
+        assert_trees_equal(*pairs)
 
 
 def test_lbfgs_solves_least_squares(enable_x64):
