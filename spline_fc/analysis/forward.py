@@ -99,8 +99,21 @@ def output_gradients(params: Params, x: Any, index: int = 0) -> np.ndarray:
     Returns:
       (n, h0) float64. With one hidden layer every row is the output kernel's column `index`.
     """
+    return gradients_at(params, preactivations(params, x), index)
+
+
+def gradients_at(params: Params, values: list[np.ndarray], index: int) -> np.ndarray:
+    """Does what `output_gradients` does for rows that were evaluated before.
+
+    Args:
+      params: as in `output_gradients`.
+      values: of those rows, from `preactivations`.
+      index: which of the k outputs.
+
+    Returns:
+      (n, h0) float64.
+    """
     stack = layers(params)
-    values = preactivations(params, x)
     gradient = np.broadcast_to(stack[-1][0][:, index], (len(values[-1]), len(stack[-1][0])))
     for (kernel, _), z in zip(stack[-2:0:-1], values[-2:0:-1], strict=True):
         gradient = (gradient * (z > 0)) @ kernel.T

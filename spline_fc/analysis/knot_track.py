@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, layers, output_gradients, preactivations
+from spline_fc.analysis.forward import Params, gradients_at, layers, preactivations
 from spline_fc.checks import check, check_integer, check_not_empty, check_number
 
 MERGE_DISTANCE = 0.01  # inter-quartile ranges; closer knots of the same direction count as one
@@ -213,10 +213,11 @@ def _measure(params: Params, x, home: np.ndarray, output: int, start: np.ndarray
     with np.errstate(divide="ignore", invalid="ignore"):
         alignment = np.abs(weight) / np.linalg.norm(kernel, axis=0)
         knot = np.where(weight != 0, -bias / weight, np.nan)
-    active = preactivations(params, x)[0] > 0
+    values = preactivations(params, x)
+    active = values[0] > 0
     slope = np.full(home.size, np.nan)
     if len(params) > 1:
-        gradient = output_gradients(params, x, output)
+        gradient = gradients_at(params, values, output)
         # Over active rows only: with one hidden layer this is w_v * v exactly, on any data.
         slope = weight * (gradient * active).sum(axis=0) / np.maximum(active.sum(axis=0), 1)
     # Shares, not the booleans of every row: records may be many.
