@@ -17,7 +17,7 @@ from experiments.machine import processor
 from experiments.recording_benchmark import measure
 from spline_fc import workdir
 
-_REPEATS = flags.DEFINE_integer("repeats", 7, "Rounds of training without and with recording.", 1)
+_REPEATS = flags.DEFINE_integer("repeats", 15, "Rounds of training without and with recording.", 1)
 _RECORDS = flags.DEFINE_integer("records", 50, "Records per run, besides that of the start.", 1)
 _ROWS = flags.DEFINE_integer("rows", 500, "Rows on which activation is counted afterwards.", 1)
 _SEEDS = flags.DEFINE_integer("seeds", 5, "Networks trained at once, per learning rate.", 1)
