@@ -62,7 +62,7 @@ from spline_fc.analysis.speed import (
     metrics_curves,
     relative_targets,
 )
-from spline_fc.analysis.tables import text_table
+from spline_fc.analysis.tables import set_text, text_table
 
 __all__ = [
     "Cell",
@@ -117,6 +117,7 @@ __all__ = [
     "relative_targets",
     "segment_breakpoints",
     "select_units",
+    "set_text",
     "shape_functions",
     "share_explained",
     "slice_cells",
