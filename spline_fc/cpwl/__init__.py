@@ -23,6 +23,7 @@ from spline_fc.cpwl.oblique import (
     fit_oblique,
 )
 from spline_fc.cpwl.pruning import PruningPath, gcv_score
+from spline_fc.cpwl.shrinkage import shrink
 from spline_fc.cpwl.spline import Spline, basis, evaluate
 from spline_fc.cpwl.summary import Importance, importance, summarize
 
@@ -56,6 +57,7 @@ __all__ = [
     "r2_score",
     "save_fit",
     "save_spline",
+    "shrink",
     "spline_from_dict",
     "spline_to_dict",
     "summarize",
