@@ -17,6 +17,7 @@ Reference: Friedman (1991), Multivariate Adaptive Regression Splines, section 3.
 Hooker (2007), Generalized functional ANOVA diagnostics, for purified effects.
 """
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -39,6 +40,7 @@ from spline_fc.analysis.shapes import (
     checked_range,
     checked_rows,
     raw_curve,
+    raw_output,
     raw_surface,
 )
 from spline_fc.cpwl import Spline
@@ -96,7 +98,7 @@ def decompose(spline: Spline, x: Any, *, scaler: Any = None) -> Decomposition:
     purified = tuple(_purify(term, x) for term in terms)
     mean = sum((p.mean * p.term.coef for p in purified), np.asarray(spline.intercept, np.float64))
     result = Decomposition(
-        constant=mean if scaler is None else mean * scaler.y_scale + scaler.y_shift,
+        constant=raw_output(mean, scaler, effect=False),
         components=_components(terms),
         share=np.empty(0),
         deviation=np.empty(0),
@@ -138,8 +140,7 @@ def component_values(decomposition: Decomposition, x: Any) -> np.ndarray:
         if len(term.features) > 2:
             rest = minimum(term, term.features, columns) - purified.mean - sum(parts.values())
             values[:, where[()]] += rest[:, None] * term.coef
-    scaler = decomposition.scaler
-    return values if scaler is None else values * scaler.y_scale
+    return raw_output(values, decomposition.scaler, effect=True)
 
 
 def main_effect(
@@ -166,12 +167,7 @@ def main_effect(
     checked_feature(feature, x.shape[1])
     low, high = checked_range(x[:, feature], low, high)
     own = [p for p in decomposition.terms if feature in p.term.features]
-    knots = [np.array([low, high])]
-    for purified in own:
-        mean = purified.given.get((feature,))
-        knots.append(breakpoints(purified.term, feature, () if mean is None else mean.at))
-    grid = np.unique(np.concatenate(knots))
-    grid = grid[(grid >= low) & (grid <= high)]
+    grid = exact_grid([(p.term, p.given.get((feature,))) for p in own], feature, low, high)
     value = np.zeros((grid.size, len(decomposition.constant)))
     for purified in own:
         part = _parts(purified, {feature: grid})[(feature,)]
@@ -226,6 +222,25 @@ def mean_minimum(levels: list[np.ndarray]) -> MeanMinimum:
     for sample in levels:
         beyond *= 1.0 - np.searchsorted(np.sort(sample), at, side="right") / sample.size
     return MeanMinimum(at, np.concatenate([[0.0], np.cumsum(beyond[:-1] * np.diff(at))]))
+
+
+def exact_grid(
+    pieces: Sequence[tuple[MinimumTerm, MeanMinimum | None]], feature: int, low: float, high: float
+) -> np.ndarray:
+    """Gathers the ends of a curve and all breakpoints between them.
+
+    Args:
+      pieces: terms that read the feature, and the law of the minimum of their other hinges, or None
+        where there are none.
+      feature: the column.
+      low, high: the ends.
+
+    Returns:
+      (g,) increasing.
+    """
+    knots = [breakpoints(t, feature, () if law is None else law.at) for t, law in pieces]
+    grid = np.unique(np.concatenate([[low, high], *knots]))
+    return grid[(grid >= low) & (grid <= high)]
 
 
 def breakpoints(term: MinimumTerm, feature: int, levels: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis.models import Model, checked_model_rows, model_output
+from spline_fc.analysis.shapes import share_explained
 from spline_fc.checks import check, check_integer
 from spline_fc.cpwl import FitResult, fit_mars
 
@@ -57,7 +58,7 @@ def distil(
     """
     check_integer("max_terms", max_terms, at_least=1)
     rows = checked_model_rows(model, x)
-    unseen = None if held_out is None else checked_model_rows(model, held_out)
+    unseen = None if held_out is None else checked_model_rows(model, held_out, "held_out")
     check(
         unseen is None or unseen.shape[1] == rows.shape[1],
         f"held_out must have {rows.shape[1]} columns, as x has; got {np.shape(held_out)}.",
@@ -73,23 +74,3 @@ def distil(
         share = share_explained(model_output(model, unseen), model_output(fit.spline, unseen))
     worst = np.abs(wanted - given).max(axis=0)
     return Distillation(fit, share_explained(wanted, given), share, worst)
-
-
-def share_explained(wanted: Any, given: Any) -> np.ndarray:
-    """Computes 1 less the ratio of the squared differences to the squared deviations.
-
-    Args:
-      wanted: (n, k), what the model returns.
-      given: (n, k), what stands in its place.
-
-    Returns:
-      (k,) float64, at most 1; nan where `wanted` does not vary.
-
-    Raises:
-      ValueError: the shapes differ.
-    """
-    wanted, given = np.asarray(wanted, np.float64), np.asarray(given, np.float64)
-    check(wanted.shape == given.shape, f"given must have shape {wanted.shape}; got {given.shape}.")
-    deviation = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
-    varies = np.ptp(wanted, axis=0) > 0
-    return 1.0 - ((wanted - given) ** 2).sum(axis=0) / np.where(varies, deviation, np.nan)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.decomposition import breakpoints, mean_minimum
+from spline_fc.analysis.decomposition import exact_grid, mean_minimum
 from spline_fc.analysis.forward import Params, layers
 from spline_fc.analysis.models import (
     checked_model_rows,
@@ -17,6 +17,7 @@ from spline_fc.analysis.shapes import (
     Curve,
     Surface,
     additive_shares,
+    average_at,
     centred,
     checked_feature,
     checked_grid,
@@ -29,8 +30,6 @@ from spline_fc.analysis.shapes import (
 )
 from spline_fc.checks import check, check_integer
 from spline_fc.cpwl import Spline
-
-BLOCK = 1 << 22  # numbers in the largest temporary array of a surface: 32 MiB
 
 
 class ShapeFunctions(NamedTuple):
@@ -65,7 +64,8 @@ def exact_dependence(
       scaler: a data.Scaler; the curve is then returned in raw units.
 
     Returns:
-      Curve whose grid holds the ends and every breakpoint between them: up to n per unit or term.
+      Curve whose grid holds the ends and every breakpoint between them: up to n per unit or term,
+      so that a network takes about 64 n h bytes on the way. A few thousand rows do for a picture.
 
     Raises:
       ValueError: another number of hidden layers, no row, values that are not finite, no such
@@ -104,13 +104,12 @@ def dependence_surface(
 
     Returns:
       Surface, exact at its grid. A spline's costs the grid times its terms, a network's the grid
-      times the rows; memory stays within a few blocks of 32 MiB beside the first layer's values.
+      times the rows.
 
     Raises:
       ValueError: rows that do not fit the model, or features or grids that are none.
     """
     is_spline = isinstance(model, Spline)
-    check(is_spline or len(model) > 1, "params must have at least one hidden layer; got none.")
     x = checked_model_rows(model, x)
     pair = checked_pair(features, x.shape[1])
     terms = live_terms(model) if is_spline else []
@@ -180,17 +179,20 @@ def _network_curve(params: Params, x: np.ndarray, feature: int, low: float, high
     at_low = rest + low * weight
     with np.errstate(divide="ignore", invalid="ignore"):
         switch = -rest / weight
-    row, unit = np.nonzero((switch > low) & (switch < high))
+    inside = (switch > low) & (switch < high)
     active = (at_low > 0) | ((at_low == 0) & (weight > 0))
     start = np.maximum(at_low, 0).mean(axis=0) @ readout + offset
     slope = (active.mean(axis=0) * weight) @ readout
+    unit, knots = np.nonzero(inside)[1], switch[inside]
+    del rest, at_low, switch, inside, active  # (n, h) each, beside a result of up to that size
+    order = np.argsort(knots)
+    knots, unit = knots[order], unit[order]
     # Switching on adds w, switching off takes it away: both are |w|, as w < 0 only switches off.
-    change = np.abs(weight[unit])[:, None] * readout[unit] / len(x)
-    knots, where = np.unique(switch[row, unit], return_inverse=True)
-    jump = np.zeros((knots.size, readout.shape[1]))
-    np.add.at(jump, where.ravel(), change)
+    change = np.abs(weight)[:, None] * readout / len(x)
     nothing = np.zeros((1, readout.shape[1]))
-    slopes = slope + np.concatenate([nothing, np.cumsum(jump, axis=0)])
+    slopes = slope + np.concatenate([nothing, np.cumsum(change[unit], axis=0)])
+    distinct = np.append(True, knots[1:] > knots[:-1]) if knots.size else np.zeros(0, bool)
+    slopes, knots = slopes[np.append(distinct, True)], knots[distinct]
     grid = np.concatenate([[low], knots, [high]])
     rises = np.cumsum(slopes * np.diff(grid)[:, None], axis=0)
     return Curve(feature, grid, start + np.concatenate([nothing, rises]), exact=True)
@@ -198,12 +200,7 @@ def _network_curve(params: Params, x: np.ndarray, feature: int, low: float, high
 
 def _spline_curve(spline: Spline, x: np.ndarray, feature: int, low: float, high: float) -> Curve:
     pieces = [_given(term, x, (feature,)) for term in live_terms(spline)]
-    knots = [np.array([low, high])]
-    for term, own, mean in pieces:
-        if own:
-            knots.append(breakpoints(term, feature, () if mean is None else mean.at))
-    grid = np.unique(np.concatenate(knots))
-    grid = grid[(grid >= low) & (grid <= high)]
+    grid = exact_grid([(term, mean) for term, own, mean in pieces if own], feature, low, high)
     value = _averages(spline, pieces, {feature: grid}, grid.shape)
     return Curve(feature, grid, value, exact=True)
 
@@ -240,22 +237,5 @@ def _averages(spline: Spline, pieces: list, columns: dict, shape: tuple[int, ...
 def _network_surface(
     params: Params, x: np.ndarray, pair: tuple[int, int], first: np.ndarray, second: np.ndarray
 ) -> np.ndarray:
-    (kernel, bias), *deeper, (readout, offset) = layers(params)
-    widest = max(b.size for b in (bias, *(b for _, b in deeper)))
-    others = kernel.copy()
-    others[list(pair)] = 0.0
-    total = np.zeros((first.size, second.size, len(readout)))
-    rows = max(1, BLOCK // widest)
-    for begin in range(0, len(x), rows):
-        rest = x[begin : begin + rows] @ others + bias
-        together = max(1, BLOCK // (len(rest) * widest))
-        for i, value in enumerate(first):
-            start = rest + value * kernel[pair[0]]
-            for j in range(0, second.size, together):
-                step = second[j : j + together, None, None] * kernel[pair[1]]
-                hidden = start + step  # (values, rows, h)
-                for weights, constant in deeper:
-                    hidden = np.maximum(hidden, 0.0) @ weights + constant
-                total[i, j : j + together] += np.maximum(hidden, 0.0).sum(axis=1)
-    # The last layer is linear and comes after the average.
-    return total / len(x) @ readout + offset
+    points = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
+    return average_at(params, x, pair, points).reshape(first.size, second.size, -1)

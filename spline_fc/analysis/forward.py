@@ -13,6 +13,8 @@ from spline_fc.checks import check, check_finite, check_rank
 
 Params = Mapping[str, Mapping[str, Any]]
 
+BLOCK = 1 << 20  # numbers in the largest temporary array of a pass over many rows: 8 MiB
+
 
 def layers(params: Params) -> list[tuple[np.ndarray, np.ndarray]]:
     """Lists the layers of a parameter tree in order.
@@ -58,6 +60,14 @@ def finite_layers(params: Params) -> list[tuple[np.ndarray, np.ndarray]]:
     return stack
 
 
+def checked_point(name: str, values: Any, size: int) -> np.ndarray:
+    """Returns a point of input space in float64; raises ValueError unless it is finite (size,)."""
+    point = np.asarray(values, np.float64)
+    check(point.shape == (size,), f"{name} must have shape ({size},); got {point.shape}.")
+    check_finite(name, point)
+    return point
+
+
 def preactivations(params: Params, x: Any) -> list[np.ndarray]:
     """Evaluates every layer before its activation.
 
@@ -84,8 +94,11 @@ def preactivations(params: Params, x: Any) -> list[np.ndarray]:
 
 
 def output(params: Params, x: Any) -> np.ndarray:
-    """Evaluates the network: (n, d) to (n, k), float64."""
-    return preactivations(params, x)[-1]
+    """Evaluates the network: (n, d) to (n, k), float64, in blocks of rows."""
+    x = np.asarray(x, np.float64)
+    rows = max(1, BLOCK // max(bias.size for _, bias in layers(params)))
+    blocks = [x[begin : begin + rows] for begin in range(0, max(len(x), 1), rows)]
+    return np.concatenate([preactivations(params, block)[-1] for block in blocks])
 
 
 def output_gradients(params: Params, x: Any, index: int = 0) -> np.ndarray:

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, layers
+from spline_fc.analysis.forward import Params, checked_point, finite_layers
 from spline_fc.analysis.models import checked_model_rows, live_terms, minimum
-from spline_fc.checks import check, check_finite, check_rank
+from spline_fc.analysis.shapes import raw_input, raw_output
+from spline_fc.checks import check_rank
 from spline_fc.cpwl import Spline
 
 
@@ -62,14 +63,14 @@ def explain_spline(spline: Spline, row: Any, *, scaler: Any = None) -> SplineExp
       ValueError: the row is no finite vector or is shorter than the spline reads.
     """
     check_rank("row", row, 1, "(d,)")
-    x = checked_model_rows(spline, np.asarray(row)[None])
+    x = checked_model_rows(spline, np.asarray(row)[None], "row")
     terms = live_terms(spline)
     intercept = np.asarray(spline.intercept, np.float64)
     value = np.zeros((len(terms), intercept.size))
     for m, term in enumerate(terms):
         value[m] = term.coef * minimum(term, term.features, {v: x[0, v] for v in term.features})
-    if scaler is not None:
-        intercept, value = intercept * scaler.y_scale + scaler.y_shift, value * scaler.y_scale
+    intercept = raw_output(intercept, scaler, effect=False)
+    value = raw_output(value, scaler, effect=True)
     features = tuple(term.features for term in terms)
     group = tuple(sorted(set(features), key=lambda own: (len(own), own)))
     group_value = np.zeros((len(group), intercept.size))
@@ -100,9 +101,10 @@ def explain_network(
     Raises:
       ValueError: the row or the reference is no finite vector of the network's size.
     """
-    stack = layers(params)
+    stack = finite_layers(params)
     size = len(stack[0][0])
-    row, reference = _vector("row", row, size), _vector("reference", reference, size)
+    row = checked_point("row", row, size)
+    reference = checked_point("reference", np.zeros(size) if reference is None else reference, size)
     value, slope = row, np.eye(size)  # of the layer at hand, and its derivative by the row
     heights, normals, owners = [np.empty(0)], [np.empty((size, 0))], []
     for depth, (kernel, bias) in enumerate(stack):
@@ -115,29 +117,16 @@ def explain_network(
     height, normal = np.concatenate(heights), np.concatenate(normals, axis=1)
     distance, layer, unit = _nearest(height, normal, owners)
     below, above = _room(height, normal)
-    offset, shift = value - row @ slope, (row - reference)[:, None]
-    if scaler is not None:
-        width = np.asarray(scaler.x_scale, np.float64)
-        value, contribution = (
-            value * scaler.y_scale + scaler.y_shift,
-            slope * scaler.y_scale * shift,
-        )
-        slope = slope * scaler.y_scale / width[:, None]
-        row, reference = row * width + scaler.x_shift, reference * width + scaler.x_shift
-        below, above, offset = below * width, above * width, value - row @ slope
-    else:
-        contribution = slope * shift
+    width = np.ones(size) if scaler is None else np.asarray(scaler.x_scale, np.float64)
+    value, slope = raw_output(value, scaler, effect=False), raw_output(slope, scaler, effect=True)
+    contribution = slope * (row - reference)[:, None]
+    slope = slope / width[:, None]
+    offset = value - raw_input(row, scaler) @ slope
+    reference, below, above = raw_input(reference, scaler), below * width, above * width
     return CellExplanation(
         value, slope, offset, reference, value - contribution.sum(axis=0), contribution,
         distance, layer, unit, below, above,
     )  # fmt: skip
-
-
-def _vector(name: str, values: Any, size: int) -> np.ndarray:
-    values = np.zeros(size) if values is None else np.asarray(values, np.float64)
-    check(values.shape == (size,), f"{name} must have shape ({size},); got {values.shape}.")
-    check_finite(name, values)
-    return values
 
 
 def _nearest(height: np.ndarray, normal: np.ndarray, owners: list) -> tuple[float, int, int]:

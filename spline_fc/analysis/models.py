@@ -58,17 +58,19 @@ def model_output(model: Model, x: Any) -> np.ndarray:
     return value
 
 
-def checked_model_rows(model: Model, x: Any) -> np.ndarray:
+def checked_model_rows(model: Model, x: Any, name: str = "x") -> np.ndarray:
     """Returns rows in float64; raises ValueError unless they, and the model's weights, are finite.
 
     The rows must have as many columns as a network reads, or at least as many as a spline does.
+    `name` is that of the argument, for the message.
     """
     if isinstance(model, Spline):
-        for name in ("intercept", "coef", "knot"):
-            check_finite(f"spline.{name}", getattr(model, name))
+        for field in ("intercept", "coef", "knot"):
+            check_finite(f"spline.{field}", getattr(model, field))
         read = [term.features[-1] for term in live_terms(model)]
-        return checked_rows(x, at_least=1 + max(read, default=0))
-    return checked_rows(x, exactly=None if callable(model) else len(finite_layers(model)[0][0]))
+        return checked_rows(x, at_least=1 + max(read, default=0), name=name)
+    columns = None if callable(model) else len(finite_layers(model)[0][0])
+    return checked_rows(x, exactly=columns, name=name)
 
 
 def live_terms(spline: Spline) -> list[MinimumTerm]:

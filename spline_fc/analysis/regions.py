@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, layers, preactivations
-from spline_fc.checks import check, check_not_empty
+from spline_fc.analysis.forward import Params, checked_point, finite_layers, preactivations
+from spline_fc.checks import check, check_finite, check_not_empty
 
 
 class Cell(NamedTuple):
@@ -27,9 +27,10 @@ def count_patterns(params: Params, x: Any) -> int:
       The number of patterns, at most n.
 
     Raises:
-      ValueError: no row, or x does not fit the network.
+      ValueError: no row, rows that are not finite, or x does not fit the network.
     """
     check_not_empty("x", np.asarray(x))
+    check_finite("x", x)
     hidden = preactivations(params, x)[:-1]
     check(len(hidden) > 0, "params must have at least one hidden layer; got one layer.")
     return len(np.unique(np.packbits(np.hstack(hidden) > 0, axis=1), axis=0))
@@ -47,11 +48,12 @@ def segment_breakpoints(params: Params, start: Any, end: Any) -> np.ndarray:
       without a kink in the output, where what it feeds is inactive.
 
     Raises:
-      ValueError: start or end does not fit the network.
+      ValueError: start, end or a weight is not finite, or does not fit.
     """
-    stack = layers(params)
-    start, direction = _points(stack, start=start, end=end)
-    direction = direction - start
+    stack = finite_layers(params)
+    size = len(stack[0][0])
+    start = checked_point("start", start, size)
+    direction = checked_point("end", end, size) - start
     cuts = np.array([0.0, 1.0])
     for depth in range(len(stack) - 1):
         middle = (cuts[:-1] + cuts[1:]) / 2
@@ -81,10 +83,13 @@ def slice_cells(
       Convex cells that tile the square, one per connected piece of an activation pattern.
 
     Raises:
-      ValueError: a vector does not fit the network, or limits are not increasing.
+      ValueError: a vector does not fit the network, something is not finite, or limits do not
+        increase.
     """
-    stack = layers(params)
-    origin, first, second = _points(stack, origin=origin, first=first, second=second)
+    stack = finite_layers(params)
+    size = len(stack[0][0])
+    points = {"origin": origin, "first": first, "second": second}
+    origin, first, second = (checked_point(n, p, size) for n, p in points.items())
     low, high = limits
     check(low < high, f"limits must increase; got {limits}.")
     square = np.array([[low, low], [high, low], [high, high], [low, high]], np.float64)
@@ -129,11 +134,3 @@ def _split(polygon: np.ndarray, line: np.ndarray) -> list[np.ndarray]:
             if a * side[j] < 0:
                 part.append(here + a / (a - side[j]) * (polygon[j] - here))
     return [np.array(part) for part in parts]
-
-
-def _points(stack: list, **points: Any) -> list[np.ndarray]:
-    size = stack[0][0].shape[0]
-    arrays = {name: np.asarray(point, np.float64) for name, point in points.items()}
-    for name, point in arrays.items():
-        check(point.shape == (size,), f"{name} must have shape ({size},); got {point.shape}.")
-    return list(arrays.values())

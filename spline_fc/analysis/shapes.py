@@ -5,8 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, layers, output
-from spline_fc.checks import check, check_finite, check_integer, check_not_empty, check_rank
+from spline_fc.analysis.forward import BLOCK, Params, finite_layers, layers, output
+from spline_fc.checks import (
+    check,
+    check_finite,
+    check_integer,
+    check_not_empty,
+    check_number,
+    check_rank,
+)
 
 
 class Curve(NamedTuple):
@@ -42,19 +49,48 @@ def partial_dependence(params: Params, x: Any, feature: int, grid: Any) -> np.nd
     Raises:
       ValueError: no row, rows or values that are not finite, or a column that x does not have.
     """
-    (kernel, bias), *deeper = layers(params)
-    x = checked_rows(x, exactly=len(kernel))
-    checked_feature(feature, len(kernel))
+    x = checked_rows(x, exactly=len(layers(params)[0][0]))
+    checked_feature(feature, x.shape[1])
     grid = checked_grid("grid", grid, x, feature)
-    # Only the first layer sees the feature: its other columns are multiplied once, not per value.
-    rest = x @ kernel + bias - x[:, feature, None] * kernel[feature]
-    averages = []
-    for value in grid:
-        hidden = rest + value * kernel[feature]
-        for weights, offset in deeper:
-            hidden = np.maximum(hidden, 0.0) @ weights + offset
-        averages.append(hidden.mean(axis=0))
-    return np.array(averages)
+    return average_at(params, x, (feature,), grid[:, None])
+
+
+def average_at(
+    params: Params, x: np.ndarray, features: tuple[int, ...], points: np.ndarray
+) -> np.ndarray:
+    """Averages a network over rows while some features are set to each of given points.
+
+    Only the first layer sees the features: what the others bring to it is computed once. Rows and
+    points are taken in blocks, so that memory does not grow with either.
+
+    Args:
+      params: {"Dense_0": ..., ...}, of any depth.
+      x: (n, d) float64, the rows.
+      features: (f,) distinct columns.
+      points: (p, f), values for them.
+
+    Returns:
+      (p, k) float64.
+
+    Raises:
+      ValueError: a weight is not finite.
+    """
+    (kernel, bias), *deeper = finite_layers(params)
+    widest = max(bias.size, *(b.size for _, b in deeper), 1)
+    others = kernel.copy()
+    others[list(features)] = 0.0
+    shift = points @ kernel[list(features)]
+    total = np.zeros((len(points), (deeper or [(kernel, bias)])[-1][1].size))
+    rows = max(1, BLOCK // widest)
+    for begin in range(0, len(x), rows):
+        rest = x[begin : begin + rows] @ others + bias
+        together = max(1, BLOCK // (len(rest) * widest))
+        for first in range(0, len(points), together):
+            hidden = rest + shift[first : first + together, None]  # (points, rows, h)
+            for weights, offset in deeper:
+                hidden = np.maximum(hidden, 0.0) @ weights + offset
+            total[first : first + together] += hidden.sum(axis=1)
+    return total / len(x)
 
 
 def feature_grid(x: Any, feature: int, size: int, knots: Any = ()) -> np.ndarray:
@@ -127,10 +163,27 @@ def additive_shares(
     for curve in curves:
         for j, index in enumerate(outputs):
             total[:, j] += np.interp(x[:, curve.feature], curve.grid, curve.value[:, index])
-    target, total = values - values.mean(axis=0), total - total.mean(axis=0)
-    varies = np.ptp(values, axis=0) > 0
-    variance = np.where(varies, (target**2).sum(axis=0), np.nan)
-    return 1.0 - ((target - total) ** 2).sum(axis=0) / variance
+    return share_explained(values, total - total.mean(axis=0) + values.mean(axis=0))
+
+
+def share_explained(wanted: Any, given: Any) -> np.ndarray:
+    """Computes 1 less the ratio of the squared differences to the squared deviations: R^2.
+
+    Args:
+      wanted: (n, k), what a model returns.
+      given: (n, k), what stands in its place.
+
+    Returns:
+      (k,) float64, at most 1; nan where `wanted` does not vary.
+
+    Raises:
+      ValueError: the shapes differ.
+    """
+    wanted, given = np.asarray(wanted, np.float64), np.asarray(given, np.float64)
+    check(wanted.shape == given.shape, f"given must have shape {wanted.shape}; got {given.shape}.")
+    deviation = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
+    varies = np.ptp(wanted, axis=0) > 0
+    return 1.0 - ((wanted - given) ** 2).sum(axis=0) / np.where(varies, deviation, np.nan)
 
 
 def thin_curve(curve: Curve, size: int = 201) -> Curve:
@@ -167,8 +220,8 @@ def raw_curve(curve: Curve, scaler: Any, *, effect: bool) -> Curve:
     """
     if scaler is None:
         return curve
-    grid = _raw_grid(curve.grid, curve.feature, scaler)
-    return curve._replace(grid=grid, value=_raw_value(curve.value, scaler, effect))
+    grid = raw_input(curve.grid, scaler, curve.feature)
+    return curve._replace(grid=grid, value=raw_output(curve.value, scaler, effect=effect))
 
 
 def raw_surface(surface: Surface, scaler: Any, *, effect: bool) -> Surface:
@@ -176,22 +229,40 @@ def raw_surface(surface: Surface, scaler: Any, *, effect: bool) -> Surface:
     if scaler is None:
         return surface
     first, second = (
-        _raw_grid(grid, feature, scaler)
+        raw_input(grid, scaler, feature)
         for grid, feature in zip(surface[1:3], surface.features, strict=True)
     )
-    value = _raw_value(surface.value, scaler, effect)
+    value = raw_output(surface.value, scaler, effect=effect)
     return surface._replace(first=first, second=second, value=value)
 
 
-def checked_rows(x: Any, *, exactly: int | None = None, at_least: int = 1) -> np.ndarray:
+def raw_input(values: np.ndarray, scaler: Any, feature: Any = slice(None)) -> np.ndarray:
+    """Turns values of one feature, or (..., d) of all, to raw units; scaler None leaves them."""
+    if scaler is None:
+        return values
+    shift, scale = (np.asarray(a, np.float64) for a in (scaler.x_shift, scaler.x_scale))
+    return values * scale[feature] + shift[feature]
+
+
+def raw_output(values: np.ndarray, scaler: Any, *, effect: bool) -> np.ndarray:
+    """Turns (..., k) outputs, or differences of them (`effect`), to raw units; None leaves them."""
+    if scaler is None:
+        return values
+    shift, scale = (np.asarray(a, np.float64) for a in (scaler.y_shift, scaler.y_scale))
+    return values * scale if effect else values * scale + shift
+
+
+def checked_rows(
+    x: Any, *, exactly: int | None = None, at_least: int = 1, name: str = "x"
+) -> np.ndarray:
     """Checks the rows of a study and returns them in float64; d is fixed, or has a lower bound."""
     x = np.asarray(x, np.float64)
-    check_rank("x", x, 2, "(n, d)")
-    check_not_empty("x", x)
+    check_rank(name, x, 2, "(n, d)")
+    check_not_empty(name, x)
     wanted = f"at least {at_least}" if exactly is None else f"{exactly}"
     fits = x.shape[1] >= at_least if exactly is None else x.shape[1] == exactly
-    check(fits, f"x must have {wanted} columns, as the model reads; got {x.shape[1]}.")
-    check_finite("x", x)
+    check(fits, f"{name} must have {wanted} columns, as the model reads; got {x.shape[1]}.")
+    check_finite(name, x)
     return x
 
 
@@ -214,6 +285,8 @@ def checked_range(column: np.ndarray, low: Any, high: Any) -> tuple[float, float
     """The ends of a curve, the column's range by default; raises ValueError unless low < high."""
     low = column.min() if low is None else low
     high = column.max() if high is None else high
+    check_number("low", low)
+    check_number("high", high)
     check(low < high, f"low must be below high; got {low} and {high}.")
     return float(low), float(high)
 
@@ -224,11 +297,3 @@ def checked_grid(name: str, grid: Any, x: np.ndarray, feature: int, knots: Any =
     check_rank(name, grid, 1, "(g,)")
     check_finite(name, grid)
     return grid
-
-
-def _raw_grid(grid: np.ndarray, feature: int, scaler: Any) -> np.ndarray:
-    return grid * scaler.x_scale[feature] + scaler.x_shift[feature]
-
-
-def _raw_value(value: np.ndarray, scaler: Any, effect: bool) -> np.ndarray:
-    return value * scaler.y_scale + (0.0 if effect else scaler.y_shift)

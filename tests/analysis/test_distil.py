@@ -104,6 +104,8 @@ def test_wrong_arguments_are_named():
         distil(params, np.where(ROWS > 2, np.nan, ROWS))
     with pytest.raises(ValueError, match="held_out must have 4 columns, as x has"):
         distil(lambda rows: rows.sum(axis=1), ROWS, held_out=UNSEEN[:, :3])
+    with pytest.raises(ValueError, match="held_out must be finite"):
+        distil(params, ROWS, held_out=np.full((2, 4), np.nan))
     with pytest.raises(ValueError, match="max_terms must be an integer >= 1; got 0"):
         distil(params, ROWS, max_terms=0)
     with pytest.raises(ValueError, match="max_degree must be an integer >= 1"):

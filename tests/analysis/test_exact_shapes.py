@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from spline_fc.analysis import exact_shapes
+from spline_fc.analysis import shapes
 from spline_fc.analysis.exact_shapes import (
     dependence_surface,
     exact_dependence,
@@ -103,14 +103,14 @@ def test_under_the_axis_mask_the_breakpoints_are_the_knots_to_the_last_bit(splin
     np.testing.assert_allclose(total, target - target.mean(), atol=1e-12)
 
 
-@pytest.mark.parametrize("sizes", [(3, 5, 2), (3, 6, 5, 2)])
+@pytest.mark.parametrize("sizes", [(3, 5, 2), (3, 6, 5, 2), (3, 2)])
 def test_the_surface_of_a_network_is_the_brute_force_average(sizes, monkeypatch):
     params, x = random_network(sizes, 6), np.random.default_rng(7).normal(size=(30, 3))
     first, second = np.linspace(-2, 2, 7), np.linspace(-1, 3, 5)
     pairs = np.stack(np.meshgrid(first, second, indexing="ij"), -1).reshape(-1, 2)
     brute = _brute(lambda rows: output(params, rows), x, (2, 0), pairs).reshape(7, 5, 2)
-    for block in (1 << 22, 100):  # in one piece, and in blocks of rows and values
-        monkeypatch.setattr(exact_shapes, "BLOCK", block)
+    for block in (1 << 20, 100):  # in one piece, and in blocks of rows and values
+        monkeypatch.setattr(shapes, "BLOCK", block)
         surface = dependence_surface(params, x, (2, 0), first=first, second=second)
         np.testing.assert_allclose(surface.value, brute, atol=1e-12)
     assert surface.features == (2, 0)
@@ -158,6 +158,8 @@ def test_wrong_arguments_are_named(network):
         exact_dependence(network, x, 3)
     with pytest.raises(ValueError, match="low must be below high"):
         exact_dependence(network, x, 0, low=2.0, high=1.0)
+    with pytest.raises(ValueError, match="high must be a finite number; got inf"):
+        exact_dependence(network, x, 0, high=np.inf)
     with pytest.raises(ValueError, match="x must have 3 columns"):
         exact_dependence(network, x[:, :2], 0)
     with pytest.raises(ValueError, match="x must have at least one row"):

@@ -127,6 +127,9 @@ def test_raw_units_are_those_of_the_scaler():
     np.testing.assert_allclose(raw.room_above, plain.room_above * SCALER.x_scale)
     np.testing.assert_allclose(raw.reference, SCALER.x_shift)
     assert raw.distance == plain.distance
+    on_device = explain_network(params, row, scaler=jax.tree.map(jax.numpy.asarray, SCALER))
+    assert on_device.gradient.dtype == np.float64  # a scaler in float32 does not take digits away
+    np.testing.assert_allclose(on_device.gradient, raw.gradient, rtol=1e-6)
     spline = random_spline(1, d=3)
     plain, raw = explain_spline(spline, row), explain_spline(spline, row, scaler=SCALER)
     np.testing.assert_allclose(raw.prediction, plain.prediction * [3, 0.5] + [5, -5])
@@ -141,7 +144,12 @@ def test_wrong_arguments_are_named():
         explain_network(params, np.zeros(3), reference=[0.0, np.nan, 0.0])
     with pytest.raises(ValueError, match=r"row must have shape \(d,\)"):
         explain_spline(spline, np.zeros((2, 4)))
-    with pytest.raises(ValueError, match="x must have at least 4 columns"):
+    with pytest.raises(ValueError, match="row must have at least 4 columns"):
         explain_spline(spline, np.zeros(2))
-    with pytest.raises(ValueError, match="must be finite"):
+    with pytest.raises(ValueError, match="row must be finite"):
         explain_spline(spline, [0.0, np.nan, 0.0, 0.0])
+    with pytest.raises(ValueError, match="spline.coef must be finite"):
+        explain_spline(spline._replace(coef=np.full((8, 2), np.inf)), np.zeros(4))
+    params["Dense_1"]["bias"][0] = np.nan
+    with pytest.raises(ValueError, match="params/Dense_1/bias must be finite"):
+        explain_network(params, np.zeros(3))

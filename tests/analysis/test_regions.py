@@ -70,5 +70,9 @@ def test_wrong_arguments_are_named():
     params = _network((3, 4, 1), 0)
     with pytest.raises(ValueError, match=r"end must have shape \(3,\)"):
         segment_breakpoints(params, np.zeros(3), np.zeros(2))
+    with pytest.raises(ValueError, match="start must be finite"):
+        segment_breakpoints(params, np.full(3, np.nan), np.zeros(3))
+    with pytest.raises(ValueError, match="x must be finite"):
+        count_patterns(params, np.full((2, 3), np.nan))
     with pytest.raises(ValueError, match="limits must increase"):
         slice_cells(params, *np.zeros((3, 3)), (1.0, 1.0))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from spline_fc.analysis import forward, shapes
 from spline_fc.analysis.forward import output
 from spline_fc.analysis.shapes import (
     Curve,
@@ -22,6 +23,22 @@ def test_partial_dependence_is_the_brute_force_average():
         moved = x.copy()
         moved[:, 1] = value
         np.testing.assert_allclose(found, output(params, moved).mean(axis=0), atol=1e-12)
+
+
+def test_rows_are_taken_in_blocks(monkeypatch):
+    params, x = random_network((3, 5, 4, 2), 1), np.random.default_rng(2).normal(size=(30, 3))
+    whole = output(params, x), partial_dependence(params, x, 1, [0.0, 1.0, 2.0])
+    for module in (forward, shapes):
+        monkeypatch.setattr(module, "BLOCK", 20)
+    pieces = output(params, x), partial_dependence(params, x, 1, [0.0, 1.0, 2.0])
+    for one, other in zip(whole, pieces, strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-12)
+
+
+def test_of_a_linear_network_it_is_a_line():
+    params, x = random_network((3, 1), 1), np.random.default_rng(2).normal(size=(30, 3))
+    found = partial_dependence(params, x, 2, [0.0, 1.0])
+    assert found[1, 0] - found[0, 0] == pytest.approx(params["Dense_0"]["kernel"][2, 0])
 
 
 def test_a_centred_curve_has_mean_zero_under_the_data():
