@@ -1,6 +1,8 @@
 """The compiled part: epochs and runs of epochs, which never leave the device."""
 
 import functools
+import math
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,6 +25,8 @@ from spline_fc.training.steps import (
     optimiser_of,
     where,
 )
+
+_CACHE = 1 << 20  # bytes, of the second level of a core
 
 
 class TrainState(NamedTuple):
@@ -168,19 +172,75 @@ def _undo(guard: float, state: TrainState, losses: jax.Array) -> tuple[TrainStat
     return state, jnp.where(undone, state.history[:, state.best_epoch], losses)
 
 
-def over_replicas(function: Callable, in_axes: tuple) -> Callable:
+def over_replicas(function: Callable, in_axes: tuple, groups: tuple | None = None) -> Callable:
     """Maps a function over seeds and learning rates.
 
     Args:
       function: of one replica.
       in_axes: per argument "both" (leading axes (S, L)), "seeds" (S), "rates" (L) or None.
+      groups: how many seeds and rates at once, divisors of S and L; all of them if None.
 
     Returns:
       The function of all replicas; its results have the leading axes (S, L).
     """
-    rates = [0 if axes in ("both", "rates") else None for axes in in_axes]
-    seeds = [0 if axes in ("both", "seeds") else None for axes in in_axes]
-    return jax.vmap(jax.vmap(function, in_axes=tuple(rates)), in_axes=tuple(seeds))
+    seeds, rates = groups or (None, None)
+    inner = _mapped(function, [axes in ("both", "rates") for axes in in_axes], rates)
+    return _mapped(inner, [axes in ("both", "seeds") for axes in in_axes], seeds)
+
+
+def _mapped(function: Callable, is_mapped: list[bool], size: int | None) -> Callable:
+    """vmap over the first axis of some arguments, or one vmap after the other of so many rows."""
+    together = jax.vmap(function, in_axes=tuple(0 if mapped else None for mapped in is_mapped))
+
+    def in_groups(*arguments):
+        mapped = [a for a, chosen in zip(arguments, is_mapped, strict=True) if chosen]
+        count = jax.tree.leaves(mapped)[0].shape[0]
+        if size is None or size == count:
+            return together(*arguments)
+
+        def run(group):
+            rest = iter(group)
+            pairs = zip(arguments, is_mapped, strict=True)
+            return together(*(next(rest) if chosen else a for a, chosen in pairs))
+
+        def cut(leaf):
+            return leaf.reshape(count // size, size, *leaf.shape[1:])
+
+        result = jax.lax.map(run, jax.tree.map(cut, mapped))
+        return jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), result)
+
+    return in_groups
+
+
+def group_sizes(params: Any, batch_size: int) -> tuple[int, int]:
+    """How many seeds and rates a processor trains at once: as many as its caches hold.
+
+    What a step of 100 networks reads and writes is far more than a cache holds, and each of its
+    many small operations would fetch it again. Groups are as large as the cache of one core, times
+    half the cores, between which XLA divides them. An accelerator takes all replicas at once.
+
+    Args:
+      params: leaves (S, L, ...).
+      batch_size: rows per step.
+
+    Returns:
+      Divisors of S and L.
+    """
+    leaves = jax.tree.leaves(params)
+    seeds, rates = leaves[0].shape[:2]
+    if jax.default_backend() != "cpu":
+        return seeds, rates
+    weights = sum(math.prod(leaf.shape[2:]) for leaf in leaves)
+    units = sum(layer["bias"].shape[-1] for layer in params.values())
+    # Parameters, their average, gradient and two moments; activations, forward and backward.
+    size = (5 * weights + 3 * batch_size * units) * leaves[0].dtype.itemsize
+    room = max(1, _CACHE // size) * max(1, (os.cpu_count() or 1) // 2)
+    rates_at_once = _divisor(rates, room)
+    return _divisor(seeds, max(1, room // rates_at_once)), rates_at_once
+
+
+def _divisor(count: int, at_most: int) -> int:
+    return max(d for d in range(1, min(count, at_most) + 1) if count % d == 0)
 
 
 @functools.partial(jax.jit, static_argnames=("config", "recorder", "replicas"), donate_argnums=0)
@@ -203,7 +263,8 @@ def advance(state, data, learning_rate, seed, stop, start, *, config, recorder, 
     """
     epoch = _make_epoch(config, recorder, data.train[0].shape[-2])
     if replicas:
-        epoch = over_replicas(epoch, (None, "both", "seeds", "rates", "seeds"))
+        groups = group_sizes(state.best_params, config.batch_size)
+        epoch = over_replicas(epoch, (None, "both", "seeds", "rates", "seeds"), groups)
 
     def body(carry):
         done, state = carry

@@ -165,6 +165,43 @@ def test_replicas_equal_single_runs():
                 np.testing.assert_allclose(together.history[name][s, r], values, rtol=2e-5)
 
 
+def test_replicas_in_groups_equal_all_at_once(monkeypatch):
+    params = stack_trees([make_params(seed=s) for s in range(4)])
+    datasets = stack([make_dataset(seed=s) for s in range(4)])
+    rates, results, sizes = [1e-3, 3e-3, 1e-2], [], []
+    for chosen in ((4, 3), (2, 3), (1, 1)):
+        monkeypatch.setattr(
+            epochs, "group_sizes", lambda *_, chosen=chosen: sizes.append(chosen) or chosen
+        )
+        epochs.advance.clear_cache()
+        results.append(
+            train_replicas(params, datasets, CONFIG, learning_rates=rates, seeds=range(4))
+        )
+    epochs.advance.clear_cache()
+    assert sizes == [(4, 3), (2, 3), (1, 1)]
+    for other in results[1:]:
+        np.testing.assert_array_equal(other.best_epoch, results[0].best_epoch)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, atol=2e-6),
+            (other.params, other.last_params), (results[0].params, results[0].last_params),
+        )  # fmt: skip
+
+
+def test_groups_are_divisors_that_fit_the_cache(monkeypatch):
+    params = jax.eval_shape(
+        lambda p: jax.tree.map(lambda a: jnp.broadcast_to(a, (6, 4, *a.shape)), p), make_params()
+    )
+    size = 4 * (5 * (3 * 8 + 8 + 8 * 8 + 8 + 8 + 1) + 3 * 16 * (8 + 8 + 1))
+    monkeypatch.setattr(epochs.os, "cpu_count", lambda: 2)
+    wanted = {0: (1, 1), 3: (1, 2), 4: (1, 4), 11: (2, 4), 15: (3, 4), 100: (6, 4)}
+    for fitting, groups in wanted.items():
+        monkeypatch.setattr(epochs, "_CACHE", fitting * size + 1)
+        assert epochs.group_sizes(params, 16) == groups
+    monkeypatch.setattr(epochs, "_CACHE", 4 * size)
+    monkeypatch.setattr(epochs.os, "cpu_count", lambda: 5)
+    assert epochs.group_sizes(params, 16) == (2, 4)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_keeps_the_dtype_of_the_parameters(enable_x64, dtype):
     result = train(make_params(dtype=dtype), make_dataset(dtype=np.float64), CONFIG)

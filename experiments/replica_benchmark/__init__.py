@@ -1,0 +1,1 @@
+"""The parts of `experiments.benchmark_training`: problems, measurement, floor."""

@@ -1,0 +1,40 @@
+"""The benchmark of replicas runs end to end on a tiny case; its seconds are not looked at."""
+
+import json
+
+import numpy as np
+
+from experiments.replica_benchmark import measure
+
+TINY = measure.Case("tiny", (8, 8), 16, epochs=1, seeds=2, num_train=64)
+
+
+def test_one_and_all_are_measured_in_turn(capsys, monkeypatch):
+    monkeypatch.setattr(measure, "ROUND_SECONDS", 0.0)
+    entry = measure.measure(TINY, 2, print)
+    assert capsys.readouterr().out.count("round") == 2
+    assert entry["replicas"] == 2 * len(measure.LEARNING_RATES)
+    ratios = np.divide(entry["all_ms"], entry["one_ms"])
+    np.testing.assert_allclose(entry["ratio"], np.median(ratios))
+    np.testing.assert_allclose(entry["ratio_range"], [ratios.min(), ratios.max()])
+    assert entry["met"] == (entry["ratio"] <= 10)
+    assert entry["floor_ms"] > 0
+    text = measure.table({"cases": {"tiny": json.loads(json.dumps(entry))}})
+    assert text.splitlines()[2].startswith("| (8, 8), batch 16 | 10 |")
+
+
+def test_compilation_is_counted_once():
+    wall = np.array([[1.0, 30.0], [2.0, 40.0], [1.5, 36.0]])
+    entry = measure._record(TINY, wall, 6.0, [0.4, 0.8])
+    assert entry["ratio"] == 24.0 and entry["ratio_range"] == [20.0, 30.0]
+    assert entry["met"] is False and entry["floor_ratio"] == 4.0
+    steps = 100 * 4
+    wanted = (0.8 + steps * 36e-3) / (0.4 + steps * 1.5e-3)
+    np.testing.assert_allclose(entry["with_compilation"]["ratio"], wanted)
+
+
+def test_every_start_is_its_spline():
+    problem = measure.prepare(TINY)
+    leaves = problem.params["Dense_1"]["kernel"]
+    assert leaves.shape == (2, 8, 8)
+    np.testing.assert_array_equal(problem.first[0]["Dense_1"]["kernel"], leaves[0])
