@@ -95,10 +95,14 @@ def preactivations(params: Params, x: Any) -> list[np.ndarray]:
 
 def output(params: Params, x: Any) -> np.ndarray:
     """Evaluates the network: (n, d) to (n, k), float64, in blocks of rows."""
+    return np.concatenate([preactivations(params, block)[-1] for block in blocks(params, x)])
+
+
+def blocks(params: Params, x: Any) -> list[np.ndarray]:
+    """Cuts (n, d) rows into pieces, at least one, whose values fill no layer beyond BLOCK."""
     x = np.asarray(x, np.float64)
     rows = max(1, BLOCK // max(bias.size for _, bias in layers(params)))
-    blocks = [x[begin : begin + rows] for begin in range(0, max(len(x), 1), rows)]
-    return np.concatenate([preactivations(params, block)[-1] for block in blocks])
+    return [x[begin : begin + rows] for begin in range(0, max(len(x), 1), rows)]
 
 
 def output_gradients(params: Params, x: Any, index: int = 0) -> np.ndarray:

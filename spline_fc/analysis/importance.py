@@ -160,6 +160,14 @@ def compare_importance(
       ValueError: no model, names that do not fit the columns, or as the measures say.
     """
     check(len(models) > 0, "models must hold at least one model; got none.")
+    check_rank("x", x, 2, "(n, d)")
+    num_features = np.shape(x)[1]
+    if feature_names is None:
+        feature_names = [f"x{j}" for j in range(num_features)]
+    check(
+        len(feature_names) == num_features,
+        f"feature_names must name {num_features} columns; got {len(feature_names)}.",
+    )
     columns: dict[str, np.ndarray] = {}
     for name, model in models.items():
         shuffled = permutation_importance(model, x, y, key=key, repeats=repeats, metric=metric)
@@ -167,15 +175,8 @@ def compare_importance(
         columns[f"{name}: contribution"] = _column(
             mean_contribution(model, x, points=points), output
         )
-    num_features = np.shape(x)[1]
     if fit is not None:
         columns |= importance(fit, num_features)._asdict()
-    if feature_names is None:
-        feature_names = [f"x{j}" for j in range(num_features)]
-    check(
-        len(feature_names) == num_features,
-        f"feature_names must name {num_features} columns; got {len(feature_names)}.",
-    )
     value = np.stack([np.asarray(c, np.float64) for c in columns.values()], axis=1)
     return ImportanceTable(tuple(feature_names), tuple(columns), value)
 

@@ -4,7 +4,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, checked_point, finite_layers, preactivations
+from spline_fc.analysis.forward import (
+    Params,
+    blocks,
+    checked_point,
+    finite_layers,
+    layers,
+    preactivations,
+)
 from spline_fc.checks import check, check_finite, check_not_empty
 
 
@@ -31,9 +38,12 @@ def count_patterns(params: Params, x: Any) -> int:
     """
     check_not_empty("x", np.asarray(x))
     check_finite("x", x)
-    hidden = preactivations(params, x)[:-1]
-    check(len(hidden) > 0, "params must have at least one hidden layer; got one layer.")
-    return len(np.unique(np.packbits(np.hstack(hidden) > 0, axis=1), axis=0))
+    check(len(layers(params)) > 1, "params must have at least one hidden layer; got one layer.")
+    patterns = [
+        np.packbits(np.hstack(preactivations(params, block)[:-1]) > 0, axis=1)
+        for block in blocks(params, x)
+    ]
+    return len(np.unique(np.concatenate(patterns), axis=0))
 
 
 def segment_breakpoints(params: Params, start: Any, end: Any) -> np.ndarray:

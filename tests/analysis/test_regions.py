@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from spline_fc.analysis import forward
 from spline_fc.analysis.forward import output, preactivations
 from spline_fc.analysis.regions import count_patterns, segment_breakpoints, slice_cells
 
@@ -61,9 +62,12 @@ def test_breakpoints_of_a_segment_are_all_found():
     np.testing.assert_allclose(found, t[changes], atol=1e-5)
 
 
-def test_patterns_met_by_data_are_counted_once_each():
+def test_patterns_met_by_data_are_counted_once_each(monkeypatch):
     params, x = _network((3, 4, 4, 1), 5), np.random.default_rng(6).normal(size=(500, 3))
-    assert count_patterns(params, np.vstack([x, x])) == np.unique(_codes(params, x)).size > 5
+    wanted = np.unique(_codes(params, x)).size
+    for block in (1 << 20, 100):
+        monkeypatch.setattr(forward, "BLOCK", block)
+        assert count_patterns(params, np.vstack([x, x])) == wanted > 5
 
 
 def test_wrong_arguments_are_named():
