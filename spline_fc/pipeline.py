@@ -3,7 +3,6 @@
 import os
 import pathlib
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -18,6 +17,8 @@ SECTIONS = (
     "published_splits",
 )  # fmt: skip
 NETWORK_OPTIONS = ("hidden_sizes",)
+RECORDS = 50  # of the knots in a run, at most
+KNOT_ROWS = 500  # on which activation is counted
 
 
 class Start(NamedTuple):
@@ -25,7 +26,6 @@ class Start(NamedTuple):
 
     dataset: data.Dataset  # standardised
     fit: cpwl.FitResult
-    fit_seconds: float
     params: dict[str, Any]  # initialisation -> parameter tree
 
 
@@ -67,6 +67,7 @@ def _run(config: dict, datasets: list[data.Dataset], folder: pathlib.Path) -> bo
         _say(f"seed {seed}: fitting the spline")
         starts.append(_start(config, dataset, seed))
         cpwl.save_spline(folder / "splines" / f"seed{seed}.json", starts[-1].fit.spline)
+        cpwl.save_fit(folder / "fits" / f"seed{seed}.json", starts[-1].fit)
     workdir.write_json(folder / "fits.json", [_fit_row(s, start) for s, start in enumerate(starts)])
     rows = []
     for name in config["initialisations"]:
@@ -105,9 +106,7 @@ def _dataset(config: Mapping, seed: int) -> data.Dataset:
 def _start(config: Mapping, dataset: data.Dataset, seed: int) -> Start:
     options = {k: v for k, v in config["fit"].items() if v is not None}
     x, y = jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y)
-    began = time.perf_counter()
     fit = cpwl.fit_mars(x, y, **options)
-    seconds = time.perf_counter() - began
     hidden_sizes = tuple(config["network"]["hidden_sizes"])
     params = {}
     for index, name in enumerate(config["initialisations"]):
@@ -117,18 +116,20 @@ def _start(config: Mapping, dataset: data.Dataset, seed: int) -> Start:
             params[name] = network.reshape(exact, hidden_sizes, key)
         else:
             params[name] = network.init_params(name, key, x, y, hidden_sizes=hidden_sizes)
-    return Start(dataset, fit, seconds, params)
+    return Start(dataset, fit, params)
 
 
 def _train(config: Mapping, name: str, starts: list[Start]) -> training.TrainResult:
     """All seeds and learning rates of one initialisation, as one vmapped computation."""
     epochs = training.as_config(config["training"]).epochs
+    every = max(1, -(-epochs // RECORDS))
     return training.train_replicas(
         jax.tree.map(lambda *leaves: jnp.stack(leaves), *(start.params[name] for start in starts)),
         data.stack([start.dataset for start in starts]),
         config["training"],
         learning_rates=config["learning_rates"],
         seeds=range(len(starts)),
+        recorder=training.network_recorder(every) if name == "spline" else None,
         on_epochs=lambda epoch, _: _say(f"{name}: epoch {epoch} of {epochs}"),
     )
 
@@ -159,19 +160,20 @@ def _fit_row(seed: int, start: Start) -> dict[str, Any]:
 def _write_runs(config, folder, name, starts, result) -> list[dict[str, Any]]:
     """Metrics and parameters of all replicas of one initialisation; their rows of runs.json."""
     rates, rows = list(config["learning_rates"]), []
-    seconds = result.seconds.run / (len(starts) * len(rates))
+    is_spline = name == "spline"
+    seconds = _seconds_per_epoch(result)
+    compiling = result.seconds.compile
+    if is_spline:  # later seeds find the fit compiled
+        compiling += max(start.fit.seconds.compile for start in starts)
     for s, start in enumerate(starts):
         losses = [_best_validation_loss(result, s, r) for r in range(len(rates))]
         chosen = int(np.argmin(losses))
-        best = jax.tree.map(lambda leaf, s=s, c=chosen: leaf[s, c], result.params)
-        workdir.write_params(folder, f"{name}-seed{s}-initial", start.params[name])
-        workdir.write_params(folder, f"{name}-seed{s}-best", best)
+        _write_chosen(folder, f"{name}-seed{s}", start, start.params[name], result, (s, chosen))
+        fit_seconds = start.fit.seconds.run if is_spline else 0.0
         for r, rate in enumerate(rates):
             run_name = f"{name}-seed{s}-lr{rate:g}"
             history = {key: value[s, r] for key, value in result.history.items()}
-            writer = training.JsonlWriter(folder / "metrics" / f"{run_name}.jsonl")
-            training.write_history(writer, history, result.steps_per_epoch)
-            writer.close()
+            epochs = _write_metrics(folder, run_name, history, result, fit_seconds, seconds)
             epoch = int(result.best_epoch[s, r])
             test = float(history["test_loss"][epoch])
             rows.append({
@@ -181,10 +183,42 @@ def _write_runs(config, folder, name, starts, result) -> list[dict[str, Any]]:
                 "best_validation_loss": losses[r], "test_loss": test,
                 "test_rmse": _raw_rmse(test, start.dataset),
                 "stop_reason": result.stop_reason[s, r], "diverged": bool(result.diverged[s, r]),
-                "fit_seconds": start.fit_seconds if name == "spline" else 0.0,
-                "train_seconds": seconds,
+                "fit_seconds": fit_seconds, "train_seconds": seconds * epochs,
+                "compile_seconds": compiling,
             })  # fmt: skip
     return rows
+
+
+def _write_chosen(folder, stem: str, start: Start, initial, result, where) -> None:
+    """Parameters of the run that was chosen for a seed, and the way of its knots if recorded."""
+    best = jax.tree.map(lambda leaf: leaf[where], result.params)
+    workdir.write_params(folder, f"{stem}-initial", initial)
+    workdir.write_params(folder, f"{stem}-best", best)
+    if result.trace is not None:
+        trace = jax.tree.map(lambda leaf: leaf[where], result.trace)
+        x = np.asarray(start.dataset.train.x)
+        rows = x[:: -(-len(x) // KNOT_ROWS)]
+        track = analysis.knot_track(trace, rows, scaler=start.dataset.scaler)
+        flips = analysis.flips_per_layer(trace, rows)
+        workdir.write_knots(folder, stem, track._asdict(), flips)
+
+
+def _write_metrics(folder, run_name: str, history, result, fit_seconds, seconds) -> int:
+    """Writes the metrics file of a run; returns how many epochs it was trained."""
+    trained = ~np.all([np.isnan(values) for values in history.values()], axis=0)
+    # What the replica cost alone is not known: all share the time of their computation evenly.
+    clock = np.where(trained, fit_seconds + seconds * np.arange(trained.size), np.nan)
+    writer = training.JsonlWriter(folder / "metrics" / f"{run_name}.jsonl")
+    training.write_history(writer, {**history, "seconds": clock}, result.steps_per_epoch)
+    writer.close()
+    return int(np.flatnonzero(trained).max(initial=0))
+
+
+def _seconds_per_epoch(result: training.TrainResult) -> float:
+    """Time of one epoch of one replica, without compilation."""
+    loss = result.history["train_loss"]  # (S, L, epochs + 1)
+    epochs = np.flatnonzero(np.isfinite(loss).any(axis=(0, 1))).max(initial=1)
+    return result.seconds.run / (max(epochs, 1) * loss.shape[0] * loss.shape[1])
 
 
 def _best_validation_loss(result: training.TrainResult, s: int, r: int) -> float:

@@ -39,7 +39,7 @@ def prepare(workdir: str | os.PathLike, overwrite: bool) -> pathlib.Path:
             f"which has no status and config.json.",
         )
         shutil.rmtree(folder)
-    for name in ("metrics", "params", "splines"):
+    for name in ("metrics", "params", "splines", "fits", "knots"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -78,6 +78,20 @@ def flatten_params(params: Mapping[str, Mapping[str, Any]]) -> dict[str, np.ndar
 def write_params(folder: pathlib.Path, name: str, params: Mapping) -> None:
     """Writes one parameter tree to params/NAME.npz."""
     np.savez(folder / "params" / f"{name}.npz", **flatten_params(params))
+
+
+def write_knots(folder: pathlib.Path, name: str, track: Mapping, flips: Mapping) -> None:
+    """Writes the way of the knots of one run to knots/NAME.npz, small.
+
+    Args:
+      folder: the workdir.
+      name: "<init>-seed<s>".
+      track: the fields of an `analysis.KnotTrack`, in raw units.
+      flips: (records, units) per hidden layer, shares of rows whose activation flipped.
+    """
+    arrays = {**track, **{f"flips/{layer}": share for layer, share in flips.items()}}
+    small = {key: a.astype(np.float32) if a.dtype == np.float64 else a for key, a in arrays.items()}
+    np.savez_compressed(folder / "knots" / f"{name}.npz", **small)
 
 
 def write_data(folder: pathlib.Path, dataset: Dataset) -> None:

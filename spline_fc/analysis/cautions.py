@@ -3,8 +3,9 @@
 import math
 from typing import NamedTuple
 
+from spline_fc.analysis.formats import display_name
 from spline_fc.analysis.knots import DriftSummary
-from spline_fc.analysis.tables import Row, display_name
+from spline_fc.analysis.tables import Row
 from spline_fc.analysis.workdir import Workdir
 
 FEW_SEEDS = 5

@@ -1,6 +1,6 @@
 """The look of every figure, and the way it leaves: SVG for the page, PNG and CSV for the folder.
 
-matplotlib is imported here and in plots.py alone, and both are imported when a report is written:
+matplotlib is imported here and in the plots modules alone, all of them when a report is written:
 `import spline_fc` stays quick.
 """
 
@@ -28,6 +28,7 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
 )  # fmt: skip
 LINES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
+COLUMNS = 4
 WIDTH = 9.6  # inches; the page shows a figure of this width at its full measure
 
 _STYLE = {
@@ -93,6 +94,11 @@ def panels(count: int, columns: int, height: float, **options: Any) -> tuple[Fig
         box = (x, y, width / WIDTH, (height - top - bottom) / (rows * height))
         axes.append(figure.add_axes(box))
     return figure, axes
+
+
+def columns(count: int) -> int:
+    """How many of `count` small panels stand side by side."""
+    return min(max(count, 2), COLUMNS)
 
 
 def corner(ax: Axes, text: str) -> None:

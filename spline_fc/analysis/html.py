@@ -1,7 +1,8 @@
 """Small pieces of HTML. Everything that comes from files is escaped here, once."""
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+import pathlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from string import Template
 from typing import Any
@@ -15,6 +16,14 @@ def page(title: str, header: str, sections: Sequence[str], footer: str) -> str:
     return Template(template).substitute(
         title=text(title), header=header, sections="\n".join(sections), footer=footer
     )
+
+
+def write(target: pathlib.Path, content: str) -> pathlib.Path:
+    """Writes a page at once: a reader never finds half of it."""
+    draft = target.with_suffix(".html.tmp")
+    draft.write_text(content, encoding="utf-8")
+    draft.replace(target)
+    return target
 
 
 def text(value: Any) -> str:
@@ -32,6 +41,11 @@ def paragraph(sentence: str, kind: str = "") -> str:
     return f'<p class="{kind}">{text(sentence)}</p>' if kind else f"<p>{text(sentence)}</p>"
 
 
+def note(sentence: str) -> str:
+    """A quiet paragraph, e.g. on what is missing and why."""
+    return paragraph(sentence, "note")
+
+
 def table(content: Table, kind: str = "") -> str:
     """A Table with its notes below."""
     head = "".join(f"<th>{text(name)}</th>" for name in content.header)
@@ -44,9 +58,21 @@ def table(content: Table, kind: str = "") -> str:
     return f'<div class="wide">{body}</div>' + (f'<ul class="notes">{notes}</ul>' if notes else "")
 
 
-def figure(svg: str, caption: str) -> str:
-    """A figure from an SVG string, which is taken as it is."""
-    return f"<figure>{svg}<figcaption>{text(caption)}</figcaption></figure>"
+def figure(svg: str, title: str, caption: str) -> str:
+    """A figure from an SVG string, which is taken as it is, with its title over the caption."""
+    words = f"<b>{text(title)}.</b> {text(caption)}"
+    return f"<figure>{svg}<figcaption>{words}</figcaption></figure>"
+
+
+def picture(workdir: pathlib.Path, draw: Callable[..., Any], *arguments: Any) -> str:
+    """Draws a figure for the page; its PNG and the CSV of its numbers go to WORKDIR/figures."""
+    from spline_fc.analysis import figures
+
+    folder = workdir / "figures"
+    folder.mkdir(exist_ok=True)
+    with figures.style():
+        drawn = draw(*arguments)
+        return figure(figures.save(drawn, folder), drawn.title, drawn.caption)
 
 
 def tiles(pairs: Iterable[tuple[str, str]]) -> str:

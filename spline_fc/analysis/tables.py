@@ -5,11 +5,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.convergence import PairedRatio, paired_ratio, steps_to_target
+from spline_fc.analysis.convergence import bootstrap
+from spline_fc.analysis.formats import (
+    display_name,
+    interval,
+    mean_error,
+    mean_interval,
+    ratio,
+    significant,
+)
+from spline_fc.analysis.speed import Reach, Speed, compare_speed, relative_targets
 from spline_fc.analysis.workdir import Workdir, read_workdir
 
 SPLINE_ALONE = "spline alone"
-NAMES = {"spline": "spline", "he_normal": "He", "glorot_uniform": "Glorot", "lecun_normal": "LeCun"}
+MULTIPLES = (2.0, 1.2, 1.0)  # of the reference's best loss: the targets of the speed table
 
 
 class Row(NamedTuple):
@@ -25,9 +34,8 @@ class Row(NamedTuple):
     test_loss: np.ndarray  # (s,) at the best validation step
     test_rmse: np.ndarray  # (s,) raw units, nan where there is none
     best_step: np.ndarray  # (s,)
-    target_steps: np.ndarray  # (s,) steps to the reference's best validation loss
-    target_seconds: np.ndarray  # (s,) the same, spline fit included
-    ratio: PairedRatio | None  # target_steps over those of the reference; None for the reference
+    reach: Reach | None  # of the reference's best validation loss
+    difference: np.ndarray  # (p,) test error less that of the reference, by shared seed
 
 
 class Table(NamedTuple):
@@ -47,11 +55,28 @@ def main_rows(work: Workdir) -> list[Row]:
     Returns:
       One Row for the spline alone (if it was fitted) and one per initialisation, in run order.
     """
-    targets = reference_targets(work)
-    rows = [_spline_row(work.fits)] if work.fits else []
-    measured = [_init_row(work, init, targets) for init in work.inits]
+    speeds = {speed.init: speed for speed in speeds_of(work)}
+    measured = [_init_row(work, init, speeds.get(init)) for init in work.inits]
+    rows = ([_spline_row(work.fits)] if work.fits else []) + measured
     reference = next((row for row in measured if row.init == work.reference), None)
-    return rows + [_with_ratio(row, reference) for row in measured]
+    return [_with_difference(row, reference) for row in rows]
+
+
+def speeds_of(work: Workdir) -> list[Speed]:
+    """Compares the chosen runs of a workdir; the last target is the reference's best loss.
+
+    Args:
+      work: from `read_workdir`.
+
+    Returns:
+      One Speed per initialisation with a run that has metrics and did not diverge.
+    """
+    best = reference_targets(work)
+    named = f"{display_name(work.reference)}'s best" if work.reference else "best"
+    targets = relative_targets(best, MULTIPLES, named) if best else {}
+    curves = {init: curves for init in work.inits if (curves := work.curves(init))}
+    reference = work.reference if work.reference in curves else None
+    return compare_speed(curves, targets, reference)
 
 
 def reference_targets(work: Workdir) -> dict[int, float]:
@@ -64,33 +89,84 @@ def reference_targets(work: Workdir) -> dict[int, float]:
     return targets
 
 
-def main_table(work: Workdir) -> Table:
+def main_table(work: Workdir, *, intervals: bool = False) -> Table:
     """Sets the main table in strings.
 
     Args:
       work: from `read_workdir`.
+      intervals: give bootstrap intervals over seeds in place of standard errors.
 
     Returns:
       Table; columns that no contender fills are left out.
     """
     rows = main_rows(work)
     reference = display_name(work.reference) if work.reference else None
+    mean = mean_interval if intervals else mean_error
     columns = [
         ("start", [row.name for row in rows]),
         ("seeds", [_seeds(row) for row in rows]),
         ("learning rate", [_rates(row) for row in rows]),
-        ("validation loss at step 0", [mean_error(row.start_loss) for row in rows]),
-        ("best validation loss", [_trained(row, row.validation_loss) for row in rows]),
-        _test_column(rows),
+        ("validation loss at step 0", [mean(row.start_loss) for row in rows]),
+        ("best validation loss", [mean(row.validation_loss) if row.init else "" for row in rows]),
+        _test_column(rows, mean),
     ]
+    if reference and intervals:
+        columns.append((f"test error less {reference}'s", [_difference(row) for row in rows]))
     if reference:
         columns += [
-            (f"steps to {reference}'s best", [_steps(row) for row in rows]),
-            (f"ratio to {reference}", [_ratio(row) for row in rows]),
+            (f"steps to {reference}'s best", [_steps(row.reach) for row in rows]),
+            (f"ratio to {reference}", [ratio(row.reach and row.reach.step_ratio) for row in rows]),
         ]
     kept = [column for column in columns if any(cell not in ("", "–") for cell in column[1])]
     body = [list(cells) for cells in zip(*(cells for _, cells in kept), strict=True)]
-    return Table([name for name, _ in kept], body, _notes(reference))
+    return Table([name for name, _ in kept], body, _notes(reference, intervals))
+
+
+def speed_table(work: Workdir, speeds: list[Speed]) -> Table:
+    """Sets what every contender needed to reach each target.
+
+    Args:
+      work: from `read_workdir`; of it, the seconds that compilation took.
+      speeds: from `speeds_of`.
+
+    Returns:
+      Table, one line per target and contender; columns that nobody fills are left out.
+    """
+    name = display_name(work.reference) if work.reference else "reference"
+    lines = []
+    for speed in speeds:
+        cold = _cold(work, speed.init, speed.seeds)
+        for reach in speed.reaches:
+            lines.append([
+                display_name(speed.init), reach.target, _steps(reach), ratio(reach.step_ratio),
+                _median(reach.seconds), ratio(reach.second_ratio), _median(reach.seconds + cold),
+            ])  # fmt: skip
+    header = ["start", "target", "steps", f"ratio to {name}", "seconds", f"ratio to {name} ",
+              "seconds, cold"]  # fmt: skip
+    kept = [i for i in range(len(header)) if any(line[i] not in ("", "–") for line in lines)]
+    notes = ["Medians over seeds; in brackets 95 % bootstrap intervals of the median paired ratio. "
+             "A multiple is one of the loss that the same seed's reference ended with.",
+             "Seconds include the fit of the spline but no compilation; cold seconds include the "
+             "compilation of both. Replicas that trained together share their time evenly, "
+             "which makes training cheap against the fit."]  # fmt: skip
+    return Table([header[i].strip() for i in kept], [[r[i] for i in kept] for r in lines], notes)
+
+
+def shape_table(speeds: list[Speed], reference: str | None) -> Table:
+    """Sets the measures of whole curves: the mean loss on the way, and how fast the loss fell."""
+    name = display_name(reference) if reference else "reference"
+    body = [
+        [display_name(s.init), mean_interval(s.area), ratio(s.area_ratio),
+         interval(s.half_life_interval), f"{np.isfinite(s.half_life).sum()} of {s.seeds.size}"]
+        for s in speeds
+    ]  # fmt: skip
+    header = ["start", "mean validation loss on the way", f"ratio to {name}",
+              "steps per halving", "seeds with a decay"]  # fmt: skip
+    return Table(header, body, [
+        "The mean validation loss over the steps that all starts had is the area under the curve "
+        "divided by its length. Steps per halving: ln 2 over the rate of floor + amplitude "
+        "× exp(−rate × step), fitted up to the best epoch; median and 95 % bootstrap interval."
+    ])  # fmt: skip
 
 
 def text_table(workdir: Any) -> str:
@@ -122,48 +198,10 @@ def set_text(table: Table) -> str:
     return "\n".join([*ruled, *table.notes])
 
 
-def display_name(init: str) -> str:
-    """The name of an initialisation as a reader would say it."""
-    return NAMES.get(init, init.replace("_", " "))
-
-
-def mean_error(values: Any) -> str:
-    """Formats mean and standard error, as many digits as the error allows; "–" without values."""
-    values = np.asarray(values, np.float64)
-    known = values[~np.isnan(values)]
-    if known.size == 0:
-        return "–"
-    mean = float(known.mean())
-    if known.size == 1 or not math.isfinite(mean):
-        return significant(mean, 4)
-    error = float(known.std(ddof=1) / math.sqrt(known.size))
-    if error == 0 or mean == 0:
-        return f"{significant(mean, 4)} ± {significant(error, 2)}"
-    digits = max(1 - math.floor(math.log10(error)), 0)
-    if digits > 6:
-        return f"{mean:.3g} ± {error:.1g}"
-    return f"{mean:,.{digits}f} ± {error:,.{digits}f}"
-
-
-def significant(value: float, digits: int = 3) -> str:
-    """Formats a number with so many significant digits, without exponents in the common range."""
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if value == 0:
-        return "0"
-    size = math.floor(math.log10(abs(value)))
-    if size < -4 or size > 6:
-        return f"{value:.{digits - 1}e}".replace("-", "−")
-    return f"{value:,.{max(digits - 1 - size, 0)}f}".replace("-", "−")
-
-
 def _spline_row(fits: list[dict[str, Any]]) -> Row:
     def column(name: str) -> np.ndarray:
         return np.array([_number(fit.get(name)) for fit in fits])
 
-    none = np.full(len(fits), np.nan)
     return Row(
         name=SPLINE_ALONE,
         init="",
@@ -174,21 +212,19 @@ def _spline_row(fits: list[dict[str, Any]]) -> Row:
         validation_loss=column("validation_loss"),
         test_loss=column("test_loss"),
         test_rmse=column("test_rmse"),
-        best_step=none,
-        target_steps=none,
-        target_seconds=none,
-        ratio=None,
+        best_step=np.full(len(fits), np.nan),
+        reach=None,
+        difference=np.zeros(0),
     )
 
 
-def _init_row(work: Workdir, init: str, targets: dict[int, float]) -> Row:
+def _init_row(work: Workdir, init: str, speed: Speed | None) -> Row:
     runs = work.chosen(init)
     good = [run for run in runs if not run.get("diverged")]
 
     def column(name: str) -> np.ndarray:
         return np.array([_number(run.get(name)) for run in good])
 
-    steps = np.array([_target_steps(work, run, targets) for run in good])
     return Row(
         name=display_name(init),
         init=init,
@@ -200,40 +236,28 @@ def _init_row(work: Workdir, init: str, targets: dict[int, float]) -> Row:
         test_loss=column("test_loss"),
         test_rmse=column("test_rmse"),
         best_step=column("best_step"),
-        target_steps=steps,
-        target_seconds=np.array(
-            [_seconds(work, run, at) for run, at in zip(good, steps, strict=True)]
-        ),
-        ratio=None,
+        reach=speed.reaches[-1] if speed is not None and speed.reaches else None,
+        difference=np.zeros(0),
     )
 
 
-def _with_ratio(row: Row, reference: Row | None) -> Row:
+def error_of(row: Row) -> np.ndarray:
+    """(s,) test errors of a contender: RMSE in raw units where there is one, else the loss."""
+    return row.test_rmse if np.isfinite(row.test_rmse).any() else row.test_loss
+
+
+def _with_difference(row: Row, reference: Row | None) -> Row:
     if reference is None or row.init == reference.init:
         return row
     shared = np.intersect1d(row.seeds, reference.seeds)
-    ours = row.target_steps[np.isin(row.seeds, shared)]
-    theirs = reference.target_steps[np.isin(reference.seeds, shared)]
-    return row._replace(ratio=paired_ratio(ours, theirs))
+    ours = error_of(row)[np.isin(row.seeds, shared)]
+    return row._replace(difference=ours - error_of(reference)[np.isin(reference.seeds, shared)])
 
 
-def _target_steps(work: Workdir, run: dict[str, Any], targets: dict[int, float]) -> float:
-    history = work.histories.get(run["run"])
-    if history is None or run["seed"] not in targets:
-        return math.nan
-    # The metrics file and runs.json may round a loss differently: allow the last digits.
-    target = targets[run["seed"]]
-    return steps_to_target(history.step, history.validation_loss, target + 1e-6 * abs(target))
-
-
-def _seconds(work: Workdir, run: dict[str, Any], step: float) -> float:
-    """Seconds to a step, the spline fit included; training time is spread evenly over its steps."""
-    history = work.histories.get(run["run"])
-    if history is None or not history.step[-1] > 0:
-        return math.nan
-    fit = _number(run.get("fit_seconds"))
-    share = step / history.step[-1]
-    return (0.0 if math.isnan(fit) else fit) + _number(run.get("train_seconds")) * share
+def _cold(work: Workdir, init: str, seeds: np.ndarray) -> np.ndarray:
+    """(s,) seconds of compilation, nan where they were not recorded."""
+    found = {run["seed"]: _number(run.get("compile_seconds")) for run in work.chosen(init)}
+    return np.array([found.get(int(seed), math.nan) for seed in seeds])
 
 
 def _start_loss(work: Workdir, run: dict[str, Any]) -> float:
@@ -241,10 +265,10 @@ def _start_loss(work: Workdir, run: dict[str, Any]) -> float:
     return float(history.validation_loss[0]) if history is not None else math.nan
 
 
-def _test_column(rows: list[Row]) -> tuple[str, list[str]]:
+def _test_column(rows: list[Row], mean: Any) -> tuple[str, list[str]]:
     if any(np.isfinite(row.test_rmse).any() for row in rows):
-        return "test RMSE, raw units", [mean_error(row.test_rmse) for row in rows]
-    return "test loss", [mean_error(row.test_loss) for row in rows]
+        return "test RMSE, raw units", [mean(row.test_rmse) for row in rows]
+    return "test loss", [mean(row.test_loss) for row in rows]
 
 
 def _seeds(row: Row) -> str:
@@ -255,12 +279,13 @@ def _rates(row: Row) -> str:
     return ", ".join(f"{rate:g}" for rate in row.learning_rates)
 
 
-def _trained(row: Row, values: np.ndarray) -> str:
-    return mean_error(values) if row.init else ""
+def _difference(row: Row) -> str:
+    known = row.difference[~np.isnan(row.difference)]
+    return interval(bootstrap(known)) if known.size else ""
 
 
-def _steps(row: Row) -> str:
-    known = row.target_steps[~np.isnan(row.target_steps)]
+def _steps(reach: Reach | None) -> str:
+    known = reach.steps[~np.isnan(reach.steps)] if reach is not None else np.zeros(0)
     if known.size == 0:
         return ""
     reached = int(np.isfinite(known).sum())
@@ -269,15 +294,20 @@ def _steps(row: Row) -> str:
     return ("never" if math.isinf(median) else f"{median:,.0f}") + share
 
 
-def _ratio(row: Row) -> str:
-    if row.ratio is None or row.ratio.pairs == 0:
+def _median(seconds: np.ndarray) -> str:
+    known = seconds[~np.isnan(seconds)]
+    if known.size == 0:
         return ""
-    value, low, high = (significant(v, 2) for v in row.ratio.median)
-    return f"{value} [{low}, {high}]"
+    median = float(np.median(known))
+    return "never" if math.isinf(median) else significant(median, 2)
 
 
-def _notes(reference: str | None) -> list[str]:
-    notes = ["Mean ± standard error over seeds; losses in the units that were trained on."]
+def _notes(reference: str | None, intervals: bool) -> list[str]:
+    what = "Mean and 95 % bootstrap interval" if intervals else "Mean ± standard error"
+    notes = [f"{what} over seeds; losses in the units that were trained on."]
+    if reference and intervals:
+        notes.append(f"Test error less {reference}'s: mean of the differences by seed; below 0 is "
+                     f"better, and an interval without 0 is a difference.")  # fmt: skip
     if reference:
         notes.append(
             f"Steps to {reference}'s best: median over seeds of the first recorded step at or "

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis.convergence import History, read_history
+from spline_fc.analysis.knot_track import KnotTrack
 from spline_fc.checks import check
+from spline_fc.cpwl import FitResult, Spline, load_fit, load_spline
 
 REFERENCE = "he_normal"
 
@@ -55,6 +57,14 @@ class Workdir(NamedTuple):
         he = [name for name in self.inits if name == REFERENCE or name.split("_")[0] == "he"]
         return REFERENCE if REFERENCE in he else next(iter(he), None)
 
+    def curves(self, init: str) -> dict[int, History]:
+        """{seed: History} of the chosen runs of one initialisation that did not diverge."""
+        return {
+            run["seed"]: self.histories[run["run"]]
+            for run in self.chosen(init)
+            if run["run"] in self.histories and not run.get("diverged")
+        }
+
     def chosen(self, init: str) -> list[dict[str, Any]]:
         """The runs of one initialisation at the learning rate chosen for each seed, by seed."""
         runs = [run for run in self.runs if run["init"] == init and run.get("chosen")]
@@ -79,7 +89,7 @@ def read_workdir(path: Any) -> Workdir:
     known = (path / "runs.json").is_file() or (path / "status").is_file()
     check(known, f"workdir must hold runs.json or status; {str(path)!r} holds neither.")
     runs = _read_json(path / "runs.json", [])
-    metrics = ((run["run"], path / "metrics" / f"{run['run']}.jsonl") for run in runs)
+    metrics = ((run, path / "metrics" / f"{run['run']}.jsonl") for run in runs)
     status, _, error = (_read_text(path / "status") or "unknown").partition("\n")
     return Workdir(
         path=path,
@@ -89,7 +99,7 @@ def read_workdir(path: Any) -> Workdir:
         error=error.strip(),
         runs=runs,
         fits=_read_json(path / "fits.json", []),
-        histories={name: read_history(file) for name, file in metrics if file.is_file()},
+        histories={run["run"]: _history(run, file) for run, file in metrics if file.is_file()},
         rows=_read_rows(path / "data.npz"),
     )
 
@@ -110,6 +120,49 @@ def read_params(work: Workdir, init: str, seed: int) -> tuple[dict, dict] | None
         return None
     initial, best = (_read_tree(file) for file in files)
     return initial, best
+
+
+def read_track(work: Workdir, init: str, seed: int) -> tuple[KnotTrack, dict] | None:
+    """Reads the way of the knots of one chosen run, and its activation flips.
+
+    Args:
+      work, init, seed: as in `read_params`.
+
+    Returns:
+      KnotTrack in raw units and {"Dense_0": (r, h0), ...} shares of rows; None without the file.
+    """
+    file = work.path / "knots" / f"{init}-seed{seed}.npz"
+    if not file.is_file():
+        return None
+    with np.load(file, allow_pickle=False) as stored:
+        flips = {key.removeprefix("flips/"): stored[key].astype(np.float64)
+                 for key in stored.files if key.startswith("flips/")}  # fmt: skip
+        return KnotTrack(*(_widened(stored[field]) for field in KnotTrack._fields)), flips
+
+
+def read_spline(work: Workdir, seed: int) -> Spline | None:
+    """Reads the fitted spline of one seed, in standardised units; None without the file."""
+    file = work.path / "splines" / f"seed{seed}.json"
+    return load_spline(file) if file.is_file() else None
+
+
+def read_fit(work: Workdir, seed: int) -> FitResult | None:
+    """Reads the whole fit of one seed, with its pruning path; None without the file."""
+    file = work.path / "fits" / f"seed{seed}.json"
+    return load_fit(file) if file.is_file() else None
+
+
+def _history(run: dict[str, Any], file: pathlib.Path) -> History:
+    """The curves of a run; runs of earlier versions spread their seconds evenly over steps."""
+    history = read_history(file)
+    if np.isfinite(history.seconds).any() or not history.step[-1] > 0:
+        return history
+    seconds = float(run.get("train_seconds") or np.nan) * history.step / history.step[-1]
+    return history._replace(seconds=float(run.get("fit_seconds") or 0.0) + seconds)
+
+
+def _widened(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float64) if array.dtype == np.float32 else array
 
 
 def _read_tree(file: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from spline_fc.analysis import text_table, write_report
-from spline_fc.analysis.tables import main_rows, mean_error, significant
+from spline_fc.analysis.formats import mean_error, significant
+from spline_fc.analysis.tables import main_rows
 from spline_fc.analysis.workdir import read_workdir
 
 SECTIONS = ("warnings", "results", "convergence", "knots", "shapes", "setup")
@@ -22,13 +23,14 @@ def test_table_holds_spline_alone_and_every_start(workdir):
     assert rows["He"].learning_rates == (0.001, 0.01)
     assert rows["spline"].start_loss.tolist() == [0.2, 0.2]
     # He's target is its own best, so it arrives at its best step.
-    assert rows["He"].target_steps.tolist() == rows["He"].best_step.tolist()
-    assert rows["He"].ratio is None
-    ratio = rows["spline"].target_steps / rows["He"].target_steps
-    assert (ratio < 1).all() and rows["spline"].ratio.wins == 2
+    assert rows["He"].reach.steps.tolist() == rows["He"].best_step.tolist()
+    assert rows["He"].reach.step_ratio is None
+    spline = rows["spline"].reach
+    assert (spline.steps / rows["He"].reach.steps < 1).all() and spline.step_ratio.wins == 2
     # 1.7 s of fitting and 4 s of training over 200 steps.
-    expected = 1.7 + 4.0 * rows["spline"].target_steps / 200
-    assert rows["spline"].target_seconds == pytest.approx(expected)
+    assert spline.seconds == pytest.approx(1.7 + 4.0 * spline.steps / 200)
+    expected = rows["spline"].test_rmse - rows["He"].test_rmse
+    assert rows["spline"].difference == pytest.approx(expected)
 
 
 def test_text_table_is_aligned_and_complete(workdir):
@@ -46,7 +48,7 @@ def test_report_is_one_light_file_with_every_section(workdir):
     assert path == workdir / "report.html" and path.stat().st_size < 5_000_000
     for key in SECTIONS:
         assert f'id="{key}"' in page
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 6
     # Self-contained: nothing is fetched. Namespaces are names, not addresses to load.
     assert not re.search(r'(src|href)="(?!#|data:)', page)
     assert "@import" not in page and "url(http" not in page
