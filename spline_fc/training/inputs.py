@@ -1,6 +1,6 @@
 """Checks of what comes in, before anything is compiled, and its one dtype."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -23,7 +23,7 @@ def prepare(
     config: TrainingConfig,
     weights: Any,
     origin: Origin | None,
-    replicas: bool,
+    replicas: int | None = None,
 ) -> Data:
     """Checks shapes and casts the data to the dtype of the parameters.
 
@@ -33,7 +33,7 @@ def prepare(
       config: decides what else is needed.
       weights: (n,) or (S, n) of the training rows, or None.
       origin: of the units, or None.
-      replicas: whether the axis S is there.
+      replicas: how many seeds there are, or None if the axis S is not there.
 
     Returns:
       Data.
@@ -41,21 +41,40 @@ def prepare(
     Raises:
       ValueError: anything that does not fit, by name.
     """
-    leaves = jax.tree.leaves(params)
-    check(len(leaves) > 0, "params must hold at least one layer; got none.")
-    lead, dtype = int(replicas), leaves[0].dtype
+    lead, dtype = int(replicas is not None), _dtype(params)
     parts = [_part(name, getattr(dataset, name), lead) for name in PARTS]
-    if replicas:
-        _check_replicas(params, parts)
+    if lead:
+        _check_replicas(params, parts, replicas)
     _check_layers(params, parts, lead)
+    _check_targets(config.loss, parts)
     rows = parts[0][0].shape[-2]
     check(config.batch_size <= rows, f"training.batch_size must be at most {rows}, the number of "
           f"training rows; got {config.batch_size}.")  # fmt: skip
     weight = None if weights is None else _weights(weights, parts[0][0])
+    _check_origin(params, config, origin)
     evaluation = _evaluation(parts, weight, dtype)
     train = parts[0] if weight is None else (*parts[0], weight[..., None])
     cast = [jnp.asarray(a, dtype) for a in train]
-    return Data(tuple(cast), evaluation, _scale(params, config, origin, replicas))
+    return Data(tuple(cast), evaluation, _scale(params, config, origin, bool(lead)))
+
+
+def _dtype(params: Any) -> Any:
+    """The one dtype of the parameters; ValueError unless they are layers of finite floats."""
+    check(isinstance(params, Mapping), "params must be a dict of layers; "
+          f"got {type(params).__name__}.")  # fmt: skip
+    check(len(params) > 0, "params must hold at least one layer; got none.")
+    for name, layer in params.items():
+        held = sorted(layer) if isinstance(layer, Mapping) else type(layer).__name__
+        check(held == ["bias", "kernel"], f"params[{name!r}] must hold a kernel and a bias; "
+              f"got {held}.")  # fmt: skip
+    leaves = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in
+              jax.tree.leaves_with_path(params)}  # fmt: skip
+    wanted = next(iter(leaves.values())).dtype
+    for path, leaf in leaves.items():
+        check(leaf.dtype == wanted and jnp.issubdtype(wanted, jnp.floating), f"params{path} must "
+              f"be of one floating dtype with all others; got {leaf.dtype}.")  # fmt: skip
+        check_finite(f"params{path}", leaf)
+    return wanted
 
 
 def _part(name: str, part: Any, lead: int) -> tuple[np.ndarray, np.ndarray]:
@@ -67,12 +86,15 @@ def _part(name: str, part: Any, lead: int) -> tuple[np.ndarray, np.ndarray]:
     check(wanted == came, f"{name} y must have leading axes {wanted}, as x has; got {came}.")
     if name != "test":
         check_not_empty(f"the {name} part", x)
+    check_finite(f"{name} x", x)
+    check_finite(f"{name} y", y)
     return x, y
 
 
-def _check_replicas(params: Any, parts: Sequence[tuple[np.ndarray, ...]]) -> None:
+def _check_replicas(params: Any, parts: Sequence[tuple[np.ndarray, ...]], seeds: int) -> None:
     """Raises ValueError unless every leaf and part has one and the same leading axis."""
     replicas = parts[0][0].shape[0]
+    check(seeds == replicas, f"seeds must have length {replicas}, one per data set; got {seeds}.")
     for name, (x, _) in zip(PARTS, parts, strict=True):
         check(x.shape[0] == replicas, f"{name} x must have {replicas} replicas, as the training "
               f"part has; got {x.shape[0]}.")  # fmt: skip
@@ -98,6 +120,22 @@ def _check_layers(params: Any, parts: Sequence[tuple[np.ndarray, ...]], lead: in
         columns = (x.shape[-1], y.shape[-1])
         check(columns == wanted, f"{name} x and y must have {wanted} columns, as the network has "
               f"inputs and outputs; got {columns}.")  # fmt: skip
+
+
+def _check_targets(loss: str, parts: Sequence[tuple[np.ndarray, ...]]) -> None:
+    """Raises ValueError if the targets of a cross-entropy are no probabilities."""
+    if not loss.endswith("cross_entropy"):
+        return
+    for name, (_, y) in zip(PARTS, parts, strict=True):
+        if not y.size:
+            continue
+        low, high = y.min(), y.max()
+        check(low >= 0 and high <= 1, f"{name} y must lie in [0, 1] for the loss {loss!r}; "
+              f"got values from {low:g} to {high:g}.")  # fmt: skip
+        sums = y.sum(axis=-1)
+        worst = sums.flat[np.abs(sums - 1).argmax()]
+        check(loss != "softmax_cross_entropy" or abs(worst - 1) < 1e-3, f"{name} y must have rows "
+              f"that sum to 1 for the loss {loss!r}; got a sum of {worst:g}.")  # fmt: skip
 
 
 def _weights(weights: Any, x: np.ndarray) -> np.ndarray:
@@ -134,14 +172,21 @@ def _evaluation(parts: Sequence[tuple[np.ndarray, ...]], weight: Any, dtype: Any
     return Evaluation(*(jnp.asarray(a, dtype) for a in (x, y, share)), jnp.asarray(part, jnp.int32))
 
 
+def _check_origin(params: Any, config: TrainingConfig, origin: Origin | None) -> None:
+    """Raises ValueError if groups or axes are asked for that are not known or match nothing."""
+    rates = dict(config.group_rates)
+    if not rates and not config.keep_axes:
+        return
+    check(origin is not None, "origin must be given when training.group_rates or keep_axes is set, "
+          "e.g. spline_origin(spline, params); got None.")  # fmt: skip
+    groups.check_matches(params, origin, rates, config.keep_axes)
+
+
 def _scale(params: Any, config: TrainingConfig, origin: Origin | None, replicas: bool) -> Any:
     """Factors on the updates, or None if the config asks for none."""
     rates = dict(config.group_rates)
     if not rates and not config.keep_axes:
         return None
-    check(origin is not None, "origin must be given when training.group_rates or keep_axes is set, "
-          "e.g. spline_origin(spline, params); got None.")  # fmt: skip
-    groups.check_matches(params, origin, rates, config.keep_axes)
 
     def one(params, origin):
         return groups.update_scale(params, origin, rates, config.keep_axes)

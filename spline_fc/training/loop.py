@@ -75,13 +75,15 @@ def train(
       TrainResult.
 
     Raises:
-      ValueError: unknown or bad config field, parameters that do not fit the data, a batch larger
-        than the training part, an empty training or validation part, a group or mask that matches
-        nothing, checkpoints of another run.
+      ValueError: unknown or bad config field, parameters that do not fit the data, numbers that
+        are not finite, a batch larger than the training part, an empty training or validation
+        part, a group or mask that matches nothing, checkpoints of another run. All but the last is
+        found before anything is compiled.
     """
     config = as_config(config)
-    check_integer("seed", seed, 0)
-    data = prepare(params, dataset, config, weights, origin, replicas=False)
+    _check_seed("seed", seed)
+    _check_checkpoints(checkpoints)
+    data = prepare(params, dataset, config, weights, origin)
     rate = jnp.asarray(config.learning_rate, data.train[0].dtype)
     run = _Run(config, recorder, data, rate, np.uint32(seed))
     return _train(run, params, on_epochs, checkpoints)
@@ -127,14 +129,22 @@ def train_replicas(
     for index, rate in enumerate(learning_rates):
         check_number(f"learning_rates[{index}]", rate, above=0)
     for index, seed in enumerate(seeds):
-        check_integer(f"seeds[{index}]", seed, 0)
-    data = prepare(params, datasets, config, weights, origin, replicas=True)
-    replicas = data.train[0].shape[0]
-    check(len(seeds) == replicas, f"seeds must have length {replicas}, one per data set; "
-          f"got {len(seeds)}.")  # fmt: skip
+        _check_seed(f"seeds[{index}]", seed)
+    _check_checkpoints(checkpoints)
+    data = prepare(params, datasets, config, weights, origin, len(seeds))
     rates = jnp.asarray(learning_rates, data.train[0].dtype)
     run = _Run(config, recorder, data, rates, np.asarray(seeds, np.uint32))
     return _train(run, params, on_epochs, checkpoints)
+
+
+def _check_seed(name: str, seed: Any) -> None:
+    check_integer(name, seed, 0)
+    check(seed < 2**32, f"{name} must be below 2**32; got {seed!r}.")
+
+
+def _check_checkpoints(checkpoints: Checkpoints | None) -> None:
+    if checkpoints is not None:
+        check_integer("checkpoints.every", checkpoints.every, 1)
 
 
 class _Run(NamedTuple):
@@ -179,7 +189,6 @@ def _train(run: _Run, params, on_epochs, checkpoints) -> TrainResult:
     if checkpoints is None:
         state = _run_epochs(run, state, 0, on_epochs, None, 0)
     else:
-        check_integer("checkpoints.every", checkpoints.every, 1)
         with contextlib.closing(Store(checkpoints, run.fingerprint(params, state))) as store:
             done, state = store.latest(state)
             state = _run_epochs(run, state, done, on_epochs, store, checkpoints.every)

@@ -98,7 +98,7 @@ def test_arguments_survive_donation():
 
 def test_compiled_epochs_reuse_the_buffers_of_their_state():
     params, config = make_params(), dataclasses.replace(CONFIG, learning_rate=1.0)
-    data = prepare(params, make_dataset(), config, None, None, replicas=False)
+    data = prepare(params, make_dataset(), config, None, None)
     static = {"config": config, "recorder": None, "replicas": False}
     state = epochs.begin(params, data, jnp.float32(1e-3), **static)
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))

@@ -1,0 +1,180 @@
+"""Whatever is wrong with the input is named before the compiler is asked for anything."""
+
+import contextlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from spline_fc.data import stack
+from spline_fc.training import Checkpoints, Origin, train, train_replicas
+from tests.training.problems import make_dataset, make_params, stack_trees
+
+COMPILED = "/jax/core/compile/backend_compile_duration"
+_events: list[str] = []
+jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: _events.append(event))
+
+
+@contextlib.contextmanager
+def refused(message):
+    """Expects a ValueError, and not one compilation."""
+    _events.clear()
+    with pytest.raises(ValueError, match=message):
+        yield
+    assert COMPILED not in _events
+
+
+def _with(part, **arrays):
+    dataset = make_dataset()
+    return dataset._replace(**{part: getattr(dataset, part)._replace(**arrays)})
+
+
+def _rows(part, count):
+    whole = getattr(make_dataset(), part)
+    return _with(part, x=whole.x[:count], y=whole.y[:count])
+
+
+def _spoilt(part, field, value):
+    array = np.array(getattr(getattr(make_dataset(), part), field))
+    array[2, 0] = value
+    return _with(part, **{field: array})
+
+
+def _spoilt_params(value=np.nan, layer="Dense_1", leaf="bias"):
+    params = jax.tree.map(np.array, make_params())
+    params[layer][leaf].flat[0] = value
+    return params
+
+
+def _without(leaf):
+    params = make_params()
+    return {**params, "Dense_1": {k: v for k, v in params["Dense_1"].items() if k != leaf}}
+
+
+def test_the_listener_hears_a_compilation():
+    _events.clear()
+    jax.jit(lambda x: x * 3 + 1)(jnp.ones(7))
+    assert COMPILED in _events
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"batch_size": 101}, "training.batch_size must be at most 100, .*; got 101"),
+        ({"optimizer": "adan"}, "training.optimizer must be one of .*did you mean 'adam'"),
+        ({"schedule": "cosin"}, "training.schedule must be one of .*did you mean 'cosine'"),
+        ({"loss": "hubert"}, "training.loss must be one of .*did you mean 'huber'"),
+        ({"learning_rates": 1e-3}, "field of training .*did you mean 'learning_rate'"),
+        ({"learning_rate": np.nan}, "training.learning_rate must be a finite number > 0; got nan"),
+        ({"learning_rate": "0.1"}, "training.learning_rate must be a finite number > 0; got '0.1'"),
+        ({"group_rates": {"knot": 0.0}}, "training.group_rates .*did you mean 'knots'"),
+        ({"group_rates": {"knots": np.nan}}, r"group_rates\['knots'\] must be a finite number"),
+        ({"keep_axes": True}, "origin must be given when .*; got None"),
+        ("adam", "training must be a TrainingConfig or a mapping; got str"),
+    ],
+)
+def test_configs(config, message):
+    with refused(message):
+        train(make_params(), make_dataset(), config)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (_rows("validation", 0), "the validation part must have at least one row"),
+        (_rows("train", 0), "the train part must have at least one row"),
+        (_spoilt("train", "x", np.nan), r"train x must be finite; got 1 .* nan at index \(2, 0\)"),
+        (_spoilt("train", "y", np.inf), r"train y must be finite; got 1 .* inf at index \(2, 0\)"),
+        (_spoilt("validation", "y", np.nan), "validation y must be finite"),
+        (_spoilt("test", "x", np.nan), "test x must be finite"),
+    ],
+)
+def test_data(dataset, message):
+    with refused(message):
+        train(make_params(), dataset, {})
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (_spoilt_params(), r"params\['Dense_1'\]\['bias'\] must be finite; got 1 .* nan"),
+        (_spoilt_params(-np.inf, "Dense_0", "kernel"), r"\['kernel'\] must be finite; .* -inf"),
+        (jax.tree.map(lambda a: np.asarray(a, int), make_params()), "one floating dtype .* int64"),
+        ({**make_params(), "Dense_1": make_params(dtype=np.float16)["Dense_1"]},
+         r"params\['Dense_1'\].*one floating dtype with all others; got float16"),
+        (_without("bias"), r"params\['Dense_1'\] must hold a kernel and a bias; got \['kernel'\]"),
+        (list(make_params().values()), "params must be a dict of layers; got list"),
+        (make_params((4, 8, 1)), r"Dense_0 must have kernel \(3, h\)"),
+    ],
+)  # fmt: skip
+def test_parameters(params, message):
+    with refused(message):
+        train(params, make_dataset(), {})
+
+
+@pytest.mark.parametrize("group", ["spline_units", "new_units", "knots"])
+def test_masks_that_match_nothing(group):
+    born = np.full(8, group == "new_units")
+    origin = Origin({"Dense_0": born, "Dense_1": born}, np.full(8, -1, np.int32))
+    with refused(f"got '{group}', which matches no weight"):
+        train(make_params(), make_dataset(), {"group_rates": {group: 0.5}}, origin=origin)
+    with refused("training.keep_axes .* matches no weight"):
+        train(make_params(), make_dataset(), {"keep_axes": True}, origin=origin)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "message"),
+    [
+        ("sigmoid_cross_entropy", -1.0, r"train y must lie in \[0, 1\] .* from -1 to 1"),
+        ("softmax_cross_entropy", 0.5, "train y must have rows that sum to 1 .* sum of 0.5"),
+    ],
+)
+def test_targets_that_are_no_probabilities(loss, y, message):
+    target = np.ones((100, 1))
+    target[3] = y
+    with refused(message):
+        train(make_params(), _with("train", y=target), {"loss": loss})
+
+
+def test_seeds_and_checkpoints(tmp_path):
+    with refused("seed must be an integer >= 0; got -1"):
+        train(make_params(), make_dataset(), {}, seed=-1)
+    with refused(r"seed must be below 2\*\*32; got 4294967296"):
+        train(make_params(), make_dataset(), {}, seed=2**32)
+    with refused("checkpoints.every must be an integer >= 1; got 0"):
+        train(make_params(), make_dataset(), {}, checkpoints=Checkpoints(tmp_path, 0))
+
+
+@pytest.fixture(scope="module")
+def replicas():
+    params = stack_trees([make_params(seed=s) for s in (0, 1)])
+    return params, stack([make_dataset(seed=s) for s in (0, 1)])
+
+
+@pytest.mark.parametrize(
+    ("change", "rates", "seeds", "message"),
+    [
+        (lambda p: p, [1e-3, np.nan], [0, 1], r"learning_rates\[1\] must be a finite number > 0"),
+        (lambda p: p, [], [0, 1], "learning_rates must hold at least one number; got none"),
+        (lambda p: p, [1e-3], [0], "seeds must have length 2, one per data set; got 1"),
+        (lambda p: {**p, "Dense_0": jax.tree.map(lambda a: a[:1], p["Dense_0"])}, [1e-3], [0, 1],
+         r"params\['Dense_0'\]\['bias'\] must have the leading axis 2"),
+        (lambda p: {**p, "Dense_1": jax.tree.map(lambda a: a[..., :5], p["Dense_1"])}, [1e-3],
+         [0, 1], r"Dense_2 must have kernel \(5, h\)"),
+    ],
+)  # fmt: skip
+def test_replicas(replicas, change, rates, seeds, message):
+    params, datasets = replicas
+    params = jax.tree.map(np.asarray, params)
+    with refused(message):
+        train_replicas(change(params), datasets, {}, learning_rates=rates, seeds=seeds)
+
+
+def test_replicas_whose_data_have_other_shapes(replicas):
+    params, datasets = replicas
+    one = datasets._replace(validation=jax.tree.map(lambda a: a[:1], datasets.validation))
+    with refused("validation x must have 2 replicas, as the training part has; got 1"):
+        train_replicas(params, one, {}, learning_rates=[1e-3], seeds=[0, 1])
+    with refused(r"train x must have shape \(S, n, d\); got \(100, 3\)"):
+        train_replicas(params, make_dataset(), {}, learning_rates=[1e-3], seeds=[0, 1])
