@@ -21,6 +21,9 @@ from spline_fc import workdir
 
 _CONFIG = config_flags.DEFINE_config_file("config", "configs/bake_off.py", "Sets and contenders.")
 _OUTPUT = flags.DEFINE_string("output", "results/bake_off", "Folder of JSON files, one per set.")
+_CONTENDERS = flags.DEFINE_list(
+    "contenders", None, "Run these alone, by their names in the config."
+)
 _TABLE = flags.DEFINE_bool("table", False, "Print the tables of the output and end.")
 _TIMES = flags.DEFINE_bool("times", False, "Only measure seconds, of all cells in the output.")
 
@@ -30,6 +33,13 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     output, config = pathlib.Path(_OUTPUT.value), _CONFIG.value.to_dict()
+    for name in _CONTENDERS.value or ():
+        if name not in config["contenders"]:
+            raise app.UsageError(
+                f"--contenders must be out of {list(config['contenders'])}: {name}"
+            )
+    if _CONTENDERS.value:
+        config["contenders"] = {name: config["contenders"][name] for name in _CONTENDERS.value}
     if not _TABLE.value:
         for width in config["widths"]:
             for name in config["sets"]:
@@ -48,12 +58,13 @@ def run_set(path: pathlib.Path, name: str, width: int, config: dict, times: bool
       times: measure the seconds of the cells that are there, and run no others.
     """
     own = dict(config["sets"][name])
-    splits, sizes = range(own.pop("splits")), (width, width)
+    of_set, sizes = own.pop("splits"), (width, width)
     settings = {**config["training"], **own}
     record = {"set": name, "width": width, "contenders": {}}
     if path.is_file():
         record = json.loads(path.read_text())
     for contender, spec in config["contenders"].items():
+        splits = range(min(of_set, spec.get("splits", of_set)))
         wanted = {"contender": spec, "training": settings, "splits": len(splits),
                   "learning_rates": list(config["learning_rates"])}  # fmt: skip
         cell = record["contenders"].get(contender)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc import cpwl, data, network, training
+from spline_fc import data, network, training
 
 TIMED_STEPS = 3000  # of a run alone, after compilation
 
@@ -32,9 +32,8 @@ def make_start(contender: Mapping[str, Any], part: data.Part, hidden_sizes, key)
     """Builds the network that a contender starts from.
 
     Args:
-      contender: "start" names an initialiser, or is "spline" or "oblique"; the latter two read
-        "fit", options of `cpwl.fit_mars` or `cpwl.fit_oblique`, and "reshape", options of
-        `network.reshape`.
+      contender: "start" is "recipe", with "options" of `network.spline_start`, or names an
+        initialiser.
       part: training part, standardised.
       hidden_sizes: widths.
       key: of the random weights.
@@ -43,17 +42,10 @@ def make_start(contender: Mapping[str, Any], part: data.Part, hidden_sizes, key)
       Start.
     """
     x, y = jnp.asarray(part.x), jnp.asarray(part.y)
-    options = {"max_hinges": min(hidden_sizes), **contender.get("fit", {})}
-    if contender["start"] == "spline":
-        fit = cpwl.fit_mars(x, y, **options)
-        exact = network.to_params(fit.spline, num_features=x.shape[1])
-    elif contender["start"] == "oblique":
-        oblique = cpwl.fit_oblique(x, y, **options)
-        fit, exact = oblique.fit, network.to_params_oblique(oblique)
-    else:
+    if contender["start"] != "recipe":
         return Start(network.init_params(contender["start"], key, x, y, hidden_sizes), None)
-    params = network.reshape(exact, hidden_sizes, key, **contender.get("reshape", {}))
-    return Start(params, 1 + len(fit.spline.coef))
+    found = network.spline_start(key, x, y, hidden_sizes, **contender.get("options", {}))
+    return Start(found.params, 1 + len(found.fit.fit.spline.coef))
 
 
 def run_cell(
@@ -70,7 +62,8 @@ def run_cell(
       name: of the data set.
       hidden_sizes: widths of the hidden layers.
       contender: as for `make_start`.
-      settings: fields of TrainingConfig, those that all contenders share and those of the set.
+      settings: fields of TrainingConfig, those that all contenders share and those of the set;
+        the contender's own "training" goes before them.
       learning_rates: the grid.
       splits: numbers of published splits, or seeds of random ones.
 
@@ -82,7 +75,8 @@ def run_cell(
               for d, split in zip(sets, splits, strict=True)]  # fmt: skip
     result = training.train_replicas(
         jax.tree.map(lambda *leaves: jnp.stack(leaves), *(start.params for start in starts)),
-        data.stack(sets), settings, learning_rates=learning_rates, seeds=splits,
+        data.stack(sets), {**settings, **contender.get("training", {})},
+        learning_rates=learning_rates, seeds=splits,
     )  # fmt: skip
     pairs = [_pair(result, i, sets[i], learning_rates) for i in range(len(splits))]
     for pair, split, start in zip(pairs, splits, starts, strict=True):
@@ -115,6 +109,7 @@ def time_cell(
 
     params, _ = start()  # compiles
     steps = len(part.x) // settings["batch_size"]
+    settings = {**settings, **contender.get("training", {})}
     config = {**settings, "epochs": -(-TIMED_STEPS // steps), "learning_rate": 1e-3}
     runs = [training.train(params, dataset(name, split), config, seed=split).seconds.run
             for _ in range(repeats)]  # fmt: skip
@@ -131,7 +126,7 @@ def _key(split: int) -> jax.Array:
 def _pair(result: training.TrainResult, index: int, data_: data.Dataset, rates) -> dict[str, Any]:
     """What is kept of one split: the curve at the rate chosen on validation, and every rate's end.
 
-    "spline" starts are their spline, so the test error before training is that of the spline alone.
+    The recipe starts as its spline, so its test error before training is that of the spline alone.
     """
     validation = result.history["validation_loss"][index]
     best = [float(np.nanmin(curve)) if np.isfinite(curve).any() else np.inf for curve in validation]

@@ -12,10 +12,11 @@ from spline_fc.network.export import (
     to_stablehlo,
 )
 from spline_fc.network.head import replace_head
-from spline_fc.network.initialisers import INITIALISERS, fit_for, init_params
+from spline_fc.network.initialisers import INITIALISERS, init_params
 from spline_fc.network.modules import MLP, NNXMLP, apply_params, from_nnx, preactivations, to_nnx
 from spline_fc.network.oblique import to_params_oblique
 from spline_fc.network.readback import spline_from_params
+from spline_fc.network.recipe import SplineStart, spline_start
 from spline_fc.network.reshape import balance_units, deepen, max_terms_for, reshape, widen
 from spline_fc.network.structure import Params, check_same_structure, layer_sizes
 from spline_fc.network.trees import ensemble_to_params
@@ -26,12 +27,12 @@ __all__ = [
     "NNXMLP",
     "Hinges",
     "Params",
+    "SplineStart",
     "apply_params",
     "balance_units",
     "check_same_structure",
     "deepen",
     "ensemble_to_params",
-    "fit_for",
     "fold_scaler",
     "from_nnx",
     "from_stablehlo",
@@ -48,6 +49,7 @@ __all__ = [
     "save_onnx",
     "save_safetensors",
     "spline_from_params",
+    "spline_start",
     "to_nnx",
     "to_onnx",
     "to_params",

@@ -17,12 +17,12 @@ from spline_fc.checks import (
     check_rank,
     check_same_length,
 )
+from spline_fc.cpwl import FitResult, fit_mars
 from spline_fc.data import Part
 from spline_fc.data.scaling import fit_scaler, scale_x, scale_y
 from spline_fc.network.convert import to_params
-from spline_fc.network.initialisers import DEFAULT_MAX_TERMS, fit_for
 from spline_fc.network.modules import from_nnx
-from spline_fc.network.reshape import reshape
+from spline_fc.network.reshape import max_terms_for, reshape
 from spline_fc.network.structure import (
     Params,
     check_same_structure,
@@ -41,7 +41,7 @@ def replace_head(
     key: jax.Array,
     *,
     names: Sequence[str | int] | None = None,
-    max_terms: int = DEFAULT_MAX_TERMS,
+    max_terms: int = 41,
     max_degree: int = 1,
     incoming: str = "he_normal",
 ) -> Any:
@@ -105,7 +105,7 @@ def _fit_head(
     scaler = fit_scaler(Part(features, targets))
     x, y = scale_x(scaler, features), scale_y(scaler, targets)
     dtype = layers(head)[0][0].dtype
-    fit = fit_for(
+    fit = _fit_for(
         jnp.asarray(x, dtype),
         jnp.asarray(y, dtype),
         hidden_sizes,
@@ -117,6 +117,35 @@ def _fit_head(
     new = from_layers(layers(new), dtype)
     check_same_structure(new, head, "the new head")
     return new
+
+
+def _fit_for(
+    x: jax.Array,
+    y: jax.Array,
+    hidden_sizes: Sequence[int],
+    *,
+    max_terms: int,
+    max_degree: int,
+) -> FitResult:
+    """Fits the spline of lowest GCV among all degrees, each small enough for an architecture.
+
+    Args:
+      x: (n, d).
+      y: (n, k).
+      hidden_sizes: widths of the hidden layers the spline must fit in.
+      max_terms: no more terms than this, intercept included, even where more would fit.
+      max_degree: highest degree tried.
+
+    Returns:
+      The FitResult of `fit_mars`.
+    """
+    fits = []
+    for degree in range(1, max_degree + 1):
+        terms = max_terms_for(hidden_sizes, max_degree=degree, num_outputs=y.shape[1])
+        terms = min(terms, max_terms, len(x))
+        if degree == 1 or terms > 1:
+            fits.append(fit_mars(x, y, max_terms=terms, max_degree=degree))
+    return min(fits, key=lambda fit: fit.gcv)
 
 
 def _walk(tree: Any, keys: tuple[str | int, ...]) -> Any:

@@ -16,14 +16,11 @@ from spline_fc.checks import (
     check_rank,
     check_same_length,
 )
-from spline_fc.cpwl import FitResult, fit_mars
 from spline_fc.network import samplers, trees
-from spline_fc.network.convert import to_params
-from spline_fc.network.reshape import check_hidden_sizes, max_terms_for, reshape
+from spline_fc.network.recipe import spline_start
+from spline_fc.network.reshape import check_hidden_sizes, reshape
 from spline_fc.network.samplers import Layer
 from spline_fc.network.structure import Params, from_layers
-
-DEFAULT_MAX_TERMS = 41
 
 
 def init_params(
@@ -207,10 +204,7 @@ def tree_params(key: jax.Array, x: jax.Array, y: jax.Array, hidden_sizes: Sequen
 def spline_params(
     key: jax.Array, x: jax.Array, y: jax.Array, hidden_sizes: Sequence[int]
 ) -> Params:
-    """A spline fitted to the data, as a network of the given shape.
-
-    Additive, and with two hidden layers or more also with minima of two hinges, whichever has the
-    lower GCV; up to 41 terms, fewer where the widths hold fewer.
+    """A spline fitted to the data, as a network of the given shape: `spline_start`.
 
     Args:
       key: JAX key, for the units that carry no term.
@@ -225,37 +219,7 @@ def spline_params(
       Mo, Zheng, Wang, Wang, Schewe (2021), Exploiting spline models for the training of fully
       connected layers in neural network, arXiv:2102.06554; the reshape is our reading.
     """
-    fit = fit_for(x, y, hidden_sizes)
-    return reshape(to_params(fit.spline, x.shape[1]), hidden_sizes, key, x=x)
-
-
-def fit_for(
-    x: jax.Array,
-    y: jax.Array,
-    hidden_sizes: Sequence[int],
-    *,
-    max_terms: int = DEFAULT_MAX_TERMS,
-    max_degree: int = 2,
-) -> FitResult:
-    """Fits the spline of lowest GCV among all degrees, each small enough for an architecture.
-
-    Args:
-      x: (n, d).
-      y: (n, k).
-      hidden_sizes: widths of the hidden layers the spline must fit in.
-      max_terms: no more terms than this, intercept included, even where more would fit.
-      max_degree: highest degree tried.
-
-    Returns:
-      The FitResult of `fit_mars`.
-    """
-    fits = []
-    for degree in range(1, max_degree + 1):
-        terms = max_terms_for(hidden_sizes, max_degree=degree, num_outputs=y.shape[1])
-        terms = min(terms, max_terms, len(x))
-        if degree == 1 or terms > 1:
-            fits.append(fit_mars(x, y, max_terms=terms, max_degree=degree))
-    return min(fits, key=lambda fit: fit.gcv)
+    return spline_start(key, x, y, hidden_sizes).params
 
 
 _FITTED: dict[str, Callable[..., Params]] = {

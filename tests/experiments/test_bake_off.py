@@ -10,7 +10,7 @@ from experiments.recipe_study import cells, compare, table
 
 CONFIG = {
     "contenders": {
-        "recipe": {"start": "spline", "fit": {"max_terms": 7}},
+        "recipe": {"start": "recipe", "options": {"max_terms": 7}},
         "he_normal": {"start": "he_normal"},
     },
     "sets": {"diabetes": {"splits": 2, "batch_size": 64, "epochs": 3}},
