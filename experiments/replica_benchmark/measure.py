@@ -73,8 +73,9 @@ def measure(case: Case, rounds: int, say: Callable[[str], None]) -> dict[str, An
 
     Returns:
       JSON-ready record: "one_ms" and "all_ms" per step and round, their "ratio" (median and range
-      over the rounds), steps per second, "floor_ratio" (see `floor_ms`) and "with_compilation",
-      the ratio of two runs of 100 epochs in fresh processes.
+      over the rounds), steps per second, "floor_ratio" (see `floor_ms`), "with_compilation",
+      the ratio of two runs of 100 epochs in fresh processes, and GFLOP/s: of one, of all, of all
+      at the bound, and of one large product for comparison.
     """
     problem = prepare(case)
     config = {"epochs": case.epochs, "batch_size": case.batch_size}
@@ -97,7 +98,8 @@ def measure(case: Case, rounds: int, say: Callable[[str], None]) -> dict[str, An
         wall.append([_step_ms(one, LONGER * steps), _step_ms(every, steps)])
         say(f"round {number + 1}: one {wall[-1][0]:.4f} ms a step, all {wall[-1][1]:.3f} ms, "
             f"ratio {wall[-1][1] / wall[-1][0]:.1f}")  # fmt: skip
-    return _record(case, np.array(wall), floor, compiling)
+    flops = step_flops(case, problem)
+    return _record(case, np.array(wall), floor, compiling, flops, large_product_gflops())
 
 
 def _step_ms(run: Callable, steps: int) -> float:
@@ -139,7 +141,36 @@ def floor_ms(problem: Problem, batch_size: int) -> float:
     return float(np.median(times)) / FLOOR_STEPS * 1e3
 
 
-def _record(case: Case, wall: np.ndarray, floor: float, compiling: list[float]) -> dict[str, Any]:
+def step_flops(case: Case, problem: Problem) -> float:
+    """Additions and multiplications in the matrix products of one step of one replica.
+
+    Three products per layer (the first needs no gradient of its inputs), and per step the share of
+    the evaluation of all parts after each epoch.
+    """
+    first, *rest = (
+        np.prod(layer["kernel"].shape[1:]) for _, layer in sorted(problem.params.items())
+    )
+    _, dataset = problem.first
+    evaluated = sum(len(part.x) for part in (dataset.train, dataset.validation, dataset.test))
+    per_step = evaluated / (case.num_train // case.batch_size)
+    trained = case.batch_size * (2 * first + 3 * sum(rest))
+    return float(2 * (trained + per_step * (first + sum(rest))))
+
+
+def large_product_gflops(size: int = 2048) -> float:
+    """Speed of one large matrix product on all cores, the best of ten: what the machine can do."""
+    matrix = jnp.ones((size, size))
+    product = jax.jit(lambda a: a @ a)
+    jax.block_until_ready(product(matrix))
+    times = []
+    for _ in range(10):
+        began = time.perf_counter()
+        jax.block_until_ready(product(matrix))
+        times.append(time.perf_counter() - began)
+    return 2 * size**3 / min(times) / 1e9
+
+
+def _record(case: Case, wall, floor: float, compiling, flops: float, peak: float) -> dict[str, Any]:
     one, every = np.median(wall, axis=0)
     ratios = wall[:, 1] / wall[:, 0]
     replicas = case.seeds * len(LEARNING_RATES)
@@ -159,6 +190,10 @@ def _record(case: Case, wall: np.ndarray, floor: float, compiling: list[float]) 
         "replica_steps_per_second_all": replicas * 1e3 / float(every),
         "floor_ms": floor,
         "floor_ratio": floor / float(one),
+        "gflops_one": flops / float(one) / 1e6,
+        "gflops_all": replicas * flops / float(every) / 1e6,
+        "gflops_of_the_bound": replicas * flops / (BOUND * float(one)) / 1e6,
+        "gflops_of_a_large_product": peak,
         "compile_seconds": compiling,
         "with_compilation": {"epochs": LONG_RUN, "seconds": cold, "ratio": cold[1] / cold[0]},
     }
@@ -168,8 +203,8 @@ def table(record: dict[str, Any]) -> str:
     """Markdown of a whole record, a row per case."""
     lines = [
         "| network | replicas | one, ms a step | all | ratio (range) | products alone "
-        "| 100 epochs with compilation |",
-        "|---|---|---|---|---|---|---|",
+        "| 100 epochs with compilation | GFLOP/s: one, all | the bound needs | a large product |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for entry in record["cases"].values():
         low, high = entry["ratio_range"]
@@ -177,6 +212,8 @@ def table(record: dict[str, Any]) -> str:
         lines.append(
             f"| {name} | {entry['replicas']} | {np.median(entry['one_ms']):.4f} "
             f"| {np.median(entry['all_ms']):.3f} | {entry['ratio']:.1f} ({low:.1f} to {high:.1f}) "
-            f"| {entry['floor_ratio']:.1f} | {entry['with_compilation']['ratio']:.1f} |"
+            f"| {entry['floor_ratio']:.1f} | {entry['with_compilation']['ratio']:.1f} "
+            f"| {entry['gflops_one']:.0f}, {entry['gflops_all']:.0f} "
+            f"| {entry['gflops_of_the_bound']:.0f} | {entry['gflops_of_a_large_product']:.0f} |"
         )
     return "\n".join(lines)
