@@ -157,8 +157,10 @@ class _Run(NamedTuple):
     seed: np.ndarray  # () or (S,), uint32
 
     def static(self) -> dict[str, Any]:
-        # The rate is traced: with another one nothing compiles again.
-        config = dataclasses.replace(self.config, learning_rate=1.0)
+        # Rates and masks are traced: with others nothing compiles again.
+        config = dataclasses.replace(
+            self.config, learning_rate=1.0, group_rates=(), keep_axes=False
+        )
         return {"config": config, "recorder": self.recorder, "replicas": np.ndim(self.rate) == 1}
 
     def begin(self, params: Any) -> TrainState:

@@ -2,8 +2,9 @@ import pathlib
 
 import pytest
 
-from spline_fc.training import Checkpoints, train
-from tests.training.problems import assert_trees_equal, make_dataset, make_params
+from spline_fc.data import stack
+from spline_fc.training import Checkpoints, first_layer_recorder, train, train_replicas
+from tests.training.problems import assert_trees_equal, make_dataset, make_params, stack_trees
 
 # orbax leaves a coroutine behind when a file cannot be read.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -56,6 +57,26 @@ def test_resumes_to_the_same_bits(tmp_path, whole):
     again = _train(tmp_path, on_epochs=lambda done, history: seen.append(done))
     assert seen[-1] == EPOCHS and seen.count(EPOCHS) == 2  # a finished run is only read
     _assert_same(again, whole)
+
+
+def test_replicas_resume_to_the_same_bits(tmp_path):
+    params = stack_trees([make_params(seed=s) for s in (0, 1)])
+    datasets = stack([make_dataset(seed=s) for s in (0, 1)])
+    config = {**CONFIG, "patience": 5, "initial_decay": 0.1, "output_ridge": 0.1}
+
+    def run(checkpoints, on_epochs=None):
+        return train_replicas(params, datasets, config, learning_rates=[1e-3, 0.3], seeds=[3, 4],
+                              recorder=first_layer_recorder(4), checkpoints=checkpoints,
+                              on_epochs=on_epochs)  # fmt: skip
+
+    with pytest.raises(Stop):
+        run(Checkpoints(tmp_path, 3), _stop_at(7))
+    wanted, seen = run(None), []
+    result = run(Checkpoints(tmp_path, 3), lambda done, history: seen.append(done))
+    assert seen[0] == 6
+    for field in ("params", "last_params", "history", "best_epoch", "trace"):
+        assert_trees_equal(getattr(result, field), getattr(wanted, field))
+    assert (result.stop_reason == wanted.stop_reason).all()
 
 
 def test_keeps_two_checkpoints(tmp_path, whole):

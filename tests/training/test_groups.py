@@ -7,6 +7,7 @@ from spline_fc.cpwl import Spline
 from spline_fc.data import stack
 from spline_fc.network import reshape, to_params
 from spline_fc.training import GROUPS, Origin, spline_origin, train, train_replicas
+from spline_fc.training.epochs import advance
 from spline_fc.training.groups import axis_mask, membership, update_scale
 from tests.training.problems import assert_trees_equal, make_dataset, stack_trees
 
@@ -95,6 +96,18 @@ def test_group_rate_is_a_factor_on_the_rate():
         moved[1]["Dense_2"]["bias"], 4 * moved[0]["Dense_2"]["bias"], rtol=1e-3
     )
     assert_trees_equal(moved[1]["Dense_1"], moved[0]["Dense_1"])
+
+
+def test_other_rates_and_masks_compile_nothing():
+    params, origin = _start()
+    before = advance._cache_size()
+    train(params, make_dataset(), {**FREE, "group_rates": {"knots": 0.0}}, origin=origin)
+    first = advance._cache_size()
+    for more in ({"group_rates": {"knots": 0.5, "output": 2.0}}, {"keep_axes": True}):
+        train(params, make_dataset(), {**FREE, **more}, origin=origin)
+    assert advance._cache_size() == first <= before + 1
+    train(params, make_dataset(), {**FREE, "momentum": 0.3})  # another config: the count can move
+    assert advance._cache_size() == first + 1
 
 
 def test_replicas_of_different_origin_in_one_run():
