@@ -13,7 +13,9 @@ from spline_fc.training.epochs import shuffle
 from spline_fc.training.inputs import prepare
 from tests.training.problems import assert_trees_equal, make_dataset, make_params, stack_trees
 
-CONFIG = TrainingConfig(epochs=4, batch_size=16, warmup_epochs=1, learning_rate=3e-3)
+CONFIG = TrainingConfig(
+    epochs=4, batch_size=16, warmup_epochs=1, learning_rate=3e-3, schedule="cosine", averaging=0.99
+)
 
 
 def _mse(params, part):
@@ -123,7 +125,7 @@ def test_second_call_does_not_compile_again():
     train(params, make_dataset(), CONFIG, recorder=recorder)
     first = len(traces)
     assert first > 0
-    other_rate = {"learning_rate": 1e-4, "epochs": 4, "batch_size": 16, "warmup_epochs": 1}
+    other_rate = dataclasses.replace(CONFIG, learning_rate=1e-4)
     train(make_params(seed=1), make_dataset(seed=1), other_rate, seed=3, recorder=recorder)
     assert len(traces) == first
     train(make_params((3, 5, 1)), make_dataset(), CONFIG, recorder=recorder)
@@ -155,7 +157,7 @@ def test_replicas_equal_single_runs():
     assert together.stop_reason.shape == (2, 3)
     for s, seed in enumerate(seeds):
         for r, rate in enumerate(rates):
-            config = {"epochs": 4, "batch_size": 16, "warmup_epochs": 1, "learning_rate": rate}
+            config = dataclasses.replace(CONFIG, learning_rate=rate)
             alone = train(params[s], datasets[s], config, seed=seed)
             one = jax.tree.map(lambda a: a[s, r], together.params)  # noqa: B023
             jax.tree.map(
@@ -388,7 +390,8 @@ def test_other_losses_train(loss):
         name: getattr(dataset, name)._replace(y=np.concatenate([y, 1 - y], axis=1)[:, :outputs])
         for name, y in zip(("train", "validation", "test"), positive, strict=True)
     }
-    config = {"loss": loss, "epochs": 40, "batch_size": 25, "learning_rate": 1e-2}
+    config = {"loss": loss, "epochs": 40, "batch_size": 25, "learning_rate": 1e-2,
+              "averaging": 0.9}  # fmt: skip
     result = train(make_params((3, 8, 8, outputs)), dataset._replace(**parts), config)
     history = result.history["train_loss"]
     assert history[-1] < 0.5 * history[0]

@@ -20,7 +20,12 @@ from tests.training.problems import assert_trees_equal, make_dataset, make_param
 
 # orbax leaves a coroutine behind when a run ends in the middle.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-CONFIG = {"epochs": 6, "batch_size": 25, "learning_rate": 1e-2}  # 4 steps an epoch
+CONFIG = {
+    "epochs": 6,
+    "batch_size": 25,
+    "learning_rate": 1e-2,
+    "averaging": 0.9,
+}  # 4 steps an epoch
 PROBE = np.random.default_rng(5).standard_normal((50, 3)).astype(np.float32)
 
 
