@@ -8,8 +8,15 @@ def get_config() -> config_dict.ConfigDict:
     config = config_dict.ConfigDict()
     config.data = config_dict.ConfigDict({"name": "friedman1"})
     config.published_splits = False  # seed s takes published split s, where the data have splits
-    config.fit = config_dict.ConfigDict(
-        {"max_terms": 41, "max_degree": 1, "threshold": 1e-4, "prune": "gcv", "max_hinges": 64}
+    config.fit = config_dict.ConfigDict(  # options of network.spline_start and fit_mars
+        {
+            "directions": ("ols", "sir", "phd"),  # () keeps every hinge on a feature: readable
+            "max_terms": 61,
+            "max_degree": 1,
+            "share": 0.5,  # of the first layer, at most, are hinges
+            "tolerance": 0.2,  # of the residuals, for smaller coefficients
+            "prune": "cv",
+        }
     )
     config.network = config_dict.ConfigDict({"hidden_sizes": (64, 64)})
     config.training = config_dict.ConfigDict(
@@ -19,8 +26,9 @@ def get_config() -> config_dict.ConfigDict:
             "batch_size": 64,
             "epochs": 100,
             "warmup_epochs": 5,
-            "schedule": "cosine",
-            "averaging": 0.99,
+            "schedule": "constant",
+            "averaging": 0.998,
+            "guard": 1.02,
             "patience": 0,
         }
     )

@@ -25,7 +25,7 @@ class Start(NamedTuple):
     """What one seed sets out from."""
 
     dataset: data.Dataset  # standardised
-    fit: cpwl.FitResult
+    fit: cpwl.ObliqueFit  # of the recipe: its coefficients are shrunk
     params: dict[str, Any]  # initialisation -> parameter tree
 
 
@@ -66,8 +66,7 @@ def _run(config: dict, datasets: list[data.Dataset], folder: pathlib.Path) -> bo
     for seed, dataset in enumerate(datasets):
         _say(f"seed {seed}: fitting the spline")
         starts.append(_start(config, dataset, seed))
-        cpwl.save_spline(folder / "splines" / f"seed{seed}.json", starts[-1].fit.spline)
-        cpwl.save_fit(folder / "fits" / f"seed{seed}.json", starts[-1].fit)
+        _write_fit(folder, seed, starts[-1].fit)
     workdir.write_json(folder / "fits.json", [_fit_row(s, start) for s, start in enumerate(starts)])
     rows = []
     for name in config["initialisations"]:
@@ -106,17 +105,27 @@ def _dataset(config: Mapping, seed: int) -> data.Dataset:
 def _start(config: Mapping, dataset: data.Dataset, seed: int) -> Start:
     options = {k: v for k, v in config["fit"].items() if v is not None}
     x, y = jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y)
-    fit = cpwl.fit_mars(x, y, **options)
     hidden_sizes = tuple(config["network"]["hidden_sizes"])
+    key = jax.random.key(seed)
+    spline = network.spline_start(key, x, y, hidden_sizes, **options)
     params = {}
     for index, name in enumerate(config["initialisations"]):
-        key = jax.random.fold_in(jax.random.key(seed), index)
-        if name == "spline":
-            exact = network.to_params(fit.spline, num_features=x.shape[1])
-            params[name] = network.reshape(exact, hidden_sizes, key)
-        else:
-            params[name] = network.init_params(name, key, x, y, hidden_sizes=hidden_sizes)
-    return Start(dataset, fit, params)
+        own = jax.random.fold_in(key, index)
+        params[name] = spline.params if name == "spline" else network.init_params(
+            name, own, x, y, hidden_sizes=hidden_sizes
+        )  # fmt: skip
+    return Start(dataset, spline.fit, params)
+
+
+def _write_fit(folder: pathlib.Path, seed: int, found: cpwl.ObliqueFit) -> None:
+    """The whole fit; the spline by itself if it is one of the features, else the directions."""
+    cpwl.save_fit(folder / "fits" / f"seed{seed}.json", found.fit)
+    if not found.names:
+        cpwl.save_spline(folder / "splines" / f"seed{seed}.json", found.fit.spline)
+        return
+    (folder / "directions").mkdir(exist_ok=True)
+    np.savez(folder / "directions" / f"seed{seed}.npz",
+             projection=np.asarray(found.projection), names=np.array(found.names))  # fmt: skip
 
 
 def _train(config: Mapping, name: str, starts: list[Start]) -> training.TrainResult:
@@ -139,20 +148,20 @@ def _raw_rmse(loss: float, dataset: data.Dataset) -> float:
     return float(np.sqrt(loss) * np.sqrt(np.mean(np.asarray(dataset.scaler.y_scale) ** 2)))
 
 
-def _mean_square(spline: cpwl.Spline, part: data.Part) -> float:
-    residual = np.asarray(part.y) - np.asarray(cpwl.evaluate(spline, jnp.asarray(part.x)))
+def _mean_square(fit: cpwl.ObliqueFit, part: data.Part) -> float:
+    residual = np.asarray(part.y) - np.asarray(cpwl.evaluate_oblique(fit, jnp.asarray(part.x)))
     return float(np.mean(residual.astype(np.float64) ** 2))
 
 
 def _fit_row(seed: int, start: Start) -> dict[str, Any]:
     """The spline alone, as a row of fits.json."""
-    fit, dataset = start.fit, start.dataset
-    test = _mean_square(fit.spline, dataset.test)
+    fit, dataset = start.fit.fit, start.dataset
+    test = _mean_square(start.fit, dataset.test)
     return {
         "seed": seed, "terms": 1 + len(fit.spline.coef), "rss": fit.rss, "gcv": fit.gcv,
         "r2": fit.r2, "seconds_compile": fit.seconds.compile, "seconds_run": fit.seconds.run,
         "stop_reason": fit.stop_reason, "test_loss": test,
-        "validation_loss": _mean_square(fit.spline, dataset.validation),
+        "validation_loss": _mean_square(start.fit, dataset.validation),
         "test_rmse": _raw_rmse(test, dataset),
     }  # fmt: skip
 
@@ -164,12 +173,12 @@ def _write_runs(config, folder, name, starts, result) -> list[dict[str, Any]]:
     seconds = _seconds_per_epoch(result)
     compiling = result.seconds.compile
     if is_spline:  # later seeds find the fit compiled
-        compiling += max(start.fit.seconds.compile for start in starts)
+        compiling += max(start.fit.fit.seconds.compile for start in starts)
     for s, start in enumerate(starts):
         losses = [_best_validation_loss(result, s, r) for r in range(len(rates))]
         chosen = int(np.argmin(losses))
         _write_chosen(folder, f"{name}-seed{s}", start, start.params[name], result, (s, chosen))
-        fit_seconds = start.fit.seconds.run if is_spline else 0.0
+        fit_seconds = start.fit.fit.seconds.run if is_spline else 0.0
         for r, rate in enumerate(rates):
             run_name = f"{name}-seed{s}-lr{rate:g}"
             history = {key: value[s, r] for key, value in result.history.items()}

@@ -17,9 +17,10 @@ def small(**changes):
     config = default.get_config()
     with config.unlocked():
         config.data.update({"num_train": 300, "num_validation": 100, "num_test": 100})
+    config.fit.directions = ()
     config.fit.max_terms = 11
     config.network.hidden_sizes = (16, 16)
-    config.fit.max_hinges = 16
+    config.fit.share = 1.0
     config.training.epochs = 3
     config.seeds = 2
     config.learning_rates = (1e-3, 1e-2)
@@ -58,6 +59,18 @@ def test_network_starts_at_the_loss_of_the_spline(finished):
         lines = (finished / "metrics" / f"spline-seed{fit['seed']}-lr0.001.jsonl").read_text()
         first = json.loads(lines.splitlines()[0])
         assert first["validation_loss"] == pytest.approx(fit["validation_loss"], rel=1e-5)
+
+
+def test_a_spline_on_directions_runs_to_the_report(tmp_path):
+    config = small(learning_rates=(1e-3,), initialisations=("spline",), seeds=1)
+    config.fit.directions = ("ols", "sir")
+    folder = pipeline.run(config, tmp_path / "run").parent
+    with np.load(folder / "directions" / "seed0.npz") as found:
+        assert found["projection"].shape == (10, found["names"].size) and found["names"].size > 0
+    fit = json.loads((folder / "fits.json").read_text())[0]
+    run = json.loads((folder / "runs.json").read_text())[0]
+    first = json.loads((folder / "metrics" / f"{run['run']}.jsonl").read_text().splitlines()[0])
+    assert first["test_loss"] == pytest.approx(fit["test_loss"], rel=1e-5)
 
 
 def test_existing_workdir_is_kept(finished):

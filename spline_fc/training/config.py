@@ -48,8 +48,8 @@ class TrainingConfig:
     batch_size: int = 64
     epochs: int = 100
     warmup_epochs: int = 5
-    schedule: str = "cosine"
-    averaging: float = 0.99
+    schedule: str = "constant"
+    averaging: float = 0.998
     guard: float = 1.02
     patience: int = 0
     momentum: float = 0.9
