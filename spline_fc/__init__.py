@@ -20,6 +20,7 @@ from spline_fc.cpwl import (
     load_spline,
     save_fit,
     save_spline,
+    shrink,
     summarize,
 )
 from spline_fc.data import Dataset, from_arrays, load, standardize
@@ -29,6 +30,7 @@ from spline_fc.network import (
     init_params,
     reshape,
     spline_from_params,
+    spline_start,
     to_params,
     to_params_oblique,
 )
@@ -60,7 +62,9 @@ __all__ = [
     "reshape",
     "save_fit",
     "save_spline",
+    "shrink",
     "spline_from_params",
+    "spline_start",
     "standardize",
     "summarize",
     "to_params",
