@@ -35,8 +35,9 @@ def markdown(records: Sequence[Mapping[str, Any]]) -> str:
     parts = [_device(complete)]
     for width in sorted({r["width"] for r in complete}):
         own = [r for r in complete if r["width"] == width]
-        parts += [f"### Hidden sizes ({width}, {width})", _errors(own), _speed(own), _guard(own),
-                  _anchors(own), "\n".join(f"* {line}" for line in verdicts(own))]  # fmt: skip
+        parts += [f"### Hidden sizes ({width}, {width})", _errors(own), _overall(own), _speed(own),
+                  _guard(own), _anchors(own),
+                  "\n".join(f"* {line}" for line in verdicts(own))]  # fmt: skip
     return "\n\n".join(parts)
 
 
@@ -91,6 +92,27 @@ def _errors(records) -> str:
         ])  # fmt: skip
     return _table("Test RMSE at the best validation step, mean and standard error over splits; "
                   "p of a paired t test against He.", head, body)  # fmt: skip
+
+
+def _overall(records) -> str:
+    """Every contender over the recipe in one line, on the splits that both have."""
+    body = []
+    for name in [OURS, *_others(records)]:
+        own = [r for r in records if name in r["contenders"]]
+        pairs = [list(zip(r["contenders"][name]["pairs"], r["contenders"][OURS]["pairs"],
+                          strict=False)) for r in own]  # fmt: skip
+        loss = [_ratio_of_means(p, lambda pair: min(pair["validation"])) for p in pairs]
+        error = [_ratio_of_means(p, lambda pair: pair["test_rmse"]) for p in pairs]
+        kept = np.concatenate([[pair["worst"] <= KEPT for pair, _ in p] for p in pairs])
+        body.append([name, str(len(own)), f"{np.exp(np.mean(np.log(loss))):.3f}",
+                     f"{np.exp(np.mean(np.log(error))):.3f}", f"{kept.mean():.0%}"])  # fmt: skip
+    return _table("Over the recipe's, geometric means over sets; and the share of pairs whose "
+                  f"validation loss never rose above {KEPT} times its start.",
+                  ["start", "sets", "best validation loss", "test RMSE", "kept"], body)  # fmt: skip
+
+
+def _ratio_of_means(pairs, value) -> float:
+    return np.mean([value(theirs) for theirs, _ in pairs]) / np.mean([value(o) for _, o in pairs])
 
 
 def _speed(records) -> str:
