@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from spline_fc.analysis.forward import Params
-from spline_fc.analysis.knots import activation_flips
+from spline_fc.analysis.knots import activity, disagreement
 from spline_fc.analysis.regions import count_patterns, segment_breakpoints
 from spline_fc.checks import check, check_integer, check_not_empty
 
@@ -47,9 +47,12 @@ def flips_per_layer(trace: Mapping[str, Any], x: Any) -> dict[str, np.ndarray]:
         finite = finite & np.isfinite(leaf.reshape(len(leaf), -1)).all(axis=1)
     reached = np.flatnonzero(finite)
     check(reached.size > 0, "trace must hold at least one finite record; got none.")
-    networks = [jax.tree.map(lambda leaf, i=i: leaf[i], tree) for i in reached]
-    flips = [activation_flips(networks[0], network, x) for network in networks]
-    return {layer: np.stack([flip[layer] for flip in flips]) for layer in flips[0]}
+    start, flips = None, []
+    for i in reached:
+        active = activity(jax.tree.map(lambda leaf, i=i: leaf[i], tree), x)
+        start = active if start is None else start
+        flips.append(disagreement(start, active))
+    return {layer: np.stack([flip[layer] for flip in flips]) for layer in start}
 
 
 def pattern_count(params: Params, x: Any, *, segments: int = 50, seed: int = 0) -> PatternCount:

@@ -1,10 +1,10 @@
 """What a reader should know before believing a report."""
 
-import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from spline_fc.analysis.formats import display_name
-from spline_fc.analysis.knots import DriftSummary
+from spline_fc.analysis.study import LayerActivity, Study
 from spline_fc.analysis.tables import Row
 from spline_fc.analysis.workdir import Workdir
 
@@ -18,20 +18,20 @@ class Caution(NamedTuple):
     grave: bool = False
 
 
-def collect(work: Workdir, rows: list[Row], summaries: dict[str, DriftSummary]) -> list[Caution]:
+def collect(study: Study) -> list[Caution]:
     """Gathers every caution about a run.
 
     Args:
-      work: from `read_workdir`.
-      rows: of the main table.
-      summaries: drift by initialisation, where parameters were found.
+      study: of its workdir.
 
     Returns:
       Cautions, grave ones first.
     """
+    work, rows = study.work, study.rows
     found = [*_about_status(work), *_about_divergence(work), *_about_files(work),
              *_about_seeds(rows), *_about_rates(work), *_about_budget(work)]  # fmt: skip
-    found += [w for init, s in summaries.items() for w in _about_units(init, s)]
+    for init, layers in study.activity.items():
+        found += _about_units(init, study.seed, layers)
     return sorted(found, key=lambda caution: not caution.grave)
 
 
@@ -123,14 +123,26 @@ def _about_budget(work: Workdir) -> list[Caution]:
     return found
 
 
-def _about_units(init: str, summary: DriftSummary) -> list[Caution]:
-    counts = ((summary.dead, "never active"), (summary.always_on, "always active"))
-    parts = [f"{count} {what}" for count, what in counts if count]
-    if not parts or not math.isfinite(summary.flipped_share):
+def _about_units(init: str, seed: int, layers: Mapping[str, LayerActivity]) -> list[Caution]:
+    """Dead units of every hidden layer, and units of the first that never switch.
+
+    Deeper units of a network that began as a spline may be always on by design: they pass on what
+    is never negative.
+    """
+    pieces = []
+    for index, (layer, units) in enumerate(layers.items(), 1):
+        shares = units.active_after
+        counts = [(int((shares == 0).sum()), "never active")]
+        if layer == "Dense_0":
+            counts.append((int((shares == 1).sum()), "always active"))
+        said = " and ".join(f"{number} {what}" for number, what in counts if number)
+        if said:
+            pieces.append(f"{said} of the {shares.size} units of hidden layer {index}")
+    if not pieces:
         return []
     return [
         Caution(
-            f"{display_name(init)}, seed 0: of {summary.units} first-layer units after training, "
-            f"{' and '.join(parts)} on the training rows."
+            f"{display_name(init)}, seed {seed}, after training, on the training rows: "
+            f"{'; '.join(pieces)}."
         )
     ]

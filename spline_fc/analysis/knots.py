@@ -164,11 +164,19 @@ def activation_flips(initial_params: Params, final_params: Params, x: Any) -> di
       ValueError: as in `knot_drift`.
     """
     _check_same_shapes(initial_params, final_params)
-    before, after = preactivations(initial_params, x), preactivations(final_params, x)
-    return {
-        f"Dense_{i}": ((a > 0) != (b > 0)).mean(axis=0)
-        for i, (a, b) in enumerate(zip(before[:-1], after[:-1], strict=True))
-    }
+    return disagreement(activity(initial_params, x), activity(final_params, x))
+
+
+def activity(params: Params, x: Any) -> dict[str, np.ndarray]:
+    """Says on which rows every hidden unit is active: {"Dense_0": (n, h0) bool, ...}."""
+    hidden = preactivations(params, x)[:-1]
+    check(len(hidden) > 0, "params must have at least one hidden layer; got one layer.")
+    return {f"Dense_{i}": values > 0 for i, values in enumerate(hidden)}
+
+
+def disagreement(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> dict:
+    """Shares of rows, per layer and unit, on which two results of `activity` differ."""
+    return {layer: (active != after[layer]).mean(axis=0) for layer, active in before.items()}
 
 
 def _quantiles(values: np.ndarray) -> np.ndarray:

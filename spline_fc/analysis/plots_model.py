@@ -1,15 +1,18 @@
-"""Figures of the model: shape functions, surfaces, importance, one prediction."""
+"""Figures of the model: shape functions and the importance of features."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from spline_fc.analysis import figures as fig
-from spline_fc.analysis.formats import shortened
+from spline_fc.analysis.formats import shortened, significant
+from spline_fc.analysis.importance import ImportanceTable
 from spline_fc.analysis.shapes import Curve
 from spline_fc.analysis.workdir import Rows
 
 MOST_PANELS = 12  # further features are in the CSV
+MOST_LINES = 20  # likewise
+WHEN = ("before", "after")
 
 
 def shapes(before: list[Curve], after: list[Curve], rows: Rows, index: int = 0) -> fig.Picture:
@@ -37,7 +40,7 @@ def shapes(before: list[Curve], after: list[Curve], rows: Rows, index: int = 0) 
     )
     for place, i in enumerate(order):
         lines = [_raw_curve(c, rows, index) for c in (before[i], after[i])]
-        for when, (x, y) in zip(("before", "after"), lines, strict=True):
+        for when, (x, y) in zip(WHEN, lines, strict=True):
             numbers["feature_name"] += [rows.feature_names[before[i].feature]] * x.size
             numbers["when"] += [when] * x.size
             numbers["x"] += x.tolist()
@@ -54,6 +57,50 @@ def shapes(before: list[Curve], after: list[Curve], rows: Rows, index: int = 0) 
         "network before training (dashed) and after it (solid). The grey area is the data.",
         figure,
         numbers,
+    )
+
+
+def importance(found: ImportanceTable, scale: float, target: str) -> fig.Picture:
+    """Importance of every feature before and after training, one panel per measure.
+
+    Args:
+      found: of the models "before" and "after".
+      scale: raw units of the output per unit of the contributions.
+      target: name of the output.
+
+    Returns:
+      Picture; its numbers are the whole table, one line per feature.
+    """
+    order = np.argsort(-found.value[:, 0], kind="stable")
+    shown = order[:MOST_LINES][::-1]
+    height = 0.95 + 0.19 * len(shown)
+    figure, axes = fig.panels(2, 2, height, left=1.5, bottom=0.5, top=0.42, gap=0.5)
+    value = dict(zip(found.columns, found.value.T, strict=True))
+    places = np.arange(len(shown))
+    titles = {"permutation": ("permutation", "rise of the mean squared error when shuffled"),
+              "contribution": ("contribution", f"mean absolute effect on {target}")}  # fmt: skip
+    for ax, (measure, (title, label)) in zip(axes, titles.items(), strict=True):
+        factor = scale if measure == "contribution" else 1.0
+        before, after = (value[f"{when}: {measure}"][shown] * factor for when in WHEN)
+        ax.hlines(places, 0, np.maximum(before, after), color=fig.HAIR, linewidth=0.8, zorder=1)
+        ax.plot(before, places, "o", color=fig.INK, markerfacecolor="white", markersize=6.5,
+                label="before training", zorder=2)  # fmt: skip
+        ax.plot(after, places, "D", color=fig.BLUE, markersize=3.8, label="after", zorder=3)
+        ax.set(xlim=(min(0.0, before.min(), after.min()), None), ylim=(-0.6, len(shown) - 0.4),
+               xlabel=label)  # fmt: skip
+        ax.set_title(title)
+        ax.set_yticks(places, [""] * len(shown))
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.xaxis.set_major_formatter(lambda v, _: significant(v, 2))
+    axes[0].set_yticklabels([shortened(found.feature_names[j], 20) for j in shown])
+    axes[1].legend(frameon=False, fontsize=7.5, loc="lower right")
+    return fig.Picture(
+        "importance",
+        "Which features matter",
+        "Open circles: before training; filled diamonds: after it. Where both lie on one another, "
+        "training left the feature's importance as it was.",
+        figure,
+        {"feature_name": np.array(found.feature_names), **value},
     )
 
 

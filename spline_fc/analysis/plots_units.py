@@ -93,36 +93,41 @@ def drift_over_steps(track: KnotTrack, flips: dict[str, np.ndarray]) -> fig.Pict
       Picture; its numbers are one line per record.
     """
     found = summarize_track(track)
-    figure, axes = fig.panels(3, 3, 2.75, left=0.62, bottom=0.5, top=0.42, gap=0.7)
+    bands = {"displacement": "how far knots have moved, IQR",
+             "alignment": "alignment of the spline's units"} if track.unit.size else {}  # fmt: skip
+    panels = len(bands) + 1
+    figure, axes = fig.panels(panels, max(panels, 2), 2.75, left=0.62, bottom=0.5, top=0.42,
+                              gap=0.7)  # fmt: skip
     numbers: dict[str, Any] = {"step": found.step, "aligned": found.aligned,
                                "left_axis": found.left_axis}  # fmt: skip
-    for ax, key, title in ((axes[0], "displacement", "how far knots have moved, IQR"),
-                           (axes[1], "alignment", "alignment of the spline's units")):  # fmt: skip
+    for ax, (key, title) in zip(axes, bands.items(), strict=False):
         values = getattr(found, key)
         _bands(ax, found.step, values)
         ax.set_title(title)
+        ax.set_ylim(0, 1.03 if key == "alignment" else None)
         for column, share in enumerate((5, 25, 50, 75, 95)):
             numbers[f"{key}_{share}"] = values[:, column]
-    axes[1].set_ylim(min(0.0, np.nanmin(found.alignment, initial=0)), 1.03)
     for index, (layer, share) in enumerate(flips.items()):
         look = fig.look(index)
         average = share.mean(axis=1)
-        axes[2].plot(found.step, average, color=look["color"], linestyle=look["linestyle"],
-                     linewidth=1.8, label=f"layer {index + 1}")  # fmt: skip
+        axes[-1].plot(found.step, average, color=look["color"], linestyle=look["linestyle"],
+                      linewidth=1.8, label=f"layer {index + 1}")  # fmt: skip
         numbers[f"flipped_{layer}"] = average
-    axes[2].set_title("activations that changed, share")
-    axes[2].legend(frameon=False, fontsize=7.5, loc="upper left", handlelength=3)
+    axes[-1].set_title("activations that changed, share")
+    axes[-1].legend(frameon=False, fontsize=7.5, loc="upper left", handlelength=3)
+    axes[-1].set_ylim(0, None)
     for ax in axes:
         ax.set(xlabel="training steps", xlim=(0, None))
         ax.xaxis.set_major_locator(MaxNLocator(4))
-    for ax in (axes[0], axes[2]):
-        ax.set_ylim(0, None)
+    of_knots = (
+        "Median (line), quartiles (dark) and 5 to 95 % (pale) over the spline's units on a "
+        "feature; displacement in inter-quartile ranges of it, aligned units alone. On the right: s"
+    )
     return fig.Picture(
         "drift_over_steps",
         "Drift over training",
-        "Left and middle: median (line), quartiles (dark) and 5 to 95 % (pale) over the spline's "
-        "units; displacement in inter-quartile ranges of the feature, aligned units alone. Right: "
-        "share of all pairs of row and unit that are on the other side than at the start.",
+        f"{of_knots if bands else 'S'}hare of all pairs of row and unit, those off the axes among "
+        "them, that are on the other side than at the start.",
         figure,
         numbers,
     )

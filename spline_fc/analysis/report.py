@@ -11,7 +11,7 @@ from spline_fc.analysis import sections_model as model
 from spline_fc.analysis import sections_training as training
 from spline_fc.analysis import sections_units as units
 from spline_fc.analysis.convergence import bootstrap
-from spline_fc.analysis.formats import display_name, mean_error, percent, significant
+from spline_fc.analysis.formats import count, display_name, mean_error, percent, significant
 from spline_fc.analysis.knots import on_axis_at_start, select, summarize_drift
 from spline_fc.analysis.study import Study, study
 from spline_fc.analysis.tables import Row, error_of
@@ -23,6 +23,7 @@ SECTIONS = {
     "knots": ("Knots", units.knots),
     "regions": ("Activations and linear pieces", units.regions),
     "shapes": ("Shape functions", model.shapes),
+    "importance": ("Importance of the features", model.importance),
     "setup": ("What was run", training.setup),
 }
 
@@ -68,9 +69,29 @@ def _header(study: Study) -> str:
     )
     return "\n".join(
         [f'<p class="eyebrow">{"".join(pieces)}</p>', f"<h1>{html.text(title_of(work))}</h1>",
-         html.paragraph(_finding(study), "lede"), html.tiles(_tiles(study)),
+         html.paragraph(_finding(study), "lede"), html.paragraph(_what(work), "note"),
+         html.tiles(_tiles(study)),
          _cautions(study), f"<nav>{links}</nav>"]
     )  # fmt: skip
+
+
+def _what(work: Workdir) -> str:
+    """What was run, in one sentence; the whole config stands at the end of the page."""
+    if not work.runs:
+        return "No run has ended yet."
+    rates = sorted({run["learning_rate"] for run in work.runs})
+    seeds = len({run["seed"] for run in work.runs})
+    names = ", ".join(display_name(init) for init in work.inits)
+    pieces = [f"{count(len(work.runs), 'run')}: {count(seeds, 'seed')} and learning rates "
+              f"{', '.join(f'{rate:g}' for rate in rates)} from each start ({names})"]  # fmt: skip
+    sizes = (work.config.get("network") or {}).get("hidden_sizes")
+    training_options = work.config.get("training") or {}
+    if sizes:
+        pieces.append(f"hidden layers of {', '.join(map(str, sizes))} units")
+    if "epochs" in training_options:
+        optimizer = training_options.get("optimizer", "")
+        pieces.append(f"{training_options['epochs']} epochs of {optimizer}".removesuffix(" of "))
+    return "; ".join(pieces) + "."
 
 
 def _finding(study: Study) -> str:
@@ -130,7 +151,7 @@ def _tiles(study: Study) -> list[tuple[str, str]]:
         drift = study.drifts[study.init]
         hinges = summarize_drift(select(drift, on_axis_at_start(drift)))
         if hinges.units:
-            what = f"of the spline's units still on their axis, seed {study.seed}"
+            what = f"of the spline's units on a feature are still on it, seed {study.seed}"
             tiles.append((f"{hinges.aligned} of {hinges.units}", what))
             what = f"of their activations changed sides, seed {study.seed}"
             tiles.append((percent(hinges.flipped_share), what))
@@ -138,7 +159,7 @@ def _tiles(study: Study) -> list[tuple[str, str]]:
 
 
 def _cautions(study: Study) -> str:
-    found = cautions.collect(study.work, study.rows, study.summaries)
+    found = cautions.collect(study)
     if not found:
         return '<h3 id="warnings">Warnings</h3>' + html.paragraph(
             "None: every run finished, no unit is dead, and there are enough seeds.", "good"

@@ -1,20 +1,18 @@
-"""Sections of the page that speak of the model: shapes."""
+"""Sections of the page that speak of the model: shape functions and the importance of features."""
 
-import numpy as np
+import jax
 
 from spline_fc.analysis import html
-from spline_fc.analysis.formats import percent
-from spline_fc.analysis.knots import KnotDrift, knot_drift
-from spline_fc.analysis.shapes import (
-    Curve,
-    additive_share,
-    centred,
-    feature_grid,
-    partial_dependence,
-)
+from spline_fc.analysis.exact_shapes import ShapeFunctions, shape_functions
+from spline_fc.analysis.formats import percent, significant
+from spline_fc.analysis.importance import ImportanceTable, compare_importance
+from spline_fc.analysis.shapes import thin_curve
 from spline_fc.analysis.study import Study
+from spline_fc.analysis.tables import Table
 
-SHAPE_POINTS = 41
+GRID = 61  # points of a curve that has no exact breakpoints
+SHOWN = 201  # of a curve that has more
+REDRAWS = 32  # values a feature is set to for its contribution
 
 
 def shapes(study: Study) -> list[str]:
@@ -24,25 +22,87 @@ def shapes(study: Study) -> list[str]:
     from spline_fc.analysis import plots_model as plots
 
     x, rows = study.x, study.work.rows
-    drift = knot_drift(study.before, study.after, x)
-    before, after = (_curves(p, x, drift) for p in (study.before, study.after))
-    shares = [additive_share(p, x, c) for p, c in ((study.before, before), (study.after, after))]
-    sentence = (
-        f"One feature varies, the others stay as {len(x)} training rows have them (partial "
-        f"dependence). The sum of these curves carries {percent(shares[0])} of the variance of "
-        f"the network before training and {percent(shares[1])} after it; the rest is interaction."
-    )
-    return [html.paragraph(sentence),
-            html.picture(study.work.path, plots.shapes, before, after, rows)]  # fmt: skip
+    found = [shape_functions(model, x, size=GRID) for model in (study.start, study.after)]
+    parts = [html.paragraph(
+        f"Each panel moves one feature through its range and shows how the prediction follows on "
+        f"average over {len(x)} training rows, the other features being as those rows have them."
+    ), html.paragraph(" ".join(_carried(study, *found)))]  # fmt: skip
+    before, after = ([thin_curve(curve, SHOWN) for curve in f.curves] for f in found)
+    if before:
+        parts.append(html.picture(study.work.path, plots.shapes, before, after, rows))
+    return parts
 
 
-def _curves(params: dict, x: np.ndarray, knots: KnotDrift) -> list[Curve]:
-    curves = []
-    for feature in range(x.shape[1]):
-        here = knots.aligned & (knots.feature == feature)
-        # Few features have more knots than points; where they do, the even grid is dense enough.
-        extra = np.r_[knots.knot_before[here], knots.knot_after[here]][:SHAPE_POINTS]
-        grid = feature_grid(x, feature, SHAPE_POINTS, extra)
-        value = partial_dependence(params, x, feature, grid)
-        curves.append(Curve(feature, grid, centred(value, grid, x[:, feature]), exact=False))
-    return curves
+def importance(study: Study) -> list[str]:
+    """How much each feature matters, to the start and to the trained network, side by side."""
+    if study.before is None:
+        return [html.note("Importance needs data.npz and the parameters of the run.")]
+    from spline_fc.analysis import plots_model as plots
+
+    rows, x = study.work.rows, study.x
+    found = compare_importance(
+        {"before": study.start, "after": study.after}, x, study.y, key=jax.random.key(0),
+        fit=study.fit if study.spline is not None else None,  # else its columns are directions
+        feature_names=rows.feature_names, points=REDRAWS,
+    )  # fmt: skip
+    target = rows.target_names[0]
+    parts = [html.paragraph(
+        f"The figure ranks the features by how much they matter to the model before and after "
+        f"training, on {len(x)} training rows."
+    ), html.picture(study.work.path, plots.importance, found, float(rows.scaler.y_scale[0]),
+                    target), html.table(_importance_table(found, study, target))]  # fmt: skip
+    if study.directions:
+        parts.append(html.note(
+            "The fit's own criteria (nsubsets, gcv, rss) are left out: its spline stands on "
+            "directions that mix features."
+        ))  # fmt: skip
+    return parts
+
+
+def _carried(study: Study, before: ShapeFunctions, after: ShapeFunctions) -> list[str]:
+    """What the curves carry of the model, and how far they are to be trusted."""
+    sentences = []
+    for when, found in (("before", before), ("after", after)):
+        how = "are exact" if found.exact else f"are exact at {GRID} points each"
+        left = float(found.non_additive[0])
+        sentences.append(
+            f"{when.capitalize()} training the curves {how}; their sum leaves out "
+            f"{percent(max(left, 0.0))} of the variance of the prediction, which is interaction "
+            f"between features."
+        )
+    if study.y.shape[1] > 1:
+        sentences.append(f"Shown is the first of {study.y.shape[1]} outputs.")
+    return sentences
+
+
+def _importance_table(found: ImportanceTable, study: Study, target: str) -> Table:
+    scale = float(study.work.rows.scaler.y_scale[0])
+    body, rounding = [], 1e-12 * abs(found.value).max(axis=0)
+    for j in found.value[:, 0].argsort(kind="stable")[::-1]:
+        cells = []
+        for name, value, least in zip(found.columns, found.value[j], rounding, strict=True):
+            value = value if abs(value) > least else 0.0
+            if name == "nsubsets":
+                cells.append(f"{value:.0f}")
+            elif name in ("gcv", "rss"):
+                cells.append(f"{value:.1f}")
+            else:
+                cells.append(significant(value * (scale if "contribution" in name else 1.0), 3))
+        body.append([found.feature_names[j], *cells])
+    notes = [
+        "Permutation: what the mean squared error (in the units trained on) rises by when the "
+        f"feature is shuffled. Contribution: how far the feature moves the prediction of {target} "
+        "from what it would be were the feature unknown, mean absolute, in raw units."
+    ]
+    names = [_heading(name) for name in found.columns]
+    if "nsubsets" in found.columns:
+        notes.append(
+            "Of the fit: the number of subsets on the pruning path that read the feature, and what "
+            "these gained in GCV and in RSS, the largest being 100."
+        )
+    return Table(["feature", *names], body, notes)
+
+
+def _heading(column: str) -> str:
+    model, _, measure = column.partition(": ")
+    return f"{measure}, {model}" if measure else f"fit: {column}"

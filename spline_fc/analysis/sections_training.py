@@ -12,7 +12,13 @@ def results(study: Study) -> list[str]:
     """The main table, with bootstrap intervals."""
     if not study.rows:
         return [html.note("No finished run yet.")]
-    return [html.table(main_table(study.work, intervals=True))]
+    return [
+        html.paragraph(
+            "The table sets the starts side by side: the spline without any training, then the "
+            "same network trained from each start."
+        ),
+        html.table(main_table(study.work, intervals=True)),
+    ]
 
 
 def convergence(study: Study) -> list[str]:
@@ -21,7 +27,13 @@ def convergence(study: Study) -> list[str]:
         return [html.note("No metrics yet.")]
     from spline_fc.analysis import plots_training
 
-    parts = [html.picture(study.work.path, plots_training.convergence, study.work, study.rows)]
+    parts = [
+        html.paragraph(
+            "The curves show how the validation loss falls from each start: the lower and the "
+            "further left, the better."
+        ),
+        html.picture(study.work.path, plots_training.convergence, study.work, study.rows),
+    ]
     if any(speed.reaches for speed in study.speeds):
         parts += ["<h3>Steps and seconds to a target</h3>",
                   html.table(speed_table(study.work, study.speeds), "text")]  # fmt: skip
@@ -32,9 +44,10 @@ def convergence(study: Study) -> list[str]:
 def setup(study: Study) -> list[str]:
     """Config, versions, device, spline fits."""
     work = study.work
-    parts = (
-        [html.groups(work.config, "run")] if work.config else [html.note("config.json is missing.")]
-    )
+    parts = [
+        html.paragraph("This is the configuration of the runs, with the versions and the machine."),
+        html.groups(work.config, "run") if work.config else html.note("config.json is missing."),
+    ]
     if work.environment:
         parts += [html.groups({"versions and device": work.environment}, "")]
     if work.fits:

@@ -9,7 +9,6 @@ from spline_fc.analysis.knot_track import KnotTrack, select_units
 from spline_fc.analysis.knots import (
     DriftSummary,
     KnotDrift,
-    activation_flips,
     on_axis_at_start,
     select,
     summarize_drift,
@@ -18,6 +17,7 @@ from spline_fc.analysis.regions import slice_cells
 from spline_fc.analysis.study import MIN_ALIGNMENT, Study
 from spline_fc.analysis.tables import Table
 
+ON_FEATURE, ON_DIRECTION, RANDOM = "on a feature", "on a direction", "random"
 MOST_MOVED = 12
 SEGMENTS = 200
 MOST_CELLS_UNITS = 600  # wider networks: cutting a plane takes too long for a page
@@ -32,21 +32,30 @@ def knots(study: Study) -> list[str]:
 
     folder, rows = study.work.path, study.work.rows
     hinges = select(drift, on_axis_at_start(drift))
-    parts = [html.paragraph(_drift_sentence(summarize_drift(hinges), drift.unit.size, study.seed))]
-    if hinges.unit.size:
+    parts = [
+        html.paragraph(
+            "The figures show where the spline placed its hinges and where training took them."
+        ),
+        html.paragraph(_drift_sentence(summarize_drift(hinges), study)),
+    ]
+    if hinges.aligned.any():
         parts.append(html.picture(folder, plots.knot_drift, hinges, rows))
     track = spline_units(study)
     if track is None:
         parts.append(html.note("The way of the knots during training was not recorded."))
-    elif track.unit.size:
+    else:
         best = {run["seed"]: run.get("best_step") for run in study.work.chosen(study.init)}
-        parts += [html.picture(folder, plots.knots_over_steps, track, rows, best.get(study.seed)),
-                  html.picture(folder, plots.drift_over_steps, track, study.flips)]  # fmt: skip
+        if track.unit.size:
+            parts.append(
+                html.picture(folder, plots.knots_over_steps, track, rows, best.get(study.seed))
+            )
+        parts.append(html.picture(folder, plots.drift_over_steps, track, study.flips))
     moved = moved_table(hinges, rows.feature_names)
     if moved.body:
         parts += ["<h3>Units that moved most</h3>", html.table(moved, "text")]
     return [*parts, "<h3>Alignment</h3>",
-            html.picture(folder, plots.alignment, study.drifts, MIN_ALIGNMENT)]  # fmt: skip
+            html.picture(folder, plots.alignment, study.drifts, MIN_ALIGNMENT),
+            html.table(groups_table(study), "text")]  # fmt: skip
 
 
 def spline_units(study: Study) -> KnotTrack | None:
@@ -63,8 +72,10 @@ def regions(study: Study) -> list[str]:
     from spline_fc.analysis import plots_units as plots
 
     folder, x = study.work.path, study.work.rows.x
-    shares = {init: activation_flips(*pair, x) for init, pair in study.pairs.items()}
-    parts = [html.picture(folder, plots.flipped, shares), "<h3>Linear pieces</h3>",
+    shares = {init: {layer: units.flipped for layer, units in found.items()}
+              for init, found in study.activity.items()}  # fmt: skip
+    parts = [html.paragraph(_flip_sentence(study, len(x))),
+             html.picture(folder, plots.flipped, shares), "<h3>Linear pieces</h3>",
              html.table(patterns_table(study))]  # fmt: skip
     panels = _cell_panels(study)
     if panels:
@@ -96,6 +107,68 @@ def patterns_table(study: Study) -> Table:
         f"linear pieces on the straight way from one row to another, median and 5 to 95 % over "
         f"{SEGMENTS} pairs, the same for all networks."
     ])  # fmt: skip
+
+
+def unit_groups(study: Study, init: str) -> dict[str, np.ndarray]:
+    """Says what the units of the first layer began as: {group: (h,) bool}, each unit in one.
+
+    Args:
+      study: with parameters of the initialisation.
+      init: the initialisation.
+
+    Returns:
+      Masks of the units on one feature, of those on a direction that the spline stands on, and of
+      the others.
+    """
+    kernel = _unit_columns(study.pairs[init][0])
+    on_feature = on_axis_at_start(study.drifts[init])
+    on_direction = np.zeros_like(on_feature)
+    if init == "spline" and study.directions is not None:
+        projection = study.directions.projection
+        lengths = np.linalg.norm(projection, axis=0)
+        cosine = np.abs(kernel.T @ (projection / np.where(lengths > 0, lengths, 1.0)))
+        on_direction = (cosine > 1 - 1e-5).any(axis=1) & ~on_feature
+    return {ON_FEATURE: on_feature, ON_DIRECTION: on_direction,
+            RANDOM: ~on_feature & ~on_direction}  # fmt: skip
+
+
+def groups_table(study: Study) -> Table:
+    """How far first-layer units turned and how many activations changed, by what they began as.
+
+    Args:
+      study: with parameters.
+
+    Returns:
+      Table, one line per initialisation and group that has a unit.
+    """
+    body = []
+    for init, (before, after) in study.pairs.items():
+        drift = study.drifts[init]
+        apart = np.linalg.norm(_unit_columns(before) - _unit_columns(after), axis=0)
+        degrees = np.degrees(2 * np.arcsin(np.minimum(apart / 2, 1.0)))
+        for name, mask in unit_groups(study, init).items():
+            if mask.any():
+                turned, flipped = (np.nanquantile(a[mask], (0.5, 0.05, 0.95))
+                                   for a in (degrees, drift.flipped))  # fmt: skip
+                on_axis = int((drift.alignment_after[mask] >= MIN_ALIGNMENT).sum())
+                body.append([
+                    display_name(init), name, str(int(mask.sum())), str(on_axis),
+                    "{} [{}, {}]".format(*(significant(v, 2) for v in turned)),
+                    "{} [{}, {}]".format(*(percent(v) for v in flipped)),
+                ])  # fmt: skip
+    header = ["start", "units that began", "units", f"alignment ≥ {MIN_ALIGNMENT:g} after",
+              "turned by, degrees", "rows that changed sides"]  # fmt: skip
+    return Table(header, body, [
+        "Median over units and 5 to 95 %. Turned: the angle between a unit's weights before and "
+        "after training, features standardised; it needs no axis."
+    ])  # fmt: skip
+
+
+def _unit_columns(params: dict) -> np.ndarray:
+    """(d, h) columns of the first kernel, scaled to length 1; nan where a column is zero."""
+    kernel = np.asarray(params["Dense_0"]["kernel"], np.float64)
+    lengths = np.linalg.norm(kernel, axis=0)
+    return kernel / np.where(lengths > 0, lengths, np.nan)
 
 
 def moved_table(drift: KnotDrift, feature_names: tuple[str, ...], most: int = MOST_MOVED) -> Table:
@@ -140,18 +213,13 @@ def _both(before: float, after: float) -> tuple[str, str]:
     return written
 
 
-def _drift_sentence(summary: DriftSummary, units: int, seed: int | None) -> str:
+def _drift_sentence(summary: DriftSummary, study: Study) -> str:
     low, q1, median, q3, high = (significant(v, 2) for v in summary.displacement_quantiles)
-    added = units - summary.units
-    pieces = [
-        f"{summary.units} of the {units} first-layer units began as hinges of the spline, each on "
-        f"one feature; {summary.aligned} of them are still on it after training and "
-        f"{summary.left_axis} left it."
-    ]
-    if added:
+    pieces = [_begun_sentence(study)]
+    if summary.units:
         pieces.append(
-            f"{'The other' if summary.units else 'All'} {added} began with random directions and "
-            f"have no knot."
+            f"Of the {count(summary.units, 'unit')} on a feature, {summary.aligned} are still on "
+            f"it after training and {summary.left_axis} left it."
         )
     if summary.aligned:
         pieces.append(
@@ -160,7 +228,38 @@ def _drift_sentence(summary: DriftSummary, units: int, seed: int | None) -> str:
             f"{count(summary.outside, 'knot')} left the range of the data, {summary.merged} merged "
             f"with a neighbour."
         )
-    return " ".join([*pieces, f"Seed {seed}, on the training rows."])
+    return " ".join([*pieces, f"Seed {study.seed}, on the training rows."])
+
+
+def _begun_sentence(study: Study) -> str:
+    """What the first layer consisted of at the start."""
+    groups = {name: int(mask.sum()) for name, mask in unit_groups(study, study.init).items()}
+    units, loose = sum(groups.values()), groups[RANDOM]
+    if loose == units:
+        return f"All {units} first-layer units began with random directions and have no knot."
+    said = f"{units - loose} of the {units} first-layer units began as hinges of the spline"
+    if groups[ON_DIRECTION]:
+        names = ", ".join(study.directions.names)
+        said += (f": {groups[ON_FEATURE]} on one feature and {groups[ON_DIRECTION]} on a direction "
+                 f"that mixes features (offered were {names})")  # fmt: skip
+    else:
+        said += ", each on one feature"
+    left_out = "Units off the axes have no knot: they are counted, never averaged in."
+    return f"{said}. The other {loose} began with random directions. {left_out}" if loose \
+        else f"{said}." + (f" {left_out}" if groups[ON_DIRECTION] else "")  # fmt: skip
+
+
+def _flip_sentence(study: Study, rows: int) -> str:
+    """How much of the activation pattern changed, per start and layer."""
+    parts = []
+    for init, layers in study.activity.items():
+        shares = [f"{percent(float(units.flipped.mean()))} in hidden layer {i}"
+                  for i, units in enumerate(layers.values(), 1)]  # fmt: skip
+        parts.append(f"from the {display_name(init)} start {' and '.join(shares)}")
+    return (
+        f"Training turned units on or off on some of the {rows:,} training rows: "
+        f"{'; '.join(parts)}, of all pairs of row and unit."
+    )
 
 
 def _cell_panels(study: Study) -> tuple | None:

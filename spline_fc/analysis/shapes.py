@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import BLOCK, Params, finite_layers, layers, output
+from spline_fc.analysis.forward import BLOCK, Params, finite_layers, layers
 from spline_fc.checks import (
     check,
     check_finite,
@@ -127,42 +127,22 @@ def centred(curve: np.ndarray, grid: np.ndarray, column: np.ndarray) -> np.ndarr
     return curve - np.array(means)
 
 
-def additive_share(params: Params, x: Any, curves: Sequence[Curve], index: int = 0) -> float:
-    """Measures how much of a network's variance its shape functions carry.
-
-    Args:
-      params: the network.
-      x: (n, d), the rows.
-      curves: one per feature that matters; features without a curve count as flat.
-      index: which output.
-
-    Returns:
-      The R^2 of the sum of centred shape functions for the network's centred output; 1 minus it is
-      the non-additive share. nan for a constant network.
-    """
-    return float(additive_shares(output(params, x)[:, [index]], x, curves, (index,))[0])
-
-
-def additive_shares(
-    values: np.ndarray, x: Any, curves: Sequence[Curve], outputs: Sequence[int] | None = None
-) -> np.ndarray:
+def additive_shares(values: np.ndarray, x: Any, curves: Sequence[Curve]) -> np.ndarray:
     """Measures how much of a model's variance its shape functions carry, for every output.
 
     Args:
       values: (n, k), what the model returns for the rows.
       x: (n, d), the rows, in the units of the curves.
       curves: one per feature that matters; features without a curve count as flat.
-      outputs: (k,), which columns of the curves belong to `values`; 0 to k - 1 by default.
 
     Returns:
       (k,), R^2 of the sum of centred curves; nan where values do not vary.
     """
     x = np.asarray(x, np.float64)
-    outputs = range(values.shape[1]) if outputs is None else outputs
     total = np.zeros(values.shape)
     for curve in curves:
-        for j, index in enumerate(outputs):
-            total[:, j] += np.interp(x[:, curve.feature], curve.grid, curve.value[:, index])
+        for j, column in enumerate(curve.value.T):
+            total[:, j] += np.interp(x[:, curve.feature], curve.grid, column)
     return share_explained(values, total - total.mean(axis=0) + values.mean(axis=0))
 
 

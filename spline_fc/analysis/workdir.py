@@ -33,6 +33,13 @@ class Rows(NamedTuple):
     target_names: tuple[str, ...]
 
 
+class Directions(NamedTuple):
+    """Projections of the features that a spline stands on beside the features themselves."""
+
+    projection: np.ndarray  # (d, q)
+    names: tuple[str, ...]  # (q,)
+
+
 class Workdir(NamedTuple):
     """Everything a report reads, gathered once."""
 
@@ -144,6 +151,17 @@ def read_spline(work: Workdir, seed: int) -> Spline | None:
     """Reads the fitted spline of one seed, in standardised units; None without the file."""
     file = work.path / "splines" / f"seed{seed}.json"
     return load_spline(file) if file.is_file() else None
+
+
+def read_directions(work: Workdir, seed: int) -> Directions | None:
+    """Reads the directions under the spline of one seed; None where it stands on features alone."""
+    file = work.path / "directions" / f"seed{seed}.npz"
+    if not file.is_file():
+        return None
+    with np.load(file, allow_pickle=False) as stored:
+        return Directions(
+            stored["projection"].astype(np.float64), tuple(str(name) for name in stored["names"])
+        )
 
 
 def read_fit(work: Workdir, seed: int) -> FitResult | None:

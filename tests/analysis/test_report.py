@@ -1,5 +1,6 @@
 """The report and its table, from a workdir made by hand."""
 
+import html
 import json
 import re
 import shutil
@@ -7,14 +8,16 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from spline_fc.analysis import text_table, write_report
 from spline_fc.analysis.formats import mean_error, significant
+from spline_fc.analysis.report import SECTIONS
 from spline_fc.analysis.tables import main_rows
 from spline_fc.analysis.workdir import read_workdir
 
-SECTIONS = ("warnings", "results", "convergence", "knots", "shapes", "setup")
+PLACES = ("warnings", *SECTIONS)
 
 
 def test_table_holds_spline_alone_and_every_start(workdir):
@@ -46,13 +49,13 @@ def test_report_is_one_light_file_with_every_section(workdir):
     path = write_report(workdir)
     page = path.read_text(encoding="utf-8")
     assert path == workdir / "report.html" and path.stat().st_size < 5_000_000
-    for key in SECTIONS:
+    for key in PLACES:
         assert f'id="{key}"' in page
-    assert page.count("<svg") == 6
+    assert page.count("<svg") == 7
     # Self-contained: nothing is fetched. Namespaces are names, not addresses to load.
     assert not re.search(r'(src|href)="(?!#|data:)', page)
     assert "@import" not in page and "url(http" not in page
-    for name in ("convergence", "knot_drift", "alignment", "shapes"):
+    for name in ("convergence", "knot_drift", "alignment", "shapes", "importance"):
         assert (workdir / "figures" / f"{name}.png").stat().st_size > 5000
         header = (workdir / "figures" / f"{name}.csv").read_text().splitlines()[0]
         assert "," in header
@@ -62,6 +65,66 @@ def test_report_escapes_names_and_closes_its_tags(workdir):
     page = write_report(workdir).read_text(encoding="utf-8")
     assert "<b>SO2" not in page and "&lt;b&gt;SO2" in page
     _Balance().check(page)
+
+
+def test_every_section_begins_with_a_sentence_and_tells_the_figures(workdir):
+    words = _words(write_report(workdir))
+    for key, (name, _) in SECTIONS.items():
+        assert re.match(r"[A-Z][^.]*\w[^.]*\.", words[key].removeprefix(name).strip()), key
+    assert (
+        "6 of the 6 first-layer units began as hinges of the spline, each on one feature."
+        in (words["knots"])
+    )
+    assert "% in hidden layer 1" in words["regions"]
+    assert "Before training the curves are exact" in words["shapes"]
+    for measure in ("permutation, before", "contribution, after"):
+        assert measure in words["importance"]
+    assert "test error less He's" in words["results"]
+    assert "ratio to He seconds ratio to He" in words["convergence"]
+
+
+def test_hinges_on_directions_are_counted_and_not_averaged_in(workdir):
+    file = workdir / "params" / "spline-seed0-initial.npz"
+    with np.load(file) as stored:
+        params = dict(stored)
+    direction = np.array([0.5, -1.0, 2.0, 0.25])
+    params["Dense_0/kernel"][:, 5] = -3 * direction
+    np.savez(file, **params)
+    (workdir / "directions").mkdir()
+    projection = np.stack([np.ones(4), direction], axis=1)
+    np.savez(workdir / "directions" / "seed0.npz", projection=projection,
+             names=np.array(["ols 1", "sir 1"]))  # fmt: skip
+    words = _words(write_report(workdir))
+    assert (
+        "5 on one feature and 1 on a direction that mixes features (offered were ols 1, sir"
+        in (words["knots"])
+    )
+    assert "Of the 5 units on a feature" in words["knots"] and "on a direction" in words["knots"]
+    units = (workdir / "figures" / "knot_drift.csv").read_text().splitlines()
+    assert len(units) == 1 + 5
+    assert "left out: its spline stands on directions" in words["importance"]
+
+
+def test_a_network_without_any_unit_on_an_axis_has_all_sections(workdir):
+    for moment in ("initial", "best"):
+        file = workdir / "params" / f"spline-seed0-{moment}.npz"
+        with np.load(file) as stored:
+            params = dict(stored)
+        params["Dense_0/kernel"] += 1.0
+        np.savez(file, **params)
+    words = _words(write_report(workdir))
+    assert "All 6 first-layer units began with random directions" in words["knots"]
+    assert "turned by, degrees" in words["knots"] and set(words) == set(SECTIONS)
+
+
+def test_dead_units_of_any_layer_are_named(workdir):
+    file = workdir / "params" / "he_normal-seed0-best.npz"
+    with np.load(file) as stored:
+        params = dict(stored)
+    params["Dense_0/bias"][:2] = -1e3
+    np.savez(file, **params)
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert "He, seed 0, after training, on the training rows: 2 never active of the 6 units" in page
 
 
 def test_identifiers_are_unique_and_every_reference_resolves(workdir):
@@ -85,7 +148,7 @@ def test_report_bears_any_missing_optional_file(workdir, missing):
     target = workdir / missing
     shutil.rmtree(target) if target.is_dir() else target.unlink()
     page = write_report(workdir).read_text(encoding="utf-8")
-    assert all(f'id="{key}"' in page for key in SECTIONS)
+    assert all(f'id="{key}"' in page for key in PLACES)
 
 
 def test_a_failed_run_says_why(workdir):
@@ -145,6 +208,14 @@ def test_mean_and_error_show_as_many_digits_as_they_know(values, shown):
 )
 def test_significant_digits(value, shown):
     assert significant(value) == shown
+
+
+def _words(path) -> dict[str, str]:
+    """What each section of a page says, without figures and tags."""
+    page = re.sub(r"<svg.*?</svg>", "", path.read_text(encoding="utf-8"), flags=re.S)
+    sections = re.findall(r'<section id="([^"]+)">(.*?)</section>', page, re.S)
+    return {key: " ".join(html.unescape(re.sub(r"<[^>]+>", " ", part)).split())
+            for key, part in sections}  # fmt: skip
 
 
 class _Balance(HTMLParser):

@@ -7,7 +7,7 @@ from spline_fc.analysis import forward, shapes
 from spline_fc.analysis.forward import output
 from spline_fc.analysis.shapes import (
     Curve,
-    additive_share,
+    additive_shares,
     centred,
     feature_grid,
     partial_dependence,
@@ -55,8 +55,9 @@ def test_the_additive_share_is_one_for_hinges_on_their_own_features(spline_param
         grid = feature_grid(rows, feature, 11, knots)
         value = partial_dependence(spline_params, rows, feature, grid)
         curves.append(Curve(feature, grid, value, exact=True))
-    assert additive_share(spline_params, rows, curves) == pytest.approx(1, abs=1e-9)
-    assert additive_share(spline_params, rows, curves[1:]) < 0.9
+    values = output(spline_params, rows)
+    assert additive_shares(values, rows, curves) == pytest.approx([1], abs=1e-9)
+    assert additive_shares(values, rows, curves[1:]) < 0.9
 
 
 def test_a_thin_curve_lies_on_the_curve():
