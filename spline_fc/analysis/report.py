@@ -5,6 +5,7 @@ import pathlib
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from spline_fc.analysis import cautions, html
 from spline_fc.analysis import sections_model as model
@@ -40,9 +41,12 @@ def write_report(workdir: Any) -> pathlib.Path:
     Raises:
       ValueError: the folder does not hold a run, or a file in it is malformed.
     """
-    found = study(read_workdir(workdir))
+    # Many products of small matrices: threads that wait for each other cost more than they save,
+    # twentyfold where other work holds the cores.
+    with threadpool_limits(1, "blas"):
+        found = study(read_workdir(workdir))
+        parts = [html.section(key, name, *build(found)) for key, (name, build) in SECTIONS.items()]
     work = found.work
-    parts = [html.section(key, name, *build(found)) for key, (name, build) in SECTIONS.items()]
     page = html.page(title_of(work), _header(found), parts, _footer(work))
     return html.write(work.path / "report.html", page)
 
