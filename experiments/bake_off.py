@@ -7,7 +7,6 @@ A cell (set, size, contender) that is in the output with the same settings is no
 stopped sweep goes on where it was.
 """
 
-import datetime
 import json
 import pathlib
 
@@ -15,9 +14,8 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments.machine import processor
+from experiments.machine import stamp
 from experiments.recipe_study import cells, compare, table
-from spline_fc import workdir
 
 _CONFIG = config_flags.DEFINE_config_file("config", "configs/bake_off.py", "Sets and contenders.")
 _OUTPUT = flags.DEFINE_string("output", "results/bake_off", "Folder of JSON files, one per set.")
@@ -78,10 +76,7 @@ def run_set(path: pathlib.Path, name: str, width: int, config: dict, times: bool
         else:
             continue
         record["contenders"][contender] = cell
-        record.update(
-            date=datetime.date.today().isoformat(), processor=processor(),
-            environment=workdir.environment(),
-        )  # fmt: skip
+        record.update(stamp())
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record) + "\n")
         print(f"{name} {width} {contender}: {table.line(cell)}", flush=True)

@@ -7,7 +7,6 @@ R earth takes part if Rscript with the package earth is found, py-earth if it is
 --accelerator only our fit is measured, on whatever device JAX finds, on data made there.
 """
 
-import datetime
 import json
 import pathlib
 import sys
@@ -15,7 +14,7 @@ import sys
 from absl import app, flags
 
 from experiments.fit_benchmark import accelerator, cases, measure, table
-from experiments.machine import processor
+from experiments.machine import stamp
 from spline_fc import workdir
 
 _CASES = flags.DEFINE_list("cases", list(cases.CASES), f"Of {', '.join(cases.CASES)}.")
@@ -38,12 +37,7 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: --cases must be among {', '.join(cases.CASES)}; got {unknown[0]}.")
     output = pathlib.Path(_OUTPUT.value)
     output.parent.mkdir(parents=True, exist_ok=True)
-    record = {
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "environment": workdir.environment(),
-        "cases": {},
-    }
+    record = {**stamp(), "cases": {}}
     if output.is_file() and not _ACCELERATOR.value:  # cases measured again replace their likes
         record["cases"] = json.loads(output.read_text())["cases"]
     if _ACCELERATOR.value:

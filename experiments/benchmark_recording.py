@@ -7,13 +7,12 @@ seeds and learning rates is trained as one computation, as a run of a config doe
 alone. At most 10 % of the time of training is the aim. Takes a few minutes on two cores.
 """
 
-import datetime
 import pathlib
 
 from absl import app, flags
 
 from configs import friedman1
-from experiments.machine import processor
+from experiments.machine import stamp
 from experiments.recording_benchmark import measure
 from spline_fc import workdir
 
@@ -40,9 +39,7 @@ def main(argv: list[str]) -> None:
     output = pathlib.Path(_OUTPUT.value)
     output.parent.mkdir(parents=True, exist_ok=True)
     record = {
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "environment": workdir.environment(),
+        **stamp(),
         "config": config.to_dict(),
         "seeds": _SEEDS.value,
         "aim": measure.AIM,

@@ -7,14 +7,13 @@ The replicas are 20 splines times 5 learning rates. Beside the ratio stands its 
 products alone of 100 replicas over a whole step of one.
 """
 
-import datetime
 import json
 import pathlib
 import sys
 
 from absl import app, flags
 
-from experiments.machine import processor
+from experiments.machine import stamp
 from experiments.replica_benchmark import measure
 from spline_fc import workdir
 
@@ -36,12 +35,7 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: --cases must be among {', '.join(measure.CASES)}; got {unknown[0]}.")
     output = pathlib.Path(_OUTPUT.value)
     output.parent.mkdir(parents=True, exist_ok=True)
-    record = {
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "environment": workdir.environment(),
-        "cases": {},
-    }
+    record = {**stamp(), "cases": {}}
     for name in _CASES.value:
         print(f"{name}:", flush=True)
         record["cases"][name] = measure.measure(

@@ -6,13 +6,13 @@ Exit code 1 if a single bit of the final parameters, of the optimiser's state, o
 trace or of the metrics file differs. Takes about a minute on two cores.
 """
 
-import datetime
 import pathlib
 import sys
 import tempfile
 
 from absl import app, flags, logging
 
+from experiments.machine import stamp
 from experiments.resume_check import kills
 from spline_fc import workdir
 
@@ -59,8 +59,7 @@ def _write(found: list[kills.Kill], differ: dict, compared: dict) -> None:
     output = pathlib.Path(_OUTPUT.value)
     output.parent.mkdir(parents=True, exist_ok=True)
     record = {
-        "date": datetime.date.today().isoformat(),
-        "environment": workdir.environment(),
+        **stamp(),
         "epochs": _EPOCHS.value,
         "checkpoint_every": _EVERY.value,
         "kills": [kill._asdict() for kill in found],

@@ -1,9 +1,22 @@
-"""The machine that a figure was measured on."""
+"""When, on which machine and with which versions a figure was measured."""
 
+import datetime
 import pathlib
 import platform
+from typing import Any
 
 import jax
+
+from spline_fc import workdir
+
+
+def stamp() -> dict[str, Any]:
+    """What every record of results begins with: {"date", "processor", "environment"}."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": processor(),
+        "environment": workdir.environment(),
+    }
 
 
 def processor() -> str:
