@@ -1,28 +1,35 @@
 """Rebuilds report.html from the files that runs wrote.
 
-    python -m experiments.report WORKDIR...
+    python -m experiments.report WORKDIR... [--sweep=FOLDER]
 
-Reads metrics, parameters and the stored training rows of each WORKDIR; nothing is computed anew
-but the figures. Prints the table and the path of each report.
+Reads metrics, parameters and the stored training rows of each WORKDIR; nothing is trained or fitted
+anew. Prints the table and the path of each report. With --sweep, one more page in FOLDER sets the
+WORKDIRs side by side.
 """
 
+import logging
 import sys
 
-from absl import app
+from absl import app, flags
 
-from spline_fc.analysis import text_table, write_report
+from spline_fc.analysis import text_table, write_report, write_sweep
+
+_SWEEP = flags.DEFINE_string("sweep", None, "Folder for a page over all WORKDIRs.")
 
 
 def main(argv: list[str]) -> None:
     """Writes one report per workdir named on the command line."""
     if len(argv) < 2:
         raise app.UsageError("WORKDIR must name at least one folder that a run wrote; got none.")
-    for workdir in argv[1:]:
-        try:
+    logging.getLogger("jax").setLevel(logging.WARNING)  # no word on backends that are not there
+    try:
+        for workdir in argv[1:]:
             path = write_report(workdir)
             print(f"{text_table(workdir)}\n\n{path}\n")
-        except ValueError as error:
-            sys.exit(str(error))
+        if _SWEEP.value is not None:
+            print(write_sweep(argv[1:], _SWEEP.value))
+    except ValueError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ from spline_fc.analysis.speed import (
     metrics_curves,
     relative_targets,
 )
+from spline_fc.analysis.sweep import write_sweep
 from spline_fc.analysis.tables import set_text, text_table
 
 __all__ = [
@@ -128,4 +129,5 @@ __all__ = [
     "thin_curve",
     "track_networks",
     "write_report",
+    "write_sweep",
 ]

@@ -1,4 +1,4 @@
-"""Figures of training: losses over steps and over seconds, ratios over data sets."""
+"""Figures of training: losses over steps and over seconds, starts over several runs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from spline_fc.analysis import figures as fig
-from spline_fc.analysis.formats import significant
+from spline_fc.analysis.formats import shortened, significant
 from spline_fc.analysis.tables import Row
 from spline_fc.analysis.workdir import Workdir
 
@@ -56,6 +56,70 @@ def convergence(work: Workdir, rows: Sequence[Row]) -> fig.Picture:
         figure,
         numbers,
     )
+
+
+def sweep(contests: Sequence[Any]) -> fig.Picture:
+    """Every start against the reference, one line per workdir: test error, steps to its best.
+
+    Args:
+      contests: `sweep.Contest`s, at least one.
+
+    Returns:
+      Picture; its numbers are one line per contest.
+    """
+    titles = list(dict.fromkeys(c.title for c in contests))
+    starts = list(dict.fromkeys(c.start for c in contests))
+    nan = (float("nan"),) * 3
+    relative = np.array([100 * np.array(c.relative) for c in contests])
+    steps = np.array([c.steps.median if c.steps and c.steps.pairs else nan for c in contests])
+    drawn = np.where(np.isfinite(steps), steps, np.nan)
+    figure, axes = fig.panels(2, 2, 1.0 + 0.32 * len(titles), left=1.5, bottom=0.5, top=0.62,
+                              gap=0.5)  # fmt: skip
+    height = 0.7 / len(starts)
+    for ax, values in zip(axes, (relative, drawn), strict=True):
+        for index, start in enumerate(starts):
+            own = [i for i, c in enumerate(contests) if c.start == start]
+            y = np.array([-titles.index(contests[i].title) for i in own], float)
+            y -= (index - (len(starts) - 1) / 2) * height
+            look = fig.look(index)
+            ax.hlines(y, *values[own, 1:].T, color=look["color"], linewidth=1.4)
+            ax.plot(values[own, 0], y, look["marker"], color=look["color"], markersize=5,
+                    label=start)  # fmt: skip
+        ax.set_yticks([-i for i in range(len(titles))], [""] * len(titles))
+        ax.set_ylim(0.6 - len(titles), 0.6)
+    axes[0].set_yticklabels([shortened(title, 20) for title in titles])
+    axes[0].legend(frameon=False, fontsize=7.5, loc="lower left", bbox_to_anchor=(0.25, 1.0),
+                   ncols=len(starts), handlelength=1)  # fmt: skip
+    _sweep_axes(axes, contests[0].reference)
+    return fig.Picture(
+        "sweep",
+        "Every start against the reference",
+        "One line per workdir: means of the paired differences and medians of the paired ratios, "
+        "with 95 % bootstrap intervals over seeds. Left of the dark line is better. A start "
+        "without a mark never arrived, or has no steps.",
+        figure,
+        {
+            "runs": [c.title for c in contests],
+            "start": [c.start for c in contests],
+            **{f"difference_percent{end}": column
+               for end, column in zip(("", "_low", "_high"), relative.T, strict=True)},
+            **{f"ratio_of_steps{end}": column
+               for end, column in zip(("", "_low", "_high"), steps.T, strict=True)},
+        },
+    )  # fmt: skip
+
+
+def _sweep_axes(axes: list[Axes], reference: str) -> None:
+    for ax, title, par in ((axes[0], "test error", 0), (axes[1], "steps", 1)):
+        ax.axvline(par, color=fig.INK, linewidth=0.9)
+        ax.grid(True, axis="x", color=fig.HAIR, linewidth=0.5)
+        ax.set_title(title)
+    axes[0].set(xlabel=f"test error less {reference}'s, % of it")
+    # Ratios of 0 (there before the first step) must have a place.
+    axes[1].set_xscale("symlog", linthresh=0.01, linscale=0.5)
+    axes[1].set(xlabel=f"steps to {reference}'s best, over {reference}'s", xlim=(0, None))
+    axes[1].xaxis.set_major_formatter(FuncFormatter(lambda v, _: significant(v, 1)))
+    axes[1].xaxis.set_minor_locator(NullLocator())
 
 
 def _paths(work: Workdir, row: Row, numbers: dict[str, list]) -> list[tuple]:

@@ -34,6 +34,12 @@ const out = {
       const b = t.getBoundingClientRect();
       return b.left < r.left - 2 || b.right > r.right + 2 || b.top < r.top - 2 ||
              b.bottom > r.bottom + 2; }).map(t => t.textContent); }),
+  overlaps: [...document.querySelectorAll('svg[role=img]')].map(e => {
+    const all = [...e.querySelectorAll('text')].filter(t => t.textContent.trim())
+      .map(t => [t.textContent, t.getBoundingClientRect()]);
+    return all.flatMap(([one, a], i) => all.slice(i + 1).filter(([, b]) =>
+      Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+      Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3).map(([two]) => [one, two])); }),
   width: [document.documentElement.scrollWidth, document.documentElement.clientWidth],
   fetched: performance.getEntriesByType('resource').map(e => e.name)
     .filter(name => !name.startsWith('data:')),
@@ -136,6 +142,7 @@ def test_every_section_and_figure_has_room_and_its_words(report, tmp_path):
     assert all(min(box) > 20 for box in seen["sections"].values())
     assert len(seen["figures"]) >= 8 and all(min(box) > 100 for box in seen["figures"])
     assert not any(seen["texts"])  # no label runs out of its figure
+    assert not any(seen["overlaps"])  # or lies on another
     assert seen["width"][0] <= seen["width"][1]  # nothing to scroll sideways
     assert seen["fetched"] == []
 
