@@ -87,7 +87,7 @@ def _errors(records) -> str:
         verdict = " (worse)" if is_worse(he) else ""
         body.append([
             r["set"], str(len(cell["pairs"])), _error(cell, "start_rmse"), _error(cell),
-            *(_error(r["contenders"][name]) if name in r["contenders"] else "-" for name in others),
+            *(_counted(r["contenders"].get(name), len(cell["pairs"])) for name in others),
             f"{he.wins} of {len(he.difference)}", f"{he.p_value:.2g}{verdict}",
         ])  # fmt: skip
     return _table("Test RMSE at the best validation step, mean and standard error over splits; "
@@ -145,10 +145,10 @@ def _anchors(records) -> str:
         cell, anchor = r["contenders"][OURS], ANCHORS[r["set"]]
         mean = np.mean([pair["test_rmse"] for pair in cell["pairs"]])
         below = "-" if anchor is None else "yes" if mean < anchor else "no"
-        body.append([r["set"], _error(cell), "rounds to 0.00" if anchor is None else f"{anchor:g}",
+        body.append([r["set"], str(len(cell["pairs"])), _error(cell), "rounds to 0.00" if anchor is None else f"{anchor:g}",
                      below + (", wanted" if r["set"] in TO_BEAT else "")])  # fmt: skip
     return _table("Against the best published figure on these splits.",
-                  ["set", OURS, "published", "below"], body)  # fmt: skip
+                  ["set", "splits", OURS, "published", "below"], body)  # fmt: skip
 
 
 def _others(records) -> list[str]:
@@ -160,6 +160,14 @@ def _error(cell: Mapping[str, Any], field: str = "test_rmse") -> str:
     values = np.array([pair[field] for pair in cell["pairs"]])
     error = values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else np.nan
     return f"{values.mean():.4g} ± {error:.1g}"
+
+
+def _counted(cell: Mapping[str, Any] | None, splits: int) -> str:
+    """The error, and on how many splits it stands where those are not the recipe's."""
+    if cell is None:
+        return "-"
+    own = len(cell["pairs"])
+    return _error(cell) + ("" if own == splits else f" (first {own})")
 
 
 def _median(values: np.ndarray) -> str:
