@@ -11,11 +11,14 @@ from tests.training.problems import assert_trees_equal, make_dataset, make_param
 
 RNG = np.random.default_rng(1)
 X = RNG.standard_normal((6, 3))
+GRAM = jax.jit(jacobian_gram)
+OPTIMISER = gauss_newton()
+UPDATE = jax.jit(OPTIMISER.update)
 
 
 def _jacobian(params, x, mask=None):
     """The whole Jacobian, (b * k, number of parameters), zero where masked."""
-    jacobian = jax.jacrev(lambda p: apply_params(p, x))(params)
+    jacobian = jax.jit(jax.jacrev(apply_params))(params, x)
     if mask is not None:
         jacobian = jax.tree.map(jnp.multiply, jacobian, mask)
     size = x.shape[0] * params[f"Dense_{len(params) - 1}"]["bias"].shape[0]
@@ -38,15 +41,15 @@ def _mask(params):
 def test_gram_matrix_against_the_whole_jacobian(enable_x64, sizes):
     params = make_params(sizes, dtype=np.float64)
     wanted = _jacobian(params, X)
-    np.testing.assert_allclose(jacobian_gram(params, X), wanted @ wanted.T, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(GRAM(params, X), wanted @ wanted.T, rtol=1e-10, atol=1e-12)
 
 
 def test_masked_gram_matrix(enable_x64):
     params = make_params((3, 4, 5, 2), dtype=np.float64)
     mask = _mask(params)
     wanted = _jacobian(params, X, mask)
-    assert not np.allclose(wanted @ wanted.T, jacobian_gram(params, X))
-    np.testing.assert_allclose(jacobian_gram(params, X, mask), wanted @ wanted.T, rtol=1e-10)
+    assert not np.allclose(wanted @ wanted.T, GRAM(params, X))
+    np.testing.assert_allclose(GRAM(params, X, mask), wanted @ wanted.T, rtol=1e-10)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -57,9 +60,8 @@ def test_step_against_the_normal_equations(enable_x64, weighted, masked):
     y = np.asarray(apply_params(params, X)) + 1e-3 * RNG.standard_normal((6, 2))
     mask = _mask(params) if masked else None
     batch = (X, y, weights) if weighted else (X, y)
-    optimiser = gauss_newton()
-    state = optimiser.init(params)
-    step, new_state = optimiser.update(params, state, params, batch=batch, rate=1.0, mask=mask)
+    state = OPTIMISER.init(params)
+    step, new_state = UPDATE(params, state, params, batch=batch, rate=1.0, mask=mask)
     root = np.repeat(np.sqrt(weights), 2)
     jacobian = _jacobian(params, X, mask) * root[:, None]
     residual = root * (y - np.asarray(apply_params(params, X))).ravel()
@@ -71,12 +73,11 @@ def test_step_against_the_normal_equations(enable_x64, weighted, masked):
 
 def test_step_that_raises_the_loss_is_refused(enable_x64):
     params, dataset = make_params(dtype=np.float64), make_dataset(dtype=np.float64)
-    optimiser = gauss_newton()
-    state = optimiser.init(params)
-    step, after = optimiser.update(params, state, params, batch=dataset.train, rate=50.0)
+    state = OPTIMISER.init(params)
+    step, after = UPDATE(params, state, params, batch=dataset.train, rate=50.0)
     assert_trees_equal(step, jax.tree.map(jnp.zeros_like, params))
     assert after.damping == 2 * state.damping
-    step, _ = optimiser.update(params, state, params, batch=dataset.train, rate=0.5)
+    step, _ = UPDATE(params, state, params, batch=dataset.train, rate=0.5)
     assert np.abs(_flat(step)).max() > 0
 
 

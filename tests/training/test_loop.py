@@ -25,6 +25,8 @@ def _mse(params, part):
 def _python_loop(params, dataset, config, seed):
     """The same training, one step at a time, with a learning rate and an average by hand."""
     optimiser = optax.scale_by_adam()
+    slope = jax.jit(jax.grad(lambda p, x, y: jnp.mean((apply_params(p, x) - y) ** 2)))
+    update = jax.jit(optimiser.update)
     state, average = optimiser.init(params), params
     steps = len(dataset.train.x) // config.batch_size
     warmup, total, count, averages = config.warmup_epochs * steps, config.epochs * steps, 0, []
@@ -32,9 +34,8 @@ def _python_loop(params, dataset, config, seed):
         order = np.asarray(shuffle(seed, epoch, len(dataset.train.x)))
         for step in range(steps):
             rows = order[step * config.batch_size : (step + 1) * config.batch_size]
-            x, y = dataset.train.x[rows], dataset.train.y[rows]
-            gradient = jax.grad(lambda p: jnp.mean((apply_params(p, x) - y) ** 2))(params)  # noqa: B023
-            updates, state = optimiser.update(gradient, state)
+            gradient = slope(params, dataset.train.x[rows], dataset.train.y[rows])
+            updates, state = update(gradient, state)
             rise = 1 / (warmup + 1) + (1 - 1 / (warmup + 1)) * count / warmup
             fall = 0.5 * (1 + np.cos(np.pi * (count - warmup) / (total - warmup)))
             rate = config.learning_rate * (rise if count < warmup else fall)
