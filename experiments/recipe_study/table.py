@@ -145,7 +145,8 @@ def _anchors(records) -> str:
         cell, anchor = r["contenders"][OURS], ANCHORS[r["set"]]
         mean = np.mean([pair["test_rmse"] for pair in cell["pairs"]])
         below = "-" if anchor is None else "yes" if mean < anchor else "no"
-        body.append([r["set"], str(len(cell["pairs"])), _error(cell), "rounds to 0.00" if anchor is None else f"{anchor:g}",
+        published = "rounds to 0.00" if anchor is None else f"{anchor:g}"
+        body.append([r["set"], str(len(cell["pairs"])), _error(cell), published,
                      below + (", wanted" if r["set"] in TO_BEAT else "")])  # fmt: skip
     return _table("Against the best published figure on these splits.",
                   ["set", "splits", OURS, "published", "below"], body)  # fmt: skip
