@@ -82,45 +82,48 @@ def _about_seeds(rows: list[Row]) -> list[Caution]:
 
 
 def _about_rates(work: Workdir) -> list[Caution]:
-    found = []
+    at_edge: dict[str, list[str]] = {}
     for init in work.inits:
         grid = sorted({run["learning_rate"] for run in work.runs if run["init"] == init})
         chosen = [run["learning_rate"] for run in work.chosen(init)]
         if len(grid) < 2:
             continue
         for edge, side in ((grid[0], "smallest"), (grid[-1], "largest")):
-            count = chosen.count(edge)
-            if 2 * count > len(chosen):
-                found.append(
-                    Caution(
-                        f"{display_name(init)} chose the {side} learning rate of its grid "
-                        f"({edge:g}) in {count} of {len(chosen)} seeds: the grid may be too narrow."
-                    )
+            if (said := _mostly(init, chosen.count(edge), len(chosen))) is not None:
+                at_edge.setdefault(f"the {side} learning rate of the grid ({edge:g})", []).append(
+                    said
                 )
-    return found
+    return [
+        Caution(f"Chosen was {edge} by {', '.join(said)}: the grid may be too narrow.")
+        for edge, said in at_edge.items()
+    ]
 
 
 def _about_budget(work: Workdir) -> list[Caution]:
-    found = []
+    growing, idle = [], []
     for init in work.inits:
         runs = [run for run in work.chosen(init) if run["run"] in work.histories]
         last = [run["best_epoch"] >= work.histories[run["run"]].epoch[-1] for run in runs]
         first = [run["best_epoch"] == 0 for run in runs]
-        if runs and 2 * sum(last) > len(runs):
-            found.append(
-                Caution(
-                    f"{display_name(init)} was still improving at the last epoch in {sum(last)} of "
-                    f"{len(runs)} seeds: a longer budget may change the comparison."
-                )
-            )
-        if runs and 2 * sum(first) > len(runs):
-            found.append(
-                Caution(
-                    f"For {display_name(init)} training added nothing in {sum(first)} of "
-                    f"{len(runs)} seeds: the best validation loss is the one at step 0."
-                )
-            )
-    return found
+        growing.append(_mostly(init, sum(last), len(runs)))
+        idle.append(_mostly(init, sum(first), len(runs)))
+    found = []
+    if any(growing):
+        found.append(
+            f"Still improving at the last epoch: {', '.join(filter(None, growing))}; a longer "
+            f"budget may change the comparison."
+        )
+    if any(idle):
+        found.append(
+            f"Training added nothing to {', '.join(filter(None, idle))}: the best validation loss "
+            f"is the one at step 0."
+        )
+    return [Caution(sentence) for sentence in found]
+
+
+def _mostly(init: str, number: int, seeds: int) -> str | None:
+    """Says in how many seeds something was the case; None unless in more than half of them."""
+    return f"{display_name(init)} in {number} of {seeds} seeds" if 2 * number > seeds else None
 
 
 def _about_units(init: str, seed: int, layers: Mapping[str, LayerActivity]) -> list[Caution]:

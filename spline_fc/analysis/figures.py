@@ -64,8 +64,9 @@ def style() -> AbstractContextManager[None]:
 def look(index: int) -> dict[str, Any]:
     """Colour, line style and marker of the index-th contender."""
     colours = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-    i = index % len(colours)
-    return {"color": colours[i], "linestyle": LINES[i], "marker": MARKERS[i]}
+    i, again = index % len(colours), index // len(colours)
+    style = (i + again) % len(LINES)  # a colour that returns comes with another line and marker
+    return {"color": colours[i], "linestyle": LINES[style], "marker": MARKERS[style]}
 
 
 def panels(count: int, columns: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:

@@ -143,7 +143,7 @@ def alignment(drifts: dict[str, KnotDrift], min_alignment: float) -> fig.Picture
     Returns:
       Picture; its numbers are one line per unit.
     """
-    shown = min(len(drifts), 4)
+    shown = min(len(drifts), fig.COLUMNS)
     figure, axes = fig.panels(shown, max(shown, 2), 2.5, left=0.62, bottom=0.5, top=0.42, gap=0.5)
     numbers: dict[str, list] = {k: [] for k in ("init", "unit", "alignment_before",
                                                 "alignment_after")}  # fmt: skip
@@ -170,7 +170,8 @@ def alignment(drifts: dict[str, KnotDrift], min_alignment: float) -> fig.Picture
         f"Units of the first layer by how much of their weight lies on one feature, before "
         f"training (dashed outline) and after it (filled). Left of the dotted line (below "
         f"{min_alignment:g}) a unit mixes features and has no knot; such units are counted, never "
-        "averaged.",
+        "averaged."
+        + (f" The first {shown} starts; the others are in the CSV." if len(drifts) > shown else ""),
         figure,
         numbers,
     )

@@ -86,8 +86,10 @@ def _what(work: Workdir) -> str:
     rates = sorted({run["learning_rate"] for run in work.runs})
     seeds = len({run["seed"] for run in work.runs})
     names = ", ".join(display_name(init) for init in work.inits)
-    pieces = [f"{count(len(work.runs), 'run')}: {count(seeds, 'seed')} and learning rates "
-              f"{', '.join(f'{rate:g}' for rate in rates)} from each start ({names})"]  # fmt: skip
+    grid = "learning rate " if len(rates) == 1 else "learning rates "
+    grid += ", ".join(f"{rate:g}" for rate in rates)
+    pieces = [f"{count(len(work.runs), 'run')}: {count(seeds, 'seed')} and {grid} from each start "
+              f"({names})"]  # fmt: skip
     sizes = (work.config.get("network") or {}).get("hidden_sizes")
     training_options = work.config.get("training") or {}
     if sizes:

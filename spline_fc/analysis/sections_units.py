@@ -253,6 +253,8 @@ def _flip_sentence(study: Study, rows: int) -> str:
     """How much of the activation pattern changed, per start and layer."""
     parts = []
     for init, layers in study.activity.items():
+        if init not in (study.init, study.work.reference):
+            continue  # further starts are in the figure
         shares = [f"{percent(float(units.flipped.mean()))} in hidden layer {i}"
                   for i, units in enumerate(layers.values(), 1)]  # fmt: skip
         parts.append(f"from the {display_name(init)} start {' and '.join(shares)}")

@@ -117,6 +117,34 @@ def test_a_network_without_any_unit_on_an_axis_has_all_sections(workdir):
     assert "turned by, degrees" in words["knots"] and set(words) == set(SECTIONS)
 
 
+def test_of_several_outputs_the_first_is_shown(workdir):
+    for file in (workdir / "params").glob("*.npz"):
+        with np.load(file) as stored:
+            params = dict(stored)
+        params["Dense_1/kernel"] = np.repeat(params["Dense_1/kernel"], 2, axis=1)
+        params["Dense_1/bias"] = np.repeat(params["Dense_1/bias"], 2)
+        np.savez(file, **params)
+    with np.load(workdir / "data.npz") as stored:
+        data = dict(stored)
+    for key in ("y_shift", "y_scale", "target_names"):
+        data[key] = np.repeat(data[key], 2)
+    data["y"] = np.repeat(data["y"], 2, axis=1)
+    np.savez(workdir / "data.npz", **data)
+    words = _words(write_report(workdir))
+    assert "Shown is the first of 2 outputs." in words["shapes"]
+
+
+def test_starts_that_share_a_fault_share_a_sentence(workdir):
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert "Chosen was the largest learning rate of the grid (0.01) by spline in 2 of 2" in page
+    runs = json.loads((workdir / "runs.json").read_text())
+    for run in runs:
+        run["best_epoch"] = 20
+    (workdir / "runs.json").write_text(json.dumps(runs))
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert "last epoch: spline in 2 of 2 seeds, He in 2 of 2 seeds; a longer" in page
+
+
 def test_dead_units_of_any_layer_are_named(workdir):
     file = workdir / "params" / "he_normal-seed0-best.npz"
     with np.load(file) as stored:
