@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from spline_fc.analysis.forward import Params
+from spline_fc.analysis.forward import Params, one_thread
 from spline_fc.analysis.knots import activity, disagreement
 from spline_fc.analysis.regions import count_patterns, segment_breakpoints
 from spline_fc.checks import check, check_integer, check_not_empty
@@ -48,10 +48,11 @@ def flips_per_layer(trace: Mapping[str, Any], x: Any) -> dict[str, np.ndarray]:
     reached = np.flatnonzero(finite)
     check(reached.size > 0, "trace must hold at least one finite record; got none.")
     start, flips = None, []
-    for i in reached:
-        active = activity(jax.tree.map(lambda leaf, i=i: leaf[i], tree), x)
-        start = active if start is None else start
-        flips.append(disagreement(start, active))
+    with one_thread():
+        for i in reached:
+            active = activity(jax.tree.map(lambda leaf, i=i: leaf[i], tree), x)
+            start = active if start is None else start
+            flips.append(disagreement(start, active))
     return {layer: np.stack([flip[layer] for flip in flips]) for layer in start}
 
 

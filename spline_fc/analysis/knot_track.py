@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, gradients_at, layers, preactivations
+from spline_fc.analysis.forward import Params, gradients_at, layers, one_thread, preactivations
 from spline_fc.checks import check, check_integer, check_not_empty, check_number
 
 MERGE_DISTANCE = 0.01  # inter-quartile ranges; closer knots of the same direction count as one
@@ -151,8 +151,9 @@ def track_networks(
     outputs = stack[-1][1].size if len(stack) > 1 else output + 1
     check(output < outputs, f"output must be below {outputs}, the number of outputs; got {output}.")
     home = _home(stack[0][0], home)
-    start = preactivations(networks[0], x)[0] > 0
-    states = [_measure(params, x, home, output, start) for params in networks]
+    with one_thread():
+        start = preactivations(networks[0], x)[0] > 0
+        states = [_measure(params, x, home, output, start) for params in networks]
     return _track(states, steps, x, home, scaler, min_alignment, output)
 
 

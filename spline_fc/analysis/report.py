@@ -5,7 +5,6 @@ import pathlib
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from spline_fc.analysis import cautions, html
 from spline_fc.analysis import sections_model as model
@@ -13,6 +12,7 @@ from spline_fc.analysis import sections_training as training
 from spline_fc.analysis import sections_units as units
 from spline_fc.analysis.convergence import bootstrap
 from spline_fc.analysis.formats import count, display_name, mean_error, percent, significant
+from spline_fc.analysis.forward import one_thread
 from spline_fc.analysis.knots import on_axis_at_start, select, summarize_drift
 from spline_fc.analysis.study import Study, study
 from spline_fc.analysis.tables import Row, error_of
@@ -41,9 +41,7 @@ def write_report(workdir: Any) -> pathlib.Path:
     Raises:
       ValueError: the folder does not hold a run, or a file in it is malformed.
     """
-    # Many products of small matrices: threads that wait for each other cost more than they save,
-    # twentyfold where other work holds the cores.
-    with threadpool_limits(1, "blas"):
+    with one_thread():
         found = study(read_workdir(workdir))
         parts = [html.section(key, name, *build(found)) for key, (name, build) in SECTIONS.items()]
     work = found.work
