@@ -1,10 +1,13 @@
 """The start of the default recipe: half of the network a shrunk spline, the other half free."""
 
+import inspect
+
 import jax
 import numpy as np
 import pytest
 
-from spline_fc import cpwl, network
+from spline_fc import cpwl, network, training
+from tests import guides
 
 KEY = jax.random.key(0)
 SIZES = (40, 40)
@@ -74,3 +77,16 @@ def test_without_directions_hinges_stay_on_features(rows):
 def test_bad_input_is_named(rows, change, message):
     with pytest.raises(ValueError, match=message):
         network.spline_start(KEY, *rows, SIZES, **change)
+
+
+def test_guide_runs_and_names_the_defaults():
+    guides.run_blocks("recipe.md", at_least=1)
+    text, choices = guides.read("recipe.md"), inspect.signature(network.spline_start).parameters
+    config = training.TrainingConfig()
+    told = {name: choices[name].default for name in ("directions", "share", "tolerance")}
+    told |= {name: getattr(config, name) for name in ("schedule", "averaging", "guard")}
+    for name, value in told.items():
+        written = repr(value).replace("'", '"')
+        assert f"`{name}={written}`" in text, name
+    assert f"at most {choices['max_terms'].default - 1} hinges" in text
+    assert config.warmup_epochs == 5 and "five epochs of warm-up" in text
