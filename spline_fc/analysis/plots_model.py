@@ -1,4 +1,4 @@
-"""Figures of the model: shape functions and the importance of features."""
+"""Figures of the model: shape functions, an interaction, the importance of features."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 from spline_fc.analysis import figures as fig
 from spline_fc.analysis.formats import shortened, significant
 from spline_fc.analysis.importance import ImportanceTable
-from spline_fc.analysis.shapes import Curve
+from spline_fc.analysis.shapes import Curve, Surface, raw_input
 from spline_fc.analysis.workdir import Rows
 
 MOST_PANELS = 12  # further features are in the CSV
@@ -58,6 +58,52 @@ def shapes(before: list[Curve], after: list[Curve], rows: Rows, index: int = 0) 
         figure,
         numbers,
     )
+
+
+def interaction(before: Surface, after: Surface, rows: Rows, index: int = 0) -> fig.Picture:
+    """What two features do together, before and after training.
+
+    Args:
+      before, after: surfaces of the same two features at the same grid, in standardised units.
+      rows: the data, for names and units.
+      index: which output.
+
+    Returns:
+      Picture; its numbers are one line per grid point, in raw units.
+    """
+    scale = float(rows.scaler.y_scale[index])
+    first, second = (
+        raw_input(grid, rows.scaler, feature)
+        for grid, feature in zip(before[1:3], before.features, strict=True)
+    )
+    heights = [surface.value[:, :, index] * scale for surface in (before, after)]
+    bound = max(float(np.abs(height).max()) for height in heights) or 1.0
+    figure, axes = fig.panels(2, 2, 3.4, left=0.62, right=1.0, bottom=0.5, top=0.42, gap=0.6)
+    for ax, height, when in zip(axes, heights, WHEN, strict=True):
+        drawn = ax.pcolormesh(first, second, height.T, cmap="cividis", vmin=-bound, vmax=bound,
+                              shading="gouraud", rasterized=True)  # fmt: skip
+        levels = np.linspace(-bound, bound, 9)
+        ax.contour(first, second, height.T, levels, colors="white", linewidths=0.8)
+        ax.set_title(when)
+        ax.set_xlabel(rows.feature_names[before.features[0]])
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.yaxis.set_major_locator(MaxNLocator(5))
+    axes[0].set_ylabel(rows.feature_names[before.features[1]])
+    place = axes[1].get_position()
+    bar = figure.add_axes((place.x1 + 0.02, place.y0, 0.012, place.height))
+    figure.colorbar(drawn, cax=bar)
+    grid = np.meshgrid(first, second, indexing="ij")
+    names = [rows.feature_names[feature] for feature in before.features]
+    return fig.Picture(
+        "interaction",
+        f"What {names[0]} and {names[1]} do together",
+        f"Their joint effect on {rows.target_names[index]} less what each does alone; the pair "
+        "with the strongest interaction in the spline. Lighter is higher, lines are of equal "
+        "effect (dashed below 0), one scale for both panels.",
+        figure,
+        {"first": grid[0].ravel(), "second": grid[1].ravel(),
+         **{when: height.ravel() for when, height in zip(WHEN, heights, strict=True)}},
+    )  # fmt: skip
 
 
 def importance(found: ImportanceTable, scale: float, target: str) -> fig.Picture:

@@ -1,17 +1,22 @@
 """Sections of the page that speak of the model: shape functions and the importance of features."""
 
 import jax
+import numpy as np
 
 from spline_fc.analysis import html
-from spline_fc.analysis.exact_shapes import ShapeFunctions, shape_functions
+from spline_fc.analysis.decomposition import decompose
+from spline_fc.analysis.exact_shapes import ShapeFunctions, dependence_surface, shape_functions
 from spline_fc.analysis.formats import percent, significant
 from spline_fc.analysis.importance import ImportanceTable, compare_importance
-from spline_fc.analysis.shapes import thin_curve
+from spline_fc.analysis.models import Model
+from spline_fc.analysis.shapes import Surface, thin_curve
 from spline_fc.analysis.study import Study
 from spline_fc.analysis.tables import Table
+from spline_fc.cpwl import Spline
 
 GRID = 61  # points of a curve that has no exact breakpoints
 SHOWN = 201  # of a curve that has more
+SIDE = 25  # points along a side of a surface
 REDRAWS = 32  # values a feature is set to for its contribution
 
 
@@ -30,7 +35,26 @@ def shapes(study: Study) -> list[str]:
     before, after = ([thin_curve(curve, SHOWN) for curve in f.curves] for f in found)
     if before:
         parts.append(html.picture(study.work.path, plots.shapes, before, after, rows))
+    pair = strongest_pair(study)
+    if pair is not None:
+        surfaces = [
+            _together(model, shape, x, pair)
+            for model, shape in zip((study.start, study.after), found, strict=True)
+        ]
+        parts.append(html.picture(study.work.path, plots.interaction, *surfaces, rows))
     return parts
+
+
+def strongest_pair(study: Study) -> tuple[int, int] | None:
+    """The two features that vary the spline's prediction most beyond their own curves."""
+    if not isinstance(study.start, Spline):
+        return None
+    parts = decompose(study.start, study.x)
+    pairs = [(float(deviation[0]), component)
+             for component, deviation in zip(parts.components, parts.deviation, strict=True)
+             if len(component) == 2]  # fmt: skip
+    deviation, pair = max(pairs, default=(0.0, None))
+    return pair if deviation > 0 else None
 
 
 def importance(study: Study) -> list[str]:
@@ -57,6 +81,18 @@ def importance(study: Study) -> list[str]:
             "directions that mix features."
         ))  # fmt: skip
     return parts
+
+
+def _together(model: Model, found: ShapeFunctions, x: np.ndarray, pair: tuple) -> Surface:
+    """What two features do together less what each does alone, by partial dependence."""
+    grids = [np.linspace(x[:, v].min(), x[:, v].max(), SIDE) for v in pair]
+    surface = dependence_surface(model, x, pair, first=grids[0], second=grids[1])
+    value = surface.value
+    curves = {curve.feature: curve for curve in found.curves}
+    for axis, (feature, grid) in enumerate(zip(pair, grids, strict=True)):
+        own = [np.interp(grid, curves[feature].grid, v) for v in curves[feature].value.T]
+        value = value - np.expand_dims(np.stack(own, axis=-1), 1 - axis)
+    return surface._replace(value=value - value.mean(axis=(0, 1)))
 
 
 def _carried(study: Study, before: ShapeFunctions, after: ShapeFunctions) -> list[str]:

@@ -16,6 +16,7 @@ from spline_fc.analysis.formats import mean_error, significant
 from spline_fc.analysis.report import SECTIONS
 from spline_fc.analysis.tables import main_rows
 from spline_fc.analysis.workdir import read_workdir
+from spline_fc.cpwl import Spline, save_spline
 
 PLACES = ("warnings", *SECTIONS)
 
@@ -132,6 +133,32 @@ def test_of_several_outputs_the_first_is_shown(workdir):
     np.savez(workdir / "data.npz", **data)
     words = _words(write_report(workdir))
     assert "Shown is the first of 2 outputs." in words["shapes"]
+
+
+def test_the_strongest_interaction_is_what_no_curve_carries(workdir, spline_params):
+    assert not (write_report(workdir).parent / "figures" / "interaction.csv").exists()
+    # 3 min(relu(x0), relu(x2)), then 0.1 min(relu(x1), relu(x3)).
+    spline = Spline(
+        np.zeros(1, np.float32), np.float32([[3.0], [0.1]]), np.int32([[0, 2], [1, 3]]),
+        np.ones((2, 2), np.float32), np.zeros((2, 2), np.float32),
+    )  # fmt: skip
+    (workdir / "splines").mkdir()
+    save_spline(workdir / "splines" / "seed0.json", spline)
+    flat = {f"{layer}/{leaf}": value for layer, leaves in spline_params.items()
+            for leaf, value in leaves.items()}  # fmt: skip
+    np.savez(workdir / "params" / "spline-seed0-best.npz", **flat)  # additive
+    assert "What alcohol and free" in write_report(workdir).read_text(encoding="utf-8")
+    lines = (workdir / "figures" / "interaction.csv").read_text().splitlines()
+    first, second, before, after = np.array([line.split(",") for line in lines[1:]], float).T
+    assert np.abs(after).max() < 1e-9
+    side = 25
+    x0, x2 = (first - 10) / 2, (second + 5) / 0.1
+    wanted = 5 * 3 * np.minimum(np.maximum(x0, 0), np.maximum(x2, 0)).reshape(side, side)
+
+    def mixed(surface):  # differences along both features at once: the curves drop out
+        return np.diff(np.diff(surface, axis=0), axis=1)
+
+    np.testing.assert_allclose(mixed(before.reshape(side, side)), mixed(wanted), atol=1e-3)
 
 
 def test_starts_that_share_a_fault_share_a_sentence(workdir):
