@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from spline_fc.analysis.forward import Params, one_thread
+from spline_fc.analysis.forward import Params
 from spline_fc.analysis.knots import activity, disagreement
 from spline_fc.analysis.regions import count_patterns, segment_breakpoints
 from spline_fc.checks import check, check_integer, check_not_empty
+from spline_fc.threads import one_thread
 
 
 class PatternCount(NamedTuple):

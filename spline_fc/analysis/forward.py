@@ -5,26 +5,15 @@ precision does that without a compilation and without the rounding of the traini
 """
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from spline_fc.checks import check, check_finite, check_rank
 
 Params = Mapping[str, Mapping[str, Any]]
 
 BLOCK = 1 << 20  # numbers in the largest temporary array of a pass over many rows: 8 MiB
-
-
-def one_thread() -> AbstractContextManager[Any]:
-    """Keeps NumPy's linear algebra to one thread, for work made of many small products.
-
-    Threads that wait for each other cost such work more than they save: twentyfold where something
-    else holds the cores.
-    """
-    return threadpool_limits(1, "blas")
 
 
 def layers(params: Params) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, gradients_at, layers, one_thread, preactivations
+from spline_fc.analysis.forward import Params, gradients_at, layers, preactivations
 from spline_fc.checks import check, check_integer, check_not_empty, check_number
+from spline_fc.threads import one_thread
 
 MERGE_DISTANCE = 0.01  # inter-quartile ranges; closer knots of the same direction count as one
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -12,11 +12,11 @@ from spline_fc.analysis import sections_training as training
 from spline_fc.analysis import sections_units as units
 from spline_fc.analysis.convergence import bootstrap
 from spline_fc.analysis.formats import count, display_name, mean_error, percent, significant
-from spline_fc.analysis.forward import one_thread
 from spline_fc.analysis.knots import on_axis_at_start, select, summarize_drift
 from spline_fc.analysis.study import Study, study
 from spline_fc.analysis.tables import Row, error_of
 from spline_fc.analysis.workdir import Workdir, read_workdir
+from spline_fc.threads import one_thread
 
 SECTIONS = {
     "results": ("Results", training.results),

@@ -15,6 +15,7 @@ from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, Term, forward
 from spline_fc.cpwl.knots import SearchSpace, candidate_knots
 from spline_fc.cpwl.moments import aligned
 from spline_fc.cpwl.spline import Spline, evaluate
+from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
 
 PRUNE_METHODS = ("gcv", "cv", "none")
@@ -45,6 +46,7 @@ class FitResult(NamedTuple):
     stop_reason: str
 
 
+@one_thread()
 def fit_mars(
     x: jax.Array,
     y: jax.Array,

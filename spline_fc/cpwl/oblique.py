@@ -16,6 +16,7 @@ from spline_fc import checks
 from spline_fc.cpwl.fit import FitResult, fit_mars
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.cpwl.spline import evaluate
+from spline_fc.threads import one_thread
 
 DIRECTIONS = ("ols", "pca", "phd", "random", "sir")
 RANK_TOLERANCE = 1e-8  # eigenvalues of the correlation matrix below are rounding
@@ -41,6 +42,7 @@ class _Whitened(NamedTuple):
     weights: np.ndarray  # (n,), sum 1
 
 
+@one_thread()
 def fit_oblique(
     x: Any,
     y: Any,

@@ -14,12 +14,14 @@ import numpy as np
 from spline_fc import checks
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.cpwl.spline import Spline
+from spline_fc.threads import one_thread
 
 CHUNK_ROWS = 32768
 LEAST_RIDGE = 1e-9  # keeps the normal equations of dependent terms solvable in float64
 STEPS_PER_DECADE = 6
 
 
+@one_thread()
 def shrink(
     spline: Spline,
     x: Any,

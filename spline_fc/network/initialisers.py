@@ -21,8 +21,10 @@ from spline_fc.network.recipe import spline_start
 from spline_fc.network.reshape import check_hidden_sizes, reshape
 from spline_fc.network.samplers import Layer
 from spline_fc.network.structure import Params, from_layers
+from spline_fc.threads import one_thread
 
 
+@one_thread()
 def init_params(
     name: str,
     key: jax.Array,

@@ -15,6 +15,7 @@ from spline_fc.cpwl import ObliqueFit, add_projections, fit_oblique, shrink
 from spline_fc.network.oblique import to_params_oblique
 from spline_fc.network.reshape import check_hidden_sizes, reshape
 from spline_fc.network.structure import Params
+from spline_fc.threads import one_thread
 
 
 class SplineStart(NamedTuple):
@@ -24,6 +25,7 @@ class SplineStart(NamedTuple):
     fit: ObliqueFit  # trace and pruning path belong to its coefficients before shrinking
 
 
+@one_thread()
 def spline_start(
     key: jax.Array,
     x: Any,
