@@ -139,7 +139,7 @@ def _assess(config: TrainingConfig, epoch, state: TrainState, data: Data, was_ru
     """Evaluates the averaged network, keeps it if it is the best, stops if patience is out."""
     losses = mean_losses(config.loss, state.iterate.average, data.evaluation)
     if config.guard:
-        state, losses = _undo(config.guard, state, losses)
+        state, losses = _undo(config, state, losses)
     iterate = state.iterate
     history = state.history.at[:, epoch].set(jnp.where(was_running, losses, jnp.nan))
     best = where(
@@ -153,20 +153,23 @@ def _assess(config: TrainingConfig, epoch, state: TrainState, data: Data, was_ru
     return TrainState(iterate, *best, history, state.pace)
 
 
-def _undo(guard: float, state: TrainState, losses: jax.Array) -> tuple[TrainState, jax.Array]:
+def _undo(config: TrainingConfig, state: TrainState, losses: jax.Array):
     """Goes back to the best iterate, at half the pace, if the validation loss is out of bounds.
 
     The optimiser's state stays: its second moments are the best there are, and its first ones are
-    forgotten within a few steps.
+    forgotten within a few steps. Only L-BFGS begins anew: it learns from the way between two
+    iterates, and a jump back is none that it took.
     """
     iterate = state.iterate
-    bound = guard * state.history[1, 0]
+    bound = config.guard * state.history[1, 0]
     undone = (iterate.status == RUNNING) & ~(losses[1] <= bound)  # NaN is out of bounds too
-    params, average = where(
-        undone, [state.best_params, state.best_params], [iterate.params, iterate.average]
-    )
+    params, average, optimizer = iterate.params, iterate.average, iterate.optimizer
+    params, average = where(undone, [state.best_params, state.best_params], [params, average])
+    if config.optimizer == "lbfgs":  # the first link of its chain; decay knows where it all began
+        optimizer = (where(undone, optimiser_of(config).init(params)[0], optimizer[0]),
+                     *optimizer[1:])  # fmt: skip
     state = state._replace(
-        iterate=iterate._replace(params=params, average=average),
+        iterate=iterate._replace(params=params, average=average, optimizer=optimizer),
         pace=jnp.where(undone, state.pace / 2, state.pace),
     )
     return state, jnp.where(undone, state.history[:, state.best_epoch], losses)

@@ -93,3 +93,13 @@ def test_each_replica_is_guarded_by_itself(start):
 def test_bad_guard_is_named(guard):
     with pytest.raises(ValueError, match="training.guard must be"):
         TrainingConfig(guard=guard)
+
+
+def test_lbfgs_goes_on_after_an_epoch_is_undone():
+    """A memory kept across the jump back would make every later direction worthless."""
+    params, dataset = make_params((3, 8, 1), seed=3), make_dataset()
+    config = dict(optimizer="lbfgs", learning_rate=1.0, batch_size=100, epochs=30, averaging=0.0,
+                  warmup_epochs=0)  # fmt: skip
+    curve = train(params, dataset, config).history["validation_loss"]
+    assert (curve <= 1.02 * curve[0] * (1 + 1e-5)).all()
+    assert curve.min() < 0.1 * curve[0]
