@@ -14,4 +14,5 @@ def get_config():
         config.data.noise = 1.0
     config.fit.directions = ()  # hinges on features alone, so that the spline can be read
     config.fit.max_degree = 2
+    config.fit.max_terms = 41
     return config
