@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc import analysis, cpwl, data, network, training
+from spline_fc import analysis, data, network, training
 
 AIM = 0.1  # share of training time that recording may cost
 
@@ -46,11 +46,10 @@ def prepare(config: Any, seeds: int, records: int) -> Problem:
     hidden_sizes = tuple(config.network.hidden_sizes)
     for seed in range(seeds):
         dataset = data.standardize(data.load(config.data, seed=seed))
-        fit = cpwl.fit_mars(
-            jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y), **config.fit
+        key = jax.random.key(seed)
+        networks.append(
+            network.spline_start(key, *dataset.train, hidden_sizes, **config.fit).params
         )
-        params = network.to_params(fit.spline, num_features=dataset.train.x.shape[1])
-        networks.append(network.reshape(params, hidden_sizes, jax.random.key(seed)))
         datasets.append(dataset)
     settings = training.as_config(config.training)
     return Problem(

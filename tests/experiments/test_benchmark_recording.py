@@ -21,7 +21,7 @@ def problem():
     config = friedman1.get_config()
     with config.unlocked():
         config.training.epochs, config.data.num_train = 5, 150
-        config.network.hidden_sizes, config.fit.max_hinges = (16, 16), 16
+        config.network.hidden_sizes = (16, 16)
         config.learning_rates = (1e-3, 1e-2)
     return measure.prepare(config, seeds=2, records=3)
 
