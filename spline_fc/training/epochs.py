@@ -119,20 +119,34 @@ def _make_epoch(config: TrainingConfig, recorder, rows: int):
         iterate = train_epoch(epoch, state.iterate, data, learning_rate * state.pace, seed)
         if config.output_ridge:
             iterate = solve_outputs(iterate, data)
-        state = _assess(config, epoch, state._replace(iterate=iterate), data, was_running)
-        if recorder is not None and recorder.per_epoch:
-            state = _record(recorder, epoch, state, was_running)
-        return state
+        return _assess(config, epoch, state._replace(iterate=iterate), data, was_running)
 
     return run_epoch
 
 
-def _record(recorder: Recorder, epoch, state: TrainState, was_running) -> TrainState:
-    """Shows a recorder of epochs the evaluated network, after all that an epoch does to it."""
-    iterate, loss = state.iterate, state.history[0, epoch]
-    step = jnp.where(was_running, iterate.step, PAST_THE_END)
-    trace = recorder.update(iterate.trace, step, iterate.average, loss)
-    return state._replace(iterate=iterate._replace(trace=trace))
+def _recorded(run_epoch: Callable, recorder: Recorder, replicas: bool) -> Callable:
+    """An epoch after which the recorder is shown the evaluated networks, after all it does to them.
+
+    The trace stays outside of the epoch: replicas that train one group after the other would have
+    all of it copied there and back each time.
+    """
+
+    def record(epoch, trace, was_running, state: TrainState):
+        step = jnp.where(was_running, state.iterate.step, PAST_THE_END)
+        return recorder.update(trace, step, state.iterate.average, state.history[0, epoch])
+
+    if replicas:
+        record = over_replicas(record, (None, "both", "both", "both"))
+
+    def run(epoch, state: TrainState, *arguments) -> TrainState:
+        trace, was_running = state.iterate.trace, state.iterate.status == RUNNING
+        state = run_epoch(
+            epoch, state._replace(iterate=state.iterate._replace(trace=None)), *arguments
+        )
+        trace = record(epoch, trace, was_running, state)
+        return state._replace(iterate=state.iterate._replace(trace=trace))
+
+    return run
 
 
 def _assess(config: TrainingConfig, epoch, state: TrainState, data: Data, was_running):
@@ -264,10 +278,13 @@ def advance(state, data, learning_rate, seed, stop, start, *, config, recorder, 
     Returns:
       TrainState.
     """
-    epoch = _make_epoch(config, recorder, data.train[0].shape[-2])
+    per_epoch = recorder is not None and recorder.per_epoch
+    epoch = _make_epoch(config, None if per_epoch else recorder, data.train[0].shape[-2])
     if replicas:
         groups = group_sizes(state.best_params, config.batch_size)
         epoch = over_replicas(epoch, (None, "both", "seeds", "rates", "seeds"), groups)
+    if per_epoch:
+        epoch = _recorded(epoch, recorder, replicas)
 
     def body(carry):
         done, state = carry
