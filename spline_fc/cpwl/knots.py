@@ -42,8 +42,9 @@ def candidate_knots(
     Args:
       x: (n, d) float.
       weights: (n,) float; quantiles are weighted.
-      knots: "all" for every data point; an integer K for K quantiles; a sequence of d arrays for
-        explicit positions; None for "all" up to 2000 rows and 64 quantiles beyond.
+      knots: "all" for every data point; an integer K for K quantiles, other values in the place of
+        equal ones; a sequence of d arrays for explicit positions; None for "all" up to 2000 rows
+        and 64 quantiles beyond.
 
     Returns:
       knots (d, K) and usable (d, K); short rows are filled with their last knot, not usable. The
@@ -72,15 +73,27 @@ def candidate_knots(
 
 
 def _quantiles(column: np.ndarray, weights: np.ndarray, num_knots: int) -> np.ndarray:
-    """Distinct data values at equally spaced shares of the total weight, the minimum included."""
-    column = np.ascontiguousarray(column)
+    """Distinct values at equally spaced shares of the total weight, the minimum included.
+
+    Where ties leave fewer than were asked for, other values take the free places, so that a feature
+    that is mostly zero, or has few values, is not seen at a handful of them.
+    """
     if (weights == weights[0]).all():
+        ranked = np.sort(np.ascontiguousarray(column))  # faster than a partition at many places
         places = np.arange(num_knots) * len(column) // num_knots
-        return np.unique(np.sort(column)[places])  # faster than a partition at many places
-    ranked = np.argsort(column)
-    share = np.cumsum(weights[ranked], dtype=np.float64)
-    places = np.searchsorted(share, np.arange(num_knots) * share[-1] / num_knots, side="right")
-    return np.unique(column[ranked][np.minimum(places, len(column) - 1)])
+    else:
+        order = np.argsort(column)
+        order = order[weights[order] > 0]
+        ranked, share = column[order], np.cumsum(weights[order], dtype=np.float64)
+        places = np.searchsorted(share, np.arange(num_knots) * share[-1] / num_knots, side="right")
+        places = np.minimum(places, len(order) - 1)
+    chosen = np.unique(ranked[places])
+    if len(chosen) == num_knots:
+        return chosen
+    distinct = ranked[np.append(True, ranked[1:] != ranked[:-1])]
+    others = np.setdiff1d(distinct, chosen, assume_unique=True)
+    free = min(num_knots - len(chosen), len(others))
+    return np.union1d(chosen, others[np.arange(free) * len(others) // max(free, 1)])
 
 
 def _explicit(x: np.ndarray, knots: Sequence[np.ndarray]):

@@ -54,7 +54,8 @@ def spline_start(
       max_terms: of the forward pass, intercept included.
       share: of the first layer's units that hinges may take, > 0 and <= 1.
       tolerance: of `shrink`.
-      **options: of `fit_mars`, in place of those named here and of prune="cv".
+      **options: of `fit_oblique` and `fit_mars`, in place of those named here and of prune="cv" and
+        knots=64 (every data point as a knot takes longer and gains nothing).
 
     Returns:
       SplineStart; the parameters have the dtype of x.
@@ -66,7 +67,12 @@ def spline_start(
     check_integer("max_terms", max_terms, 1)
     check_number("share", share, above=0, at_most=1)
     x = jnp.asarray(x)
-    options = {"prune": "cv", "max_hinges": max(1, int(share * hidden_sizes[0])), **options}
+    options = {
+        "prune": "cv",
+        "knots": 64,
+        "max_hinges": max(1, int(share * hidden_sizes[0])),
+        **options,
+    }
     found = fit_oblique(x, y, directions=directions, max_terms=min(max_terms, len(x)),
                         key=key, **options)  # fmt: skip
     joined = add_projections(x, found.projection)
