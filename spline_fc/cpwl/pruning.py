@@ -216,11 +216,13 @@ def eliminate(moments: Moments, folds: np.ndarray | None = None) -> Subsets:
     return Subsets(np.array(kept), np.array(coefs), rss)
 
 
-def _held_out_rss(moments: Moments, fold: int) -> np.ndarray:
-    """RSS on one fold of every subset size, eliminated and fitted on the other folds."""
+def _held_out_rss(moments: Moments, inverse: np.ndarray, fold: int) -> np.ndarray:
+    """RSS on one fold of every subset size, eliminated and fitted on the other folds.
+
+    `inverse` (p, p) makes coefficients of Q from those of [1 B].
+    """
     others = np.arange(len(moments.weight)) != fold
     coef = eliminate(moments, others).coef
-    inverse = np.linalg.pinv(moments.change)  # coefficients of Q from those of [1 B]
     coef = np.einsum("pq,sqk->spk", inverse, coef)
     gram, target, total = moments.gram[fold], moments.target[fold], moments.total[fold]
     fitted = np.einsum("spk,pq,sqk->s", coef, gram, coef)
@@ -243,8 +245,10 @@ def prune(
     kept, rss = subsets.kept, subsets.rss
     gcv = gcv_score(rss, 1 + kept.sum(1), float(moments.weight.sum()), penalty)
     num_folds = len(moments.weight)
-    held_out = [_held_out_rss(moments, fold) for fold in range(num_folds)] if num_folds > 1 else []
-    cv_rss = np.sum(held_out, axis=0) if held_out else None
+    cv_rss = None
+    if num_folds > 1:
+        inverse = np.linalg.pinv(moments.change)
+        cv_rss = np.sum([_held_out_rss(moments, inverse, i) for i in range(num_folds)], axis=0)
     # Without a rule the first, largest subset is taken.
     score = {"gcv": gcv, "cv": cv_rss, "none": -np.arange(len(rss), 0, -1.0)}[method]
     if max_hinges is not None:
