@@ -29,8 +29,8 @@ def get_config() -> config_dict.ConfigDict:
     }
     config.widths = (64, 128)  # two hidden layers of each
     config.contenders = {
-        "recipe": {"start": "recipe"},
-        "he_normal": {"start": "he_normal"},
+        "recipe": {"start": "recipe", "refit": True},
+        "he_normal": {"start": "he_normal", "refit": True},
         "swim": {"start": "swim", "splits": 5},
         "tree": {"start": "tree", "splits": 5},
         "lsuv": {"start": "lsuv", "splits": 5},

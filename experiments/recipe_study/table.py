@@ -140,16 +140,25 @@ def _guard(records) -> str:
 def _anchors(records) -> str:
     body = []
     for r in records:
-        if r["set"] not in ANCHORS:
+        ours, he = (r["contenders"][name] for name in (OURS, REFERENCE))
+        if r["set"] not in ANCHORS or "refit_rmse" not in ours["pairs"][0]:
             continue
-        cell, anchor = r["contenders"][OURS], ANCHORS[r["set"]]
-        mean = np.mean([pair["test_rmse"] for pair in cell["pairs"]])
-        below = "-" if anchor is None else "yes" if mean < anchor else "no"
-        published = "rounds to 0.00" if anchor is None else f"{anchor:g}"
-        body.append([r["set"], str(len(cell["pairs"])), _error(cell), published,
-                     below + (", wanted" if r["set"] in TO_BEAT else "")])  # fmt: skip
-    return _table("Against the best published figure on these splits.",
-                  ["set", "splits", OURS, "published", "below"], body)  # fmt: skip
+        anchor = ANCHORS[r["set"]]
+        below = [_below(ours, field, anchor) for field in ("test_rmse", "refit_rmse")]
+        body.append([r["set"] + (" (wanted)" if r["set"] in TO_BEAT else ""),
+                     str(len(ours["pairs"])), _error(ours), _error(ours, "refit_rmse"),
+                     _error(he, "refit_rmse"), f"{anchor:g}" if anchor else "rounds to 0.00",
+                     ", ".join(below)])  # fmt: skip
+    return _table("Test RMSE against the best published one on these splits: at the best validation"
+                  " step, and trained again on training and validation rows with the rate and the "
+                  "epochs that validation chose.",
+                  ["set", "splits", OURS, "trained again", f"{REFERENCE}, trained again",
+                   "published", "below"], body)  # fmt: skip
+
+
+def _below(cell: Mapping[str, Any], field: str, anchor: float | None) -> str:
+    mean = np.mean([pair[field] for pair in cell["pairs"]])
+    return "-" if anchor is None else "yes" if mean < anchor else "no"
 
 
 def _others(records) -> list[str]:

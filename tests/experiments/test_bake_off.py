@@ -7,11 +7,12 @@ import pytest
 
 from experiments import bake_off
 from experiments.recipe_study import cells, compare, table
+from spline_fc import training
 
 CONFIG = {
     "contenders": {
-        "recipe": {"start": "recipe", "options": {"max_terms": 7}},
-        "he_normal": {"start": "he_normal"},
+        "recipe": {"start": "recipe", "options": {"max_terms": 7}, "refit": True},
+        "he_normal": {"start": "he_normal", "refit": True},
     },
     "sets": {"diabetes": {"splits": 2, "batch_size": 64, "epochs": 3}},
     "learning_rates": (1e-3, 1e-2),
@@ -51,6 +52,20 @@ def test_finished_cells_are_not_run_again_and_times_are_added(folder, monkeypatc
     other = {**CONFIG, "learning_rates": (1e-3,)}
     with pytest.raises(AssertionError, match="ran a cell"):
         bake_off.run_set(path, "diabetes", 16, other)
+
+
+def test_refit_trains_on_the_validation_rows_with_what_was_chosen(folder):
+    first, both = cells.dataset("diabetes", 1), cells.joined("diabetes", 1)
+    assert len(both.train.x) == len(first.train.x) + len(first.validation.x)
+    np.testing.assert_allclose(both.train.x.mean(0), 0, atol=1e-6)
+    pair = json.loads((folder / "diabetes-16.json").read_text())["contenders"]["he_normal"]["pairs"]
+    spec, key = {"start": "he_normal"}, cells._key(1)
+    params = cells.make_start(spec, both.train, (16, 16), key).params
+    config = {**CONFIG["training"], "batch_size": 64, "epochs": pair[1]["best_epoch"],
+              "learning_rate": pair[1]["learning_rate"]}  # fmt: skip
+    alone = training.train(params, both, config, seed=1)
+    found = cells._unit(both) * np.sqrt(alone.history["test_loss"][-1])
+    assert pair[1]["refit_rmse"] == pytest.approx(found, rel=1e-3)
 
 
 def test_timing_counts_the_start_and_a_step():
