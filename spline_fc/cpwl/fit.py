@@ -226,7 +226,7 @@ def _as_spline(terms: Sequence[Term], num_outputs: int, dtype, size=None) -> Spl
         np.zeros(num_outputs, dtype), np.zeros((len(table), num_outputs), dtype),
         table[:, :, 0].astype(np.int32), table[:, :, 1].astype(dtype), table[:, :, 2].astype(dtype),
     )  # fmt: skip
-    return Spline(*map(jax.device_put, arrays))
+    return Spline(*jax.device_put(arrays))
 
 
 def hinge_use(terms: Sequence[Term], linear: frozenset[int]) -> np.ndarray:
@@ -322,10 +322,8 @@ def _to_spline(terms, kept, coef, mean, linear: frozenset[int], dtype) -> Spline
     mirrors = [Term(tuple((v, -s, t) for v, s, t in chosen[m].factors)) for m in mirrored]
     shape = _as_spline([*chosen, *mirrors], coef.shape[1], dtype)
     values = np.concatenate([coef[1:], -coef[1:][mirrored]])
-    return shape._replace(
-        intercept=jax.device_put((coef[0] + mean).astype(dtype)),
-        coef=jax.device_put(values.astype(dtype)),
-    )
+    intercept, values = jax.device_put(((coef[0] + mean).astype(dtype), values.astype(dtype)))
+    return shape._replace(intercept=intercept, coef=values)
 
 
 def r2_score(spline: Spline, x: jax.Array, y: jax.Array) -> float:

@@ -84,7 +84,7 @@ def fit_oblique(
     by_name = isinstance(directions, Sequence) and all(isinstance(d, str) for d in directions)
     if by_name:
         settings = dict(num_slices=num_slices, weights=weights, key=key)
-        found = [derive_directions(name, x, y, num_directions, **settings) for name in directions]
+        found = _derive(directions, x, y, num_directions, **settings)
         names = [f"{n} {j + 1}" for n, p in zip(directions, found, strict=True)
                  for j in range(p.shape[1])]  # fmt: skip
         projection = np.concatenate([np.zeros((np.shape(x)[1], 0)), *found], axis=1)
@@ -208,29 +208,40 @@ def derive_directions(
       Li (1991), Sliced inverse regression for dimension reduction, JASA 86; Li (1992), On principal
       Hessian directions for data visualization and dimension reduction, JASA 87.
     """
-    checks.check_one_of("directions", name, DIRECTIONS)
+    return _derive([name], x, y, num_directions, num_slices, weights, key)[0]
+
+
+def _derive(names, x, y, num_directions, num_slices, weights, key) -> list[np.ndarray]:
+    """The directions (d, q) of every name."""
+    for name in names:
+        checks.check_one_of("directions", name, DIRECTIONS)
     checks.check_integer("num_directions", num_directions, 1)
     checks.check_integer("num_slices", num_slices, 2)
-    checks.check(name != "random" or key is not None, 'key must be given for "random"; got None.')
+    checks.check(
+        "random" not in names or key is not None, 'key must be given for "random"; got None.'
+    )
     x, y, weights, _ = checked_data(x, y, weights)
     data = _whiten(x, weights)
     y = np.where(np.ptp(y, axis=0) > 0, y - data.weights @ y, 0.0)
-    if name == "pca":
-        found = data.axes / data.scale[:, None]
-    elif name == "random":
-        found = np.array(jax.random.normal(key, (x.shape[1], num_directions)), np.float64)
-        found = found / data.scale[:, None]
-    else:
-        found = data.back @ {"ols": _ols, "sir": _sir, "phd": _phd}[name](data, y, num_slices)
-    return _scaled(found[:, :num_directions], x, data)
+
+    def of_name(name: str) -> np.ndarray:
+        if name == "pca":
+            return data.axes / data.scale[:, None]
+        if name == "random":
+            found = jax.random.normal(key, (x.shape[1], num_directions))
+            return np.array(found, np.float64) / data.scale[:, None]
+        return data.back @ {"ols": _ols, "sir": _sir, "phd": _phd}[name](data, y, num_slices)
+
+    return [_scaled(of_name(name)[:, :num_directions], x, data) for name in names]
 
 
 def _whiten(x: np.ndarray, weights: np.ndarray) -> _Whitened:
     weights = weights / weights.sum()
     centred = x - weights @ x
     # Told by the range: the deviation of a constant column need not come out as zero.
-    scale = np.where(np.ptp(x[weights > 0], axis=0) > 0, np.sqrt(weights @ centred**2), 1.0)
-    standard = np.where(np.ptp(x[weights > 0], axis=0) > 0, centred / scale, 0.0)
+    varies = np.ptp(x[weights > 0], axis=0) > 0
+    scale = np.where(varies, np.sqrt(weights @ centred**2), 1.0)
+    standard = np.where(varies, centred / scale, 0.0)
     values, axes = np.linalg.eigh((weights[:, None] * standard).T @ standard)
     values, axes = values[::-1], axes[:, ::-1]
     used = values > RANK_TOLERANCE * len(values)

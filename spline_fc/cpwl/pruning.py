@@ -34,11 +34,11 @@ class Moments(NamedTuple):
 
 
 class Subsets(NamedTuple):
-    """Greedy subsets from all terms down to the intercept alone, s = p of them."""
+    """Greedy subsets of f fits, from all terms down to the intercept alone, s = p of them."""
 
-    kept: np.ndarray  # (s, p - 1) bool
-    coef: np.ndarray  # (s, p, k), intercept first; 0 for terms that are out
-    rss: np.ndarray  # (s,)
+    kept: np.ndarray  # (f, s, p - 1) bool
+    coef: np.ndarray  # (f, s, p, k), intercept first; 0 for terms that are out
+    rss: np.ndarray  # (f, s)
 
 
 class PruningPath(NamedTuple):
@@ -177,56 +177,50 @@ def _cholesky(gram: np.ndarray) -> np.ndarray:
     return lower
 
 
-def eliminate(moments: Moments, folds: np.ndarray | None = None) -> Subsets:
-    """Removes one term at a time, always the one whose loss raises the RSS least.
+def eliminate(gram: np.ndarray, target: np.ndarray, total, change: np.ndarray) -> Subsets:
+    """Removes one term at a time, that whose loss raises the RSS least, in f fits side by side.
 
     With T T' the inverse of the cross products and z = T'[1 B]'y, the coefficients are T z, the
     loss of term j raises the RSS by (T_j z)^2 / |T_j|^2, and what is left is T with row j projected
     out: no cross products are inverted or subtracted, so nearly dependent terms do no harm.
 
     Args:
-      moments: cross products, column 0 is the intercept and stays.
-      folds: (folds,) bool, the folds to use; all by default.
+      gram, target, total: (f, p, p), (f, p, k), (f,); products of Q, see Moments. Column 0 is the
+        intercept and stays.
+      change: (p, p), of Moments.
     """
-    use = np.ones(len(moments.weight), bool) if folds is None else folds
-    gram, target = moments.gram[use].sum(0), moments.target[use].sum(0)
-    total = float(moments.total[use].sum())
-    inner, _ = inverse_root(gram)
-    root, z = moments.change @ inner, inner.T @ target
-    p = len(root)
-    alive = np.ones(p, bool)
-    kept, coefs, rss = [], [], [total - float((z**2).sum())]
+    inner = np.stack([inverse_root(own)[0] for own in gram])
+    root, z = change @ inner, inner.swapaxes(1, 2) @ target
+    fits, p = np.arange(len(root)), root.shape[1]
+    alive = np.ones((len(root), p), bool)
+    kept, coefs, rss = [], [], [total - (z**2).sum((1, 2))]
     for remaining in range(p - 1, -1, -1):
         coef = root @ z
-        kept.append(alive[1:].copy())
+        kept.append(alive[:, 1:].copy())
         coefs.append(coef)
         if remaining == 0:
             break
-        length = (root**2).sum(1)
-        loss = np.where(alive & (length > 0), (coef**2).sum(1) / np.where(length > 0, length, 1), 0)
-        loss[0] = np.inf
-        worst = int(np.argmin(np.where(alive, loss, np.inf)))
-        unit = root[worst] / np.sqrt(length[worst]) if length[worst] > 0 else np.zeros(p)
-        rss.append(rss[-1] + float(loss[worst]))
-        z = z - np.outer(unit, unit @ z)
-        root = root - np.outer(root @ unit, unit)
-        root[worst] = 0
-        alive[worst] = False
-    rss = np.maximum(np.array(rss), ROUNDING * total)
-    return Subsets(np.array(kept), np.array(coefs), rss)
+        length = np.einsum("fpq,fpq->fp", root, root)
+        length[length == 0] = np.inf  # terms that depend on others are lost for nothing
+        loss = np.where(alive, (coef**2).sum(2) / length, np.inf)
+        loss[:, 0] = np.inf
+        worst = loss.argmin(1)
+        rss.append(rss[-1] + loss[fits, worst])
+        unit = (root[fits, worst] / np.sqrt(length[fits, worst])[:, None])[:, None]
+        z = z - unit.swapaxes(1, 2) * (unit @ z)
+        root = root - (root @ unit.swapaxes(1, 2)) * unit
+        root[fits, worst] = 0
+        alive[fits, worst] = False
+    rss = np.maximum(np.stack(rss, 1), ROUNDING * np.asarray(total)[:, None])
+    return Subsets(np.stack(kept, 1), np.stack(coefs, 1), rss)
 
 
-def _held_out_rss(moments: Moments, inverse: np.ndarray, fold: int) -> np.ndarray:
-    """RSS on one fold of every subset size, eliminated and fitted on the other folds.
-
-    `inverse` (p, p) makes coefficients of Q from those of [1 B].
-    """
-    others = np.arange(len(moments.weight)) != fold
-    coef = eliminate(moments, others).coef
-    coef = np.einsum("pq,sqk->spk", inverse, coef)
-    gram, target, total = moments.gram[fold], moments.target[fold], moments.total[fold]
-    fitted = np.einsum("spk,pq,sqk->s", coef, gram, coef)
-    return total.sum() - 2 * np.einsum("spk,pk->s", coef, target) + fitted
+def _held_out_rss(moments: Moments, coef: np.ndarray) -> np.ndarray:
+    """RSS (s,) over all folds, of s subsets each, with coef (folds, s, p, k) of the other folds."""
+    coef = np.linalg.pinv(moments.change) @ coef  # of Q from those of [1 B]
+    fitted = (coef * (moments.gram[:, None] @ coef)).sum((2, 3))
+    crossed = (coef * moments.target[:, None]).sum((2, 3))
+    return (moments.total.sum(1)[:, None] - 2 * crossed + fitted).sum(0)
 
 
 def prune(
@@ -241,14 +235,15 @@ def prune(
       uses: (m, h) bool, which of h distinct hinges each term is made of.
       max_hinges: subsets with more distinct hinges are passed over; None for no cap.
     """
-    subsets = eliminate(moments)
-    kept, rss = subsets.kept, subsets.rss
-    gcv = gcv_score(rss, 1 + kept.sum(1), float(moments.weight.sum()), penalty)
+    products = (moments.gram, moments.target, moments.total.sum(1))
     num_folds = len(moments.weight)
-    cv_rss = None
+    used = np.ones((1, num_folds))  # fit 0 has all rows, the others leave out one fold each
     if num_folds > 1:
-        inverse = np.linalg.pinv(moments.change)
-        cv_rss = np.sum([_held_out_rss(moments, inverse, i) for i in range(num_folds)], axis=0)
+        used = np.vstack([used, 1 - np.eye(num_folds)])
+    subsets = eliminate(*(np.tensordot(used, part, 1) for part in products), moments.change)
+    kept, rss = subsets.kept[0], subsets.rss[0]
+    gcv = gcv_score(rss, 1 + kept.sum(1), float(moments.weight.sum()), penalty)
+    cv_rss = _held_out_rss(moments, subsets.coef[1:]) if num_folds > 1 else None
     # Without a rule the first, largest subset is taken.
     score = {"gcv": gcv, "cv": cv_rss, "none": -np.arange(len(rss), 0, -1.0)}[method]
     if max_hinges is not None:

@@ -17,6 +17,8 @@ from spline_fc.network.reshape import check_hidden_sizes, reshape
 from spline_fc.network.structure import Params
 from spline_fc.threads import one_thread
 
+PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
+
 
 class SplineStart(NamedTuple):
     """A network, and the spline that it equals."""
@@ -79,4 +81,5 @@ def spline_start(
     spline = shrink(found.fit.spline, joined, y, weights=options.get("weights"),
                     tolerance=tolerance)  # fmt: skip
     found = found._replace(fit=found.fit._replace(spline=spline))
-    return SplineStart(reshape(to_params_oblique(found), hidden_sizes, key, x=x), found)
+    probe = x[:: -(-len(x) // PROBE_ROWS)]
+    return SplineStart(reshape(to_params_oblique(found), hidden_sizes, key, x=probe), found)

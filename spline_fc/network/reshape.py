@@ -331,6 +331,8 @@ def _probe(
 def _revive(kernel: np.ndarray, bias: np.ndarray, h: np.ndarray) -> Layer:
     """Mirrors units that are dead on all rows; a unit that nothing reaches gets bias 1."""
     dead = (h @ kernel + bias <= 0).all(axis=0)
+    if not dead.any():
+        return kernel, bias
     sign = np.where(dead, -1.0, 1.0)
     kernel, bias = kernel * sign, bias * sign
     return kernel, np.where((h @ kernel + bias <= 0).all(axis=0), 1.0, bias)
