@@ -37,7 +37,7 @@ def get_config() -> config_dict.ConfigDict:
     }
     config.learning_rates = (1e-3, 3e-3, 1e-2)
     config.training = {
-        "optimizer": "adam", "schedule": "constant", "warmup_epochs": 5, "averaging": 0.998,
+        "optimizer": "adam", "schedule": "constant", "warmup_epochs": 5, "averaging": 0.99,
         "guard": 1.02,
     }  # fmt: skip
     return config

@@ -27,7 +27,7 @@ def get_config() -> config_dict.ConfigDict:
             "epochs": 100,
             "warmup_epochs": 5,
             "schedule": "constant",
-            "averaging": 0.998,
+            "averaging": 0.99,
             "guard": 1.02,
             "patience": 0,
         }

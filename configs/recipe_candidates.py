@@ -24,7 +24,9 @@ def get_config() -> config_dict.ConfigDict:
         "more_hinges": {"start": "recipe", "options": {"share": 0.9}},
         "minima": {"start": "recipe", "options": {"max_degree": 2}},
         "least_squares": {"start": "recipe", "options": {"tolerance": 1e-6}},
-        "cosine": {"start": "recipe", "training": {"schedule": "cosine", "averaging": 0.99}},
+        "every_knot": {"start": "recipe", "options": {"knots": "all"}},
+        "cosine": {"start": "recipe", "training": {"schedule": "cosine"}},
+        "longer_averages": {"start": "recipe", "training": {"averaging": 0.998}},
         "unguarded": {"start": "recipe", "training": {"guard": 0.0}},
     }
     return config

@@ -49,7 +49,7 @@ class TrainingConfig:
     epochs: int = 100
     warmup_epochs: int = 5
     schedule: str = "constant"
-    averaging: float = 0.998
+    averaging: float = 0.99
     guard: float = 1.02
     patience: int = 0
     momentum: float = 0.9
