@@ -11,7 +11,7 @@ run: $(STAMP)
 	$(BIN)/python -m experiments.train --config=configs/friedman1.py --workdir=$(RUN) --overwrite
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
