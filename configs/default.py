@@ -15,7 +15,8 @@ def get_config() -> config_dict.ConfigDict:
             "max_degree": 1,
             "share": 0.5,  # of the first layer, at most, are hinges
             "tolerance": 0.2,  # of the residuals, for smaller coefficients
-            "prune": "cv",
+            "penalty": 3.0,  # GCV's charge per knot
+            "knots": 64,
         }
     )
     config.network = config_dict.ConfigDict({"hidden_sizes": (64, 64)})

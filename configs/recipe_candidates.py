@@ -24,6 +24,7 @@ def get_config() -> config_dict.ConfigDict:
         "more_hinges": {"start": "recipe", "options": {"share": 0.9}},
         "minima": {"start": "recipe", "options": {"max_degree": 2}},
         "least_squares": {"start": "recipe", "options": {"tolerance": 1e-6}},
+        "cross_validated": {"start": "recipe", "options": {"prune": "cv"}},
         "every_knot": {"start": "recipe", "options": {"knots": "all"}},
         "cosine": {"start": "recipe", "training": {"schedule": "cosine"}},
         "longer_averages": {"start": "recipe", "training": {"averaging": 0.998}},
