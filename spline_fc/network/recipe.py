@@ -44,8 +44,8 @@ def spline_start(
 
     An additive spline on the features and a few directions; at most half of the first layer are its
     hinges, the other half is free for what the spline does not see. Their number is chosen by GCV,
-    at 3 per knot as directions found from y come at no charge. Coefficients are shrunk as far as the residuals hardly tell: large ones that
-    cancel make the first steps of training wild.
+    at 3 per knot as directions found from y come at no charge. Coefficients are shrunk as far as
+    the residuals hardly tell: large ones that cancel make the first steps of training wild.
 
     Args:
       key: JAX key, for the units that carry no hinge and for directions "random".
