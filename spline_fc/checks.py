@@ -98,3 +98,20 @@ def check_known_keys(name: str, mapping: Mapping[str, Any], known: Iterable[str]
     """Raises ValueError on the first key of `mapping` that is not in `known`."""
     for key in mapping:
         check_one_of(f"a field of {name}", key, known)
+
+
+def as_key(key: Any) -> jax.Array:
+    """Takes a JAX key, or makes one of an integer seed.
+
+    Args:
+      key: a typed or raw JAX key, returned as it is, or an integer >= 0.
+
+    Raises:
+      ValueError: it is neither.
+    """
+    if isinstance(key, jax.Array) and (
+        jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) or key.dtype == np.uint32
+    ):
+        return key
+    check_integer("key", key, 0)
+    return jax.random.key(int(key))

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import NamedTuple
 
 import jax
 
@@ -10,40 +11,44 @@ _COMPILE_EVENTS = (
     "/jax/core/compile/jaxpr_to_mlir_module_duration",
     "/jax/core/compile/backend_compile_duration",
 )
-_local = threading.local()
-_listening = threading.Event()
 
 
-def _listen(event: str, seconds: float, **_) -> None:
-    if event in _COMPILE_EVENTS and getattr(_local, "clocks", None):
-        for clock in _local.clocks:
-            clock.compile += seconds
+class Seconds(NamedTuple):
+    """Wall-clock seconds of a piece of work."""
+
+    compile: float  # tracing and compiling; close to 0 when these shapes were compiled before
+    run: float
+
+    def __add__(self, other: "Seconds") -> "Seconds":  # type: ignore[override]
+        return Seconds(self.compile + other.compile, self.run + other.run)
 
 
 class Stopwatch:
     """Measures the seconds of a with-block, those spent tracing and compiling apart.
 
-    Nested traces report overlapping durations, so the compile share is capped at the total.
+    Nested traces report overlapping durations, so the compile share is capped at the total. Only
+    what the thread of the block compiles is counted, and nothing listens once the block has ended.
 
     Attributes:
-      compile: seconds spent tracing and compiling so far.
-      run: all other seconds, known when the block ends.
+      seconds: Seconds, known when the block ends.
     """
 
     def __init__(self):
-        self.compile = 0.0
-        self.run = 0.0
+        self.seconds = Seconds(0.0, 0.0)
 
     def __enter__(self) -> "Stopwatch":
-        if not _listening.is_set():  # on first use, not on import
-            jax.monitoring.register_event_duration_secs_listener(_listen)
-            _listening.set()
-        _local.clocks = [*getattr(_local, "clocks", []), self]
+        self._compile, self._thread = 0.0, threading.get_ident()
+        self._listener = self._listen  # one object, to be found again when it is taken off
+        jax.monitoring.register_event_duration_secs_listener(self._listener)
         self._start = time.perf_counter()
         return self
 
     def __exit__(self, *_) -> None:
         total = time.perf_counter() - self._start
-        _local.clocks = [clock for clock in _local.clocks if clock is not self]
-        self.compile = min(self.compile, total)
-        self.run = total - self.compile
+        jax.monitoring.unregister_event_duration_listener(self._listener)
+        compiling = min(self._compile, total)
+        self.seconds = Seconds(compiling, total - compiling)
+
+    def _listen(self, event: str, seconds: float, **_) -> None:
+        if event in _COMPILE_EVENTS and threading.get_ident() == self._thread:
+            self._compile += seconds

@@ -126,7 +126,7 @@ def fit_mars(
     gcv = pruning.gcv_score(rss, 1 + path.kept[path.chosen].sum(), num_rows, penalty)
     return FitResult(
         spline, rss, float(gcv), 1 - rss / total if total > 0 else 0.0, tuple(terms), trace, path,
-        num_rows, float(penalty), FitSeconds(clock.compile, clock.run), reason,
+        num_rows, float(penalty), FitSeconds(*clock.seconds), reason,
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def from_pyearth(fitted_model: Any, x: Any, y: Any, *, weights: Any = None) -> F
         )
         x, y, weights, dtype = checked_data(x, y, weights)
         result = to_fit_result(_read_pyearth(fitted_model, x, y), x, y, weights, dtype)
-    return result._replace(seconds=FitSeconds(clock.compile, clock.run))
+    return result._replace(seconds=FitSeconds(*clock.seconds))
 
 
 def fit_pyearth(
@@ -107,7 +107,7 @@ def fit_pyearth(
         with threadpoolctl.threadpool_limits(1, user_api="blas"):  # up to 80 times slower on more
             model.fit(x, y, sample_weight=weights, linvars=[int(v) for v in linear])
         result = to_fit_result(_read_pyearth(model, x, y), x, y, weights, dtype)
-    return result._replace(seconds=FitSeconds(clock.compile, clock.run))
+    return result._replace(seconds=FitSeconds(*clock.seconds))
 
 
 def from_earth(
@@ -155,7 +155,7 @@ def from_earth(
     with Stopwatch() as clock:
         x, y, weights, dtype = checked_data(x, y, weights)
         result = to_fit_result(_read_earth(_document(json_or_path), x, y), x, y, weights, dtype)
-    return result._replace(seconds=FitSeconds(clock.compile, clock.run))
+    return result._replace(seconds=FitSeconds(*clock.seconds))
 
 
 def _check_options(max_terms, max_degree, penalty, min_span, end_span, threshold) -> None:
