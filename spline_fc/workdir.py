@@ -149,9 +149,8 @@ def read_data(work: Workdir, seed: int) -> Rows | None:
     Raises:
       ValueError: the file is damaged; so for all readers below.
     """
-    stored = _read_npz(
-        work.path / "data" / f"seed{seed}.npz", ("x", "y", "task", *_NAMES, *_SCALES)
-    )
+    file = work.path / "data" / f"seed{seed}.npz"
+    stored = _read_npz(file, ("x", "y", "task", "feature_names", "target_names", *Scaler._fields))
     if stored is None:
         return None
     return Rows(
