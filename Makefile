@@ -18,7 +18,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 
 bench: $(STAMP)
-	$(BIN)/python -m experiments.benchmark_fit --output=results/fit/cpu.json
+	$(BIN)/python -m experiments.benchmarks.fit --output=results/fit/cpu.json
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv

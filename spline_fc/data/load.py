@@ -98,11 +98,20 @@ def load(
       FileNotFoundError: a file or folder is absent and cannot be fetched.
     """
     options = {
-        "split": split, "num_train": num_train, "num_validation": num_validation,
-        "num_test": num_test, "noise": noise, "test_fraction": test_fraction,
-        "validation_fraction": validation_fraction, "keep_twins_together": keep_twins_together,
-        "shuffle": shuffle, "target": target, "ignore": ignore, "task": task, "missing": missing,
-    }  # fmt: skip
+        "split": split,
+        "num_train": num_train,
+        "num_validation": num_validation,
+        "num_test": num_test,
+        "noise": noise,
+        "test_fraction": test_fraction,
+        "validation_fraction": validation_fraction,
+        "keep_twins_together": keep_twins_together,
+        "shuffle": shuffle,
+        "target": target,
+        "ignore": ignore,
+        "task": task,
+        "missing": missing,
+    }
     places = {"data_dir": data_dir, "cache_dir": cache_dir}
     if not isinstance(source, (str, os.PathLike)):
         source, options, places = _merge(source, options, places)

@@ -50,8 +50,10 @@ def _names(listed: str) -> tuple[str, ...]:
 TABLES = {
     "abalone": NamedSource(
         "abalone/abalone.data",
-        _names("sex, length, diameter, height, whole weight, shucked weight, viscera weight, "
-               "shell weight, rings"),
+        _names(
+            "sex, length, diameter, height, whole weight, shucked weight, viscera weight, "
+            "shell weight, rings"
+        ),
         OpenmlSource(44956, 4177, 8),
     ),
     "wine_quality_red": NamedSource(
@@ -63,7 +65,7 @@ TABLES = {
     "california_housing": NamedSource(
         "california_housing/cal.housing.arff", None, OpenmlSource(44977, 20640, 8)
     ),
-}  # fmt: skip
+}
 UCI = {
     "uci_boston": NamedSource(
         "bostonHousing",
@@ -72,14 +74,18 @@ UCI = {
     ),
     "uci_concrete": NamedSource(
         "concrete",
-        _names("cement, slag, fly ash, water, superplasticizer, coarse aggregate, fine aggregate, "
-               "age, compressive strength"),
+        _names(
+            "cement, slag, fly ash, water, superplasticizer, coarse aggregate, fine aggregate, "
+            "age, compressive strength"
+        ),
         OpenmlSource(44959, 1030, 8),
     ),
     "uci_energy": NamedSource(
         "energy",
-        _names("relative compactness, surface area, wall area, roof area, overall height, "
-               "orientation, glazing area, glazing area distribution, heating load"),
+        _names(
+            "relative compactness, surface area, wall area, roof area, overall height, "
+            "orientation, glazing area, glazing area distribution, heating load"
+        ),
         OpenmlSource(44960, 768, 8),
     ),
     "uci_kin8nm": NamedSource(
@@ -96,16 +102,16 @@ UCI = {
         _names("F1, F2, F3, F4, F5, F6, F7, F8, F9, RMSD"),
         OpenmlSource(44963, 45730, 9),
     ),
-    "uci_wine_red": NamedSource(
-        "wine-quality-red", _names(_WINE), OpenmlSource(44972, 1599, 11)
-    ),
+    "uci_wine_red": NamedSource("wine-quality-red", _names(_WINE), OpenmlSource(44972, 1599, 11)),
     "uci_yacht": NamedSource(
         "yacht",
-        _names("longitudinal position, prismatic coefficient, length-displacement ratio, "
-               "beam-draught ratio, length-beam ratio, Froude number, residuary resistance"),
+        _names(
+            "longitudinal position, prismatic coefficient, length-displacement ratio, "
+            "beam-draught ratio, length-beam ratio, Froude number, residuary resistance"
+        ),
         None,
     ),
-}  # fmt: skip
+}
 SHIPPED = {"diabetes": "regression", "breast_cancer": "binary", "digits": "multiclass"}
 IMAGES = {"mnist": "mnist", "fashion_mnist": "fashion_mnist"}
 _IMAGE_FILES = tuple(
