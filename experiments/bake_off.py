@@ -14,7 +14,7 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments.machine import stamp
+from experiments.benchmarks import machine
 from experiments.recipe_study import cells, compare, table
 
 _CONFIG = config_flags.DEFINE_config_file("config", "configs/bake_off.py", "Sets and contenders.")
@@ -63,8 +63,12 @@ def run_set(path: pathlib.Path, name: str, width: int, config: dict, times: bool
         record = json.loads(path.read_text())
     for contender, spec in config["contenders"].items():
         splits = range(min(of_set, spec.get("splits", of_set)))
-        wanted = {"contender": spec, "training": settings, "splits": len(splits),
-                  "learning_rates": list(config["learning_rates"])}  # fmt: skip
+        wanted = {
+            "contender": spec,
+            "training": settings,
+            "splits": len(splits),
+            "learning_rates": list(config["learning_rates"]),
+        }
         cell = record["contenders"].get(contender)
         if times:
             if cell is None:
@@ -76,9 +80,8 @@ def run_set(path: pathlib.Path, name: str, width: int, config: dict, times: bool
         else:
             continue
         record["contenders"][contender] = cell
-        record.update(stamp())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record) + "\n")
+        record.update(machine.stamp())
+        machine.write(path, record)
         print(f"{name} {width} {contender}: {table.line(cell)}", flush=True)
         jax.clear_caches()  # hundreds of programs of shapes that never come back
 

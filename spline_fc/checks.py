@@ -66,7 +66,7 @@ def check_integer(name: str, value: Any, at_least: int) -> None:
     """Raises ValueError unless `value` is an integer >= `at_least` (booleans are refused)."""
     is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
     check(
-        is_integer and value >= at_least,
+        is_integer and bool(value >= at_least),
         f"{name} must be an integer >= {at_least}; got {value!r}.",
     )
 

@@ -131,8 +131,7 @@ def assemble(
     rows: Rows,
 ) -> Dataset:
     """Cuts x (n, d) and y (n, k) into parts and checks the result."""
-    parts = (Part(x[part], y[part]) for part in rows)
+    train, validation, test = (Part(x[part], y[part]) for part in rows)
     scaler = identity_scaler(x.shape[1], y.shape[1])
-    return check_dataset(
-        Dataset(name, task, tuple(feature_names), tuple(target_names), *parts, scaler)
-    )
+    names = tuple(feature_names), tuple(target_names)
+    return check_dataset(Dataset(name, task, *names, train, validation, test, scaler))

@@ -45,7 +45,8 @@ def encode_table(
     """
     check_one_of("missing", missing, MISSING_POLICIES)
     several = isinstance(target, Sequence) and not isinstance(target, str)
-    targets = tuple(_resolve(table, "target", t) for t in (target if several else (target,)))
+    chosen: Sequence[str | int] = target if several else (target,)
+    targets = tuple(_resolve(table, "target", t) for t in chosen)
     ignored = {_resolve(table, "ignore", i) for i in ignore}
     features = tuple(n for n in table.names if n not in ignored and n not in targets)
     check(len(features) > 0, f"{table.path} must have at least one feature column; got none.")
@@ -133,7 +134,7 @@ def impute_median(x: np.ndarray, train: np.ndarray, names: Sequence[str]) -> np.
       ValueError: a column has no value at all in the training part.
     """
     x = x.copy()
-    for j in np.flatnonzero(np.isnan(x).any(axis=0)):
+    for j in map(int, np.flatnonzero(np.isnan(x).any(axis=0))):
         known = x[train, j][~np.isnan(x[train, j])]
         check(known.size > 0, f"feature {names[j]!r} must have a value in training; got none.")
         x[np.isnan(x[:, j]), j] = np.median(known)

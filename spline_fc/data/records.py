@@ -103,12 +103,12 @@ def stack(datasets: Sequence[Dataset]) -> Dataset:
             wanted, came = getattr(first, part).x.shape, getattr(other, part).x.shape
             where = f"datasets[{index}].{part}.x"
             check(wanted == came, f"{where} must have shape {wanted}; got {came}.")
-    parts = {
-        part: Part(*(np.stack(a) for a in zip(*(getattr(d, part) for d in datasets), strict=True)))
+    train, validation, test = (
+        Part(*(np.stack(a) for a in zip(*(getattr(d, part) for d in datasets), strict=True)))
         for part in PARTS
-    }
+    )
     scaler = Scaler(*(np.stack(a) for a in zip(*(d.scaler for d in datasets), strict=True)))
-    return first._replace(**parts, scaler=scaler)
+    return first._replace(train=train, validation=validation, test=test, scaler=scaler)
 
 
 def _check_part(dataset: Dataset, name: str) -> None:
