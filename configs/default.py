@@ -57,6 +57,7 @@ def data_fields(default: dict) -> config_dict.ConfigDict:
     d.ignore = ()  # names or numbers of columns to leave out
     d.task = config_dict.placeholder(str)  # regression, binary or multiclass; by the target
     d.missing = config_dict.placeholder(str)  # "drop" rows with a gap, or fill in the "median"
+    d.weights = config_dict.placeholder(object)  # name or number of a column of row weights; none
     return _complete("data", d, default)
 
 

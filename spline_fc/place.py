@@ -30,7 +30,9 @@ def is_finished(folder: str | os.PathLike, config: Mapping[str, Any]) -> bool:
 
 
 @contextlib.contextmanager
-def claim(folder: str | os.PathLike, config: Mapping[str, Any], overwrite: bool) -> Iterator[pathlib.Path]:
+def claim(
+    folder: str | os.PathLike, config: Mapping[str, Any], overwrite: bool
+) -> Iterator[pathlib.Path]:
     """Lends a process the place where a run is written, and puts the run in place at the end.
 
     An unfinished run of the same config goes on. So does a finished one that is asked for more

@@ -78,8 +78,10 @@ def make_start(
         x, y = (jnp.asarray(array) for array in dataset.train)
         fit = None
         if contender.start == SPLINE:
-            names = dataset.feature_names
-            found = network.spline_start(key, x, y, hidden_sizes, names=names, **contender.options)
+            given = {"names": dataset.feature_names, **contender.options}
+            if dataset.weights is not None:
+                given["weights"] = dataset.weights.train
+            found = network.spline_start(key, x, y, hidden_sizes, **given)
             params, fit = found.params, found.fit
         else:
             params = network.init_params(contender.start, key, x, y, hidden_sizes)
@@ -112,13 +114,15 @@ def train(
     if config.needs_origin:
         origins = [training.spline_origin(start.fit, start.params) for start in starts]
         origin = training.stack_trees(origins)
+    stacked = data.stack(datasets)
     return training.train_replicas(
         training.stack_trees([start.params for start in starts]),
-        data.stack(datasets),
+        stacked,
         config,
         learning_rates=learning_rates,
         seeds=seeds,
         origin=origin,
+        weights=None if stacked.weights is None else stacked.weights.train,
         **watched,
     )
 

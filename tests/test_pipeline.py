@@ -142,7 +142,8 @@ def test_everything_that_training_can_do_is_said_in_a_config(tmp_path):
     })  # fmt: skip
     folder = pipeline.run(config, tmp_path / "run").parent
     before, after = (
-        workdir.read_params(folder, f"spline-seed0-{kind}")["Dense_0"] for kind in ("initial", "best")
+        workdir.read_params(folder, f"spline-seed0-{kind}")["Dense_0"]
+        for kind in ("initial", "best")
     )
     hinges = np.abs(before["kernel"]).astype(bool).sum(axis=0) == 1
     np.testing.assert_array_equal(before["kernel"][:, hinges], after["kernel"][:, hinges])

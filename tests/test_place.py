@@ -71,8 +71,9 @@ def test_an_unfinished_run_goes_on_with_the_same_config_or_more_epochs(tmp_path)
         with pytest.raises(KeyboardInterrupt), place.claim(folder, config, False) as partial:
             assert (partial / "runs.json").exists()
             raise KeyboardInterrupt
-    with pytest.raises(ValueError, match="unfinished run"), place.claim(
-        folder, changed(schedule="cosine"), False
+    with (
+        pytest.raises(ValueError, match="unfinished run"),
+        place.claim(folder, changed(schedule="cosine"), False),
     ):
         pass
     assert (partial / "runs.json").exists()

@@ -16,7 +16,7 @@ from spline_fc.data.uci import is_uci_folder, load_uci_folder
 _SUFFIXES = {".csv", ".tsv", ".txt", ".data", ".dat", ".npz", ".arff", ".gz"}
 _SIZES = ("num_train", "num_validation", "num_test", "noise")
 _SPLIT = ("test_fraction", "validation_fraction", "keep_twins_together")
-_TABLE = (*_SPLIT, "shuffle", "target", "ignore", "task", "missing")
+_TABLE = (*_SPLIT, "shuffle", "target", "ignore", "task", "missing", "weights")
 # The options each kind of source takes; any other is refused rather than silently unread.
 _OPTIONS = {
     "generated": _SIZES,
@@ -55,6 +55,7 @@ def load(
     ignore: Sequence[str | int] | None = None,
     task: str | None = None,
     missing: str | None = None,
+    weights: str | int | None = None,
 ) -> Dataset:
     """Loads a data set by name or from a file.
 
@@ -89,6 +90,7 @@ def load(
       task: files, "regression", "binary" or "multiclass" (default: by the target column).
       missing: CSV and ARFF, "drop" rows with a missing feature (default) or fill in the training
         "median".
+      weights: CSV and ARFF, name or number of a column of row weights, which is no feature then.
 
     Returns:
       Dataset in raw units, float64 (idx images: float32).
@@ -112,6 +114,7 @@ def load(
         "ignore": ignore,
         "task": task,
         "missing": missing,
+        "weights": weights,
     }
     places = {"data_dir": data_dir, "cache_dir": cache_dir}
     if isinstance(source, (str, os.PathLike)):

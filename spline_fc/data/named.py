@@ -184,16 +184,18 @@ def table_dataset(
     ignore: Sequence[str | int] = (),
     task: str | None = None,
     missing: str = "drop",
+    weights: str | int | None = None,
     **options: Any,
 ) -> Dataset:
     """Encodes, splits and checks a table; see `encode_table` and `from_arrays` for the options."""
-    x, y, feature_names, target_names, task = encode_table(
-        table, target=target, ignore=ignore, task=task, missing=missing
+    found = encode_table(
+        table, target=target, ignore=ignore, task=task, missing=missing, weights=weights
     )
+    x, y, feature_names, target_names, task, row_weights = found
     rows = arrays.split(x, y, seed=seed, **options)
     if missing == "median":
         x = impute_median(x, rows.train, feature_names)
-    return arrays.assemble(name, task, feature_names, target_names, x, y, rows)
+    return arrays.assemble(name, task, feature_names, target_names, x, y, rows, weights=row_weights)
 
 
 def load_uci(
