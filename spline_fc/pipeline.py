@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc import analysis, data, files, place, protocol, report, training, workdir
+from spline_fc import analysis, data, files, place, protocol, report, rows, training, workdir
 from spline_fc.data import Dataset
 from spline_fc.plan import PUBLISHED, Plan, read_plan
 from spline_fc.progress import Progress
-from spline_fc.protocol import SPLINE, Contender, Start, Verdict
+from spline_fc.protocol import SPLINE, Contender, Start
 from spline_fc.training import Checkpoints, TrainResult
 from spline_fc.watch import Watch
 
@@ -95,13 +95,21 @@ def _load(plan: Plan, seed: int) -> Dataset:
 def _run(road: Road) -> bool:
     """Starts, trains, judges and writes; True when a chosen run diverged."""
     starts = _starts(road)
-    files.write_json(road.folder / "fits.json", _fit_rows(road, starts))
-    rows: list[dict[str, Any]] = []
+    fits = [
+        rows.of_fit(contender, seed, start, dataset)
+        for contender in road.plan.contenders
+        for seed, (start, dataset) in enumerate(
+            zip(starts[contender.name], road.datasets, strict=True)
+        )
+        if start.fit is not None
+    ]
+    files.write_json(road.folder / "fits.json", fits)
+    runs: list[dict[str, Any]] = []
     for contender in road.plan.contenders:
         own = workdir.finished_rows(road.folder, contender.name, contender.training.epochs)
-        rows += own or _contend(road, contender, starts[contender.name])
-        files.write_json(road.folder / "runs.json", rows)
-    return any(row["diverged"] for row in rows if row["chosen"])
+        runs += own or _contend(road, contender, starts[contender.name])
+        files.write_json(road.folder / "runs.json", runs)
+    return any(run["diverged"] for run in runs if run["chosen"])
 
 
 def _starts(road: Road) -> dict[str, list[Start]]:
@@ -123,40 +131,10 @@ def _starts(road: Road) -> dict[str, list[Start]]:
     return found
 
 
-def _fit_rows(road: Road, starts: dict[str, list[Start]]) -> list[dict[str, Any]]:
-    """The splines alone, as rows of fits.json."""
-    rows = []
-    for contender in road.plan.contenders:
-        loss = contender.training.loss
-        for seed, (start, dataset) in enumerate(
-            zip(starts[contender.name], road.datasets, strict=True)
-        ):
-            fit = start.fit
-            if fit is None:
-                continue
-            rows.append(
-                {
-                    "init": contender.name,
-                    "seed": seed,
-                    "terms": int(1 + fit.pruning.kept[fit.pruning.chosen].sum()),
-                    "rss": fit.rss,
-                    "gcv": fit.gcv,
-                    "r2": fit.r2,
-                    "stop_reason": fit.stop_reason,
-                    "seconds_compile": start.seconds.compile,
-                    "seconds_run": start.seconds.run,
-                    "validation_loss": protocol.mean_loss(fit, dataset.validation, loss),
-                    "test_loss": protocol.mean_loss(fit, dataset.test, loss),
-                    "scores": protocol.score(fit, dataset, loss),
-                }
-            )
-    return rows
-
-
 def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[dict[str, Any]]:
     """Trains one contender from all seeds at all rates; its rows of runs.json."""
     plan, name = road.plan, contender.name
-    seeds, epochs = range(plan.seeds), contender.training.epochs
+    seeds = range(plan.seeds)
     names = [[f"{name}-seed{s}-lr{rate!r}" for rate in plan.learning_rates] for s in seeds]
     road.progress.phase(f"compiling {name}")
     steps = len(road.datasets[0].train.x) // contender.training.batch_size
@@ -176,13 +154,13 @@ def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[
     verdict = protocol.judge(contender, starts, road.datasets, result)
     for s in seeds:
         _write_chosen(road, f"{name}-seed{s}", s, (s, int(verdict.chosen[s])), result)
-    rows = _rows(road, contender, names, starts, result, verdict, watch)
+    found = rows.of_runs(contender, names, plan.learning_rates, starts, result, verdict, watch)
     if plan.refit:
-        _add_refit(road, contender, [row for row in rows if row["chosen"]])
+        _add_refit(road, contender, [row for row in found if row["chosen"]])
     if plan.timing:
         times = protocol.time_alone(contender, road.datasets[0], plan.hidden_sizes, 0)
-        rows = [{**row, "alone": times} for row in rows]
-    return [{**row, "epochs": epochs} for row in rows]
+        found = [{**row, "alone": times} for row in found]
+    return found
 
 
 def _recorder(contender: Contender, records: int) -> training.Recorder | None:
@@ -198,49 +176,11 @@ def _write_chosen(road: Road, stem: str, seed: int, where: Any, result: TrainRes
     if result.trace is not None:
         dataset = road.datasets[seed]
         x = np.asarray(dataset.train.x)
-        rows = x[:: -(-len(x) // KNOT_ROWS)]
+        probe = x[:: -(-len(x) // KNOT_ROWS)]
         trace = training.replica(result.trace, *where)
-        track = analysis.knot_track(trace, rows, scaler=dataset.scaler)
-        flips = analysis.activation_flips(trace["params"], rows)
+        track = analysis.knot_track(trace, probe, scaler=dataset.scaler)
+        flips = analysis.activation_flips(trace["params"], probe)
         workdir.write_knots(road.folder, stem, track, flips)
-
-
-def _rows(
-    road: Road,
-    contender: Contender,
-    names: Sequence[Sequence[str]],
-    starts: Sequence[Start],
-    result: TrainResult,
-    verdict: Verdict,
-    watch: Watch,
-) -> list[dict[str, Any]]:
-    rows = []
-    for s, start in enumerate(starts):
-        for r, rate in enumerate(road.plan.learning_rates):
-            epoch = int(result.best_epoch[s, r])
-            curve = result.history["train_loss"][s, r]
-            rows.append(
-                {
-                    "run": names[s][r],
-                    "init": contender.name,
-                    "seed": s,
-                    "learning_rate": rate,
-                    "chosen": r == verdict.chosen[s],
-                    "best_epoch": epoch,
-                    "best_step": epoch * result.steps_per_epoch,
-                    "steps_per_epoch": result.steps_per_epoch,
-                    "best_validation_loss": verdict.best_loss[s, r],
-                    "test_loss": result.history["test_loss"][s, r, epoch],
-                    "scores": verdict.scores[s][r],
-                    "start_scores": verdict.start_scores[s],
-                    "stop_reason": result.stop_reason[s, r],
-                    "diverged": bool(result.diverged[s, r]),
-                    "start_seconds": start.seconds.run,
-                    "train_seconds": watch.seconds_at(np.flatnonzero(np.isfinite(curve)).max()),
-                    "compile_seconds": start.seconds.compile + result.seconds.compile,
-                }
-            )
-    return rows
 
 
 def _add_refit(road: Road, contender: Contender, chosen: Sequence[dict[str, Any]]) -> None:
