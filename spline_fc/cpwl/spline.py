@@ -1,9 +1,10 @@
 """The Spline record and its evaluation."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from spline_fc.checks import check, check_rank
 
@@ -64,19 +65,38 @@ def basis(spline: Spline, x: jax.Array) -> jax.Array:
     return jnp.where(present.any(axis=-1), value, 0).astype(hinge.dtype)
 
 
-def evaluate(spline: Spline, x: jax.Array) -> jax.Array:
+def spline_of(fitted: Any) -> Spline:
+    """The spline itself, of a Spline, of a FitResult, or of a record that holds one as its `fit`.
+
+    Raises:
+      TypeError: it is none of these.
+    """
+    spline = fitted
+    for part in ("fit", "spline"):
+        spline = getattr(spline, part, spline)
+    if not isinstance(spline, Spline):
+        raise TypeError(
+            f"spline must be a Spline or a FitResult, or hold one; got {type(fitted).__name__}."
+        )
+    return spline
+
+
+def evaluate(fitted: Any, x: Any) -> jax.Array:
     """Evaluates a spline.
 
     Args:
-      spline: a Spline with m terms of up to R factors, d features and k outputs.
-      x: (n, d), float, in the units the spline was fitted on.
+      fitted: a Spline with m terms of up to R factors, d features and k outputs, or a FitResult,
+        or what has one as its `fit`.
+      x: (n, d), in the units the spline was fitted on.
 
     Returns:
-      (n, k), in the common dtype of x and the spline.
+      (n, k), in the wider dtype of x and the spline.
 
     Raises:
       ValueError: x is not a matrix of d columns.
+      TypeError: there is no spline.
     """
+    spline = spline_of(fitted)
     x = jnp.asarray(x)
     check_rank("x", x, 2, "(n, d)")
     wanted = num_features(spline)
@@ -84,5 +104,15 @@ def evaluate(spline: Spline, x: jax.Array) -> jax.Array:
         x.shape[1] == wanted,
         f"x must have {wanted} columns, as the spline has features; got {x.shape[1]}.",
     )
+    spline, x = _of_one_dtype(spline, x)
     product = jnp.matmul(basis(spline, x), spline.coef, precision=HIGHEST)
     return spline.intercept + product
+
+
+def _of_one_dtype(spline: Spline, x: jax.Array) -> tuple[Spline, jax.Array]:
+    spline = jax.tree.map(jnp.asarray, spline)
+    dtype = spline.coef.dtype
+    if jnp.issubdtype(x.dtype, jnp.floating):
+        dtype = np.promote_types(dtype, x.dtype)
+    arrays = {name: a.astype(dtype) for name, a in spline._asdict().items() if name != "feature"}
+    return spline._replace(**arrays), x.astype(dtype)
