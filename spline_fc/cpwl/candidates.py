@@ -51,6 +51,11 @@ class Choice(NamedTuple):
     norm: jax.Array  # (2,), length of each after orthogonalisation
     effect: jax.Array  # (2, k), <y, q> of each new orthonormal column
 
+    @property
+    def columns(self) -> jax.Array:
+        """() int, how many columns enter: 1 or 2."""
+        return 1 + self.paired.astype(int)
+
 
 def _pair_gains(candidates: Candidates, tolerance: float, places: jax.Array):
     """Gain (d, K) of every pair, which sign enters first, and whether the second is independent.
@@ -152,7 +157,7 @@ def advance(
     def enter(i, tables):
         return _enter(tables, raw[i], coefficients[i], choice.norm[i], choice.effect[i], column + i)
 
-    return jax.lax.fori_loop(0, 1 + choice.paired, enter, candidates)
+    return jax.lax.fori_loop(0, choice.columns, enter, candidates)
 
 
 def second_on_first(choice: Choice) -> jax.Array:

@@ -14,7 +14,8 @@ from spline_fc.cpwl import pruning
 from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.forward import ForwardTrace
 from spline_fc.cpwl.inputs import CheckedData
-from spline_fc.cpwl.terms import Term, term_values
+from spline_fc.cpwl.spline import Spline
+from spline_fc.cpwl.terms import Term, as_spline, term_values
 from spline_fc.timing import Seconds
 
 CHUNK_ROWS = 16384
@@ -250,6 +251,15 @@ def _trace(model: ForeignModel, basis: _Basis, anchor, design, target) -> Forwar
         np.array(rss), np.array(counts), np.array([place.get(p, -1) for p in parent], int),
         np.array(feature, int), np.array(knot, float),
     )  # fmt: skip
+
+
+def _live_spline(basis: _Basis, coef: np.ndarray, data: CheckedData) -> Spline:
+    """The parts that the coefficients (1 + p, k) of the columns leave alive."""
+    values = basis.mixing @ coef[1:]
+    alive = np.flatnonzero((values != 0).any(1))
+    no_directions = np.zeros((data.x.shape[1], 0))
+    parts = [basis.parts[i] for i in alive]
+    return as_spline(parts, coef[0], values[alive], no_directions, data.dtype)
 
 
 def _listed(column: _Column, low: np.ndarray) -> Term:

@@ -146,6 +146,7 @@ def _sums(
 
     def chunk(i, sums):
         order, offset, bins = (array[i] for array in grouping[:3])
+        offset = offset.astype(columns.dtype)
 
         def add(column, sums):
             z = columns.at[column, order].get(mode="promise_in_bounds")
