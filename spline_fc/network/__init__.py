@@ -20,10 +20,9 @@ from spline_fc.network.forward import (
 from spline_fc.network.head import replace_head
 from spline_fc.network.initialisers import INITIALISERS, init_params
 from spline_fc.network.modules import MLP, NNXMLP, from_nnx, to_nnx
-from spline_fc.network.oblique import to_params_oblique
 from spline_fc.network.readback import spline_from_params
-from spline_fc.network.recipe import SplineStart, spline_start
 from spline_fc.network.reshape import balance_units, deepen, max_terms_for, reshape, widen
+from spline_fc.network.spline_start import START_OPTIONS, SplineStart, spline_start
 from spline_fc.network.structure import Params, check_same_structure, layer_sizes
 from spline_fc.network.trees import ensemble_to_params
 
@@ -31,6 +30,7 @@ __all__ = [
     "INITIALISERS",
     "MLP",
     "NNXMLP",
+    "START_OPTIONS",
     "Hinges",
     "Params",
     "SplineStart",
@@ -61,7 +61,6 @@ __all__ = [
     "to_nnx",
     "to_onnx",
     "to_params",
-    "to_params_oblique",
     "to_stablehlo",
     "unfold_scaler",
     "widen",
