@@ -1,4 +1,4 @@
-"""Kitchen: the network that equals a spline, in whatever architecture is wanted."""
+"""The network that equals a spline, in whatever architecture is wanted."""
 
 from spline_fc.network.convert import Hinges, fold_scaler, hinges, to_params, unfold_scaler
 from spline_fc.network.export import (
@@ -11,9 +11,15 @@ from spline_fc.network.export import (
     to_onnx,
     to_stablehlo,
 )
+from spline_fc.network.forward import (
+    apply_params,
+    last_hidden,
+    preactivations,
+    preactivations_float64,
+)
 from spline_fc.network.head import replace_head
 from spline_fc.network.initialisers import INITIALISERS, init_params
-from spline_fc.network.modules import MLP, NNXMLP, apply_params, from_nnx, preactivations, to_nnx
+from spline_fc.network.modules import MLP, NNXMLP, from_nnx, to_nnx
 from spline_fc.network.oblique import to_params_oblique
 from spline_fc.network.readback import spline_from_params
 from spline_fc.network.recipe import SplineStart, spline_start
@@ -38,11 +44,13 @@ __all__ = [
     "from_stablehlo",
     "hinges",
     "init_params",
+    "last_hidden",
     "layer_sizes",
     "load_npz",
     "load_safetensors",
     "max_terms_for",
     "preactivations",
+    "preactivations_float64",
     "replace_head",
     "reshape",
     "save_npz",

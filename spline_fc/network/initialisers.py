@@ -19,8 +19,7 @@ from spline_fc.checks import (
 from spline_fc.network import samplers, trees
 from spline_fc.network.recipe import spline_start
 from spline_fc.network.reshape import check_hidden_sizes, reshape
-from spline_fc.network.samplers import Layer
-from spline_fc.network.structure import Params, from_layers
+from spline_fc.network.structure import Layer, Params, from_layers
 from spline_fc.threads import one_thread
 
 

@@ -21,8 +21,8 @@ from spline_fc.checks import (
     check_rank,
     check_same_length,
 )
-from spline_fc.network.samplers import DATA_FREE, SAMPLERS, Layer, generator
-from spline_fc.network.structure import Params, from_layers, layer_sizes, layers
+from spline_fc.network.samplers import DATA_FREE, SAMPLERS, generator
+from spline_fc.network.structure import Layer, Params, from_layers, layer_sizes, layers
 
 _PROBE_ROWS = 256
 _MAX_SWEEPS = 1000

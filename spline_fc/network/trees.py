@@ -15,7 +15,7 @@ import numpy as np
 
 from spline_fc.checks import check, check_rank
 from spline_fc.network import samplers
-from spline_fc.network.structure import Params, from_layers
+from spline_fc.network.structure import Layer, Params, from_layers
 
 _DEPTHS = (3, 2, 1)
 _ENOUGH_TREES = 10  # below that, smaller trees
@@ -169,7 +169,7 @@ def _ramp(feature: int, low: float, high: float, threshold: float) -> Split:
     return Split(feature, low, high)
 
 
-def _split_layer(splits: list[Split], num_features: int) -> samplers.Layer:
+def _split_layer(splits: list[Split], num_features: int) -> Layer:
     kernel, bias = np.zeros((num_features, 2 * len(splits))), np.zeros(2 * len(splits))
     for i, (feature, low, high) in enumerate(splits):
         slope = 1 / (high - low)
@@ -178,7 +178,7 @@ def _split_layer(splits: list[Split], num_features: int) -> samplers.Layer:
     return kernel, bias
 
 
-def _leaf_layer(leaves: list[Leaf], splits: list[Split]) -> samplers.Layer:
+def _leaf_layer(leaves: list[Leaf], splits: list[Split]) -> Layer:
     """sum(ramps that must be 1) - sum(ramps that must be 0) - (number of the former - 1)."""
     kernel, bias = np.zeros((2 * len(splits), len(leaves))), np.zeros(len(leaves))
     index = {split: i for i, split in enumerate(splits)}
