@@ -8,6 +8,8 @@ import numpy as np
 
 from spline_fc.checks import check, check_rank
 
+HIGHEST = jax.lax.Precision.HIGHEST
+
 
 class Spline(NamedTuple):
     """f(x) = intercept + sum_m coef[m] * min_r relu(sign[m, r] * (x[feature[m, r]] - knot[m, r])).
