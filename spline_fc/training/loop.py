@@ -12,30 +12,36 @@ import numpy as np
 
 from spline_fc.checks import check, check_integer, check_number
 from spline_fc.data import Dataset
+from spline_fc.network import Params
+from spline_fc.timing import Seconds
 from spline_fc.training import epochs as _epochs
 from spline_fc.training.checkpoints import Checkpoints, Store, digest
 from spline_fc.training.config import TrainingConfig, as_config
-from spline_fc.training.epochs import TrainState
+from spline_fc.training.epochs import Program, TrainState
 from spline_fc.training.groups import Origin
 from spline_fc.training.inputs import prepare
-from spline_fc.training.steps import DIVERGED, OUT_OF_PATIENCE, PARTS, RUNNING, Data, Recorder
+from spline_fc.training.steps import (
+    DIVERGED,
+    OUT_OF_PATIENCE,
+    PARTS,
+    RUNNING,
+    Data,
+    Numbers,
+    Recorder,
+    numbers_of,
+)
 
 OnEpochs = Callable[[int, dict[str, np.ndarray]], None]
 _REPORTS = 20  # how often on_epochs is called in a run
-
-
-class Seconds(NamedTuple):
-    """Wall-clock time of a training run."""
-
-    compile: float  # close to 0 when these shapes were compiled before
-    run: float
+_SHOWN = 12  # replicas in the table of a result
+_MANY_CALLS = 100_000  # of a recorder: the size of its trace then tells how often it records
 
 
 class TrainResult(NamedTuple):
     """What training leaves; with replicas every array has the leading axes (S, L)."""
 
-    params: Any  # the evaluated (averaged) network at its best validation loss
-    last_params: Any  # the evaluated network when the run ended
+    params: Params  # the evaluated (averaged) network at its best validation loss
+    last_params: Params  # the evaluated network when the run ended
     history: dict[str, np.ndarray]  # (epochs + 1,) per "<part>_loss"; NaN where not trained
     best_epoch: np.ndarray  # () int
     steps_per_epoch: int
@@ -44,9 +50,27 @@ class TrainResult(NamedTuple):
     stop_reason: Any  # str; with replicas an (S, L) object array of str
     diverged: np.ndarray  # () bool
 
+    def __repr__(self) -> str:
+        losses, shape = self.history["validation_loss"], np.shape(self.best_epoch)
+        lines = [
+            f"TrainResult: {losses.shape[-1] - 1} epochs of {self.steps_per_epoch} steps"
+            + f", {' x '.join(map(str, shape))} replicas" * bool(shape)
+            + f"; {self.seconds.compile:.1f} s compiling, {self.seconds.run:.1f} s running"
+        ]
+        for index in list(np.ndindex(shape))[:_SHOWN]:
+            best = int(self.best_epoch[index])
+            lines.append(
+                f"  {' '.join(map(str, index))}: ".lstrip(" :")
+                + f"validation loss {losses[index][best]:.5g} at epoch {best}, "
+                + f"{losses[index][0]:.5g} before training. "
+                + str(np.asarray(self.stop_reason, object)[index])
+            )
+        hidden = int(np.prod(shape)) - _SHOWN
+        return "\n".join([*lines, f"... and {hidden} more replicas"] if hidden > 0 else lines)
+
 
 def train(
-    params: Any,
+    params: Params,
     dataset: Dataset,
     config: TrainingConfig | Mapping[str, Any] = TrainingConfig(),  # noqa: B008
     *,
@@ -69,7 +93,8 @@ def train(
         calls it first with all that was done before.
       weights: (n,) of the training rows, not negative; only their ratios matter.
       origin: where the units come from; for `group_rates` and `keep_axes`.
-      checkpoints: where to save the state, and to go on from if the folder holds this very run.
+      checkpoints: where to save the state, and to go on from if the folder holds this very run,
+        or one of fewer epochs.
 
     Returns:
       TrainResult.
@@ -78,7 +103,8 @@ def train(
       ValueError: unknown or bad config field, parameters that do not fit the data, numbers that
         are not finite, a batch larger than the training part, an empty training or validation
         part, a group or mask that matches nothing, checkpoints of another run. All but the last is
-        found before anything is compiled.
+        found before training is compiled.
+      OSError: the folder of the checkpoints cannot be read or written.
     """
     config = as_config(config)
     _check_seed("seed", seed)
@@ -90,7 +116,7 @@ def train(
 
 
 def train_replicas(
-    params: Any,
+    params: Params,
     datasets: Dataset,
     config: TrainingConfig | Mapping[str, Any],
     *,
@@ -156,33 +182,51 @@ class _Run(NamedTuple):
     rate: jax.Array  # () or (L,)
     seed: np.ndarray  # () or (S,), uint32
 
-    def static(self) -> dict[str, Any]:
-        # Rates and masks are traced: with others nothing compiles again.
-        config = dataclasses.replace(
-            self.config, learning_rate=1.0, group_rates=(), keep_axes=False
-        )
-        return {"config": config, "recorder": self.recorder, "replicas": np.ndim(self.rate) == 1}
+    def program(self) -> Program:
+        return Program(self.config.structure(), self.recorder, np.ndim(self.rate) == 1)
 
-    def begin(self, params: Any) -> TrainState:
-        return _epochs.begin(params, self.data, self.rate, **self.static())
+    def numbers(self) -> Numbers:
+        return numbers_of(self.config, self.steps_per_epoch(), self.rate.dtype)
+
+    def begin(self, params: Params) -> TrainState:
+        arguments = (params, self.data, self.numbers(), self.rate, self.config.epochs)
+        return _epochs.begin(*arguments, self.program())
 
     def advance(self, state: TrainState, stop: int, start: int) -> TrainState:
-        arguments = (state, self.data, self.rate, self.seed, stop, start)
-        return jax.block_until_ready(_epochs.advance(*arguments, **self.static()))
+        arguments = (state, self.data, self.numbers(), self.rate, self.seed, stop, start)
+        return jax.block_until_ready(_epochs.advance(*arguments, self.program()))
 
     def steps_per_epoch(self) -> int:
         return self.data.train[0].shape[-2] // self.config.batch_size
 
-    def fingerprint(self, params: Any, state: TrainState) -> str:
-        shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(state)]
-        decided = np.frombuffer(repr((self.config, shapes)).encode(), np.uint8)
-        return digest(decided, params, self.data, self.rate, self.seed)
+    def description(self, params: Params) -> dict[str, Any]:
+        """Everything that decides the run, as JSON; arrays by their digests."""
+        config = dataclasses.asdict(self.config)
+        config["learning_rate"] = np.asarray(self.rate).astype(str).tolist()
+        evaluation, (*_, last) = self.data.evaluation, self.data.train
+        # The training rows are part of the evaluation; zeros of weights tell rows from padding.
+        held = np.asarray(evaluation.weight) * (np.asarray(evaluation.part) > 0)[..., None]
+        data = [evaluation.x, evaluation.y, evaluation.part, held, np.shape(last)]
+        recorder, trace = self.recorder, None
+        if recorder is not None:
+            trace = repr(jax.eval_shape(lambda p: recorder.init(p, _MANY_CALLS), params))
+        return {
+            "training": config,
+            "seeds": self.seed.tolist(),
+            "params": digest(params),
+            "data": digest(data),
+            "weights": digest(last) if len(self.data.train) > 2 else None,
+            "origin": None if self.data.scale is None else digest(self.data.scale),
+            "recorder": trace,
+        }
 
     def is_over(self, state: TrainState, done: int) -> bool:
         return done >= self.config.epochs or not (state.iterate.status == RUNNING).any()
 
 
-def _train(run: _Run, params, on_epochs, checkpoints) -> TrainResult:
+def _train(
+    run: _Run, params: Params, on_epochs: OnEpochs | None, checkpoints: Checkpoints | None
+) -> TrainResult:
     """Compiles, then resumes or starts, then runs all epochs."""
     began = time.perf_counter()
     # A run of no epochs compiles the program and does nothing else.
@@ -191,13 +235,20 @@ def _train(run: _Run, params, on_epochs, checkpoints) -> TrainResult:
     if checkpoints is None:
         state = _run_epochs(run, state, 0, on_epochs, None, 0)
     else:
-        with contextlib.closing(Store(checkpoints, run.fingerprint(params, state))) as store:
+        with contextlib.closing(Store(checkpoints, run.description(params))) as store:
             done, state = store.latest(state)
             state = _run_epochs(run, state, done, on_epochs, store, checkpoints.every)
     return _result(run, state, Seconds(compiled - began, time.perf_counter() - compiled))
 
 
-def _run_epochs(run: _Run, state, done: int, on_epochs, store, every: int) -> TrainState:
+def _run_epochs(
+    run: _Run,
+    state: TrainState,
+    done: int,
+    on_epochs: OnEpochs | None,
+    store: Store | None,
+    every: int,
+) -> TrainState:
     """Runs the epochs after `done`, in pieces if somebody watches or saves."""
     pieces = [every] if store is not None else []
     if on_epochs is not None:
@@ -207,7 +258,7 @@ def _run_epochs(run: _Run, state, done: int, on_epochs, store, every: int) -> Tr
         stop = min([run.config.epochs, *((done // piece + 1) * piece for piece in pieces)])
         state, done = run.advance(state, stop, done), stop
         if store is not None and (done % every == 0 or run.is_over(state, done)):
-            store.save(done, state)
+            store.save(done, state, is_last=run.is_over(state, done))
         if on_epochs is not None:
             on_epochs(done, _history(state, done))
     return state
