@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spline_fc.analysis.activations import check_same_shapes
 from spline_fc.analysis.forward import Params, gradients_at, layers, preactivations
 from spline_fc.checks import check, check_integer, check_not_empty, check_number
 from spline_fc.threads import one_thread
@@ -156,40 +157,6 @@ def knot_drift(
     return track_networks([before, after], (0, 1), x, **options)
 
 
-def activation_flips(networks: Sequence[Params], x: Any) -> dict[str, np.ndarray]:
-    """Measures on how many rows every hidden unit is on the other side than at the start.
-
-    It needs no knot, so it also speaks of deeper layers and of units that left their axis.
-
-    Args:
-      networks: r parameter trees of one shape, the start first, as (before, after) or those of
-        `recorded_networks`.
-      x: (n, d), in the units the network takes.
-
-    Returns:
-      {"Dense_0": (r, h0), "Dense_1": (r, h1), ...}, shares of rows.
-
-    Raises:
-      ValueError: networks of different shapes, none with a hidden layer, or no row.
-    """
-    check_not_empty("x", np.asarray(x))
-    _check_same_shapes(networks)
-    with one_thread():
-        start = active_rows(networks[0], x)
-        flips = [
-            {layer: (active != start[layer]).mean(axis=0) for layer, active in found.items()}
-            for found in (active_rows(params, x) for params in networks)
-        ]
-    return {layer: np.stack([flip[layer] for flip in flips]) for layer in start}
-
-
-def active_rows(params: Params, x: Any) -> dict[str, np.ndarray]:
-    """Says on which rows every hidden unit is active: {"Dense_0": (n, h0) bool, ...}."""
-    hidden = preactivations(params, x)[:-1]
-    check(len(hidden) > 0, "params must have at least one hidden layer; got one layer.")
-    return {f"Dense_{i}": values > 0 for i, values in enumerate(hidden)}
-
-
 class Records(NamedTuple):
     """The networks that a run left on its way."""
 
@@ -258,7 +225,7 @@ def track_networks(
     check_not_empty("x", x)
     check_number("min_alignment", min_alignment, at_least=0, at_most=1)
     check_integer("output", output, at_least=0)
-    _check_same_shapes(networks)
+    check_same_shapes(networks)
     steps, stack = np.asarray(steps), layers(networks[0])
     check(
         steps.shape == (len(networks),),
@@ -408,16 +375,6 @@ def _home(kernel: np.ndarray, home: Any) -> np.ndarray:
         f"home must lie in 0 to {features - 1}; got {home.min()} to {home.max()}.",
     )
     return home
-
-
-def _check_same_shapes(networks: Sequence[Params]) -> None:
-    check(len(networks) > 0, "networks must hold at least one network; got none.")
-    first, *others = ([kernel.shape for kernel, _ in layers(params)] for params in networks)
-    for found in others:
-        check(
-            found == first,
-            f"networks must have kernels of one shape each, {first}; got {found} beside them.",
-        )
 
 
 def _is_finite(params: Params) -> bool:

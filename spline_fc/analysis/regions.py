@@ -12,7 +12,7 @@ from spline_fc.analysis.forward import (
     layers,
     preactivations,
 )
-from spline_fc.checks import check, check_finite, check_integer, check_not_empty
+from spline_fc.checks import check, check_finite, check_not_empty
 
 
 class Cell(NamedTuple):
@@ -44,41 +44,6 @@ def count_patterns(params: Params, x: Any) -> int:
         for block in blocks(params, x)
     ]
     return len(np.unique(np.concatenate(patterns), axis=0))
-
-
-class PatternCount(NamedTuple):
-    """How finely a network cuts the data."""
-
-    rows: int
-    patterns: int  # distinct activation patterns among the rows
-    crossings: np.ndarray  # (segments,) int, borders between two random rows
-
-
-def pattern_count(params: Params, x: Any, *, segments: int = 50, seed: int = 0) -> PatternCount:
-    """Counts activation patterns of the rows, and borders met on the way from one row to another.
-
-    Two networks see the same pairs of rows if their x and seed are the same.
-
-    Args:
-      params: as in `count_patterns`.
-      x: (n, d), n >= 2, in the units the network takes.
-      segments: number of pairs of rows.
-      seed: of the pairs.
-
-    Returns:
-      PatternCount.
-
-    Raises:
-      ValueError: fewer than two rows, or segments < 1.
-    """
-    x = np.asarray(x, np.float64)
-    check_not_empty("x", x)
-    check(len(x) > 1, f"x must have at least 2 rows; got {len(x)}.")
-    check_integer("segments", segments, at_least=1)
-    rng = np.random.default_rng(seed)
-    pairs = [rng.choice(len(x), 2, replace=False) for _ in range(segments)]
-    crossings = [segment_breakpoints(params, x[a], x[b]).size for a, b in pairs]
-    return PatternCount(len(x), count_patterns(params, x), np.array(crossings))
 
 
 def segment_breakpoints(params: Params, start: Any, end: Any) -> np.ndarray:
@@ -152,15 +117,20 @@ def _through_layer(
     """Splits one cell by every unit's line and applies the activation; affine is (3, units)."""
     affine = affine @ kernel
     affine[2] += bias
-    # Most lines pass by most cells: one product finds the few that may cross this one.
-    side = polygon @ affine[:2] + affine[2]
-    crossing = (side.min(axis=0) < 0) & (side.max(axis=0) > 0)
-    pieces = [polygon]
-    for line in affine.T[crossing]:
-        pieces = [part for piece in pieces for part in _split(piece, line)]
+    pieces = _cut(polygon, affine)
     inner = np.array([piece.mean(axis=0) for piece in pieces])
     active = inner @ affine[:2] + affine[2] > 0
     return [(piece, affine * on) for piece, on in zip(pieces, active, strict=True)]
+
+
+def _cut(polygon: np.ndarray, lines: np.ndarray) -> list[np.ndarray]:
+    """Cuts a convex polygon along lines, (3, l); only those that cross a part are tried on it."""
+    side = polygon @ lines[:2] + lines[2]
+    lines = lines[:, (side.min(axis=0) < 0) & (side.max(axis=0) > 0)]
+    if not lines.shape[1]:
+        return [polygon]
+    parts, rest = _split(polygon, lines[:, 0]), lines[:, 1:]
+    return [piece for part in parts for piece in _cut(part, rest)]
 
 
 def _split(polygon: np.ndarray, line: np.ndarray) -> list[np.ndarray]:

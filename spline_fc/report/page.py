@@ -1,116 +1,110 @@
-"""Small pieces of HTML. Everything that comes from files is escaped here, once."""
+"""What a page is made of, and the way to HTML: templates that escape whatever comes from files."""
 
-import html
+import functools
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import resources
-from string import Template
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
 
-from spline_fc.analysis.tables import Table
+import jinja2
+
+from spline_fc import files
 
 
-def page(title: str, header: str, sections: Sequence[str], footer: str) -> str:
-    """Fills the page template; `title` is text, the other arguments are HTML."""
-    template = resources.files("spline_fc.analysis").joinpath("template.html").read_text("utf-8")
-    return Template(template).substitute(
-        title=text(title), header=header, sections="\n".join(sections), footer=footer
+class Block(Protocol):
+    """A piece of a section; `block` names the macro that sets it."""
+
+    block: str
+
+
+class Words(NamedTuple):
+    """A paragraph of plain text; kind "note" is a quiet one."""
+
+    text: str
+    kind: str = ""
+
+    block = "words"
+
+
+class Heading(NamedTuple):
+    """A heading within a section."""
+
+    text: str
+
+    block = "heading"
+
+
+class Image(NamedTuple):
+    """A figure of the page."""
+
+    source: str  # data URI
+    alt: str
+    title: str
+    caption: str
+
+    block = "image"
+
+
+class Groups(NamedTuple):
+    """Titled lists of keys and values."""
+
+    groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+    block = "groups"
+
+
+class Section(NamedTuple):
+    """A section with an anchor."""
+
+    key: str
+    title: str
+    blocks: list[Block]  # Words, Heading, Image, Groups, tables.Table
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("spline_fc.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
-def write(target: pathlib.Path, content: str) -> pathlib.Path:
-    """Writes a page at once: a reader never finds half of it."""
-    draft = target.with_suffix(".html.tmp")
-    draft.write_text(content, encoding="utf-8")
-    draft.replace(target)
+def write(target: pathlib.Path, template: str, **values: Any) -> pathlib.Path:
+    """Fills a template and writes the page at once: a reader never finds half of it.
+
+    Args:
+      target: path of the page.
+      template: its name under templates/.
+      **values: of the template; text is escaped there.
+
+    Returns:
+      The path.
+    """
+    files.write_text(target, _templates().get_template(template).render(values))
     return target
 
 
-def text(value: Any) -> str:
-    """Escapes anything for use as text or attribute."""
-    return html.escape(str(value))
-
-
-def section(key: str, title: str, *parts: str) -> str:
-    """A section of the page with an anchor."""
-    return f'<section id="{key}"><h2>{text(title)}</h2>\n' + "\n".join(parts) + "\n</section>"
-
-
-def paragraph(sentence: str, kind: str = "") -> str:
-    """A paragraph of plain text, of a class if one is given."""
-    return f'<p class="{kind}">{text(sentence)}</p>' if kind else f"<p>{text(sentence)}</p>"
-
-
-def note(sentence: str) -> str:
-    """A quiet paragraph, e.g. on what is missing and why."""
-    return paragraph(sentence, "note")
-
-
-def table(content: Table, kind: str = "") -> str:
-    """A Table with its notes below."""
-    head = "".join(f"<th>{text(name)}</th>" for name in content.header)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>\n"
-        for row in content.body
-    )
-    body = f'<table class="{kind}"><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table>'
-    notes = "".join(f"<li>{text(note)}</li>" for note in content.notes)
-    return f'<div class="wide">{body}</div>' + (f'<ul class="notes">{notes}</ul>' if notes else "")
-
-
-def figure(svg: str, title: str, caption: str) -> str:
-    """A figure from an SVG string, which is taken as it is, with its title over the caption."""
-    words = f"<b>{text(title)}.</b> {text(caption)}"
-    return f"<figure>{svg}<figcaption>{words}</figcaption></figure>"
-
-
-def picture(workdir: pathlib.Path, draw: Callable[..., Any], *arguments: Any) -> str:
-    """Draws a figure for the page; its PNG and the CSV of its numbers go to WORKDIR/figures."""
-    from spline_fc.analysis import figures
-
-    folder = workdir / "figures"
-    folder.mkdir(exist_ok=True)
-    with figures.style():
-        drawn = draw(*arguments)
-        return figure(figures.save(drawn, folder), drawn.title, drawn.caption)
-
-
-def tiles(pairs: Iterable[tuple[str, str]]) -> str:
-    """Key figures: (figure, what it is)."""
-    cells = (
-        f'<div class="tile"><b>{text(value)}</b><span>{text(what)}</span></div>'
-        for value, what in pairs
-    )
-    return f'<div class="tiles">{"".join(cells)}</div>'
-
-
-def groups(mapping: Mapping[str, Any], loose: str) -> str:
-    """A nested mapping as titled lists; values that are no mapping stand under `loose`."""
+def groups(mapping: Mapping[str, Any], loose: str) -> Groups:
+    """Takes a nested mapping apart into titled lists; plain values stand under `loose`."""
     plain = {key: value for key, value in mapping.items() if not isinstance(value, Mapping)}
     nested = {key: value for key, value in mapping.items() if isinstance(value, Mapping) and value}
-    lists = [_list(loose, plain)] if plain else []
-    lists += [_list(key, value) for key, value in nested.items()]
-    return f'<div class="groups">{"".join(lists)}</div>'
+    lists = ({loose: plain} if plain else {}) | nested
+    return Groups(tuple((title, tuple(_flat(values))) for title, values in lists.items()))
 
 
-def _list(title: str, mapping: Mapping[str, Any]) -> str:
-    items = "".join(
-        f"<dt>{text(key)}</dt><dd>{text(_value(value))}</dd>" for key, value in _flat(mapping)
-    )
-    return f"<div><h3>{text(title)}</h3><dl>{items}</dl></div>"
-
-
-def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
     for key, value in mapping.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", value
+            yield f"{prefix}{key}", _value(value)
 
 
 def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return ", ".join(_value(v) for v in value) or "none"
+        return ", ".join(map(_value, value)) or "none"
     return "none" if value is None or value == "" else str(value)

@@ -1,40 +1,30 @@
 """Everything that is measured for the page about one run, before anything is drawn."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
+import jax
 import numpy as np
 
-from spline_fc.analysis.knot_track import KnotTrack
-from spline_fc.analysis.knots import (
-    DriftSummary,
-    KnotDrift,
-    activity,
-    disagreement,
-    knot_drift,
-    summarize_drift,
-)
-from spline_fc.analysis.speed import Speed
-from spline_fc.analysis.tables import Row, main_rows, speeds_of
-from spline_fc.analysis.workdir import (
-    Directions,
-    Workdir,
-    read_directions,
-    read_fit,
-    read_params,
-    read_spline,
-    read_track,
-)
+from spline_fc.analysis import ImportanceTable, KnotTrack, Speed, compare_importance
 from spline_fc.cpwl import FitResult, Spline
+from spline_fc.network import Params
+from spline_fc.report.measures import (
+    Pair,
+    Plane,
+    Shapes,
+    Units,
+    measure_plane,
+    measure_shapes,
+    measure_units,
+)
+from spline_fc.report.rows import Row, main_rows, speeds_of
+from spline_fc.workdir import Rows, Workdir, read_data, read_fit, read_knots, read_params
 
-MIN_ALIGNMENT = 0.5
 MOST_ROWS = 500  # averages over rows take at most so many
+REDRAWS = 32  # values a feature is set to for its contribution
 
-
-class LayerActivity(NamedTuple):
-    """What the units of one hidden layer do on the training rows; (h,) each."""
-
-    active_after: np.ndarray  # share of rows
-    flipped: np.ndarray  # share of rows on which active and inactive changed places
+T = TypeVar("T")
 
 
 class Study(NamedTuple):
@@ -45,32 +35,42 @@ class Study(NamedTuple):
     speeds: list[Speed]
     init: str | None  # the start the page is about
     seed: int | None
-    pairs: dict[str, tuple[dict, dict]]  # by initialisation: parameters before and after
-    drifts: dict[str, KnotDrift]
-    summaries: dict[str, DriftSummary]
-    activity: dict[str, dict[str, LayerActivity]]  # by initialisation and layer
+    data: Rows | None
+    num_averaged: int  # rows that shapes and importance are averaged over
+    units: dict[str, Units]  # by initialisation
     track: KnotTrack | None
     flips: dict[str, np.ndarray]  # (records, units) per hidden layer
-    spline: Spline | None  # the fitted one, if every hinge is on a feature
     fit: FitResult | None
-    directions: Directions | None  # that the fitted one stands on beside the features
-    x: np.ndarray  # (n, d) standardised, at most MOST_ROWS
-    y: np.ndarray  # (n, k)
+    shapes: Shapes | None
+    plane: Plane | None
+    importance: ImportanceTable | None
+    damage: tuple[str, ...]  # what could not be read or measured, one sentence each
 
     @property
-    def before(self) -> dict[str, Any] | None:
-        """Parameters of the start the page is about."""
-        return self.pairs[self.init][0] if self.init in self.pairs else None
+    def row(self) -> Row | None:
+        """The start the page is about."""
+        return next((row for row in self.rows if row.init and row.init == self.init), None)
 
     @property
-    def start(self) -> Spline | dict[str, Any] | None:
-        """What the page's network was before training: the spline itself where it can be read."""
-        return self.spline if self.init == "spline" and self.spline is not None else self.before
+    def reference(self) -> Row | None:
+        """The start that others are compared with."""
+        wanted = self.work.reference
+        return next((row for row in self.rows if row.init and row.init == wanted), None)
 
-    @property
-    def after(self) -> dict[str, Any] | None:
-        """Parameters at its best validation loss."""
-        return self.pairs[self.init][1] if self.init in self.pairs else None
+
+class _Attempts:
+    """Runs measurements one by one; what cannot be read or measured becomes a sentence."""
+
+    def __init__(self) -> None:
+        self.damage: list[str] = []
+
+    def __call__(self, what: str, measure: Callable[..., T], *arguments: Any) -> T | None:
+        try:
+            return measure(*arguments)
+        except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
+            said = f"{error}".splitlines() or [type(error).__name__]
+            self.damage.append(f"{what} cannot be shown: {said[0].rstrip('.')}.")
+            return None
 
 
 def study(work: Workdir) -> Study:
@@ -80,46 +80,79 @@ def study(work: Workdir) -> Study:
       work: from `read_workdir`.
 
     Returns:
-      Study; what the folder lacks is None or empty.
+      Study; what the folder lacks is None or empty, and named in `damage` if it is broken.
     """
+    attempt = _Attempts()
+    speeds = attempt("The speed of the starts", speeds_of, work) or []
+    rows = attempt("The results", main_rows, work, speeds) or []
     seed = min((run["seed"] for run in work.runs), default=None)
-    pairs, rows = {}, work.rows
-    if rows is not None and seed is not None:
-        found = {init: read_params(work, init, seed) for init in work.inits}
-        pairs = {init: pair for init, pair in found.items() if pair and len(pair[0]) > 1}
-    drifts = {
-        init: knot_drift(*pair, rows.x, scaler=rows.scaler, min_alignment=MIN_ALIGNMENT)
-        for init, pair in pairs.items()
-    }
     init = _subject(work)
-    track, flips = None, {}
+    found = _of_seed(attempt, work, init, seed)
+    return Study(work=work, rows=rows, speeds=speeds, init=init, seed=seed, **found,
+                 damage=(*work.damage, *attempt.damage))  # fmt: skip
+
+
+def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int | None) -> dict:
+    """The fields of a Study that speak of the networks of one seed."""
+    found: dict[str, Any] = {"data": None, "fit": None, "num_averaged": 0, "units": {},
+                             "track": None, "flips": {}, "shapes": None, "plane": None,
+                             "importance": None}  # fmt: skip
+    if seed is None:
+        return found
+    data = found["data"] = attempt("The training rows", read_data, work, seed)
+    fit = found["fit"] = attempt("The fit", read_fit, work, seed)
     if init is not None:
-        track, flips = read_track(work, init, seed) or (None, {})
-    every = 1 if rows is None else -(-len(rows.x) // MOST_ROWS)
-    return Study(
-        work=work,
-        rows=main_rows(work),
-        speeds=speeds_of(work),
-        init=init,
-        seed=seed,
-        pairs=pairs,
-        drifts=drifts,
-        activity={k: _activity(*pair, rows.x) for k, pair in pairs.items()},
-        summaries={k: summarize_drift(d, min_alignment=MIN_ALIGNMENT) for k, d in drifts.items()},
-        track=track,
-        flips=flips,
-        spline=None if seed is None else read_spline(work, seed),
-        fit=None if seed is None else read_fit(work, seed),
-        directions=None if seed is None else read_directions(work, seed),
-        x=np.zeros((0, 0)) if rows is None else rows.x[::every],
-        y=np.zeros((0, 0)) if rows is None else rows.y[::every],
+        way = attempt("The way of the knots", read_knots, work, init, seed)
+        found["track"], found["flips"] = way or (None, {})
+    if data is None:
+        return found
+    pairs = {name: attempt(f"The parameters of {name}", _read_pair, work, name, seed)
+             for name in work.inits}  # fmt: skip
+    for name, pair in pairs.items():
+        own = fit if name == "spline" else None
+        units = pair and attempt(f"The units of {name}", measure_units, pair, data, own)
+        if units:
+            found["units"][name] = units
+    pair = pairs.get(init or "")
+    if pair is not None:
+        found |= _of_pair(attempt, pair, found["units"].get(init), data, init, fit)
+    return found
+
+
+def _of_pair(attempt: _Attempts, pair: Pair, units, data: Rows, init: str, fit) -> dict:
+    """Shapes, importance and linear pieces of the start the page is about."""
+    every = -(-len(data.x) // MOST_ROWS)
+    x, y = data.x[::every], data.y[::every]
+    start = fit.spline if init == "spline" and fit is not None else pair.before
+    return {
+        "num_averaged": len(x),
+        "shapes": attempt("Shape functions", measure_shapes, start, pair.after, x),
+        "importance": attempt("Importance", _importance, start, pair.after, x, y, data, fit),
+        "plane": units and attempt(
+            "Linear pieces", measure_plane, pair, units.drift, x, data),
+    }  # fmt: skip
+
+
+def _importance(start: Spline | Params, after: Params, x, y, data: Rows, fit) -> ImportanceTable:
+    return compare_importance(
+        {"before": start, "after": after},
+        x,
+        y,
+        key=jax.random.key(0),
+        fit=fit if isinstance(start, Spline) else None,
+        feature_names=data.feature_names,
+        points=REDRAWS,
     )
 
 
-def _activity(before: dict, after: dict, x: np.ndarray) -> dict[str, LayerActivity]:
-    start, end = activity(before, x), activity(after, x)
-    flipped = disagreement(start, end)
-    return {layer: LayerActivity(end[layer].mean(axis=0), flipped[layer]) for layer in end}
+def _read_pair(work: Workdir, init: str, seed: int) -> Pair | None:
+    """Parameters before training and at the best validation loss; None unless both are there."""
+    before, after = (
+        read_params(work.path, f"{init}-seed{seed}-{kind}") for kind in ("initial", "best")
+    )
+    if before is None or after is None or len(before) < 2:
+        return None
+    return Pair(before, after)
 
 
 def _subject(work: Workdir) -> str | None:

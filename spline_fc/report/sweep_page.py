@@ -3,40 +3,19 @@
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
-import numpy as np
-
-from spline_fc.analysis import html
-from spline_fc.analysis.convergence import Interval, PairedRatio, bootstrap
-from spline_fc.analysis.formats import (
-    count,
-    display_name,
-    interval,
-    mean_error,
-    ratio,
-)
-from spline_fc.analysis.report import title_of
-from spline_fc.analysis.tables import Row, Table, error_of, main_rows
-from spline_fc.analysis.workdir import Workdir, read_workdir
+from spline_fc.analysis import Interval
 from spline_fc.checks import check
+from spline_fc.report import page
+from spline_fc.report.formats import count, interval, mean_error, ratio
+from spline_fc.report.page import Block, Section, Words
+from spline_fc.report.rows import Contest, contests_of
+from spline_fc.report.run_page import title_of
+from spline_fc.report.tables import Table
+from spline_fc.workdir import Workdir, read_workdir
 
 
-class Contest(NamedTuple):
-    """One start against the reference in one workdir."""
-
-    title: str
-    start: str
-    reference: str
-    error: np.ndarray  # (s,) test errors of the start
-    reference_error: np.ndarray  # (r,)
-    relative: Interval  # test error less the reference's over the reference's mean, shared seeds
-    better: tuple[int, int]  # seeds that are better, of so many
-    steps: PairedRatio | None  # to the reference's best validation loss
-    seconds: PairedRatio | None
-
-
-def write_sweep(workdirs: Sequence[Any], folder: Any) -> pathlib.Path:
+def write_sweep(workdirs: Sequence[str | os.PathLike], folder: str | os.PathLike) -> pathlib.Path:
     """Writes one page that sets several workdirs side by side, and its figure as PNG and CSV.
 
     Args:
@@ -57,63 +36,42 @@ def write_sweep(workdirs: Sequence[Any], folder: Any) -> pathlib.Path:
     names = _names(works)
     contests = [c for name, work in zip(names, works, strict=True) for c in contests_of(name, work)]
     folder.mkdir(parents=True, exist_ok=True)
-    header = "<h1>Sweep</h1>" + html.paragraph(_finding(contests), "lede") + _warnings(names, works)
-    parts = [html.section("results", "Results", *_results(contests, folder)),
-             html.section("runs", "Runs", _links(names, works, folder))]  # fmt: skip
-    footer = "Rebuilt from the files of the runs. The numbers of the figure lie in figures/ as CSV."
-    return html.write(folder / "report.html", html.page("Sweep", header, parts, footer))
-
-
-def contests_of(title: str, work: Workdir) -> list[Contest]:
-    """Compares every start of a workdir, and the spline alone, with its reference.
-
-    Args:
-      title: what the workdir is called.
-      work: from `read_workdir`.
-
-    Returns:
-      One Contest per start other than the reference; none without a reference.
-    """
-    rows = main_rows(work)
-    reference = next((row for row in rows if row.init and row.init == work.reference), None)
-    if reference is None:
-        return []
-    return [_contest(title, row, reference) for row in rows if row is not reference]
+    return page.write(
+        folder / "report.html",
+        "sweep.html",
+        finding=_finding(contests),
+        warnings=_warnings(names, works),
+        sections=[Section("results", "Results", _results(contests, folder))],
+        runs=_links(names, works, folder),
+    )
 
 
 def sweep_table(contests: Sequence[Contest]) -> Table:
     """Sets contests in strings, one line each."""
     body = [
-        [c.title, c.start, str(c.error.size), mean_error(c.error), mean_error(c.reference_error),
-         interval(Interval(*(100 * v for v in c.relative))), f"{c.better[0]} of {c.better[1]}",
-         ratio(c.steps), ratio(c.seconds)]
+        [
+            c.title,
+            c.start,
+            str(c.error.size),
+            mean_error(c.error),
+            mean_error(c.reference_error),
+            interval(Interval(*(100 * v for v in c.against.relative))),
+            f"{c.against.wins} of {c.against.difference.size}",
+            ratio(c.against.steps),
+            ratio(c.against.seconds),
+        ]
         for c in contests
-    ]  # fmt: skip
+    ]
     names = ", ".join(dict.fromkeys(c.reference for c in contests))
     header = ["workdir", "start", "seeds", "test error", f"of {names}", "difference, %",
               "seeds better", "ratio of steps", "ratio of seconds"]  # fmt: skip
     return Table(header, body, [
-        f"Test error: RMSE in raw units, else the loss; mean ± standard error over seeds. "
-        f"Difference: to {names}, in per cent of its mean, by shared seed; below 0 is better. "
-        f"Ratios: of what it took to reach {names}'s best validation loss, medians over paired "
-        f"seeds. In brackets 95 % bootstrap intervals."
-    ])  # fmt: skip
-
-
-def _contest(title: str, row: Row, reference: Row) -> Contest:
-    known = row.difference[~np.isnan(row.difference)]
-    level = float(np.nanmean(error_of(reference))) if reference.seeds.size else float("nan")
-    return Contest(
-        title=title,
-        start=row.name,
-        reference=display_name(reference.init),
-        error=error_of(row),
-        reference_error=error_of(reference),
-        relative=bootstrap(known / level),
-        better=(int((known < 0).sum()), known.size),
-        steps=row.reach.step_ratio if row.reach is not None else None,
-        seconds=row.reach.second_ratio if row.reach is not None else None,
-    )
+        f"Test error: RMSE of the raw target or log loss, of several targets the loss that was "
+        f"trained on; mean ± standard error over seeds. Difference: to {names}, in per cent of its "
+        f"mean, by shared seed; below 0 is better. Ratios: of what it took to reach {names}'s best "
+        f"validation loss, medians over paired seeds. In brackets 95 % bootstrap intervals, from "
+        f"three seeds on."
+    ], words=2)  # fmt: skip
 
 
 def _finding(contests: Sequence[Contest]) -> str:
@@ -121,28 +79,29 @@ def _finding(contests: Sequence[Contest]) -> str:
     sentences = []
     for start in dict.fromkeys(c.start for c in contests):
         own = [c for c in contests if c.start == start]
-        lower = sum(c.relative.value < 0 for c in own)
-        clear = [c for c in own if c.better[1] > 1]
-        below = sum(c.relative.high < 0 for c in clear)
-        above = sum(c.relative.low > 0 for c in clear)
+        lower = sum(c.against.relative.value < 0 for c in own)
+        verdicts = [c.against.verdict for c in own]
         sentences.append(
-            f"{start.capitalize()}: a lower mean test error than {own[0].reference} in {lower} of "
-            f"{count(len(own), 'workdir')}, clearly lower in {below}, clearly higher in {above}."
+            f"{start[0].upper()}{start[1:]}: a lower mean test error than {own[0].reference} in "
+            f"{lower} of {count(len(own), 'workdir')}, clearly lower in {verdicts.count('lower')}, "
+            f"clearly higher in {verdicts.count('higher')}."
         )
-    return " ".join(sentences) or "No workdir has a reference to compare with."
+    if not sentences:
+        return "No workdir has a reference to compare with."
+    return " ".join(sentences) + " Clearly: a paired t test over at least three seeds says so."
 
 
-def _results(contests: Sequence[Contest], folder: pathlib.Path) -> list[str]:
+def _results(contests: Sequence[Contest], folder: pathlib.Path) -> list[Block]:
     if not contests:
-        return [html.note("No workdir holds finished runs and a reference.")]
-    from spline_fc.analysis import plots_training
+        return [Words("No workdir holds finished runs and a reference.", "note")]
+    from spline_fc.report import figures, plots_training  # as in `write_report`
 
     return [
-        html.paragraph(
+        Words(
             "The figure and the table set every start against the reference, workdir by workdir."
         ),
-        html.picture(folder, plots_training.sweep, contests),
-        html.table(sweep_table(contests), "text"),
+        figures.place(folder, plots_training.sweep, contests),
+        sweep_table(contests),
     ]
 
 
@@ -155,7 +114,7 @@ def _names(works: Sequence[Workdir]) -> list[str]:
     ]
 
 
-def _warnings(names: Sequence[str], works: Sequence[Workdir]) -> str:
+def _warnings(names: Sequence[str], works: Sequence[Workdir]) -> list[str]:
     found = []
     for name, work in zip(names, works, strict=True):
         diverged = sum(bool(run.get("diverged")) for run in work.runs)
@@ -163,17 +122,19 @@ def _warnings(names: Sequence[str], works: Sequence[Workdir]) -> str:
             found.append(f"{name}: the status is “{work.status}”.")
         if diverged:
             found.append(f"{name}: {diverged} of {count(len(work.runs), 'run')} diverged.")
-    items = "".join(f'<li class="bad">{html.text(sentence)}</li>' for sentence in found)
-    return f'<h3 id="warnings">Warnings</h3><ul class="warnings">{items}</ul>' if found else ""
+        if work.damage:
+            found.append(f"{name}: {count(len(work.damage), 'file')} cannot be read.")
+    return found
 
 
-def _links(names: Sequence[str], works: Sequence[Workdir], folder: pathlib.Path) -> str:
-    """One line per workdir, with a link to its own report."""
-    items = []
+def _links(
+    names: Sequence[str], works: Sequence[Workdir], folder: pathlib.Path
+) -> list[tuple[str, str, str]]:
+    """(address, name, what it is) of every workdir's own report."""
+    links = []
     for name, work in zip(names, works, strict=True):
         path = os.path.relpath(work.path.resolve() / "report.html", folder.resolve())
-        address = html.text(pathlib.Path(path).as_posix())
         seeds = len({run["seed"] for run in work.runs})
         said = f"{count(len(work.runs), 'run')}, {count(seeds, 'seed')}, {work.status}"
-        items.append(f'<li><a href="{address}">{html.text(name)}</a>: {html.text(said)}</li>')
-    return f"<ul>{''.join(items)}</ul>"
+        links.append((pathlib.Path(path).as_posix(), name, said))
+    return links
