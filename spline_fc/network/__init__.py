@@ -1,4 +1,4 @@
-"""Kitchen: the network that equals a spline, in whatever architecture is wanted."""
+"""The network that equals a spline, in whatever architecture is wanted."""
 
 from spline_fc.network.convert import Hinges, fold_scaler, hinges, to_params, unfold_scaler
 from spline_fc.network.export import (
@@ -11,13 +11,18 @@ from spline_fc.network.export import (
     to_onnx,
     to_stablehlo,
 )
+from spline_fc.network.forward import (
+    apply_params,
+    last_hidden,
+    preactivations,
+    preactivations_float64,
+)
 from spline_fc.network.head import replace_head
 from spline_fc.network.initialisers import INITIALISERS, init_params
-from spline_fc.network.modules import MLP, NNXMLP, apply_params, from_nnx, preactivations, to_nnx
-from spline_fc.network.oblique import to_params_oblique
+from spline_fc.network.modules import MLP, NNXMLP, from_nnx, to_nnx
 from spline_fc.network.readback import spline_from_params
-from spline_fc.network.recipe import SplineStart, spline_start
 from spline_fc.network.reshape import balance_units, deepen, max_terms_for, reshape, widen
+from spline_fc.network.spline_start import START_OPTIONS, SplineStart, spline_start
 from spline_fc.network.structure import Params, check_same_structure, layer_sizes
 from spline_fc.network.trees import ensemble_to_params
 
@@ -25,6 +30,7 @@ __all__ = [
     "INITIALISERS",
     "MLP",
     "NNXMLP",
+    "START_OPTIONS",
     "Hinges",
     "Params",
     "SplineStart",
@@ -38,11 +44,13 @@ __all__ = [
     "from_stablehlo",
     "hinges",
     "init_params",
+    "last_hidden",
     "layer_sizes",
     "load_npz",
     "load_safetensors",
     "max_terms_for",
     "preactivations",
+    "preactivations_float64",
     "replace_head",
     "reshape",
     "save_npz",
@@ -53,7 +61,6 @@ __all__ = [
     "to_nnx",
     "to_onnx",
     "to_params",
-    "to_params_oblique",
     "to_stablehlo",
     "unfold_scaler",
     "widen",

@@ -15,7 +15,7 @@ import numpy as np
 from jax import export as jax_export
 
 from spline_fc.checks import check
-from spline_fc.network.modules import apply_params
+from spline_fc.network.forward import apply_params
 from spline_fc.network.structure import Params, flatten, layers, unflatten
 
 _ONNX_OPSET = 17

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import special
 
-Layer = tuple[np.ndarray, np.ndarray]
+from spline_fc.network.structure import Layer
 
 
 def generator(key: jax.Array) -> np.random.Generator:

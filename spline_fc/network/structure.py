@@ -1,14 +1,16 @@
 """What a parameter tree is: plain dicts, one entry per layer, checked before anything reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.checks import check, check_rank
+from spline_fc.checks import check, check_finite, check_rank
 
 Params = dict[str, dict[str, jax.Array]]
+Layer = tuple[np.ndarray, np.ndarray]  # kernel (inputs, units) and bias (units,), float64
 
 
 def layer_name(index: int) -> str:
@@ -16,18 +18,19 @@ def layer_name(index: int) -> str:
     return f"Dense_{index}"
 
 
-def layers(params: Mapping[str, Mapping[str, Any]]) -> list[tuple[Any, Any]]:
+def layers(params: Params, lead: int = 0) -> list[tuple[jax.Array, jax.Array]]:
     """Lists the layers of a fully connected network in order.
 
     Args:
       params: {"Dense_0": {"kernel": (d, h0), "bias": (h0,)}, ..., "Dense_L": {...}}.
+      lead: axes that every leaf has before these, e.g. 1 for the stacked networks of many seeds.
 
     Returns:
       [(kernel, bias), ...], the arrays as they stand in the tree.
 
     Raises:
-      ValueError: the names are not Dense_0 to Dense_L, an entry is not one kernel and one bias, or
-        neighbouring shapes do not fit.
+      ValueError: the names are not Dense_0 to Dense_L, an entry is not one kernel and one bias,
+        neighbouring shapes do not fit, or the leading axes of two leaves differ.
     """
     check(isinstance(params, Mapping), f"params must be a dict of layers; got {type(params)}.")
     names = [layer_name(i) for i in range(len(params))]
@@ -35,7 +38,8 @@ def layers(params: Mapping[str, Mapping[str, Any]]) -> list[tuple[Any, Any]]:
         bool(names) and set(params) == set(names),
         f"params must have the layers Dense_0, Dense_1, ... without a gap; got {sorted(params)}.",
     )
-    stack, rows = [], None
+    stack: list[tuple[jax.Array, jax.Array]] = []
+    rows, axes = None, None
     for name in names:
         entry = params[name]
         check(
@@ -44,56 +48,71 @@ def layers(params: Mapping[str, Mapping[str, Any]]) -> list[tuple[Any, Any]]:
             f"got {sorted(entry) if isinstance(entry, Mapping) else type(entry).__name__}.",
         )
         kernel, bias = entry["kernel"], entry["bias"]
-        check_rank(f"params/{name}/kernel", kernel, 2, "(inputs, units)")
-        wanted = (np.shape(kernel)[1],)
+        shape = np.shape(kernel)
+        wanted = f"({'..., ' * bool(lead)}inputs, units)"
+        check_rank(f"params/{name}/kernel", kernel, 2 + lead, wanted)
+        axes = shape[:lead] if axes is None else axes
         check(
-            np.shape(bias) == wanted,
-            f"params/{name}/bias must have shape {wanted}; got {np.shape(bias)}.",
+            shape[:lead] == axes,
+            f"params/{name}/kernel must have the leading axes {axes}; got shape {shape}.",
         )
         check(
-            rows in (None, np.shape(kernel)[0]),
-            f"params/{name}/kernel must have {rows} rows, one per unit before it; "
-            f"got {np.shape(kernel)[0]}.",
+            np.shape(bias) == (*axes, shape[-1]),
+            f"params/{name}/bias must have shape {(*axes, shape[-1])}; got {np.shape(bias)}.",
         )
-        rows = np.shape(kernel)[1]
+        check(
+            rows in (None, shape[-2]),
+            f"params/{name}/kernel must have {rows} rows, one per unit before it; got {shape[-2]}.",
+        )
+        rows = shape[-1]
         stack.append((kernel, bias))
     return stack
 
 
-def from_layers(stack: Any, dtype: Any = None) -> Params:
+def layers_float64(params: Params) -> list[Layer]:
+    """Lists the layers as `layers` does, as float64 NumPy arrays."""
+    return [(np.asarray(k, np.float64), np.asarray(b, np.float64)) for k, b in layers(params)]
+
+
+def finite_layers(params: Params) -> list[Layer]:
+    """Lists the layers as `layers_float64` does; ValueError also where a weight is not finite."""
+    stack = layers_float64(params)
+    for i, (kernel, bias) in enumerate(stack):
+        check_finite(f"params/{layer_name(i)}/kernel", kernel)
+        check_finite(f"params/{layer_name(i)}/bias", bias)
+    return stack
+
+
+def from_layers(stack: Iterable[tuple[Any, Any]], dtype: Any = None) -> Params:
     """Builds the parameter tree from [(kernel, bias), ...], optionally cast to one dtype."""
     return {
-        layer_name(i): {
-            "kernel": jax.numpy.asarray(kernel, dtype),
-            "bias": jax.numpy.asarray(bias, dtype),
-        }
+        layer_name(i): {"kernel": jnp.asarray(kernel, dtype), "bias": jnp.asarray(bias, dtype)}
         for i, (kernel, bias) in enumerate(stack)
     }
 
 
-def layer_sizes(params: Mapping[str, Mapping[str, Any]]) -> tuple[int, ...]:
-    """Inputs, units of every layer, outputs: (d, h_0, ..., k); ValueError as for `layers`."""
-    stack = layers(params)
-    return (np.shape(stack[0][0])[0], *(np.shape(kernel)[1] for kernel, _ in stack))
+def layer_sizes(params: Params, lead: int = 0) -> tuple[int, ...]:
+    """Inputs, units of every layer, outputs: (d, h_0, ..., k); arguments as for `layers`."""
+    stack = layers(params, lead)
+    return (np.shape(stack[0][0])[-2], *(np.shape(kernel)[-1] for kernel, _ in stack))
 
 
-def flatten(tree: Any, separator: str = "/") -> dict[str, Any]:
-    """Lists the leaves of nested mappings by path, {"Dense_0/kernel": array, ...}."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            inner = flatten(value, separator)
-            flat.update({f"{key}{separator}{path}": leaf for path, leaf in inner.items()})
-        else:
-            flat[str(key)] = value
-    return flat
+def dtype_of(params: Params) -> np.dtype:
+    """The dtype of the first kernel, which that of all leaves is in every tree made here."""
+    return np.dtype(layers(params)[0][0].dtype)
 
 
-def unflatten(flat: Mapping[str, Any], separator: str = "/") -> dict[str, Any]:
+def flatten(tree: Any) -> dict[str, Any]:
+    """Lists the leaves of nested dicts by path, {"Dense_0/kernel": array, ...}."""
+    leaves = jax.tree.leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
     """The inverse of `flatten`, for keys that are strings."""
     tree: dict[str, Any] = {}
     for path, leaf in flat.items():
-        *parents, last = path.split(separator)
+        *parents, last = path.split("/")
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from spline_fc.checks import check, check_rank
+from spline_fc.checks import check, check_finite, check_rank
 from spline_fc.network import samplers
-from spline_fc.network.structure import Params, from_layers
+from spline_fc.network.structure import Layer, Params, from_layers
 
 _DEPTHS = (3, 2, 1)
 _ENOUGH_TREES = 10  # below that, smaller trees
@@ -57,6 +57,7 @@ def ensemble_to_params(ensemble: Any, x: jax.Array, *, collapse: bool = False) -
     start, trees = _members(ensemble)
     wanted, came = ensemble.n_features_in_, np.shape(x)[1]
     check(came == wanted, f"x must have {wanted} columns, as the ensemble has; got {came}.")
+    check_finite("x", x)
     rows = np.asarray(x, np.float64)
     leaves = [leaf for tree, weight in trees for leaf in _leaves(tree, rows, weight)]
     intercept = start + sum((leaf.value for leaf in leaves if not leaf.path), np.zeros(len(start)))
@@ -169,7 +170,7 @@ def _ramp(feature: int, low: float, high: float, threshold: float) -> Split:
     return Split(feature, low, high)
 
 
-def _split_layer(splits: list[Split], num_features: int) -> samplers.Layer:
+def _split_layer(splits: list[Split], num_features: int) -> Layer:
     kernel, bias = np.zeros((num_features, 2 * len(splits))), np.zeros(2 * len(splits))
     for i, (feature, low, high) in enumerate(splits):
         slope = 1 / (high - low)
@@ -178,7 +179,7 @@ def _split_layer(splits: list[Split], num_features: int) -> samplers.Layer:
     return kernel, bias
 
 
-def _leaf_layer(leaves: list[Leaf], splits: list[Split]) -> samplers.Layer:
+def _leaf_layer(leaves: list[Leaf], splits: list[Split]) -> Layer:
     """sum(ramps that must be 1) - sum(ramps that must be 0) - (number of the former - 1)."""
     kernel, bias = np.zeros((2 * len(splits), len(leaves))), np.zeros(len(leaves))
     index = {split: i for i, split in enumerate(splits)}
