@@ -3,7 +3,7 @@
 The road, in import order: data -> cpwl -> network -> training -> analysis.
 """
 
-from spline_fc.analysis import knot_drift, write_report
+from spline_fc.analysis import knot_drift
 from spline_fc.cpwl import (
     FitResult,
     Spline,
@@ -30,6 +30,7 @@ from spline_fc.network import (
     spline_start,
     to_params,
 )
+from spline_fc.report import write_report
 from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
 
 __all__ = [

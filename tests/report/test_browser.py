@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 
 import pytest
+from spline_fc.analysis.report import SECTIONS
 
 from configs import friedman1
 from spline_fc import pipeline
-from spline_fc.analysis.report import SECTIONS
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from spline_fc.analysis.formats import display_name
-from spline_fc.analysis.study import LayerActivity, Study
-from spline_fc.analysis.tables import Row
-from spline_fc.analysis.workdir import Workdir
+from spline_fc.report.formats import display_name
+from spline_fc.report.measures import LayerActivity
+from spline_fc.report.rows import Row
+from spline_fc.report.study import Study
+from spline_fc.workdir import Workdir
 
 FEW_SEEDS = 5
+MOST_DAMAGE = 6  # sentences about files
 
 
 class Caution(NamedTuple):
@@ -28,10 +30,16 @@ def collect(study: Study) -> list[Caution]:
       Cautions, grave ones first.
     """
     work, rows = study.work, study.rows
-    found = [*_about_status(work), *_about_divergence(work), *_about_files(work),
-             *_about_seeds(rows), *_about_rates(work), *_about_budget(work)]  # fmt: skip
-    for init, layers in study.activity.items():
-        found += _about_units(init, study.seed, layers)
+    found = [
+        *_about_status(work),
+        *_about_divergence(work),
+        *_about_files(study),
+        *_about_seeds(rows),
+        *_about_rates(work),
+        *_about_budget(work),
+    ]
+    for init, units in study.units.items():
+        found += _about_units(init, study.seed, units.layers)
     return sorted(found, key=lambda caution: not caution.grave)
 
 
@@ -55,15 +63,16 @@ def _about_divergence(work: Workdir) -> list[Caution]:
     ]
 
 
-def _about_files(work: Workdir) -> list[Caution]:
-    missing = [run["run"] for run in work.runs if run["run"] not in work.histories]
-    found = []
-    if missing:
-        found.append(
-            Caution(f"{len(missing)} run(s) have no metrics file, e.g. {missing[0]}.", True)
-        )
-    if work.rows is None:
-        found.append(Caution("data.npz is missing: knots and shape functions cannot be shown."))
+def _about_files(study: Study) -> list[Caution]:
+    """What could not be read; a whole list of missing metrics is told once."""
+    work = study.work
+    place = f"{work.path}/"
+    told = [sentence.replace(place, "") for sentence in study.damage]
+    found = [Caution(sentence, grave=True) for sentence in told[:MOST_DAMAGE]]
+    if len(told) > MOST_DAMAGE:
+        found.append(Caution(f"{len(told) - MOST_DAMAGE} more files cannot be read.", grave=True))
+    if study.data is None and work.runs:
+        found.append(Caution("The training rows are missing: knots and shapes cannot be shown."))
     return found
 
 

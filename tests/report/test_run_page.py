@@ -1,28 +1,31 @@
 """The report and its table, from a workdir made by hand."""
 
-import html
 import json
 import re
 import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
-from spline_fc.analysis import text_table, write_report, write_sweep
-from spline_fc.analysis.formats import mean_error, significant
-from spline_fc.analysis.report import SECTIONS
-from spline_fc.analysis.tables import main_rows
-from spline_fc.analysis.workdir import read_workdir
-from spline_fc.cpwl import Spline, save_spline
+from spline_fc.cpwl import Spline
+from spline_fc.report import text_table, write_report
+from spline_fc.report.rows import main_rows, speeds_of
+from spline_fc.report.sections import SECTIONS
+from spline_fc.workdir import read_workdir
+from tests.report.pages import Balance, figures, words
 
 PLACES = ("warnings", *SECTIONS)
 
 
+def measured(workdir):
+    work = read_workdir(workdir)
+    return main_rows(work, speeds_of(work))
+
+
 def test_table_holds_spline_alone_and_every_start(workdir):
-    rows = {row.name: row for row in main_rows(read_workdir(workdir))}
+    rows = {row.name: row for row in measured(workdir)}
     assert list(rows) == ["spline alone", "spline", "He"]
     assert rows["He"].learning_rates == (0.001, 0.01)
     assert rows["spline"].start_loss.tolist() == [0.2, 0.2]
@@ -33,8 +36,9 @@ def test_table_holds_spline_alone_and_every_start(workdir):
     assert (spline.steps / rows["He"].reach.steps < 1).all() and spline.step_ratio.wins == 2
     # 1.7 s of fitting and 4 s of training over 200 steps.
     assert spline.seconds == pytest.approx(1.7 + 4.0 * spline.steps / 200)
-    expected = rows["spline"].test_rmse - rows["He"].test_rmse
-    assert rows["spline"].difference == pytest.approx(expected)
+    expected = rows["spline"].scores["rmse"] - rows["He"].scores["rmse"]
+    assert rows["spline"].against.difference == pytest.approx(expected)
+    assert rows["spline"].against.wins == 2 and rows["He"].against is None
 
 
 def test_text_table_is_aligned_and_complete(workdir):
@@ -43,7 +47,7 @@ def test_text_table_is_aligned_and_complete(workdir):
     assert [line.split("  ")[0] for line in lines[rule + 1 : rule + 4]] == [
         "spline alone", "spline", "He",
     ]  # fmt: skip
-    assert "ratio to He" in "\n".join(lines[:rule])
+    assert "test RMSE" in lines[rule - 1] and "seconds to He's" in "\n".join(lines[:rule])
 
 
 def test_report_is_one_light_file_with_every_section(workdir):
@@ -52,7 +56,9 @@ def test_report_is_one_light_file_with_every_section(workdir):
     assert path == workdir / "report.html" and path.stat().st_size < 5_000_000
     for key in PLACES:
         assert f'id="{key}"' in page
-    assert page.count("<svg") == 7
+    drawn = figures(path)
+    assert len(drawn) == 7 and page.count("<img") == 7 and "<svg" not in page
+    assert all("whose numbers are in figures/" in alt for alt in drawn)
     # Self-contained: nothing is fetched. Namespaces are names, not addresses to load.
     assert not re.search(r'(src|href)="(?!#|data:)', page)
     assert "@import" not in page and "url(http" not in page
@@ -65,23 +71,23 @@ def test_report_is_one_light_file_with_every_section(workdir):
 def test_report_escapes_names_and_closes_its_tags(workdir):
     page = write_report(workdir).read_text(encoding="utf-8")
     assert "<b>SO2" not in page and "&lt;b&gt;SO2" in page
-    _Balance().check(page)
+    Balance().check(page)
 
 
 def test_every_section_begins_with_a_sentence_and_tells_the_figures(workdir):
-    words = _words(write_report(workdir))
+    said = words(write_report(workdir))
     for key, (name, _) in SECTIONS.items():
-        assert re.match(r"[A-Z][^.]*\w[^.]*\.", words[key].removeprefix(name).strip()), key
+        assert re.match(r"[A-Z][^.]*\w[^.]*\.", said[key].removeprefix(name).strip()), key
     assert (
         "6 of the 6 first-layer units began as hinges of the spline, each on one feature."
-        in (words["knots"])
+        in (said["knots"])
     )
-    assert "% in hidden layer 1" in words["regions"]
-    assert "Before training the curves are exact" in words["shapes"]
+    assert "% in hidden layer 1" in said["regions"]
+    assert "Before training the curves are exact" in said["shapes"]
     for measure in ("permutation, before", "contribution, after"):
-        assert measure in words["importance"]
-    assert "test error less He's" in words["results"]
-    assert "ratio to He seconds ratio to He" in words["convergence"]
+        assert measure in said["importance"]
+    assert "test RMSE less He's" in said["results"]
+    assert "ratio of steps to He's seconds ratio of seconds to He's" in said["convergence"]
 
 
 def test_hinges_on_directions_are_counted_and_not_averaged_in(workdir):
@@ -95,15 +101,15 @@ def test_hinges_on_directions_are_counted_and_not_averaged_in(workdir):
     projection = np.stack([np.ones(4), direction], axis=1)
     np.savez(workdir / "directions" / "seed0.npz", projection=projection,
              names=np.array(["ols 1", "sir 1"]))  # fmt: skip
-    words = _words(write_report(workdir))
+    said = words(write_report(workdir))
     assert (
         "5 on one feature and 1 on a direction that mixes features (offered were ols 1, sir"
-        in (words["knots"])
+        in (said["knots"])
     )
-    assert "Of the 5 units on a feature" in words["knots"] and "on a direction" in words["knots"]
+    assert "Of the 5 units on a feature" in said["knots"] and "on a direction" in said["knots"]
     units = (workdir / "figures" / "knot_drift.csv").read_text().splitlines()
     assert len(units) == 1 + 5
-    assert "left out: its spline stands on directions" in words["importance"]
+    assert "left out: its spline stands on directions" in said["importance"]
 
 
 def test_a_network_without_any_unit_on_an_axis_has_all_sections(workdir):
@@ -113,9 +119,9 @@ def test_a_network_without_any_unit_on_an_axis_has_all_sections(workdir):
             params = dict(stored)
         params["Dense_0/kernel"] += 1.0
         np.savez(file, **params)
-    words = _words(write_report(workdir))
-    assert "All 6 first-layer units began with random directions" in words["knots"]
-    assert "turned by, degrees" in words["knots"] and set(words) == set(SECTIONS)
+    said = words(write_report(workdir))
+    assert "All 6 first-layer units began with random directions" in said["knots"]
+    assert "turned by, degrees" in said["knots"] and set(said) == set(SECTIONS)
 
 
 def test_of_several_outputs_the_first_is_shown(workdir):
@@ -125,14 +131,14 @@ def test_of_several_outputs_the_first_is_shown(workdir):
         params["Dense_1/kernel"] = np.repeat(params["Dense_1/kernel"], 2, axis=1)
         params["Dense_1/bias"] = np.repeat(params["Dense_1/bias"], 2)
         np.savez(file, **params)
-    with np.load(workdir / "data.npz") as stored:
+    with np.load(workdir / "data" / "seed0.npz") as stored:
         data = dict(stored)
     for key in ("y_shift", "y_scale", "target_names"):
         data[key] = np.repeat(data[key], 2)
     data["y"] = np.repeat(data["y"], 2, axis=1)
-    np.savez(workdir / "data.npz", **data)
-    words = _words(write_report(workdir))
-    assert "Shown is the first of 2 outputs." in words["shapes"]
+    np.savez(workdir / "data" / "seed0.npz", **data)
+    said = words(write_report(workdir))
+    assert "Shown is the first of 2 outputs." in said["shapes"]
 
 
 def test_the_strongest_interaction_is_what_no_curve_carries(workdir, spline_params):
@@ -197,7 +203,7 @@ def test_warnings_name_diverged_runs_and_few_seeds(workdir):
 
 @pytest.mark.parametrize(
     "missing",
-    ["config.json", "environment.json", "fits.json", "data.npz", "params", "metrics", "status"],
+    ["config.json", "environment.json", "fits.json", "data", "fits", "params", "metrics", "status"],
 )
 def test_report_bears_any_missing_optional_file(workdir, missing):
     target = workdir / missing
@@ -215,7 +221,7 @@ def test_a_failed_run_says_why(workdir):
 def test_a_run_without_reference_or_test_error_still_has_a_table(workdir):
     runs = [r for r in json.loads((workdir / "runs.json").read_text()) if r["init"] == "spline"]
     for run in runs:
-        run["test_rmse"] = None
+        del run["scores"]
     (workdir / "runs.json").write_text(json.dumps(runs))
     (workdir / "fits.json").unlink()
     table = text_table(workdir)
@@ -226,7 +232,7 @@ def test_a_run_without_reference_or_test_error_still_has_a_table(workdir):
 def test_wrong_folders_are_refused(tmp_path):
     with pytest.raises(ValueError, match="workdir must be a folder"):
         write_report(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="workdir must hold runs.json or status"):
+    with pytest.raises(ValueError, match="workdir must be of format"):
         write_report(tmp_path)
 
 
@@ -240,91 +246,9 @@ def test_command_rebuilds_and_refuses_in_one_sentence(workdir, tmp_path):
     assert "workdir must be a folder" in refused.stderr
 
 
-def test_a_sweep_sets_workdirs_side_by_side(workdir, tmp_path):
-    other = tmp_path / "second"
-    shutil.copytree(workdir, other)
-    runs = json.loads((other / "runs.json").read_text())
-    for run in runs:
-        run["test_rmse"] *= 2.0 if run["init"] == "spline" else 1.0
-    (other / "runs.json").write_text(json.dumps(runs))
-    path = write_sweep([workdir, other], tmp_path / "sweep")
-    page = path.read_text(encoding="utf-8")
-    words = _words(path)["results"]
-    assert "Friedman1 (quickstart)" in words and "Friedman1 (second)" in words
-    # 0.05 to 0.1 of loss: RMSE lower by 29 %; twice that is higher by 41 %.
-    lines = (tmp_path / "sweep" / "figures" / "sweep.csv").read_text().splitlines()
-    found = {tuple(line.split(",")[:2]): float(line.split(",")[2]) for line in lines[1:]}
-    assert found["Friedman1 (quickstart)", "spline"] == pytest.approx(-29, abs=3)
-    assert found["Friedman1 (second)", "spline"] == pytest.approx(41, abs=5)
-    assert "Spline: a lower mean test error than He in 1 of 2 workdirs" in page
-    assert 'href="../second/report.html"' in page and "1 of 8 runs diverged" in page
-    _Balance().check(page)
-
-
-def test_a_sweep_refuses_nothing_and_the_folder_of_a_run(workdir):
-    with pytest.raises(ValueError, match="workdirs must name at least one folder"):
-        write_sweep([], workdir / "sweep")
-    with pytest.raises(ValueError, match="folder must not be a workdir"):
-        write_sweep([workdir], workdir)
-
-
-def test_a_sweep_without_a_reference_says_so(workdir, tmp_path):
-    runs = [r for r in json.loads((workdir / "runs.json").read_text()) if r["init"] == "spline"]
-    (workdir / "runs.json").write_text(json.dumps(runs))
-    page = write_sweep([workdir], tmp_path / "sweep").read_text(encoding="utf-8")
-    assert "No workdir has a reference" in page
-
-
 def test_figures_leave_global_settings_alone(workdir):
     import matplotlib
 
     before = dict(matplotlib.rcParams)
     write_report(workdir)
     assert dict(matplotlib.rcParams) == before
-
-
-@pytest.mark.parametrize(
-    ("values", "shown"),
-    [([1.0, 2.0, 3.0], "2.00 ± 0.58"), ([0.1234], "0.1234"), ([float("nan")], "–"),
-     ([1234.0, 1250.0], "1,242.0 ± 8.0")],
-)  # fmt: skip
-def test_mean_and_error_show_as_many_digits_as_they_know(values, shown):
-    assert mean_error(values) == shown
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(0.0, "0"), (1234.5, "1,234"), (-0.01234, "−0.0123"), (1e-9, "1.00e−09"), (float("inf"), "∞")],
-)
-def test_significant_digits(value, shown):
-    assert significant(value) == shown
-
-
-def _words(path) -> dict[str, str]:
-    """What each section of a page says, without figures and tags."""
-    page = re.sub(r"<svg.*?</svg>", "", path.read_text(encoding="utf-8"), flags=re.S)
-    sections = re.findall(r'<section id="([^"]+)">(.*?)</section>', page, re.S)
-    return {key: " ".join(html.unescape(re.sub(r"<[^>]+>", " ", part)).split())
-            for key, part in sections}  # fmt: skip
-
-
-class _Balance(HTMLParser):
-    """Fails on a tag that is closed out of order or never."""
-
-    VOID = {"meta", "link", "br", "hr", "img"}
-
-    def check(self, page: str) -> None:
-        self.open: list[str] = []
-        self.feed(page)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        pass
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open.pop() == tag

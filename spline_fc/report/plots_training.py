@@ -7,10 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from spline_fc.analysis import figures as fig
-from spline_fc.analysis.formats import shortened, significant
-from spline_fc.analysis.tables import Row
-from spline_fc.analysis.workdir import Workdir
+from spline_fc.analysis import PairedRatio
+from spline_fc.report import figures as fig
+from spline_fc.report.formats import shortened, significant
+from spline_fc.report.rows import Contest, Row
+from spline_fc.workdir import Workdir
 
 
 def convergence(work: Workdir, rows: Sequence[Row]) -> fig.Picture:
@@ -46,80 +47,86 @@ def convergence(work: Workdir, rows: Sequence[Row]) -> fig.Picture:
     _loss_axes(axes, work)
     _end_labels(axes[1], labels)
     axes[0].set_title("over training steps")
-    axes[1].set_title("over seconds, the spline fit included")
+    axes[1].set_title("over seconds, the start included")
     return fig.Picture(
         "convergence",
         "Validation loss while training",
         "Thin lines are seeds, the strong line their median; the marker is the best epoch of the "
-        "median. The dotted level is the spline without any training. Seconds are without "
-        "compilation; runs that were trained together share their time evenly.",
+        "median. The dotted level is the spline without any training. Seconds include all that a "
+        "start does but no compilation; runs that were trained together share their time evenly.",
         figure,
         numbers,
     )
 
 
-def sweep(contests: Sequence[Any]) -> fig.Picture:
-    """Every start against the reference, one line per workdir: test error, steps to its best.
+def sweep(contests: Sequence[Contest]) -> fig.Picture:
+    """Every start against the reference, one line per workdir: error, steps and seconds.
 
     Args:
-      contests: `sweep.Contest`s, at least one.
+      contests: at least one.
 
     Returns:
       Picture; its numbers are one line per contest.
     """
     titles = list(dict.fromkeys(c.title for c in contests))
     starts = list(dict.fromkeys(c.start for c in contests))
-    nan = (float("nan"),) * 3
-    relative = np.array([100 * np.array(c.relative) for c in contests])
-    steps = np.array([c.steps.median if c.steps and c.steps.pairs else nan for c in contests])
-    drawn = np.where(np.isfinite(steps), steps, np.nan)
-    figure, axes = fig.panels(2, 2, 1.0 + 0.32 * len(titles), left=1.5, bottom=0.5, top=0.62,
-                              gap=0.5)  # fmt: skip
+    values = {
+        "difference_percent": np.array([100 * np.array(c.against.relative) for c in contests]),
+        "ratio_of_steps": np.array([_ends(c.against.steps) for c in contests]),
+        "ratio_of_seconds": np.array([_ends(c.against.seconds) for c in contests]),
+    }
+    margins = {"left": 1.5, "bottom": 0.5, "top": 0.62, "gap": 0.4}
+    figure, axes = fig.panels(3, 3, 1.0 + 0.32 * len(titles), **margins)
     height = 0.7 / len(starts)
-    for ax, values in zip(axes, (relative, drawn), strict=True):
+    for ax, found in zip(axes, values.values(), strict=True):
+        drawn = np.where(np.isfinite(found), found, np.nan)
         for index, start in enumerate(starts):
             own = [i for i, c in enumerate(contests) if c.start == start]
             y = np.array([-titles.index(contests[i].title) for i in own], float)
             y -= (index - (len(starts) - 1) / 2) * height
             look = fig.look(index)
-            ax.hlines(y, *values[own, 1:].T, color=look["color"], linewidth=1.4)
-            ax.plot(values[own, 0], y, look["marker"], color=look["color"], markersize=5,
+            ax.hlines(y, *drawn[own, 1:].T, color=look["color"], linewidth=1.4)
+            ax.plot(drawn[own, 0], y, look["marker"], color=look["color"], markersize=5,
                     label=start)  # fmt: skip
         ax.set_yticks([-i for i in range(len(titles))], [""] * len(titles))
         ax.set_ylim(0.6 - len(titles), 0.6)
     axes[0].set_yticklabels([shortened(title, 20) for title in titles])
-    axes[0].legend(frameon=False, fontsize=7.5, loc="lower left", bbox_to_anchor=(0.25, 1.0),
+    axes[0].legend(frameon=False, fontsize=7.5, loc="lower left", bbox_to_anchor=(0.35, 1.0),
                    ncols=len(starts), handlelength=1)  # fmt: skip
     _sweep_axes(axes, contests[0].reference)
+    ends = {
+        f"{name}{end}": column
+        for name, found in values.items()
+        for end, column in zip(("", "_low", "_high"), found.T, strict=True)
+    }
     return fig.Picture(
         "sweep",
         "Every start against the reference",
         "One line per workdir: means of the paired differences and medians of the paired ratios, "
-        "with 95 % bootstrap intervals over seeds. Left of the dark line is better. A start "
-        "without a mark never arrived, or has no steps.",
+        "with 95 % bootstrap intervals over seeds, from three seeds on. Left of the dark line is "
+        "better. A start without a mark never arrived, or was not measured.",
         figure,
-        {
-            "runs": [c.title for c in contests],
-            "start": [c.start for c in contests],
-            **{f"difference_percent{end}": column
-               for end, column in zip(("", "_low", "_high"), relative.T, strict=True)},
-            **{f"ratio_of_steps{end}": column
-               for end, column in zip(("", "_low", "_high"), steps.T, strict=True)},
-        },
-    )  # fmt: skip
+        {"runs": [c.title for c in contests], "start": [c.start for c in contests], **ends},
+    )
+
+
+def _ends(found: PairedRatio | None) -> tuple[float, float, float]:
+    return tuple(found.median) if found is not None and found.pairs else (float("nan"),) * 3
 
 
 def _sweep_axes(axes: list[Axes], reference: str) -> None:
-    for ax, title, par in ((axes[0], "test error", 0), (axes[1], "steps", 1)):
+    labels = (f"difference to {reference}'s, % of it", *(f"over {reference}'s",) * 2)
+    titles = ("test error", "steps to its best", "seconds to its best")
+    for ax, title, label, par in zip(axes, titles, labels, (0, 1, 1), strict=True):
         ax.axvline(par, color=fig.INK, linewidth=0.9)
         ax.grid(True, axis="x", color=fig.HAIR, linewidth=0.5)
         ax.set_title(title)
-    axes[0].set(xlabel=f"test error less {reference}'s, % of it")
-    # Ratios of 0 (there before the first step) must have a place.
-    axes[1].set_xscale("symlog", linthresh=0.01, linscale=0.5)
-    axes[1].set(xlabel=f"steps to {reference}'s best, over {reference}'s", xlim=(0, None))
-    axes[1].xaxis.set_major_formatter(FuncFormatter(lambda v, _: significant(v, 1)))
-    axes[1].xaxis.set_minor_locator(NullLocator())
+        ax.set_xlabel(label)
+    for ax in axes[1:]:  # ratios of 0, there before the first step, must have a place
+        ax.set_xscale("symlog", linthresh=0.01, linscale=0.5)
+        ax.set_xlim(0, None)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: significant(v, 1)))
+        ax.xaxis.set_minor_locator(NullLocator())
 
 
 def _paths(work: Workdir, row: Row, numbers: dict[str, list]) -> list[tuple]:
@@ -144,8 +151,15 @@ def _lines(ax: Axes, paths: list[tuple], look: dict[str, Any]) -> float:
     ax.plot(x, y, color=look["color"], linestyle=look["linestyle"], linewidth=2.0, zorder=3)
     if np.isfinite(y).any():
         best = int(np.nanargmin(y))
-        ax.plot(x[best], y[best], look["marker"], color=look["color"], markersize=6,
-                markeredgecolor="white", zorder=4)  # fmt: skip
+        ax.plot(
+            x[best],
+            y[best],
+            look["marker"],
+            color=look["color"],
+            markersize=6,
+            markeredgecolor="white",
+            zorder=4,
+        )
     return float(y[-1])
 
 
@@ -180,5 +194,13 @@ def _end_labels(ax: Axes, labels: list[tuple[float, str, Any]]) -> None:
     low, high = np.log(ax.get_ylim())
     places = [(np.log(level) - low) / (high - low) for level, _, _ in known]
     for place, (_, name, colour) in zip(fig.spread_labels(places, 0.055), known, strict=True):
-        ax.text(1.02, place, name, color=colour, transform=ax.transAxes, va="center",
-                fontweight="bold", fontsize=8.5)  # fmt: skip
+        ax.text(
+            1.02,
+            place,
+            name,
+            color=colour,
+            transform=ax.transAxes,
+            va="center",
+            fontweight="bold",
+            fontsize=8.5,
+        )

@@ -4,11 +4,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from spline_fc.analysis import figures as fig
-from spline_fc.analysis.formats import shortened, significant
-from spline_fc.analysis.importance import ImportanceTable
-from spline_fc.analysis.shapes import Curve, Surface, raw_input
-from spline_fc.analysis.workdir import Rows
+from spline_fc.analysis import Curve, ImportanceTable, Surface
+from spline_fc.analysis.shapes import raw_input
+from spline_fc.report import figures as fig
+from spline_fc.report.formats import one_line, shortened, significant
+from spline_fc.workdir import Rows
 
 MOST_PANELS = 12  # further features are in the CSV
 MOST_LINES = 20  # likewise
@@ -26,8 +26,10 @@ def shapes(before: list[Curve], after: list[Curve], rows: Rows, index: int = 0) 
     Returns:
       Picture; its numbers are one line per feature and grid point, in raw units.
     """
-    reach = [max(np.ptp(b.value[:, index]), np.ptp(a.value[:, index]))
-             for b, a in zip(before, after, strict=True)]  # fmt: skip
+    reach = [
+        max(np.ptp(b.value[:, index]), np.ptp(a.value[:, index]))
+        for b, a in zip(before, after, strict=True)
+    ]
     order = [int(i) for i in np.argsort(reach)[::-1]]
     columns = fig.columns(len(order))
     figure, axes = fig.panels(min(len(order), MOST_PANELS), columns, 1.95, left=0.55, gap=0.3)
@@ -53,7 +55,7 @@ def shapes(before: list[Curve], after: list[Curve], rows: Rows, index: int = 0) 
     return fig.Picture(
         "shapes",
         "What the model does with each feature",
-        f"Effect on {rows.target_names[index]}, centred, all panels on one scale: the spline "
+        f"Effect on {one_line(rows.target_names[index])}, centred, all panels on one scale: the spline "
         "network before training (dashed) and after it (solid). The grey area is the data.",
         figure,
         numbers,
@@ -72,6 +74,7 @@ def interaction(before: Surface, after: Surface, rows: Rows, index: int = 0) -> 
       Picture; its numbers are one line per grid point, in raw units.
     """
     scale = float(rows.scaler.y_scale[index])
+    names = [one_line(rows.feature_names[feature]) for feature in before.features]
     first, second = (
         raw_input(grid, rows.scaler, feature)
         for grid, feature in zip(before[1:3], before.features, strict=True)
@@ -80,30 +83,40 @@ def interaction(before: Surface, after: Surface, rows: Rows, index: int = 0) -> 
     bound = max(float(np.abs(height).max()) for height in heights) or 1.0
     figure, axes = fig.panels(2, 2, 3.4, left=0.62, right=1.0, bottom=0.5, top=0.42, gap=0.6)
     for ax, height, when in zip(axes, heights, WHEN, strict=True):
-        drawn = ax.pcolormesh(first, second, height.T, cmap="cividis", vmin=-bound, vmax=bound,
-                              shading="gouraud", rasterized=True)  # fmt: skip
+        drawn = ax.pcolormesh(
+            first,
+            second,
+            height.T,
+            cmap="cividis",
+            vmin=-bound,
+            vmax=bound,
+            shading="gouraud",
+            rasterized=True,
+        )
         levels = np.linspace(-bound, bound, 9)
         ax.contour(first, second, height.T, levels, colors="white", linewidths=0.8)
         ax.set_title(when)
-        ax.set_xlabel(rows.feature_names[before.features[0]])
+        ax.set_xlabel(shortened(names[0], 40))
         ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.yaxis.set_major_locator(MaxNLocator(5))
-    axes[0].set_ylabel(rows.feature_names[before.features[1]])
+    axes[0].set_ylabel(shortened(names[1], 40))
     place = axes[1].get_position()
     bar = figure.add_axes((place.x1 + 0.02, place.y0, 0.012, place.height))
     figure.colorbar(drawn, cax=bar)
     grid = np.meshgrid(first, second, indexing="ij")
-    names = [rows.feature_names[feature] for feature in before.features]
     return fig.Picture(
         "interaction",
         f"What {names[0]} and {names[1]} do together",
-        f"Their joint effect on {rows.target_names[index]} less what each does alone; the pair "
+        f"Their joint effect on {one_line(rows.target_names[index])} less what each does alone; the pair "
         "with the strongest interaction in the spline. Lighter is higher, lines are of equal "
         "effect (dashed below 0), one scale for both panels.",
         figure,
-        {"first": grid[0].ravel(), "second": grid[1].ravel(),
-         **{when: height.ravel() for when, height in zip(WHEN, heights, strict=True)}},
-    )  # fmt: skip
+        {
+            "first": grid[0].ravel(),
+            "second": grid[1].ravel(),
+            **{when: height.ravel() for when, height in zip(WHEN, heights, strict=True)},
+        },
+    )
 
 
 def importance(found: ImportanceTable, scale: float, target: str) -> fig.Picture:
@@ -123,17 +136,30 @@ def importance(found: ImportanceTable, scale: float, target: str) -> fig.Picture
     figure, axes = fig.panels(2, 2, height, left=1.5, bottom=0.5, top=0.42, gap=0.5)
     value = dict(zip(found.columns, found.value.T, strict=True))
     places = np.arange(len(shown))
-    titles = {"permutation": ("permutation", "rise of the mean squared error when shuffled"),
-              "contribution": ("contribution", f"mean absolute effect on {target}")}  # fmt: skip
+    titles = {
+        "permutation": ("permutation", "rise of the mean squared error when shuffled"),
+        "contribution": ("contribution", f"mean absolute effect on {shortened(target, 40)}"),
+    }
     for ax, (measure, (title, label)) in zip(axes, titles.items(), strict=True):
         factor = scale if measure == "contribution" else 1.0
         before, after = (value[f"{when}: {measure}"][shown] * factor for when in WHEN)
         ax.hlines(places, 0, np.maximum(before, after), color=fig.HAIR, linewidth=0.8, zorder=1)
-        ax.plot(before, places, "o", color=fig.INK, markerfacecolor="white", markersize=6.5,
-                label="before training", zorder=2)  # fmt: skip
+        ax.plot(
+            before,
+            places,
+            "o",
+            color=fig.INK,
+            markerfacecolor="white",
+            markersize=6.5,
+            label="before training",
+            zorder=2,
+        )
         ax.plot(after, places, "D", color=fig.BLUE, markersize=3.8, label="after", zorder=3)
-        ax.set(xlim=(min(0.0, before.min(), after.min()), None), ylim=(-0.6, len(shown) - 0.4),
-               xlabel=label)  # fmt: skip
+        ax.set(
+            xlim=(min(0.0, before.min(), after.min()), None),
+            ylim=(-0.6, len(shown) - 0.4),
+            xlabel=label,
+        )
         ax.set_title(title)
         ax.set_yticks(places, [""] * len(shown))
         ax.xaxis.set_major_locator(MaxNLocator(5))

@@ -4,18 +4,22 @@ matplotlib is imported here and in the plots modules alone, all of them when a r
 `import spline_fc` stays quick.
 """
 
+import base64
+import contextlib
 import csv
 import io
 import pathlib
-import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from spline_fc import files
+from spline_fc.report.page import Image
 
 INK = "#1d2733"
 MUTED = "#6b7682"
@@ -24,26 +28,54 @@ DENSITY = "#e6eaee"
 # Okabe and Ito (2008): told apart with every common kind of colour vision; line styles and markers
 # say the same once more, for print and for screens without colour.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
-)  # fmt: skip
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+)
 LINES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 COLUMNS = 4
 WIDTH = 9.6  # inches; the page shows a figure of this width at its full measure
+DPI = 120
 
 _STYLE = {
-    "figure.facecolor": "white", "savefig.facecolor": "white",
-    "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.5,
-    "text.color": INK, "axes.labelcolor": MUTED, "axes.edgecolor": HAIR,
-    "axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.titlesize": 9.0, "axes.titleweight": "bold", "axes.titlelocation": "left",
-    "axes.titlepad": 7.0, "axes.labelsize": 8.5, "axes.axisbelow": True,
-    "xtick.color": MUTED, "ytick.color": MUTED, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
-    "xtick.major.size": 3.0, "ytick.major.size": 3.0, "xtick.minor.size": 1.5,
-    "ytick.minor.size": 1.5, "xtick.major.width": 0.8, "ytick.major.width": 0.8,
-    "lines.solid_capstyle": "round", "lines.dash_capstyle": "butt",
-    "svg.fonttype": "none", "svg.hashsalt": "spline_fc",
-}  # fmt: skip
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": HAIR,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 7.0,
+    "axes.labelsize": 8.5,
+    "axes.axisbelow": True,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "xtick.major.width": 0.8,
+    "ytick.major.width": 0.8,
+    "lines.solid_capstyle": "round",
+    "lines.dash_capstyle": "butt",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "spline_fc",
+    "text.parse_math": False,  # a $ in the name of a column is a dollar
+    "axes.titley": 1.0,  # else every drawing measures all tick labels, for the title to evade them
+}
 
 
 class Picture(NamedTuple):
@@ -56,9 +88,13 @@ class Picture(NamedTuple):
     numbers: Mapping[str, Any]  # columns of equal length
 
 
-def style() -> AbstractContextManager[None]:
+@contextlib.contextmanager
+def style() -> Iterator[None]:
     """The settings every figure is drawn and saved under; global settings stay untouched."""
-    return matplotlib.rc_context(_STYLE)
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        # Letters that the font lacks are boxes in the PNG; the SVG leaves them to the browser.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
 
 
 def look(index: int) -> dict[str, Any]:
@@ -139,43 +175,38 @@ def spread_labels(positions: Any, gap: float) -> np.ndarray:
     return result
 
 
-def save(picture: Picture, folder: pathlib.Path) -> str:
-    """Writes PNG and CSV of a picture and returns its SVG for the page.
+def place(folder: pathlib.Path, draw: Callable[..., Picture], *arguments: Any) -> Image:
+    """Draws a figure for the page; its PNG and the CSV of its numbers go to FOLDER/figures.
 
     Args:
-      picture: drawn under `style()`.
-      folder: existing folder.
+      folder: of the page.
+      draw: makes a Picture.
+      *arguments: of `draw`.
 
     Returns:
-      An <svg> element: no prologue, scalable, ids unique to this picture.
+      The figure as SVG within a data URI: nothing in it can clash with the page or run there.
     """
-    picture.figure.savefig(folder / f"{picture.name}.png", dpi=150)
-    write_csv(folder / f"{picture.name}.csv", picture.numbers)
-    text = io.StringIO()
-    picture.figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return _inline(text.getvalue(), picture)
+    target = folder / "figures"
+    target.mkdir(exist_ok=True)
+    with style():
+        picture = draw(*arguments)
+        with files.replacing(target / f"{picture.name}.png") as file:
+            picture.figure.savefig(file, format="png", dpi=DPI, pil_kwargs={"compress_level": 3})
+        text = io.BytesIO()
+        picture.figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    write_csv(target / f"{picture.name}.csv", picture.numbers)
+    return Image(
+        source="data:image/svg+xml;base64," + base64.b64encode(text.getvalue()).decode("ascii"),
+        alt=f"{picture.title}: a figure, whose numbers are in figures/{picture.name}.csv",
+        title=picture.title,
+        caption=picture.caption,
+    )
 
 
 def write_csv(file: pathlib.Path, numbers: Mapping[str, Any]) -> None:
     """Writes columns of equal length under their names."""
-    with file.open("w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(numbers)
-        writer.writerows(zip(*(np.asarray(c).tolist() for c in numbers.values()), strict=True))
-
-
-def _inline(text: str, picture: Picture) -> str:
-    svg = text[text.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    used = set(re.findall(r"(?:url\(|href=\")#([^\")]+)", svg))
-
-    def identifier(match: re.Match[str]) -> str:
-        # Several figures share one page: drop the ids nothing asks for, prefix the others.
-        return f' id="{picture.name}-{match[1]}"' if match[1] in used else ""
-
-    svg = re.sub(r' id="([^"]+)"', identifier, svg)
-    svg = re.sub(r"(url\(|href=\")#", rf"\1#{picture.name}-", svg)
-    svg = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg, count=1)
-    svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
-    svg = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", svg, count=1)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{picture.title}" ', 1)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(numbers)
+    writer.writerows(zip(*(np.asarray(c).tolist() for c in numbers.values()), strict=True))
+    files.write_text(file, text.getvalue())
