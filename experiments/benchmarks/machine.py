@@ -1,6 +1,7 @@
 """When, on which machine and with which versions a figure was measured, and the file it goes to."""
 
 import datetime
+import json
 import os
 import pathlib
 import platform
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from spline_fc import workdir
 
@@ -39,7 +41,8 @@ def write(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
-    workdir.write_json(partial, record)
+    text = json.dumps(record, indent=1, default=lambda value: np.asarray(value).tolist())
+    partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(path)
 
 
