@@ -179,7 +179,8 @@ def _write_chosen(road: Road, stem: str, seed: int, where: Any, result: TrainRes
         probe = x[:: -(-len(x) // KNOT_ROWS)]
         trace = training.replica(result.trace, *where)
         track = analysis.knot_track(trace, probe, scaler=dataset.scaler)
-        flips = analysis.activation_flips(trace["params"], probe)
+        networks = analysis.recorded_networks(trace).networks
+        flips = analysis.activation_flips(networks, probe)
         workdir.write_knots(road.folder, stem, track, flips)
 
 

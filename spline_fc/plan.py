@@ -38,7 +38,7 @@ def defaults() -> dict[str, Any]:
     del training_fields["learning_rate"]  # the grid below takes its place
     return {
         "data": {"name": None, **_defaults_of(data.load, leave_out=("seed",))},
-        "fit": dict(network.START_OPTIONS),
+        "fit": network.start_defaults(),
         "network": {"hidden_sizes": (64, 64)},
         "training": {**training_fields, "group_rates": dict.fromkeys(training.GROUPS)},
         "initialisations": (SPLINE, "he_normal"),

@@ -8,6 +8,7 @@ was trained on; seconds hold everything that a start does.
 import time
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -111,12 +112,12 @@ def train(
       TrainResult with the axes (S, L).
     """
     config, origin = contender.training, None
-    if config.needs_origin:
+    if config.keep_axes or config.group_rates:
         origins = [training.spline_origin(start.fit, start.params) for start in starts]
-        origin = training.stack_trees(origins)
+        origin = jax.tree.map(lambda *leaves: np.stack(leaves), *origins)
     stacked = data.stack(datasets)
     return training.train_replicas(
-        training.stack_trees([start.params for start in starts]),
+        training.stack_params([start.params for start in starts]),
         stacked,
         config,
         learning_rates=learning_rates,
@@ -216,9 +217,8 @@ def refit(
             make_start(key_of(seeds[i], contender), contender, dataset, hidden_sizes)
             for i, dataset in zip(own, sets, strict=True)
         ]
-        longest = contender._replace(
-            training=contender.training.replace(epochs=max(epochs[i] for i in own))
-        )
+        last = max(epochs[i] for i in own)
+        longest = contender._replace(training=replace(contender.training, epochs=last))
         kept = sorted({epochs[i] for i in own})
         result = train(longest, starts, sets, [rate], [seeds[i] for i in own], keep_epochs=kept)
         for place, (i, dataset) in enumerate(zip(own, sets, strict=True)):
@@ -251,8 +251,8 @@ def time_alone(
 
     params, _ = begin()  # compiles
     steps = max(1, len(dataset.train.x) // contender.training.batch_size)
-    config = contender.training.replace(epochs=-(-TIMED_STEPS // steps), learning_rate=1e-3)
-    config = config.replace(group_rates=(), keep_axes=False)
+    plain = {"learning_rate": 1e-3, "group_rates": (), "keep_axes": False}
+    config = replace(contender.training, epochs=-(-TIMED_STEPS // steps), **plain)
     runs = [training.train(params, dataset, config, seed=seed).seconds.run for _ in range(repeats)]
     return {
         "start_seconds": float(np.median([begin()[1] for _ in range(repeats)])),
