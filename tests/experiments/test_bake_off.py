@@ -1,86 +1,123 @@
 """The bake-off: a small one from end to end, and its arithmetic on curves made by hand."""
 
 import json
+import pathlib
+import subprocess
+import sys
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import bake_off
-from experiments.recipe_study import cells, compare, table
-from spline_fc import training
+import spline_fc as sfc
+from experiments import bake_off_records, bake_off_table, sweeps
+from spline_fc import data, pipeline, protocol
+from spline_fc.plan import read_plan
 
-CONFIG = {
-    "contenders": {
-        "recipe": {"start": "recipe", "options": {"max_terms": 7}, "refit": True},
-        "he_normal": {"start": "he_normal", "refit": True},
-    },
-    "sets": {"diabetes": {"splits": 2, "batch_size": 64, "epochs": 3}},
-    "learning_rates": (1e-3, 1e-2),
-    "training": {"warmup_epochs": 1},
-}
+ROOT = pathlib.Path(__file__).parents[2]
+SWEEP = """
+from configs import default
+
+def get_config(mode=""):
+    config = default.get_config()
+    config.data.name = "diabetes"
+    with config.unlocked():
+        config.variants = {"recipe": {"start": "spline", "fit": {"max_terms": 7}}}
+    config.initialisations = ("recipe", "he_normal")
+    config.refit, config.timing, config.seeds = True, True, 2
+    config.training.epochs, config.training.warmup_epochs = 3, 1
+    config.learning_rates = (1e-3, 1e-2)
+    return default.finish(config, mode)
+
+def sweep(add):
+    add("diabetes-16", {"network.hidden_sizes": (16, 16)})
+"""
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def cell(tmp_path_factory):
+    """A finished cell and its record."""
     folder = tmp_path_factory.mktemp("bake_off")
-    bake_off.run_set(folder / "diabetes-16.json", "diabetes", 16, CONFIG)
-    return folder
+    (folder / "sweep.py").write_text(SWEEP)
+    config = sweeps.expand(str(folder / "sweep.py"))["diabetes-16"]
+    pipeline.run(config, folder / "run")
+    return config, bake_off_records.of_run(folder / "run"), folder
 
 
-def test_a_cell_holds_every_split_and_the_table_tells_it(folder):
-    record = json.loads((folder / "diabetes-16.json").read_text())
+def test_a_record_holds_every_split_and_the_table_tells_it(cell, tmp_path):
+    _, record, _ = cell
+    assert (record["set"], record["width"]) == ("diabetes", 16)
     ours = record["contenders"]["recipe"]
     assert [pair["split"] for pair in ours["pairs"]] == [0, 1]
     for pair in ours["pairs"]:
         assert len(pair["validation"]) == 4 and pair["terms"] <= 7
         assert pair["worst"] <= 1.02 + 1e-5
         assert min(pair["validation"]) == pair["validation"][pair["best_epoch"]]
-        assert 0 < pair["test_rmse"] < 200
-    shown = " ".join(table.markdown(compare.read(folder)).split())  # one blank between cells
-    assert "| diabetes | 2 |" in shown and "not timed" in shown and "100% of 2" in shown
+        assert 0 < pair["test_rmse"] < 200 and 0 < pair["refit_rmse"] < 200
+    assert min(ours["start_seconds"], ours["step_seconds"]) > 0
+    (tmp_path / "diabetes-16.json").write_text(json.dumps(record))
+    shown = " ".join(bake_off_table.markdown(bake_off_table.read(tmp_path)).split())
+    assert "| diabetes | 2 |" in shown and "100% of 2" in shown and "not timed" not in shown
 
 
-def test_finished_cells_are_not_run_again_and_times_are_added(folder, monkeypatch):
-    def never(*_):
-        raise AssertionError("ran a cell that is there")
-
-    monkeypatch.setattr(cells, "run_cell", never)
-    path = folder / "diabetes-16.json"
-    before = path.read_text()
-    bake_off.run_set(path, "diabetes", 16, CONFIG)
-    assert path.read_text() == before
-    other = {**CONFIG, "learning_rates": (1e-3,)}
-    with pytest.raises(AssertionError, match="ran a cell"):
-        bake_off.run_set(path, "diabetes", 16, other)
+def test_contenders_of_other_runs_are_joined(cell, tmp_path):
+    _, record, _ = cell
+    he = {**record, "contenders": {"he_normal": record["contenders"]["he_normal"]}}
+    (tmp_path / "a.json").write_text(json.dumps(he))
+    ours = {**record, "contenders": {"recipe": record["contenders"]["recipe"]}}
+    assert bake_off_records.joined(tmp_path / "a.json", ours)["contenders"] == record["contenders"]
 
 
-def test_refit_trains_on_the_validation_rows_with_what_was_chosen(folder):
-    first, both = cells.dataset("diabetes", 1), cells.joined("diabetes", 1)
-    assert len(both.train.x) == len(first.train.x) + len(first.validation.x)
-    np.testing.assert_allclose(both.train.x.mean(0), 0, atol=1e-6)
-    pair = json.loads((folder / "diabetes-16.json").read_text())["contenders"]["he_normal"]["pairs"]
-    spec, key = {"start": "he_normal"}, cells._key(1)
-    params = cells.make_start(spec, both.train, (16, 16), key).params
-    config = {
-        **CONFIG["training"],
-        "batch_size": 64,
-        "epochs": pair[1]["best_epoch"],
-        "learning_rate": pair[1]["learning_rate"],
-    }
-    alone = training.train(params, both, config, seed=1)
-    found = cells._unit(both) * np.sqrt(alone.history["test_loss"][-1])
-    assert pair[1]["refit_rmse"] == pytest.approx(found, rel=1e-3)
+def test_refit_trains_on_the_validation_rows_with_what_was_chosen(cell):
+    config, record, _ = cell
+    plan = read_plan(config)
+    raw = data.load(plan.data, seed=1)
+    both = data.standardize(data.join_validation(raw))
+    assert len(both.train.x) == len(raw.train.x) + len(raw.validation.x)
+    pair = record["contenders"]["he_normal"]["pairs"][1]
+    he = plan.contenders[1]
+    start = protocol.make_start(protocol.key_of(1, he), he, both, (16, 16))
+    settings = {"warmup_epochs": 1, "epochs": pair["best_epoch"],
+                "learning_rate": pair["learning_rate"]}  # fmt: skip
+    alone = sfc.train(start.params, both, settings, seed=1).last_params
+    x, y = both.test
+    error = np.asarray(sfc.apply_params(alone, jnp.asarray(x))) - y
+    found = both.scaler.y_scale[0] * np.sqrt(np.mean(error**2))
+    assert pair["refit_rmse"] == pytest.approx(found, rel=1e-3)
 
 
-def test_timing_counts_the_start_and_a_step():
-    settings = {**CONFIG["training"], "batch_size": 64}
-    spec = CONFIG["contenders"]["he_normal"]
-    seconds = cells.time_cell("diabetes", (16, 16), spec, settings, repeats=1)
-    assert set(seconds) == {"start_seconds", "step_seconds"} and min(seconds.values()) > 0
+def test_a_sweep_is_locked_before_anything_runs(cell):
+    *_, folder = cell
+    for wrong, sentence in [("network.hidden_size", "known fields"), ("seeds", "known fields")]:
+        path = folder / "wrong.py"
+        path.write_text(SWEEP.replace('"network.hidden_sizes": (16, 16)', f'"{wrong}": "many"'))
+        with pytest.raises(ValueError, match=sentence):
+            sweeps.expand(str(path))
+    path.write_text(SWEEP + '    add("diabetes-16", {})\n')
+    with pytest.raises(ValueError, match="twice"):
+        sweeps.expand(str(path))
+    with pytest.raises(ValueError, match="has none"):
+        sweeps.expand("configs/friedman1.py")
+    with pytest.raises(ValueError, match="must name a file"):
+        sweeps.expand("configs/nothing.py")
 
 
-def _record(ours: list[list[float]], theirs: list[list[float]], **timing):
-    def cell(curves):
+@pytest.mark.parametrize("name", ["bake_off", "ablation_recipe"])
+def test_every_cell_of_the_sweeps_is_a_plan(name):
+    cells = sweeps.expand(f"configs/{name}.py:smoke")
+    assert len(cells) >= 8
+    for config in cells.values():
+        assert read_plan(config).seeds == 1
+
+
+def test_the_recorded_results_make_their_tables():
+    command = [sys.executable, "-m", "experiments.bake_off", "--table=results/bake_off"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert "### Hidden sizes (128, 128)" in told and "uci_protein" in told
+
+
+def _record(ours, theirs, **timing):
+    def contender(curves):
         pairs = [
             {
                 "validation": curve,
@@ -93,7 +130,8 @@ def _record(ours: list[list[float]], theirs: list[list[float]], **timing):
         ]
         return {"steps_per_epoch": 10, "pairs": pairs, **timing}
 
-    return {"set": "a", "width": 8, "contenders": {"recipe": cell(ours), "he_normal": cell(theirs)}}
+    contenders = {"recipe": contender(ours), "he_normal": contender(theirs)}
+    return {"set": "a", "width": 8, "contenders": contenders}
 
 
 def test_ratios_of_curves_made_by_hand():
@@ -101,29 +139,21 @@ def test_ratios_of_curves_made_by_hand():
         [[1.0, 0.5, 0.2], [0.2, 0.3, 0.1], [1.0, 0.9, 0.8], [0.5, 0.4, 0.3]],
         [[4.0, 0.9, 0.5, 0.6], [4.0, 0.9, 0.5, 0.2], [4.0, 0.9, 0.5, 0.2], [0.5, 0.6, 0.7, 0.8]],
     )
-    found = compare.compare(record, "he_normal")
+    found = bake_off_table.contest(record, "he_normal")
     # reached at 1 of 2 epochs; before training; never; both are there at once
     np.testing.assert_allclose(found.steps_ratio, [0.5, 0.0, np.inf, 1.0])
-    np.testing.assert_allclose(found.difference, [-0.3, -0.1, 0.6, -0.2])
-    assert found.wins == 3 and np.isnan(found.time_ratio).all()
+    np.testing.assert_allclose(found.errors.difference, [-0.3, -0.1, 0.6, -0.2])
+    assert found.errors.wins == 3 and np.isnan(found.time_ratio).all() and not found.is_worse
 
 
 def test_seconds_count_the_start():
     record = _record([[1.0, 0.5, 0.2]], [[4.0, 0.9, 0.5]], start_seconds=1.0, step_seconds=0.1)
     # ours: 1 s and one epoch of ten steps; theirs: 1 s and two epochs
-    np.testing.assert_allclose(compare.compare(record, "he_normal").time_ratio, [2 / 3])
+    np.testing.assert_allclose(bake_off_table.contest(record, "he_normal").time_ratio, [2 / 3])
 
 
 def test_worse_needs_evidence():
-    far = _record([[2.0], [2.1], [1.9], [2.0]], [[1.0], [1.1], [1.0], [1.0]])
-    near = _record([[2.0], [0.1], [1.9], [0.2]], [[1.0], [1.1], [1.0], [1.0]])
-    assert compare.is_worse(compare.compare(far, "he_normal"))
-    assert not compare.is_worse(compare.compare(near, "he_normal"))
-    assert not compare.is_worse(compare.compare(far, "recipe"))
-
-
-def test_verdicts_count_broken_promises():
-    record = _record([[1.0, 1.5, 0.2], [1.0, 1.01, 0.2]], [[4.0, 0.9], [4.0, 0.9]])
-    promise, against_he = table.verdicts([record])
-    assert "50% of 2" in promise
-    assert "lower mean test error on 1 of 1 sets, significantly higher on 0" in against_he
+    steady = _record([[1.0, 0.5 + 0.001 * i] for i in range(5)], [[1.0, 0.4]] * 5)
+    assert bake_off_table.contest(steady, "he_normal").is_worse
+    chance = _record([[1.0, 0.5], [1.0, 0.3], [1.0, 0.45]], [[1.0, 0.4]] * 3)
+    assert not bake_off_table.contest(chance, "he_normal").is_worse

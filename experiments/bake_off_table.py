@@ -1,14 +1,16 @@
 """The bake-off's records as markdown: errors, speed, the guard, anchors, and the verdicts."""
 
+import json
+import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.benchmarks import machine, tables
-from experiments.recipe_study.compare import OURS, REFERENCE, Comparison, compare, is_worse
-from spline_fc.analysis import bootstrap
+from spline_fc.analysis import Comparison, bootstrap, compare
 
+OURS, REFERENCE = "recipe", "he_normal"
 # Best published test RMSE on these splits: the best of PBP, Deep Ensembles, MC dropout, concrete
 # dropout and NGBoost (Lakshminarayanan et al. 2017, table 1; the readme of
 # yaringal/DropoutUncertaintyExps; the last two columns of a secondary table, as leads).
@@ -27,11 +29,75 @@ TO_BEAT = ("uci_yacht", "uci_energy", "uci_boston", "uci_concrete")
 KEPT = 1.02  # the validation loss may rise to this multiple of its start
 
 
+class Contest(NamedTuple):
+    """Our recipe against another contender on one set and size, on the splits that both have."""
+
+    errors: Comparison
+    steps_ratio: np.ndarray  # (s,) steps to their best validation loss over theirs; inf if never
+    time_ratio: np.ndarray  # (s,) the same in seconds, starts included; nan where not timed
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether our mean test error is significantly above theirs."""
+        return self.errors.verdict == "higher"
+
+
+def read(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """Reads the records of a bake-off, sorted by size, in the order of their names within."""
+    records = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))
+    ]
+    return sorted(records, key=lambda record: record["width"])
+
+
+def contest(record: Mapping[str, Any], theirs: str) -> Contest:
+    """Compares our recipe with another contender.
+
+    Args:
+      record: of one set and size.
+      theirs: name of the other contender.
+
+    Returns:
+      Contest.
+    """
+    ours, others = (record["contenders"][name] for name in (OURS, theirs))
+    pairs = list(zip(ours["pairs"], others["pairs"], strict=False))  # the splits both have
+    reached = [_first(a["validation"], min(b["validation"])) for a, b in pairs]
+    targets = [int(np.argmin(b["validation"])) for _, b in pairs]
+    times = [
+        _ratio(_seconds(ours, r), _seconds(others, t))
+        for r, t in zip(reached, targets, strict=True)
+    ]
+    return Contest(
+        errors=compare([a["test_rmse"] for a, _ in pairs], [b["test_rmse"] for _, b in pairs]),
+        steps_ratio=np.array([_ratio(r, t) for r, t in zip(reached, targets, strict=True)]),
+        time_ratio=np.array(times),
+    )
+
+
+def _first(validation: list[float], target: float) -> float:
+    reached = np.flatnonzero(np.asarray(validation) <= target)
+    return float(reached[0]) if reached.size else np.inf
+
+
+def _seconds(cell: Mapping[str, Any], epochs: float) -> float:
+    if "step_seconds" not in cell:
+        return np.nan
+    return cell["start_seconds"] + epochs * cell["steps_per_epoch"] * cell["step_seconds"]
+
+
+def _ratio(ours: float, theirs: float) -> float:
+    """0 / 0 is 1: both are there before the first step."""
+    if theirs == 0:
+        return 1.0 if ours == 0 else np.inf
+    return ours / theirs
+
+
 def markdown(records: Sequence[Mapping[str, Any]]) -> str:
     """Makes all tables of a bake-off.
 
     Args:
-      records: from `compare.read`; those without our recipe and the reference are left out.
+      records: from `read`; those without our recipe and the reference are left out.
 
     Returns:
       Markdown.
@@ -72,9 +138,9 @@ def verdicts(records: Sequence[Mapping[str, Any]]) -> list[str]:
         f"{kept.size} (set, split) pairs."
     ]
     for theirs in _others(records):
-        against = [compare(r, theirs) for r in records if theirs in r["contenders"]]
-        better = sum(c.difference.mean() < 0 for c in against)
-        worse = sum(is_worse(c) for c in against)
+        against = [contest(r, theirs) for r in records if theirs in r["contenders"]]
+        better = sum(c.errors.mean.value < 0 for c in against)
+        worse = sum(c.is_worse for c in against)
         found.append(
             f"Against {theirs}: lower mean test error on {better} of {len(against)} sets, "
             f"significantly higher on {worse}; steps to its best validation loss "
@@ -84,7 +150,7 @@ def verdicts(records: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
-def _pooled(against: Sequence[Comparison], field: str) -> np.ndarray:
+def _pooled(against: Sequence[Contest], field: str) -> np.ndarray:
     """The first five splits of every set, so that sets with twenty do not decide alone."""
     return np.concatenate([getattr(c, field)[:5] for c in against])
 
@@ -101,8 +167,8 @@ def _errors(records) -> str:
     head = ["set", "splits", "spline alone", OURS, *others, "better than He", "p"]
     body = []
     for r in records:
-        cell, he = r["contenders"][OURS], compare(r, REFERENCE)
-        verdict = " (worse)" if is_worse(he) else ""
+        cell, he = r["contenders"][OURS], contest(r, REFERENCE)
+        verdict = " (worse)" if he.is_worse else ""
         body.append(
             [
                 r["set"],
@@ -110,8 +176,8 @@ def _errors(records) -> str:
                 _error(cell, "start_rmse"),
                 _error(cell),
                 *(_counted(r["contenders"].get(name), len(cell["pairs"])) for name in others),
-                f"{he.wins} of {len(he.difference)}",
-                f"{he.p_value:.2g}{verdict}",
+                f"{he.errors.wins} of {len(he.errors.difference)}",
+                f"{he.errors.p_value:.2g}{verdict}",
             ]
         )
     return tables.markdown(
@@ -163,7 +229,7 @@ def _speed(records) -> str:
         terms = np.mean([pair["terms"] for pair in r["contenders"][OURS]["pairs"]])
         row = [r["set"], f"{terms:.0f}"]
         for name in others:
-            found = compare(r, name) if name in r["contenders"] else None
+            found = contest(r, name) if name in r["contenders"] else None
             row += [_median(found.steps_ratio), _median(found.time_ratio)] if found else ["-"] * 2
         body.append(row)
     return tables.markdown(

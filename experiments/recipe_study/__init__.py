@@ -1,1 +1,0 @@
-"""The parts of the bake-off: what is trained, how it is counted, how it is shown."""
