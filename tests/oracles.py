@@ -4,9 +4,15 @@ import numpy as np
 
 
 def term_column(x: np.ndarray, factors) -> np.ndarray:
-    """Minimum over factors (feature, sign, knot) of max(sign * (x[:, feature] - knot), 0)."""
-    hinges = [np.maximum(sign * (x[:, v] - knot), 0.0) for v, sign, knot in factors]
+    """Minimum over factors (feature, slope, knot) of max(slope * (x[:, feature] - knot), 0)."""
+    hinges = [np.maximum(slope * (x[:, v] - knot), 0.0) for v, slope, knot in factors]
     return np.min(hinges, axis=0)
+
+
+def standardised(x: np.ndarray) -> np.ndarray:
+    """Columns of mean 0 and deviation 1; constant ones of value 0."""
+    constant = x.min(0) == x.max(0)
+    return np.where(constant, 0.0, (x - x.mean(0)) / np.where(constant, 1.0, x.std(0)))
 
 
 def evaluate_terms(x: np.ndarray, terms, coef: np.ndarray) -> np.ndarray:

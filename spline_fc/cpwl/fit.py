@@ -228,10 +228,18 @@ def _outside(on_step: Callable | None) -> Callable | None:
 
 def _fit(data: CheckedData, columns, space: SearchSpace, limits, backward, on_step) -> _Parts:
     """Forward pass, backward pass and last least squares."""
-    share = data.weights / data.weights.sum(dtype=float)
-    mean = share @ data.y.astype(float, copy=False)
-    centred = np.where(share[:, None] > 0, data.y - mean, 0).astype(data.dtype)
-    weights = data.weights.astype(data.dtype, copy=False)
+    weights, counts = data.weights.astype(data.dtype, copy=False), data.weights > 0
+    y = data.y.astype(float, copy=False)
+    mean = data.weights.astype(float, copy=False) @ y / data.weights.sum(dtype=float)
+    # Clipped, as the rounded mean of a constant target may miss it.
+    mean = np.clip(
+        mean,
+        *(
+            bound(y, axis=0, where=counts[:, None], initial=start)
+            for bound, start in ((np.min, np.inf), (np.max, -np.inf))
+        ),
+    )
+    centred = np.where(counts[:, None], y - mean, 0).astype(data.dtype)
     # The tables need more digits than the data; this reaches no further than the block.
     with jax.enable_x64(True):
         rows = jax.device_put((columns, centred, weights))

@@ -13,12 +13,11 @@ import numpy as np
 from spline_fc.cpwl import pruning
 from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.forward import ForwardTrace
-from spline_fc.cpwl.inputs import CheckedData
+from spline_fc.cpwl.inputs import CheckedData, chunks
 from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term, as_spline, term_values
 from spline_fc.timing import Seconds
 
-CHUNK_ROWS = 16384
 RANK_TOLERANCE = 1e-13  # singular values below this share of the largest are rounding
 
 Factors = tuple[tuple[int, float, float], ...]
@@ -56,12 +55,8 @@ def _frame(data: CheckedData) -> _Frame:
     x, share = data.x, data.weights / data.weights.sum()
     # Clipped, as a rounded mean may leave a constant column.
     anchor = np.clip(share @ x, x.min(0), x.max(0))
-    spread = np.sqrt(sum(share[rows] @ (x[rows] - anchor) ** 2 for rows in _chunks(len(x))))
+    spread = np.sqrt(sum(share[rows] @ (x[rows] - anchor) ** 2 for rows in chunks(len(x))))
     return _Frame(anchor, np.where(spread > 0, spread, 1.0))
-
-
-def _chunks(num_rows: int) -> list[slice]:
-    return [slice(start, start + CHUNK_ROWS) for start in range(0, num_rows, CHUNK_ROWS)]
 
 
 def _columns_of(source: int, factors: Factors, frame: _Frame) -> list[_Column]:
@@ -154,7 +149,7 @@ def _collect(model: ForeignModel, frame: _Frame) -> _Basis:
 def _triangle(data: CheckedData, mean: np.ndarray, basis: _Basis, model: ForeignModel):
     """R of the QR decomposition of sqrt(weights) [1, columns, foreign values, y], both centred."""
     root = np.zeros((0, 1 + len(basis.columns) + 2 * data.y.shape[1]))
-    for rows in _chunks(len(data.x)):
+    for rows in chunks(len(data.x)):
         x, y, weights = data.x[rows], data.y[rows], data.weights[rows]
         columns = term_values(x, basis.parts) @ basis.mixing
         values = foreign_values(x, model) - mean

@@ -1,12 +1,14 @@
 """The door for data: arrays of numbers, checked, of one length, as NumPy arrays."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from spline_fc import checks
+
+CHUNK_ROWS = 1 << 14
 
 
 class CheckedData(NamedTuple):
@@ -56,6 +58,11 @@ def checked_data(x: Any, y: Any, weights: Any) -> CheckedData:
     checks.check(lowest >= 0, f"weights must not be negative; the smallest is {lowest}.")
     checks.check(weights.max() > 0, "weights must not all be zero; got only zeros.")
     return CheckedData(x, y, weights, dtype)
+
+
+def chunks(num_rows: int) -> Iterator[slice]:
+    """Rows in chunks that a cache can hold."""
+    return (slice(i, i + CHUNK_ROWS) for i in range(0, num_rows, CHUNK_ROWS))
 
 
 def numbers(name: str, array: Any) -> np.ndarray:

@@ -10,12 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spline_fc.cpwl.inputs import CheckedData
+from spline_fc.cpwl.inputs import CheckedData, chunks
 from spline_fc.cpwl.knots import candidate_knots
 from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
-
-CHUNK_ROWS = 1 << 16
 
 
 class Units(NamedTuple):
@@ -73,13 +71,13 @@ def scaled_columns(data: CheckedData, projection: np.ndarray, choices: list) -> 
         if left_out is not None:
             raw[left_out] = raw[kept[0]]
         knots, usable = candidate_knots(raw, uneven, choices[v])
-        low, high = raw.min(), raw.max()
         # A value in the middle, not the mean: one far outlier would take the others' digits.
-        shift = np.clip(knots[len(knots) // 2], low, high)
-        raw -= shift
-        scale = raw.dtype.type(_deviation(raw, uneven, low - shift, high - shift))
-        columns[v] = np.divide(raw, scale, out=raw)
-        return knots, ((knots - shift) / scale).astype(data.dtype), usable, float(scale)
+        shift = float(np.clip(knots[len(knots) // 2], raw.min(), raw.max()))
+        scale = _deviation(raw, uneven, shift)
+        for rows in chunks(len(raw)):
+            columns[v, rows] = (raw[rows].astype(np.float64, copy=False) - shift) / scale
+        scaled = (knots.astype(np.float64, copy=False) - shift) / scale
+        return knots, scaled.astype(data.dtype), usable, scale
 
     found = in_threads(one, range(len(choices)))
     width = max(len(row) for row, *_ in found)
@@ -100,24 +98,23 @@ def _raw_column(x: np.ndarray, projection: np.ndarray, v: int) -> np.ndarray:
     if v < num_features:
         return np.array(x[:, v])
     direction, column = projection[:, v - num_features], np.empty(num_rows)
-    for start in range(0, num_rows, CHUNK_ROWS):
-        rows = slice(start, start + CHUNK_ROWS)
+    for rows in chunks(num_rows):
         column[rows] = x[rows].astype(np.float64, copy=False) @ direction
     return column
 
 
-def _deviation(column: np.ndarray, weights: np.ndarray | None, low: float, high: float) -> float:
-    """Weighted standard deviation of a column with known extremes; 1 if it is constant."""
+def _deviation(column: np.ndarray, weights: np.ndarray | None, shift: float) -> float:
+    """Weighted standard deviation of a column of which `shift` is a value; 1 if it is constant."""
+    low, high = float(column.min()), float(column.max())
     if low == high:
         return 1.0
-    peak = max(-float(low), float(high))  # squares of the column itself may overflow
+    peak = max(high - shift, shift - low)  # squares of the column itself may overflow
     total = first = second = 0.0
-    for start in range(0, len(column), CHUNK_ROWS):
-        rows = slice(start, start + CHUNK_ROWS)
-        value = column[rows] / np.float64(peak)
+    for rows in chunks(len(column)):
+        value = (column[rows].astype(np.float64, copy=False) - shift) / peak
         weight = np.ones(len(value)) if weights is None else weights[rows].astype(np.float64)
         weighted = weight * value
         total, first = total + weight.sum(), first + weighted.sum()
         second += weighted @ value
     variance = second / total - (first / total) ** 2
-    return peak * np.sqrt(variance) if variance > 0 else peak
+    return float(peak * np.sqrt(variance)) if variance > 0 else peak

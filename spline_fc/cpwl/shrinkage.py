@@ -6,7 +6,7 @@ it nervous: a small step in one of them moves the output far. A ridge takes them
 costs next to nothing in the residuals there is no reason to keep them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,13 +14,12 @@ import numpy as np
 from spline_fc import checks
 from spline_fc.cpwl import pruning
 from spline_fc.cpwl.fit import FitResult
-from spline_fc.cpwl.inputs import CheckedData, checked_data
+from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
 from spline_fc.cpwl.spline import Spline, num_features
 from spline_fc.cpwl.terms import LiveTerms, as_spline, linear_pairs, live_terms, term_values
 from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
 
-CHUNK_ROWS = 32768
 LEAST_RIDGE = 1e-9  # where the search for the largest ridge begins
 STEPS_PER_DECADE = 6
 
@@ -116,10 +115,6 @@ def _check_fits(spline: Spline, data: CheckedData) -> None:
     )
 
 
-def _chunks(data: CheckedData) -> Iterator[slice]:
-    return (slice(i, i + CHUNK_ROWS) for i in range(0, len(data.x), CHUNK_ROWS))
-
-
 def _columns(spline: Spline, data: CheckedData) -> _Columns:
     live = live_terms(spline)
     second = linear_pairs(live)
@@ -131,8 +126,8 @@ def _columns(spline: Spline, data: CheckedData) -> _Columns:
     def z(rows: slice) -> np.ndarray:
         return np.concatenate([data.x[rows], data.x[rows] @ projection], axis=1)
 
-    mean = sum(share[rows] @ z(rows) for rows in _chunks(data))
-    spread = np.sqrt(sum(share[rows] @ (z(rows) - mean) ** 2 for rows in _chunks(data)))
+    mean = sum(share[rows] @ z(rows) for rows in chunks(len(data.x)))
+    spread = np.sqrt(sum(share[rows] @ (z(rows) - mean) ** 2 for rows in chunks(len(data.x))))
     spread = np.where(spread > 0, spread, 1.0)
     size = np.array([_size(live.terms[m].factors, spread) for m in first])
 
@@ -155,9 +150,9 @@ def _moments(columns: _Columns, data: CheckedData) -> _Moments:
     share = data.weights / weight
     mean_y = share @ data.y
     p, k = columns.coef.shape
-    means = sum((share[rows] @ columns.values(rows) for rows in _chunks(data)), np.zeros(p))
+    means = sum((share[rows] @ columns.values(rows) for rows in chunks(len(data.x))), np.zeros(p))
     gram, target = np.zeros((p, p)), np.zeros((p, k))
-    for rows in _chunks(data):
+    for rows in chunks(len(data.x)):
         centred = columns.values(rows) - means
         weighted = share[rows, None] * centred
         gram, target = gram + weighted.T @ centred, target + weighted.T @ (data.y[rows] - mean_y)
@@ -189,7 +184,7 @@ def _largest(moments: _Moments, present: np.ndarray, tolerance: float, most: flo
 
 def _rss(columns: _Columns, coef, intercept, data: CheckedData) -> float:
     """Weighted residual sum of squares, from the rows themselves."""
-    residuals = ((r, data.y[r] - intercept - columns.values(r) @ coef) for r in _chunks(data))
+    residuals = ((r, data.y[r] - intercept - columns.values(r) @ coef) for r in chunks(len(data.x)))
     return float(sum((data.weights[rows] @ residual**2).sum() for rows, residual in residuals))
 
 

@@ -6,19 +6,17 @@ import pytest
 
 from spline_fc.cpwl import (
     DIRECTIONS,
-    add_projections,
-    compose_kernel,
     derive_directions,
     evaluate,
-    evaluate_oblique,
     fit_mars,
-    fit_oblique,
+    with_projections,
 )
 
 N, D = 600, 5
 INDEX = np.array([0.6, -0.5, 0.4, 0.4, 0.0])
 OTHER = np.array([0.1, 0.3, -0.2, 0.4, 0.8])
 KEY = jax.random.key(0)
+NAMES = ("ols", "sir", "phd")
 
 
 def features(seed=0, n=N):
@@ -149,48 +147,43 @@ def test_oblique_hinges_pay_where_the_target_bends_off_the_axes(even):
 
     options = dict(max_terms=21, knots=16)
     axes = [fit_mars(x[train], y[train], max_degree=r, **options) for r in (1, 2)]
-    additive, minima = (rmse(evaluate(fit.spline, x)) for fit in axes)
-    oblique = rmse(evaluate_oblique(fit_oblique(x[train], y[train], **options), x))
+    additive, minima = (rmse(evaluate(fit, x)) for fit in axes)
+    oblique = rmse(evaluate(fit_mars(x[train], y[train], directions=NAMES, **options), x))
     assert oblique < 0.4 * additive and oblique < 0.7 * minima
 
 
-def test_a_fit_is_one_of_fit_mars_on_the_joined_columns(enable_x64):
+def test_a_fit_is_one_on_the_joined_columns(enable_x64):
     options = dict(max_terms=7, knots=16)
-    oblique = fit_oblique(X, Y, directions=("pca", "random"), key=KEY, **options)
-    assert oblique.names == ("pca 1", "pca 2", "random 1", "random 2")
-    joined = np.concatenate([X, X @ np.asarray(oblique.projection)], axis=1)
-    np.testing.assert_allclose(add_projections(X, oblique.projection), joined, atol=1e-12)
+    oblique = fit_mars(X, Y, directions=("pca", "random"), key=KEY, **options)
+    assert oblique.names[D:] == ("pca 1", "pca 2", "random 1", "random 2")
+    joined = np.concatenate([X, X @ np.asarray(oblique.spline.projection)], axis=1)
+    np.testing.assert_allclose(
+        with_projections(X, oblique.spline.projection), joined, rtol=1e-12, atol=1e-12
+    )
     plain = fit_mars(joined, Y, **options)
-    assert oblique.fit.rss == pytest.approx(plain.rss, rel=1e-9)
-    residual = Y - np.asarray(evaluate_oblique(oblique, X))[:, 0]
+    assert oblique.rss == pytest.approx(plain.rss, rel=1e-9)
+    residual = Y - np.asarray(evaluate(oblique, X))[:, 0]
     assert (residual**2).sum() == pytest.approx(plain.rss, rel=1e-9)
 
 
 def test_directions_can_be_given(enable_x64):
     given = np.stack([INDEX, OTHER], 1)
-    oblique = fit_oblique(X, KINK, directions=given, max_terms=9, knots="all", threshold=0,
-                          min_span=1, end_span=1, linear=[0, 1, 2, 3, 4])  # fmt: skip
-    np.testing.assert_array_equal(oblique.projection, given)
-    assert oblique.names == ("direction 1", "direction 2")
-    assert oblique.fit.terms[0].factors[0][0] == D  # the first column after those of x
-    residual = KINK - np.asarray(evaluate_oblique(oblique, X))[:, 0]
+    options = dict(max_terms=9, knots="all", threshold=0, min_span=1, end_span=1)
+    fit = fit_mars(X, KINK, directions=given, linear=[0, 1, 2, 3, 4], **options)
+    np.testing.assert_array_equal(fit.spline.projection, given)
+    assert fit.names == ("x0", "x1", "x2", "x3", "x4", "direction 1", "direction 2")
+    assert fit.terms[0].factors[0][0] == D  # the first column after those of x
+    residual = KINK - np.asarray(evaluate(fit, X))[:, 0]
     assert (residual**2).sum() < 1e-3 * ((KINK - KINK.mean()) ** 2).sum()
 
 
 def test_directions_that_add_nothing_are_left_out():
-    oblique = fit_oblique(X, Y, directions=("ols", "ols"), max_terms=5, knots=16)
-    assert oblique.names == ("ols 1",) and oblique.projection.shape == (D, 1)
-    alone = fit_oblique(X[:, :1], Y, max_terms=5, knots=16)  # every direction is the feature
-    assert alone.names == () and alone.projection.shape == (1, 0)
+    fit = fit_mars(X, Y, directions=("ols", "ols"), max_terms=5, knots=16)
+    assert fit.names[D:] == ("ols 1",) and fit.spline.projection.shape == (D, 1)
+    alone = fit_mars(X[:, :1], Y, directions=NAMES, max_terms=5, knots=16)
+    assert alone.names == ("x0",) and alone.spline.projection.shape == (1, 0)
     plain = fit_mars(X[:, :1], Y, max_terms=5, knots=16)
-    assert alone.fit.rss == pytest.approx(plain.rss, rel=1e-6)
-
-
-def test_the_composed_kernel_is_the_same_map_of_plain_x():
-    rng = np.random.default_rng(0)
-    kernel, projection = rng.normal(size=(D + 2, 7)), rng.normal(size=(D, 2))
-    joined = np.concatenate([X, X @ projection], axis=1)
-    np.testing.assert_allclose(X @ compose_kernel(kernel, projection), joined @ kernel, rtol=1e-9)
+    assert alone.rss == plain.rss
 
 
 @pytest.mark.parametrize(
@@ -200,6 +193,8 @@ def test_the_composed_kernel_is_the_same_map_of_plain_x():
         (dict(directions=np.ones((3, 2))), r"directions must have shape \(5, q\).*got \(3, 2\)"),
         (dict(directions=np.ones(5)), r"directions must have shape \(5, q\).*got \(5,\)"),
         (dict(directions=np.full((5, 1), np.nan)), "directions must be finite"),
+        (dict(directions=("ols", 3)), "directions must be an array of numbers"),
+        (dict(directions=None), r"directions must (have shape|be an array)"),
         (dict(directions="random"), 'key must be given for "random"'),
         (dict(num_directions=0), "num_directions must be an integer >= 1"),
         (dict(num_slices=1), "num_slices must be an integer >= 2"),
@@ -211,13 +206,6 @@ def test_the_composed_kernel_is_the_same_map_of_plain_x():
     ],
 )
 def test_bad_input_is_named(changes, words):
-    arguments = {"x": X, "y": Y, **changes}
+    arguments = {"x": X, "y": Y, "directions": NAMES, **changes}
     with pytest.raises(ValueError, match=words):
-        fit_oblique(arguments.pop("x"), arguments.pop("y"), **arguments)
-
-
-def test_bad_shapes_are_named():
-    with pytest.raises(ValueError, match=r"kernel must have d \+ q = 7 rows.*got 5"):
-        compose_kernel(np.ones((5, 3)), np.ones((5, 2)))
-    with pytest.raises(ValueError, match=r"directions must have shape \(4, q\)"):
-        evaluate_oblique(fit_oblique(X, Y, directions="pca", max_terms=3, knots=16), X[:, :4])
+        fit_mars(arguments.pop("x"), arguments.pop("y"), **arguments)
