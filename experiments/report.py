@@ -12,7 +12,7 @@ import sys
 
 from absl import app, flags
 
-from spline_fc.analysis import text_table, write_report, write_sweep
+from spline_fc.report import text_table, write_report, write_sweep
 
 _SWEEP = flags.DEFINE_string("sweep", None, "Folder for a page over all WORKDIRs.")
 

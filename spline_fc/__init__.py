@@ -3,15 +3,12 @@
 The road, in import order: data -> cpwl -> network -> training -> analysis.
 """
 
-from spline_fc.analysis import knot_drift, write_report
+from spline_fc.analysis import knot_drift
 from spline_fc.cpwl import (
     FitResult,
-    ObliqueFit,
     Spline,
     evaluate,
-    evaluate_oblique,
     fit_mars,
-    fit_oblique,
     fit_pyearth,
     from_earth,
     from_pyearth,
@@ -32,23 +29,20 @@ from spline_fc.network import (
     spline_from_params,
     spline_start,
     to_params,
-    to_params_oblique,
 )
+from spline_fc.report import write_report
 from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
 
 __all__ = [
     "MLP",
     "Dataset",
     "FitResult",
-    "ObliqueFit",
     "Spline",
     "TrainResult",
     "TrainingConfig",
     "apply_params",
     "evaluate",
-    "evaluate_oblique",
     "fit_mars",
-    "fit_oblique",
     "fit_pyearth",
     "from_arrays",
     "from_earth",
@@ -68,7 +62,6 @@ __all__ = [
     "standardize",
     "summarize",
     "to_params",
-    "to_params_oblique",
     "train",
     "train_replicas",
     "write_report",

@@ -1,6 +1,7 @@
-"""Study: what training did, measured and shown."""
+"""Study: what training did, measured."""
 
-from spline_fc.analysis.activations import PatternCount, flips_per_layer, pattern_count
+from spline_fc.analysis.activations import PatternCount, activation_flips, pattern_count
+from spline_fc.analysis.compare import Comparison, compare
 from spline_fc.analysis.convergence import (
     History,
     Interval,
@@ -30,19 +31,19 @@ from spline_fc.analysis.importance import (
     ImportanceTable,
     Permutation,
     compare_importance,
-    importance_table,
     mean_contribution,
     permutation_importance,
 )
 from spline_fc.analysis.knot_track import (
     KnotTrack,
+    Records,
     TrackSummary,
+    knot_drift,
     knot_track,
-    select_units,
+    recorded_networks,
     summarize_track,
     track_networks,
 )
-from spline_fc.analysis.knots import KnotDrift, activation_flips, knot_drift, summarize_drift
 from spline_fc.analysis.local import (
     CellExplanation,
     SplineExplanation,
@@ -50,7 +51,6 @@ from spline_fc.analysis.local import (
     explain_spline,
 )
 from spline_fc.analysis.regions import Cell, count_patterns, segment_breakpoints, slice_cells
-from spline_fc.analysis.report import write_report
 from spline_fc.analysis.shapes import Curve, Surface, partial_dependence, thin_curve
 from spline_fc.analysis.speed import (
     Reach,
@@ -62,24 +62,23 @@ from spline_fc.analysis.speed import (
     metrics_curves,
     relative_targets,
 )
-from spline_fc.analysis.sweep import write_sweep
-from spline_fc.analysis.tables import set_text, text_table
 
 __all__ = [
     "Cell",
     "CellExplanation",
+    "Comparison",
     "Curve",
     "Decomposition",
     "Distillation",
     "History",
     "ImportanceTable",
     "Interval",
-    "KnotDrift",
     "KnotTrack",
     "PairedRatio",
     "PatternCount",
     "Permutation",
     "Reach",
+    "Records",
     "ShapeFunctions",
     "Speed",
     "SplineExplanation",
@@ -89,6 +88,7 @@ __all__ = [
     "area_under_curve",
     "best_loss",
     "bootstrap",
+    "compare",
     "compare_importance",
     "compare_speed",
     "component_values",
@@ -101,9 +101,7 @@ __all__ = [
     "explain_spline",
     "fit_rate",
     "fixed_targets",
-    "flips_per_layer",
     "half_life",
-    "importance_table",
     "knot_drift",
     "knot_track",
     "main_effect",
@@ -115,19 +113,14 @@ __all__ = [
     "pattern_count",
     "permutation_importance",
     "read_history",
+    "recorded_networks",
     "relative_targets",
     "segment_breakpoints",
-    "select_units",
-    "set_text",
     "shape_functions",
     "share_explained",
     "slice_cells",
     "steps_to_target",
-    "summarize_drift",
     "summarize_track",
-    "text_table",
     "thin_curve",
     "track_networks",
-    "write_report",
-    "write_sweep",
 ]

@@ -1,16 +1,49 @@
-"""Activation patterns of whole networks: how much they changed, how finely they cut the data."""
+"""Which units are active on which rows: what training changed, and how finely rows are told apart.
 
-from collections.abc import Mapping
+It needs no knot, so it also speaks of deeper layers and of units that left their axis.
+"""
+
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from spline_fc.analysis.forward import Params
-from spline_fc.analysis.knots import activity, disagreement
+from spline_fc.analysis.forward import Params, layers, preactivations
 from spline_fc.analysis.regions import count_patterns, segment_breakpoints
 from spline_fc.checks import check, check_integer, check_not_empty
 from spline_fc.threads import one_thread
+
+
+def activation_flips(networks: Sequence[Params], x: Any) -> dict[str, np.ndarray]:
+    """Measures on how many rows every hidden unit is on the other side than at the start.
+
+    Args:
+      networks: r parameter trees of one shape, the start first, as (before, after) or those of
+        `recorded_networks`.
+      x: (n, d), in the units the network takes.
+
+    Returns:
+      {"Dense_0": (r, h0), "Dense_1": (r, h1), ...}, shares of rows.
+
+    Raises:
+      ValueError: networks of different shapes, none with a hidden layer, or no row.
+    """
+    check_not_empty("x", np.asarray(x))
+    check_same_shapes(networks)
+    with one_thread():
+        start = active_rows(networks[0], x)
+        flips = [
+            {layer: (active != start[layer]).mean(axis=0) for layer, active in found.items()}
+            for found in (active_rows(params, x) for params in networks)
+        ]
+    return {layer: np.stack([flip[layer] for flip in flips]) for layer in start}
+
+
+def active_rows(params: Params, x: Any) -> dict[str, np.ndarray]:
+    """Says on which rows every hidden unit is active: {"Dense_0": (n, h0) bool, ...}."""
+    hidden = preactivations(params, x)[:-1]
+    check(len(hidden) > 0, "params must have at least one hidden layer; got one layer.")
+    return {f"Dense_{i}": values > 0 for i, values in enumerate(hidden)}
 
 
 class PatternCount(NamedTuple):
@@ -21,49 +54,13 @@ class PatternCount(NamedTuple):
     crossings: np.ndarray  # (segments,) int, borders between two random rows
 
 
-def flips_per_layer(trace: Mapping[str, Any], x: Any) -> dict[str, np.ndarray]:
-    """Measures at every record how many rows find a unit on the other side than at the start.
-
-    It needs no knot, so it also speaks of deeper layers and of units that left their axis.
-
-    Args:
-      trace: of `training.network_recorder`, of one replica: {"step": (r,), "params": tree of
-        (r, ...)}.
-      x: (n, d), the rows to look at, in the units the network takes.
-
-    Returns:
-      {"Dense_0": (r, h0), "Dense_1": (r, h1), ...}, shares of rows; the records are those of
-      `knot_track`, so a run that stopped early has fewer.
-
-    Raises:
-      ValueError: no such trace, no finite record in it, or no row.
-    """
-    check(
-        {"step", "params"} <= set(trace), f"trace must hold step and params; got {sorted(trace)}."
-    )
-    check_not_empty("x", np.asarray(x))
-    tree = jax.tree.map(np.asarray, dict(trace["params"]))
-    finite = np.asarray(trace["step"]) >= 0
-    for leaf in jax.tree.leaves(tree):
-        finite = finite & np.isfinite(leaf.reshape(len(leaf), -1)).all(axis=1)
-    reached = np.flatnonzero(finite)
-    check(reached.size > 0, "trace must hold at least one finite record; got none.")
-    start, flips = None, []
-    with one_thread():
-        for i in reached:
-            active = activity(jax.tree.map(lambda leaf, i=i: leaf[i], tree), x)
-            start = active if start is None else start
-            flips.append(disagreement(start, active))
-    return {layer: np.stack([flip[layer] for flip in flips]) for layer in start}
-
-
 def pattern_count(params: Params, x: Any, *, segments: int = 50, seed: int = 0) -> PatternCount:
     """Counts activation patterns of the rows, and borders met on the way from one row to another.
 
     Two networks see the same pairs of rows if their x and seed are the same.
 
     Args:
-      params: {"Dense_0": ..., "Dense_1": ..., ...}.
+      params: as in `count_patterns`.
       x: (n, d), n >= 2, in the units the network takes.
       segments: number of pairs of rows.
       seed: of the pairs.
@@ -82,3 +79,14 @@ def pattern_count(params: Params, x: Any, *, segments: int = 50, seed: int = 0) 
     pairs = [rng.choice(len(x), 2, replace=False) for _ in range(segments)]
     crossings = [segment_breakpoints(params, x[a], x[b]).size for a, b in pairs]
     return PatternCount(len(x), count_patterns(params, x), np.array(crossings))
+
+
+def check_same_shapes(networks: Sequence[Params]) -> None:
+    """Raises ValueError unless there is a network and all have kernels of the same shapes."""
+    check(len(networks) > 0, "networks must hold at least one network; got none.")
+    first, *others = ([kernel.shape for kernel, _ in layers(params)] for params in networks)
+    for found in others:
+        check(
+            found == first,
+            f"networks must have kernels of one shape each, {first}; got {found} beside them.",
+        )

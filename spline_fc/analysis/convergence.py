@@ -13,6 +13,7 @@ import numpy as np
 from spline_fc.checks import check, check_integer, check_number, check_rank, check_same_length
 
 LOSSES = ("train_loss", "validation_loss", "test_loss")
+LEAST_FOR_INTERVAL = 3  # fewer values tell nothing of their spread
 
 
 class History(NamedTuple):
@@ -27,7 +28,7 @@ class History(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A statistic with its percentile bootstrap interval."""
+    """A statistic with its percentile bootstrap interval, whose ends are nan if there is none."""
 
     value: float
     low: float
@@ -40,7 +41,8 @@ class PairedRatio(NamedTuple):
     median: Interval  # of the ratios that exist
     pairs: int  # pairs with a ratio
     wins: int  # pairs with a ratio below 1
-    undefined: int  # pairs without one: both never arrived, or both took 0
+    undefined: int  # pairs without one, as neither side arrived
+    ratio: np.ndarray  # (s,) one per pair, nan where undefined
 
 
 class RateFit(NamedTuple):
@@ -66,7 +68,7 @@ def read_history(path: Any) -> History:
       ValueError: a line before the last is not JSON, a line lacks epoch or step, or there is none.
     """
     path = pathlib.Path(path)
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     records = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -147,7 +149,8 @@ def bootstrap(
       seed: of the draws; the same values give the same interval.
 
     Returns:
-      Interval; all nan without values.
+      Interval; its ends are nan for fewer than LEAST_FOR_INTERVAL values, the statistic without
+      any.
 
     Raises:
       ValueError: values is not a vector, level not in (0, 1), resamples < 1.
@@ -158,6 +161,8 @@ def bootstrap(
     check_integer("resamples", resamples, at_least=1)
     if values.size == 0:
         return Interval(np.nan, np.nan, np.nan)
+    if values.size < LEAST_FOR_INTERVAL:
+        return Interval(float(statistic(values, axis=0)), np.nan, np.nan)
     draws = np.random.default_rng(seed).integers(values.size, size=(resamples, values.size))
     with np.errstate(invalid="ignore"):
         estimates = statistic(values[draws], axis=1)
@@ -176,7 +181,7 @@ def paired_ratio(numerator: Any, denominator: Any, **options: Any) -> PairedRati
       **options: of `bootstrap`; pairs are drawn, never the two sides apart.
 
     Returns:
-      PairedRatio; a pair whose ratio does not exist (0/0, inf/inf, nan) is counted apart.
+      PairedRatio; 0/0 is a tie, 1, and a pair without a ratio (inf/inf, nan) is counted apart.
 
     Raises:
       ValueError: the lengths differ.
@@ -184,13 +189,14 @@ def paired_ratio(numerator: Any, denominator: Any, **options: Any) -> PairedRati
     a, b = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     check_same_length("numerator", a, "denominator", b)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = a / b
+        ratio = np.where((a == 0) & (b == 0), 1.0, a / b)
     known = ratio[~np.isnan(ratio)]
     return PairedRatio(
         median=bootstrap(known, np.median, **options),
         pairs=int(known.size),
         wins=int((known < 1).sum()),
         undefined=int(ratio.size - known.size),
+        ratio=ratio,
     )
 
 

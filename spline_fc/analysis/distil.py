@@ -65,9 +65,13 @@ def distil(
     )
     wanted = model_output(model, rows)
     fit = fit_mars(  # x as it came: the spline is returned in its dtype
-        x, wanted, max_terms=min(max_terms, len(rows) + 1), max_degree=max_degree,
-        threshold=threshold, **options,
-    )  # fmt: skip
+        x,
+        wanted,
+        max_terms=min(max_terms, len(rows) + 1),
+        max_degree=max_degree,
+        threshold=threshold,
+        **options,
+    )
     given = model_output(fit.spline, rows)
     share = None
     if unseen is not None:

@@ -13,7 +13,6 @@ import jax
 import numpy as np
 
 from spline_fc.analysis.models import Model, checked_model_rows, model_output
-from spline_fc.analysis.tables import Table
 from spline_fc.checks import (
     check,
     check_finite,
@@ -24,6 +23,7 @@ from spline_fc.checks import (
 )
 from spline_fc.cpwl import FitResult, importance
 
+AT_ONCE = 8192  # rows that a model is handed in one call
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
 
@@ -119,11 +119,16 @@ def mean_contribution(model: Model, x: Any, *, points: int = 64) -> np.ndarray:
     check_integer("points", points, at_least=1)
     given = model_output(model, x)
     result = np.empty((x.shape[1], given.shape[1]))
+    together = max(1, AT_ONCE // max(len(x), 1))  # values, so that few calls do and memory is kept
     for feature in range(x.shape[1]):
-        mean, moved = np.zeros(given.shape), x.copy()
-        for value, weight in zip(*_redraws(x[:, feature], points), strict=True):
-            moved[:, feature] = value
-            mean += weight * model_output(model, moved)
+        values, weights = _redraws(x[:, feature], points)
+        mean = np.zeros(given.shape)
+        for first in range(0, values.size, together):
+            some = values[first : first + together]
+            moved = np.tile(x, (some.size, 1))
+            moved[:, feature] = np.repeat(some, len(x))
+            found = model_output(model, moved).reshape(some.size, *given.shape)
+            mean += np.tensordot(weights[first : first + together], found, 1)
         result[feature] = np.abs(given - mean).mean(axis=0)
     return result
 
@@ -154,7 +159,7 @@ def compare_importance(
       points: as in `mean_contribution`.
 
     Returns:
-      ImportanceTable; `importance_table` sets it for printing.
+      ImportanceTable; `report.importance_table` sets it for printing.
 
     Raises:
       ValueError: no model, names that do not fit the columns, or as the measures say.
@@ -179,28 +184,6 @@ def compare_importance(
         columns |= importance(fit, num_features)._asdict()
     value = np.stack([np.asarray(c, np.float64) for c in columns.values()], axis=1)
     return ImportanceTable(tuple(feature_names), tuple(columns), value)
-
-
-def importance_table(found: ImportanceTable) -> Table:
-    """Sets an ImportanceTable in strings, the most important features first.
-
-    Args:
-      found: from `compare_importance`.
-
-    Returns:
-      Table, ordered by the first column; `tables.set_text` prints it.
-    """
-    order = np.argsort(-found.value[:, 0], kind="stable")
-    whole = [name == "nsubsets" for name in found.columns]
-    body = [
-        [
-            found.feature_names[j],
-            *(f"{v:.0f}" if w else f"{v:.4g}" for v, w in zip(found.value[j], whole, strict=True)),
-        ]
-        for j in order
-    ]
-    notes = ["permutation: rise of the error; contribution: mean absolute, in units of the output."]
-    return Table(["feature", *found.columns], body, notes)
 
 
 def _targets(y: Any, x: np.ndarray) -> np.ndarray:

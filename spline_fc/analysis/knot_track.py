@@ -1,10 +1,15 @@
-"""The way of every knot through training: one record per unit and recorded step."""
+"""The way of every knot through training: one record per unit and recorded step.
+
+Units that have left their axis, and those of deeper layers, have no knot: what they did is seen in
+their activations alone (`activation_flips`).
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from spline_fc.analysis.activations import check_same_shapes
 from spline_fc.analysis.forward import Params, gradients_at, layers, preactivations
 from spline_fc.checks import check, check_integer, check_not_empty, check_number
 from spline_fc.threads import one_thread
@@ -40,6 +45,19 @@ class KnotTrack(NamedTuple):
     always_on: np.ndarray  # (r, h) bool, active on every row
     outside: np.ndarray  # (r, h) bool, the knot lies outside the range of the rows
     merged: np.ndarray  # (r, h) bool, within MERGE_DISTANCE of a neighbour it was apart from
+
+    @property
+    def began_on_axis(self) -> np.ndarray:
+        """(h,) bool: units that began exactly on their axis, as the hinges of a spline do.
+
+        Units that widening appended have random directions; with few features some of those pass
+        any alignment threshold by chance.
+        """
+        return self.alignment[0] > 1 - 1e-6
+
+    def select(self, units: np.ndarray) -> "KnotTrack":
+        """The track of some units, by a (h,) mask or indices; `unit` holds their old numbers."""
+        return KnotTrack(self.step, *(field[..., units] for field in self[1:]))
 
 
 class TrackSummary(NamedTuple):
@@ -101,21 +119,82 @@ def knot_track(
     Raises:
       ValueError: no trace of these recorders, no record in it, or arguments that do not fit it.
     """
-    check("step" in trace and ("params" in trace or {"kernel", "bias"} <= set(trace)),
-          "trace must hold step and params, or step, kernel and bias; "
-          f"got {sorted(trace)}.")  # fmt: skip
-    steps = np.asarray(trace["step"])
-    check(steps.ndim == 1, f"trace['step'] must have shape (records,), that of one replica; "
-          f"got {steps.shape}.")  # fmt: skip
-    tree = trace["params"] if "params" in trace else {"Dense_0": trace}
-    tree = {layer: {name: np.asarray(leaves[name]) for name in ("kernel", "bias")}
-            for layer, leaves in tree.items()}  # fmt: skip
-    reached = [i for i in np.flatnonzero(steps >= 0) if _is_finite(_record(tree, i))]
-    check(len(reached) > 0, "trace must hold at least one finite record; got none.")
+    found = recorded_networks(trace)
     return track_networks(
-        [_record(tree, i) for i in reached], steps[reached], x, home,
-        scaler=scaler, min_alignment=min_alignment, output=output,
-    )  # fmt: skip
+        found.networks,
+        found.step,
+        x,
+        home,
+        scaler=scaler,
+        min_alignment=min_alignment,
+        output=output,
+    )
+
+
+def knot_drift(
+    before: Params,
+    after: Params,
+    x: Any,
+    *,
+    scaler: Any = None,
+    min_alignment: float = 0.5,
+    output: int = 0,
+) -> KnotTrack:
+    """Compares the first hidden layer of a network before and after training, unit by unit.
+
+    Args:
+      before: {"Dense_0": {"kernel": (d, h), "bias": (h,)}, ...}.
+      after: the same structure; unit i is the same unit.
+      x, scaler, min_alignment, output: as in `knot_track`.
+
+    Returns:
+      KnotTrack of two records, steps 0 and 1: `drift.knot[0]` before and `drift.knot[1]` after.
+
+    Raises:
+      ValueError: the two networks differ in shape, x does not fit them, or no row was given.
+    """
+    options = {"scaler": scaler, "min_alignment": min_alignment, "output": output}
+    return track_networks([before, after], (0, 1), x, **options)
+
+
+class Records(NamedTuple):
+    """The networks that a run left on its way."""
+
+    step: np.ndarray  # (r,) int
+    networks: list[Params]  # r trees; of Dense_0 alone where only the first layer was recorded
+
+
+def recorded_networks(trace: Mapping[str, Any]) -> Records:
+    """Takes the trace of a recorder apart into networks.
+
+    Args:
+      trace: as in `knot_track`.
+
+    Returns:
+      Records, without those that a stopped run did not reach or that are not finite.
+
+    Raises:
+      ValueError: no trace of these recorders, or no record in it.
+    """
+    known = "step" in trace and ("params" in trace or {"kernel", "bias"} <= set(trace))
+    check(known, f"trace must hold step and params, or step, kernel and bias; got {sorted(trace)}.")
+    steps = np.asarray(trace["step"])
+    check(
+        steps.ndim == 1,
+        f"trace['step'] must have shape (records,), that of one replica; got {steps.shape}.",
+    )
+    tree = trace["params"] if "params" in trace else {"Dense_0": trace}
+    stacks = {
+        layer: {name: np.asarray(leaves[name]) for name in ("kernel", "bias")}
+        for layer, leaves in tree.items()
+    }
+    networks = [
+        {layer: {k: leaf[i] for k, leaf in leaves.items()} for layer, leaves in stacks.items()}
+        for i in range(len(steps))
+    ]
+    reached = [i for i in np.flatnonzero(steps >= 0) if _is_finite(networks[i])]
+    check(len(reached) > 0, "trace must hold at least one finite record; got none.")
+    return Records(steps[reached], [networks[i] for i in reached])
 
 
 def track_networks(
@@ -146,9 +225,12 @@ def track_networks(
     check_not_empty("x", x)
     check_number("min_alignment", min_alignment, at_least=0, at_most=1)
     check_integer("output", output, at_least=0)
+    check_same_shapes(networks)
     steps, stack = np.asarray(steps), layers(networks[0])
-    check(steps.shape == (len(networks),), f"steps must have shape ({len(networks)},), one per "
-          f"network; got {steps.shape}.")  # fmt: skip
+    check(
+        steps.shape == (len(networks),),
+        f"steps must have shape ({len(networks)},), one per network; got {steps.shape}.",
+    )
     outputs = stack[-1][1].size if len(stack) > 1 else output + 1
     check(output < outputs, f"output must be below {outputs}, the number of outputs; got {output}.")
     home = _home(stack[0][0], home)
@@ -158,16 +240,11 @@ def track_networks(
     return _track(states, steps, x, home, scaler, min_alignment, output)
 
 
-def select_units(track: KnotTrack, mask: np.ndarray) -> KnotTrack:
-    """Keeps the units of a (h,) boolean mask; `unit` still holds their original indices."""
-    return KnotTrack(track.step, *(field[..., mask] for field in track[1:]))
-
-
 def summarize_track(track: KnotTrack) -> TrackSummary:
     """Condenses a track into counts and quantiles per record; off-axis units are counted apart.
 
     Args:
-      track: from `knot_track`; of one feature or of the spline's own units by `select_units`.
+      track: from `knot_track`; of one feature or of the spline's own units by `select`.
 
     Returns:
       TrackSummary.
@@ -274,10 +351,14 @@ def _merged(knot, direction, home, spread, aligned) -> np.ndarray:
 
     same_feature = (home[:, None] == home[None, :]) & ~np.eye(home.size, dtype=bool)
     new_pairs = same_feature & ~close(knot[0])
-    return np.stack([
-        (new_pairs & (d[:, None] == d[None, :]) & a[:, None] & a[None, :] & close(k)).any(axis=1)
-        for k, d, a in zip(knot, direction, aligned, strict=True)
-    ])  # fmt: skip
+    return np.stack(
+        [
+            (new_pairs & (d[:, None] == d[None, :]) & a[:, None] & a[None, :] & close(k)).any(
+                axis=1
+            )
+            for k, d, a in zip(knot, direction, aligned, strict=True)
+        ]
+    )
 
 
 def _home(kernel: np.ndarray, home: Any) -> np.ndarray:
@@ -285,17 +366,15 @@ def _home(kernel: np.ndarray, home: Any) -> np.ndarray:
         return np.argmax(np.abs(kernel), axis=0)
     home = np.asarray(home)
     features, units = kernel.shape
-    check(home.shape == (units,) and np.issubdtype(home.dtype, np.integer),
-          f"home must have shape ({units},) and be integer; "
-          f"got {home.dtype} of shape {home.shape}.")  # fmt: skip
-    check(bool(((home >= 0) & (home < features)).all()),
-          f"home must lie in 0 to {features - 1}; got {home.min()} to {home.max()}.")  # fmt: skip
+    check(
+        home.shape == (units,) and np.issubdtype(home.dtype, np.integer),
+        f"home must have shape ({units},) and be integer; got {home.dtype} of shape {home.shape}.",
+    )
+    check(
+        bool(((home >= 0) & (home < features)).all()),
+        f"home must lie in 0 to {features - 1}; got {home.min()} to {home.max()}.",
+    )
     return home
-
-
-def _record(tree: Params, index: int) -> Params:
-    return {layer: {name: leaf[index] for name, leaf in leaves.items()}
-            for layer, leaves in tree.items()}  # fmt: skip
 
 
 def _is_finite(params: Params) -> bool:

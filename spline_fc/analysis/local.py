@@ -124,9 +124,18 @@ def explain_network(
     offset = value - raw_input(row, scaler) @ slope
     reference, below, above = raw_input(reference, scaler), below * width, above * width
     return CellExplanation(
-        value, slope, offset, reference, value - contribution.sum(axis=0), contribution,
-        distance, layer, unit, below, above,
-    )  # fmt: skip
+        value,
+        slope,
+        offset,
+        reference,
+        value - contribution.sum(axis=0),
+        contribution,
+        distance,
+        layer,
+        unit,
+        below,
+        above,
+    )
 
 
 def _nearest(height: np.ndarray, normal: np.ndarray, owners: list) -> tuple[float, int, int]:

@@ -117,15 +117,20 @@ def _through_layer(
     """Splits one cell by every unit's line and applies the activation; affine is (3, units)."""
     affine = affine @ kernel
     affine[2] += bias
-    # Most lines pass by most cells: one product finds the few that may cross this one.
-    side = polygon @ affine[:2] + affine[2]
-    crossing = (side.min(axis=0) < 0) & (side.max(axis=0) > 0)
-    pieces = [polygon]
-    for line in affine.T[crossing]:
-        pieces = [part for piece in pieces for part in _split(piece, line)]
+    pieces = _cut(polygon, affine)
     inner = np.array([piece.mean(axis=0) for piece in pieces])
     active = inner @ affine[:2] + affine[2] > 0
     return [(piece, affine * on) for piece, on in zip(pieces, active, strict=True)]
+
+
+def _cut(polygon: np.ndarray, lines: np.ndarray) -> list[np.ndarray]:
+    """Cuts a convex polygon along lines, (3, l); only those that cross a part are tried on it."""
+    side = polygon @ lines[:2] + lines[2]
+    lines = lines[:, (side.min(axis=0) < 0) & (side.max(axis=0) > 0)]
+    if not lines.shape[1]:
+        return [polygon]
+    parts, rest = _split(polygon, lines[:, 0]), lines[:, 1:]
+    return [piece for part in parts for piece in _cut(part, rest)]
 
 
 def _split(polygon: np.ndarray, line: np.ndarray) -> list[np.ndarray]:

@@ -70,8 +70,11 @@ def metrics_curves(folder: Any) -> dict[str, dict[int, History]]:
         seed = int(name["seed"])
         if seed not in seeds or best_loss(history) < best_loss(seeds[seed]):
             seeds[seed] = history
-    check(bool(found), f"folder must hold metrics named <init>-seed<s>-lr<rate>.jsonl; "
-          f"{str(folder)!r} holds none.")  # fmt: skip
+    check(
+        bool(found),
+        f"folder must hold metrics named <init>-seed<s>-lr<rate>.jsonl; "
+        f"{str(folder)!r} holds none.",
+    )
     return found
 
 
@@ -127,8 +130,10 @@ def compare_speed(
     Raises:
       ValueError: the reference is not among the curves.
     """
-    check(reference is None or reference in curves,
-          f"reference must be one of {sorted(curves)}; got {reference!r}.")  # fmt: skip
+    check(
+        reference is None or reference in curves,
+        f"reference must be one of {sorted(curves)}; got {reference!r}.",
+    )
     until = min((h.step[-1] for seeds in curves.values() for h in seeds.values()), default=0.0)
     measured = {init: _measure(seeds, targets, until) for init, seeds in curves.items()}
     return [_speed(init, measured, reference) for init in curves]
@@ -155,10 +160,11 @@ def _measure(seeds: Mapping[int, History], targets, until: float) -> _Measured:
     return _Measured(
         order,
         reaches,
-        np.array([area_under_curve(h.step, h.validation_loss, until)
-                  for h in (seeds[s] for s in order)]),
+        np.array(
+            [area_under_curve(h.step, h.validation_loss, until) for h in (seeds[s] for s in order)]
+        ),
         np.array([half_life(seeds[s]) for s in order]),
-    )  # fmt: skip
+    )
 
 
 def half_life(history: History) -> float:

@@ -1,8 +1,9 @@
-"""Workshop: continuous piecewise-linear splines and how they are fitted."""
+"""Continuous piecewise-linear splines: how they are fitted, described and kept."""
 
-from spline_fc.cpwl.fit import FitResult, FitSeconds, fit_mars, r2_score
+from spline_fc.cpwl.directions import DIRECTIONS, derive_directions
+from spline_fc.cpwl.fit import FIT_OPTIONS, FitResult, fit_mars
 from spline_fc.cpwl.foreign import fit_pyearth, from_earth, from_pyearth
-from spline_fc.cpwl.forward import ForwardTrace, Term
+from spline_fc.cpwl.forward import ForwardTrace
 from spline_fc.cpwl.io import (
     fit_from_dict,
     fit_to_dict,
@@ -13,52 +14,62 @@ from spline_fc.cpwl.io import (
     spline_from_dict,
     spline_to_dict,
 )
-from spline_fc.cpwl.oblique import (
-    DIRECTIONS,
-    ObliqueFit,
-    add_projections,
-    compose_kernel,
-    derive_directions,
-    evaluate_oblique,
-    fit_oblique,
-)
 from spline_fc.cpwl.pruning import PruningPath, gcv_score
 from spline_fc.cpwl.shrinkage import shrink
-from spline_fc.cpwl.spline import Spline, basis, evaluate
+from spline_fc.cpwl.spline import (
+    Spline,
+    basis,
+    evaluate,
+    num_features,
+    spline_of,
+    with_projections,
+)
 from spline_fc.cpwl.summary import Importance, importance, summarize
+from spline_fc.cpwl.terms import (
+    Factor,
+    LiveTerms,
+    Term,
+    hinge_of,
+    linear_pairs,
+    live_terms,
+    term_values,
+)
 
 __all__ = [
     "DIRECTIONS",
+    "FIT_OPTIONS",
+    "Factor",
     "FitResult",
-    "FitSeconds",
     "ForwardTrace",
     "Importance",
-    "ObliqueFit",
+    "LiveTerms",
     "PruningPath",
     "Spline",
     "Term",
-    "add_projections",
     "basis",
-    "compose_kernel",
     "derive_directions",
     "evaluate",
-    "evaluate_oblique",
     "fit_from_dict",
     "fit_mars",
-    "fit_oblique",
     "fit_pyearth",
     "fit_to_dict",
     "from_earth",
     "from_pyearth",
     "gcv_score",
+    "hinge_of",
     "importance",
+    "linear_pairs",
+    "live_terms",
     "load_fit",
     "load_spline",
-    "r2_score",
+    "num_features",
     "save_fit",
     "save_spline",
     "shrink",
     "spline_from_dict",
+    "spline_of",
     "spline_to_dict",
     "summarize",
+    "term_values",
+    "with_projections",
 ]

@@ -3,18 +3,18 @@
 With Q the orthonormal basis so far and r = y - QQ'y, a reflected pair of candidates lowers the
 residual sum of squares by what two Gram-Schmidt steps say. All that is needed per candidate c are
 <c, q_j>, |c|^2 and <c, r>; when a column enters they are updated by algebra on the tables, and only
-<c, raw new column> costs a pass over the data (design note, section 2). No n-vector is ever
+<c, raw new column> costs a pass over the data . No n-vector is ever
 orthogonalised.
 
 Axis names below: two signs (0 is relu(x - t), 1 is relu(t - x)), d features that may join the
 parent, K knots, k outputs, M columns.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 
 class Candidates(NamedTuple):
@@ -50,6 +50,11 @@ class Choice(NamedTuple):
     projection: jax.Array  # (2, M), <c, q_j> of first and second
     norm: jax.Array  # (2,), length of each after orthogonalisation
     effect: jax.Array  # (2, k), <y, q> of each new orthonormal column
+
+    @property
+    def columns(self) -> jax.Array:
+        """() int, how many columns enter: 1 or 2."""
+        return 1 + self.paired.astype(int)
 
 
 def _pair_gains(candidates: Candidates, tolerance: float, places: jax.Array):
@@ -127,10 +132,12 @@ def _enter(candidates: Candidates, raw, coefficients, length, effect, column) ->
     )
 
 
-def read_head(head: jax.Array) -> Head:
-    """Brings the head (5,) of a choice to the host, and waits for it if need be."""
-    gain, feature, knot, flipped, paired = np.asarray(head)
-    return Head(float(gain), int(feature), int(knot), bool(flipped), bool(paired))
+def read_heads(heads: Sequence[jax.Array] | jax.Array) -> list[Head]:
+    """Brings the heads (5,) of choices to the host together, and waits for them if need be."""
+    return [
+        Head(float(gain), int(feature), int(knot), bool(flipped), bool(paired))
+        for gain, feature, knot, flipped, paired in jax.device_get(heads)
+    ]
 
 
 def advance(
@@ -150,7 +157,7 @@ def advance(
     def enter(i, tables):
         return _enter(tables, raw[i], coefficients[i], choice.norm[i], choice.effect[i], column + i)
 
-    return jax.lax.fori_loop(0, 1 + choice.paired, enter, candidates)
+    return jax.lax.fori_loop(0, choice.columns, enter, candidates)
 
 
 def second_on_first(choice: Choice) -> jax.Array:

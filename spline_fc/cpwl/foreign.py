@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from spline_fc import checks
-from spline_fc.cpwl.fit import FitResult, FitSeconds
+from spline_fc.cpwl import inputs, pruning
+from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.foreign_terms import Factors, ForeignModel, to_fit_result
-from spline_fc.cpwl.inputs import checked_data
+from spline_fc.cpwl.inputs import CheckedData, checked_data
 from spline_fc.timing import Stopwatch
 
 
@@ -43,9 +44,9 @@ def from_pyearth(fitted_model: Any, x: Any, y: Any, *, weights: Any = None) -> F
             isinstance(fitted_model, earth_class),
             f"fitted_model must be a pyearth.Earth; got {type(fitted_model).__name__}.",
         )
-        x, y, weights, dtype = checked_data(x, y, weights)
-        result = to_fit_result(_read_pyearth(fitted_model, x, y), x, y, weights, dtype)
-    return result._replace(seconds=FitSeconds(*clock.seconds))
+        data = checked_data(x, y, weights).widened()
+        result = to_fit_result(_read_pyearth(fitted_model, data), data)
+    return result._replace(seconds=clock.seconds)
 
 
 def fit_pyearth(
@@ -90,12 +91,20 @@ def fit_pyearth(
     earth_class = _earth_class()
     import threadpoolctl  # comes with scikit-learn, which py-earth needs
 
+    inputs.check_search_options(
+        max_terms=max_terms,
+        max_degree=max_degree,
+        penalty=penalty,
+        threshold=threshold,
+        min_span=min_span,
+        end_span=end_span,
+    )
     if penalty is None:
-        penalty = 2.0 if max_degree == 1 else 3.0
-    _check_options(max_terms, max_degree, penalty, min_span, end_span, threshold)
+        penalty = pruning.default_penalty(max_degree)
+    checks.check(penalty >= 0, f"penalty must be >= 0 for py-earth; got {penalty}.")
     with Stopwatch() as clock:
-        x, y, weights, dtype = checked_data(x, y, weights)
-        _check_linear(linear, x.shape[1])
+        data = checked_data(x, y, weights).widened()
+        linear = sorted(inputs.column_set("linear", linear, data.x.shape[1]))
         model = earth_class(
             # It takes another step, of up to two terms, while it has no more than its max_terms,
             # and none at all where that is 1.
@@ -105,9 +114,9 @@ def fit_pyearth(
             thresh=float(threshold), allow_linear=allow_linear,
         )  # fmt: skip
         with threadpoolctl.threadpool_limits(1, user_api="blas"):  # up to 80 times slower on more
-            model.fit(x, y, sample_weight=weights, linvars=[int(v) for v in linear])
-        result = to_fit_result(_read_pyearth(model, x, y), x, y, weights, dtype)
-    return result._replace(seconds=FitSeconds(*clock.seconds))
+            model.fit(data.x, data.y, sample_weight=data.weights, linvars=linear)
+        result = to_fit_result(_read_pyearth(model, data), data)
+    return result._replace(seconds=clock.seconds)
 
 
 def from_earth(
@@ -153,28 +162,9 @@ def from_earth(
       ValueError: a field is missing or contradicts another one or the data; the message names it.
     """
     with Stopwatch() as clock:
-        x, y, weights, dtype = checked_data(x, y, weights)
-        result = to_fit_result(_read_earth(_document(json_or_path), x, y), x, y, weights, dtype)
-    return result._replace(seconds=FitSeconds(*clock.seconds))
-
-
-def _check_options(max_terms, max_degree, penalty, min_span, end_span, threshold) -> None:
-    checks.check_integer("max_terms", max_terms, 1)
-    checks.check_integer("max_degree", max_degree, 1)
-    checks.check_number("penalty", penalty, at_least=0)
-    checks.check_number("threshold", threshold, at_least=0, below=1)
-    if min_span is not None:
-        checks.check_integer("min_span", min_span, 1)
-    if end_span is not None:
-        checks.check_integer("end_span", end_span, 0)
-
-
-def _check_linear(linear: Sequence[int], num_features: int) -> None:
-    for feature in linear:
-        checks.check(
-            isinstance(feature, (int, np.integer)) and 0 <= feature < num_features,
-            f"linear must name columns of x, 0 to {num_features - 1}; got {feature!r}.",
-        )
+        data = checked_data(x, y, weights).widened()
+        result = to_fit_result(_read_earth(_document(json_or_path), data), data)
+    return result._replace(seconds=clock.seconds)
 
 
 def _earth_class():
@@ -189,7 +179,7 @@ def _earth_class():
     return Earth
 
 
-def _read_pyearth(model: Any, x: np.ndarray, y: np.ndarray) -> ForeignModel:
+def _read_pyearth(model: Any, data: CheckedData) -> ForeignModel:
     checks.check(
         hasattr(model, "basis_") and hasattr(model, "coef_"),
         "fitted_model must be fitted; got an Earth without basis_ and coef_.",
@@ -198,11 +188,11 @@ def _read_pyearth(model: Any, x: np.ndarray, y: np.ndarray) -> ForeignModel:
     terms = [_pyearth_factors(function) for function in basis[1:]]
     width = len(model.xlabels_)
     checks.check(
-        x.shape[1] == width,
-        f"x must have the {width} columns that the model was fitted on; got {x.shape[1]}.",
+        data.x.shape[1] == width,
+        f"x must have the {width} columns that the model was fitted on; got {data.x.shape[1]}.",
     )
     coef = np.asarray(model.coef_, np.float64).T  # (terms, k)
-    _check_outputs("y", y, coef)
+    _check_outputs(data, coef)
     selected = np.array([not function.is_pruned() for function in basis[1:]], bool)
     record = getattr(model, "forward_pass_record_", None)
     told = "" if record is None else record.final_str().partition(":")[2].strip().lower()
@@ -235,10 +225,11 @@ def _pyearth_factors(function: Any) -> Factors:
     return tuple(reversed(factors))
 
 
-def _check_outputs(name: str, y: np.ndarray, coef: np.ndarray) -> None:
+def _check_outputs(data: CheckedData, coef: np.ndarray) -> None:
+    outputs = data.y.shape[1]
     checks.check(
-        y.shape[1] == coef.shape[1],
-        f"{name} must have the {coef.shape[1]} output(s) of the model; got {y.shape[1]}.",
+        outputs == coef.shape[1],
+        f"y must have the {coef.shape[1]} output(s) of the model; got {outputs}.",
     )
 
 
@@ -259,10 +250,12 @@ def _document(json_or_path: Mapping | str | os.PathLike) -> Mapping:
     return text
 
 
-def _read_earth(document: Mapping, x: np.ndarray, y: np.ndarray) -> ForeignModel:
+def _read_earth(document: Mapping, data: CheckedData) -> ForeignModel:
     for field in ("forward_terms", "selected_terms", "coefficients"):
         checks.check(field in document, f"The JSON of an earth model must have {field}; got none.")
-    terms = [_earth_factors(m, term, x) for m, term in enumerate(document["forward_terms"])]
+    listed, num_features = document["forward_terms"], data.x.shape[1]
+    checks.check(isinstance(listed, list), f"forward_terms must be a list; got {listed!r}.")
+    terms = [_earth_factors(m, term, num_features) for m, term in enumerate(listed)]
     checks.check(
         bool(terms) and not terms[0] and all(terms[1:]),
         "forward_terms must begin with the intercept, the one term without factors; got "
@@ -270,9 +263,10 @@ def _read_earth(document: Mapping, x: np.ndarray, y: np.ndarray) -> ForeignModel
     )
     order = _selected(document["selected_terms"], len(terms))
     coef = _coefficients(document["coefficients"], len(order))
-    _check_outputs("y", y, coef)
-    additive = all(len(term) < 2 for term in terms)
-    penalty = document.get("settings", {}).get("penalty", 2.0 if additive else 3.0)
+    _check_outputs(data, coef)
+    settings = document.get("settings", {})
+    checks.check(isinstance(settings, Mapping), f"settings must be an object; got {settings!r}.")
+    penalty = settings.get("penalty", pruning.default_penalty(max(map(len, terms), default=1) or 1))
     checks.check_number("penalty", penalty, at_least=-1)
     selected = np.isin(np.arange(1, len(terms)), order)
     coef = coef[np.argsort(order)]
@@ -281,13 +275,13 @@ def _read_earth(document: Mapping, x: np.ndarray, y: np.ndarray) -> ForeignModel
 
 def _selected(places: Any, num_terms: int) -> np.ndarray:
     """Indices of the selected terms in the order given, the intercept among them."""
-    places = places if isinstance(places, Sequence) else [places]
+    places = places if isinstance(places, list) else [places]
+    inside = all(_is_column(place, 1 + num_terms) for place in places)
     checks.check(
-        1 in places and len(set(places)) == len(places)
-        and all(place in range(1, num_terms + 1) for place in places),
+        inside and 1 in places and 0 not in places and len(set(places)) == len(places),
         f"selected_terms must be places from 1 to {num_terms}, each once and 1 among them; "
         f"got {places}.",
-    )  # fmt: skip
+    )
     return np.array(places, int) - 1
 
 
@@ -305,11 +299,17 @@ def _coefficients(rows: Any, num_terms: int) -> np.ndarray:
     return coef.reshape(num_terms, -1)
 
 
-def _earth_factors(index: int, term: Any, x: np.ndarray) -> Factors:
+def _is_column(value: Any, size: int) -> bool:
+    """Whether a JSON value is a whole number from 0 below `size`."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 0 <= value < size and value == int(value)
+
+
+def _earth_factors(index: int, term: Any, num_features: int) -> Factors:
     """The factors of one entry of forward_terms, checked."""
     where = f"forward_terms[{index}]"
     checks.check(
-        isinstance(term, Mapping) and isinstance(term.get("factors"), Sequence),
+        isinstance(term, Mapping) and isinstance(term.get("factors"), list),
         f'{where} must be {{"factors": [...]}}; got {term!r}.',
     )
     factors = []
@@ -320,10 +320,11 @@ def _earth_factors(index: int, term: Any, x: np.ndarray) -> Factors:
         )
         v, sign, knot = factor["var0"], factor["sign"], factor.get("knot")
         checks.check(
-            v in range(x.shape[1]),
-            f"var0 of {where} must be a column of x, 0 to {x.shape[1] - 1}; got {v!r}.",
+            _is_column(v, num_features),
+            f"var0 of {where} must be a column of x, 0 to {num_features - 1}; got {v!r}.",
         )
-        checks.check(sign in (-1, 0, 1), f"sign of {where} must be 1, -1 or 0; got {sign!r}.")
+        is_sign = isinstance(sign, (int, float)) and sign in (-1, 0, 1)
+        checks.check(is_sign, f"sign of {where} must be 1, -1 or 0; got {sign!r}.")
         if sign:
             checks.check_number(f"knot of {where}", knot)
         factors.append((int(v), float(sign), float(knot) if sign else 0.0))

@@ -8,13 +8,15 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.cpwl import pruning
-from spline_fc.cpwl.fit import FitResult, FitSeconds
-from spline_fc.cpwl.forward import ForwardTrace, Term
+from spline_fc.cpwl.fit import FitResult
+from spline_fc.cpwl.forward import ForwardTrace
+from spline_fc.cpwl.inputs import CheckedData
 from spline_fc.cpwl.spline import Spline
+from spline_fc.cpwl.terms import Term, as_spline, term_values
+from spline_fc.timing import Seconds
 
 CHUNK_ROWS = 16384
 RANK_TOLERANCE = 1e-13  # singular values below this share of the largest are rounding
@@ -43,20 +45,46 @@ class _Column(NamedTuple):
     constant: float  # the foreign term is the column plus this, if it is additive
 
 
-def _columns_of(source: int, factors: Factors, anchor: np.ndarray) -> list[_Column]:
+class _Frame(NamedTuple):
+    """What of the data goes into the terms."""
+
+    anchor: np.ndarray  # (d,), weighted means, inside the data
+    scale: np.ndarray  # (d,), weighted standard deviations, 1 for constant features
+
+
+def _frame(data: CheckedData) -> _Frame:
+    x, share = data.x, data.weights / data.weights.sum()
+    # Clipped, as a rounded mean may leave a constant column.
+    anchor = np.clip(share @ x, x.min(0), x.max(0))
+    spread = np.sqrt(sum(share[rows] @ (x[rows] - anchor) ** 2 for rows in _chunks(len(x))))
+    return _Frame(anchor, np.where(spread > 0, spread, 1.0))
+
+
+def _chunks(num_rows: int) -> list[slice]:
+    return [slice(start, start + CHUNK_ROWS) for start in range(0, num_rows, CHUNK_ROWS)]
+
+
+def _columns_of(source: int, factors: Factors, frame: _Frame) -> list[_Column]:
     """The regressors that stand for one foreign term.
 
     x = relu(x - a) - relu(a - x) + a exactly, with the anchor a inside the data. Within a product
     every linear factor is multiplied out that way and each piece gets a coefficient of its own.
+    Hinges of a minimum are weighed by the deviations of their features, as by fit_mars.
     """
     if len(factors) == 1 and factors[0][1] == 0:
-        v, at = factors[0][0], float(anchor[factors[0][0]])
+        v, at = factors[0][0], float(frame.anchor[factors[0][0]])
         return [_Column(((Term(((v, 1.0, at),)), 1.0), (Term(((v, -1.0, at),)), -1.0)), source, at)]
     options = []
     for v, sign, knot in factors:
-        at = float(anchor[v])
+        at = float(frame.anchor[v])
         options.append([(v, sign, knot)] if sign else [(v, 1.0, at), (v, -1.0, at), None])
     pieces = [_minimum([f for f in chosen if f]) for chosen in itertools.product(*options)]
+    pieces = [
+        tuple((v, sign / float(frame.scale[v]), knot) for v, sign, knot in piece)
+        if len(piece) > 1
+        else piece
+        for piece in pieces
+    ]
     return [_Column(((Term(piece), 1.0),), source, 0.0) for piece in pieces if piece]
 
 
@@ -73,15 +101,6 @@ def _minimum(factors: Sequence[tuple[int, float, float]]) -> Factors:
         if sign > 0 and knot >= tightest.get((v, -1.0), np.inf):
             return ()
     return tuple((v, sign, knot) for (v, sign), knot in tightest.items())
-
-
-def term_values(x: np.ndarray, terms: Sequence[Term]) -> np.ndarray:
-    """Minimum of the hinges of every term, (n, m) float64."""
-    values = np.empty((len(x), len(terms)))
-    for m, term in enumerate(terms):
-        hinges = [np.maximum(sign * (x[:, v] - knot), 0) for v, sign, knot in term.factors]
-        values[:, m] = np.minimum.reduce(hinges)
-    return values
 
 
 def foreign_values(x: np.ndarray, model: ForeignModel) -> np.ndarray:
@@ -113,11 +132,11 @@ class _Basis(NamedTuple):
     source: np.ndarray  # (p,) int, foreign term
 
 
-def _collect(model: ForeignModel, anchor: np.ndarray) -> _Basis:
+def _collect(model: ForeignModel, frame: _Frame) -> _Basis:
     """Distinct columns in order; one that several foreign terms share belongs to a selected one."""
     found: dict[tuple, _Column] = {}
     for source, factors in enumerate(model.terms):
-        for column in _columns_of(source, factors, anchor):
+        for column in _columns_of(source, factors, frame):
             first = found.get(column.parts)
             if first is None or (model.selected[source] and not model.selected[first.source]):
                 found[column.parts] = column
@@ -132,15 +151,15 @@ def _collect(model: ForeignModel, anchor: np.ndarray) -> _Basis:
     return _Basis(columns, tuple(index), mixing, np.array([c.source for c in columns], int))
 
 
-def _triangle(x, y, weights, mean, basis: _Basis, model: ForeignModel) -> np.ndarray:
+def _triangle(data: CheckedData, mean: np.ndarray, basis: _Basis, model: ForeignModel):
     """R of the QR decomposition of sqrt(weights) [1, columns, foreign values, y], both centred."""
-    root = np.zeros((0, 1 + len(basis.columns) + 2 * y.shape[1]))
-    for start in range(0, len(x), CHUNK_ROWS):
-        rows = slice(start, start + CHUNK_ROWS)
-        columns = term_values(x[rows], basis.parts) @ basis.mixing
-        values = foreign_values(x[rows], model) - mean
-        block = np.hstack([np.ones((len(columns), 1)), columns, values, y[rows] - mean])
-        root = np.linalg.qr(np.vstack([root, np.sqrt(weights[rows])[:, None] * block]), mode="r")
+    root = np.zeros((0, 1 + len(basis.columns) + 2 * data.y.shape[1]))
+    for rows in _chunks(len(data.x)):
+        x, y, weights = data.x[rows], data.y[rows], data.weights[rows]
+        columns = term_values(x, basis.parts) @ basis.mixing
+        values = foreign_values(x, model) - mean
+        block = np.hstack([np.ones((len(x), 1)), columns, values, y - mean])
+        root = np.linalg.qr(np.vstack([root, np.sqrt(weights)[:, None] * block]), mode="r")
     return root
 
 
@@ -156,13 +175,15 @@ def _rss(design: np.ndarray, coef: np.ndarray, target: np.ndarray) -> float:
     return float(((target - design @ coef) ** 2).sum())
 
 
-def _kept_coefficients(model: ForeignModel, basis: _Basis, anchor, mean: np.ndarray) -> np.ndarray:
+def _kept_coefficients(
+    model: ForeignModel, basis: _Basis, frame: _Frame, mean: np.ndarray
+) -> np.ndarray:
     """The coefficients of an additive model, (1 + p, k), for targets less their mean."""
     coef = np.zeros((1 + len(basis.columns), len(mean)))
     coef[0] = model.coef[0] - mean
     place = {column.parts: j for j, column in enumerate(basis.columns, start=1)}
     for source, row in zip(np.flatnonzero(model.selected), model.coef[1:], strict=True):
-        for column in _columns_of(source, model.terms[source], anchor):
+        for column in _columns_of(source, model.terms[source], frame):
             coef[place[column.parts]] += row
             coef[0] += column.constant * row
     return coef
@@ -232,27 +253,13 @@ def _trace(model: ForeignModel, basis: _Basis, anchor, design, target) -> Forwar
     )  # fmt: skip
 
 
-def _as_spline(terms: Sequence[Term], coef: np.ndarray, dtype) -> Spline:
-    """Terms and coefficients (1 + m, k), intercept first, as a Spline."""
-    degree = max((len(term.factors) for term in terms), default=1)
-    table = np.zeros((len(terms), degree, 3))
-    for m, term in enumerate(terms):
-        table[m, : len(term.factors)] = term.factors
-    return Spline(
-        jnp.asarray(coef[0], dtype),
-        jnp.asarray(coef[1:], dtype),
-        jnp.asarray(table[:, :, 0], jnp.int32),
-        jnp.asarray(table[:, :, 1], dtype),
-        jnp.asarray(table[:, :, 2], dtype),
-    )
-
-
-def _live_spline(basis: _Basis, coef: np.ndarray, dtype) -> Spline:
+def _live_spline(basis: _Basis, coef: np.ndarray, data: CheckedData) -> Spline:
     """The parts that the coefficients (1 + p, k) of the columns leave alive."""
     values = basis.mixing @ coef[1:]
     alive = np.flatnonzero((values != 0).any(1))
+    no_directions = np.zeros((data.x.shape[1], 0))
     parts = [basis.parts[i] for i in alive]
-    return _as_spline(parts, np.concatenate([coef[:1], values[alive]]), dtype)
+    return as_spline(parts, coef[0], values[alive], no_directions, data.dtype)
 
 
 def _listed(column: _Column, low: np.ndarray) -> Term:
@@ -263,7 +270,7 @@ def _listed(column: _Column, low: np.ndarray) -> Term:
     return Term(((v, 1.0, float(low[v])),))
 
 
-def to_fit_result(model: ForeignModel, x, y, weights, dtype) -> FitResult:
+def to_fit_result(model: ForeignModel, data: CheckedData) -> FitResult:
     """Turns a foreign model into a FitResult on given data.
 
     An additive model keeps its coefficients. With products, which no continuous piecewise-linear
@@ -273,20 +280,18 @@ def to_fit_result(model: ForeignModel, x, y, weights, dtype) -> FitResult:
 
     Args:
       model: a ForeignModel of d features and k outputs.
-      x: (n, d) float64. y: (n, k) float64. weights: (n,) float64, not all zero.
-      dtype: of the spline.
+      data: in float64.
 
     Returns:
       FitResult without seconds. `forward` follows the order of the terms with the RSS of our
       regressors; `pruning` is our own backward pass over them, in which the model's selection
       stands in the place of its size; `stop_reason` states the change of RSS.
     """
-    anchor = np.average(x, axis=0, weights=weights)
-    anchor = np.clip(anchor, x.min(0), x.max(0))  # a rounded mean may leave a constant column
-    mean = np.average(y, axis=0, weights=weights)
-    basis = _collect(model, anchor)
-    p, num_outputs = len(basis.columns), y.shape[1]
-    root = _triangle(x, y, weights, mean, basis, model)
+    frame = _frame(data)
+    mean = np.average(data.y, axis=0, weights=data.weights)
+    basis = _collect(model, frame)
+    p, num_outputs = len(basis.columns), data.y.shape[1]
+    root = _triangle(data, mean, basis, model)
     design, theirs, target = np.split(root, [1 + p, 1 + p + num_outputs], axis=1)
     chosen = model.selected[basis.source]
     num_products = _num_products(model)
@@ -295,27 +300,26 @@ def to_fit_result(model: ForeignModel, x, y, weights, dtype) -> FitResult:
         coef = np.zeros((1 + p, num_outputs))
         coef[kept], rss = _least_squares(design[:, kept], target)
     else:
-        coef = _kept_coefficients(model, basis, anchor, mean)
+        coef = _kept_coefficients(model, basis, frame, mean)
         rss = _rss(design, coef, target)
-    weight, total = (
-        float(weights.sum()),
-        float((target[1:] ** 2).sum()),
-    )  # the first row is the share of the mean
-    terms = tuple(_listed(column, x.min(0)) for column in basis.columns)
+    weight = float(data.weights.sum())
+    total = float((target[1:] ** 2).sum())  # the first row is the share of the mean
+    terms = tuple(_listed(column, data.x.min(0)) for column in basis.columns)
     path = _pruned(design, target, weight, model.penalty, chosen, rss)
     coef[0] += mean
     reason = _sentence(model, num_products, float(((target - theirs) ** 2).sum()), rss)
     return FitResult(
-        spline=_live_spline(basis, coef, dtype),
+        spline=_live_spline(basis, coef, data),
+        names=tuple(f"x{j}" for j in range(data.x.shape[1])),
         rss=rss,
         gcv=float(path.gcv[path.chosen]),
         r2=1 - rss / total if total > 0 else 0.0,
         terms=terms,
-        forward=_trace(model, basis, anchor, design, target),
+        forward=_trace(model, basis, frame.anchor, design, target),
         pruning=path,
         num_rows=weight,
         penalty=float(model.penalty),
-        seconds=FitSeconds(0.0, 0.0),
+        seconds=Seconds(0.0, 0.0),
         stop_reason=reason,
     )
 

@@ -14,17 +14,7 @@ import numpy as np
 from spline_fc.cpwl import candidates as tables
 from spline_fc.cpwl import moments, steps
 from spline_fc.cpwl.knots import SearchSpace, allowed_knots, partner_features
-
-
-class Term(NamedTuple):
-    """One basis function: factors (feature, sign, knot), whose minimum is taken."""
-
-    factors: tuple[tuple[int, float, float], ...]
-
-    @property
-    def features(self) -> frozenset[int]:
-        """Columns of x that the term reads."""
-        return frozenset(feature for feature, _, _ in self.factors)
+from spline_fc.cpwl.terms import Term, term_values
 
 
 class ForwardTrace(NamedTuple):
@@ -63,11 +53,9 @@ class _Search:
         self.space, self.limits = space, limits
         self.x_host, self.y = np.asarray(features).T, y
         self.rows = moments.block_rows(self.x_host.shape[0], space.knots.shape[1])
-        self.origin = space.knots[:, 0]
-        self.edges = space.knots - self.origin[:, None]
         gap = np.diff(space.knots.astype(np.float64), axis=1, append=space.knots[:, -1:])
         capacity = len(gap) * moments.num_blocks(len(y), self.rows, gap.shape[1])
-        grouping = moments.group_rows(self._centred, self.edges, None, len(y), self.rows, capacity)
+        grouping = moments.group_rows(self._column, space.knots, None, len(y), self.rows, capacity)
         self.data = steps.Data(
             features, weights, jax.device_put(space.knots), jax.device_put(gap), grouping
         )
@@ -81,12 +69,12 @@ class _Search:
         self.candidates, self.choices = [candidates], [choice]
         self.basis = self._first_basis(candidates, target, intercept)
 
-    def _centred(self, feature: int) -> np.ndarray:
-        return self.x_host[:, feature] - self.origin[feature]
+    def _column(self, feature: int) -> np.ndarray:
+        return self.x_host[:, feature]
 
     def _grouped(self, value: np.ndarray, joining) -> tuple[moments.Grouping, bool]:
         """Rows by x, x - value and x + value; `whole` where leaving x out is the lesser work."""
-        num_rows, num_bins = len(value), self.edges.shape[1]
+        num_rows, num_bins = len(value), self.space.knots.shape[1]
         members = np.flatnonzero(value > 0)
         all_blocks, blocks = (
             moments.num_blocks(n, self.rows, num_bins) for n in (num_rows, len(members))
@@ -97,11 +85,11 @@ class _Search:
         value = value if whole else value[members]
 
         def positions(s: int) -> np.ndarray:
-            centred = self._centred(features[s])
-            return (centred if whole else centred[members]) + signs[s] * value
+            column = self._column(features[s])
+            return (column if whole else column[members]) + signs[s] * value
 
         grouping = moments.group_rows(
-            positions, self.edges[features], None if whole else members, num_rows, self.rows,
+            positions, self.space.knots[features], None if whole else members, num_rows, self.rows,
             capacity=2 * len(joining) * all_blocks,
             first_set=len(joining) if whole else 0,  # no rows for x itself
         )  # fmt: skip
@@ -129,7 +117,7 @@ class _Search:
 
     def best(self) -> tuple[int, tables.Head]:
         """The parent with the best pair, and that pair."""
-        heads = [tables.read_head(choice.head) for choice in self.choices]
+        heads = tables.read_heads([choice.head for choice in self.choices])
         parent = int(np.argmax([head.gain for head in heads]))
         return parent, heads[parent]
 
@@ -160,7 +148,7 @@ class _Search:
             self.candidates[0], self.choices[0], self.data, 1 + len(self.terms), rss,
             limits.threshold * total, limits.floor * total, limits.tolerance,
         )  # fmt: skip
-        entered = [tables.read_head(head) for head in np.asarray(heads)[: int(taken)]]
+        entered = tables.read_heads(heads)[: int(taken)]
         for head in entered:
             self._add_terms(0, head)
         return entered
@@ -171,7 +159,7 @@ class _Search:
             self.terms.append(Term((*inherited, (head.feature, sign, self.position(head)))))
 
     def position(self, head: tables.Head) -> float:
-        """The knot of a pair in units of x."""
+        """The knot of a pair, scaled."""
         return float(self.space.knots[head.feature, head.knot])
 
     def _advance(self, parent: int, first_column: int) -> None:
@@ -189,14 +177,18 @@ class _Search:
         self._extend_basis(choice, columns, hinges, first_column)
 
     def _extend_basis(self, choice, columns, hinges, first_column: int) -> None:
-        projection, norm = np.array(choice.projection), np.asarray(choice.norm)
-        projection[1, first_column] = -projection[0] @ projection[1] / norm[0]
+        projection, norm, effect, paired = jax.device_get(
+            (choice.projection, choice.norm, choice.effect, choice.paired)
+        )
         basis = self.basis
-        for i in range(1 + bool(choice.paired)):
+        for i in range(1 + bool(paired)):
             j = first_column + i
             basis.triangle[j] = projection[i]
             basis.triangle[j, j] = norm[i]
-            basis.effects[j] = np.asarray(choice.effect)[i]
+            basis.effects[j] = effect[i]
+        if paired:
+            second_on_first = -projection[0] @ projection[1] / norm[0]
+            basis.triangle[first_column + 1, first_column] = second_on_first
         stored, raw = steps.remember(basis.columns, basis.raw, columns, hinges, first_column)
         self.basis = basis._replace(columns=stored, raw=raw)
 
@@ -204,10 +196,7 @@ class _Search:
         term = self.terms[column - 1]
         if len(term.factors) >= self.limits.max_degree:
             return
-        value = np.full(self.x_host.shape[0], np.inf, self.x_host.dtype)
-        for feature, sign, knot in term.factors:
-            distance = self.x_host[:, feature] - self.x_host.dtype.type(knot)
-            value = np.minimum(value, np.maximum(distance if sign > 0 else -distance, 0))
+        value = term_values(self.x_host, [term])[:, 0]
         allowed = self._allowed(value, term.features)
         if not allowed.any():
             return
@@ -231,7 +220,7 @@ def forward(
     """Grows a basis greedily, one reflected pair at a time.
 
     Args:
-      features: (d, n) float, x transposed.
+      features: (d, n) float, scaled columns (see `scaling`).
       y: (n, k) float, weighted mean removed.
       weights: (n,) float, >= 0.
       space: candidate knots with their constraints.
@@ -240,7 +229,8 @@ def forward(
         an additive fit come in bursts.
 
     Returns:
-      terms (intercept left out), trace, and a sentence that says why the pass ended.
+      terms (intercept left out) and trace in scaled units, and a sentence that says why the pass
+      ended.
 
     Reference:
       Friedman (1991), Multivariate Adaptive Regression Splines, Algorithm 2, with minima of hinges

@@ -1,41 +1,119 @@
-"""Data for the parts of the room that work in NumPy."""
+"""The door for data: arrays of numbers, checked, of one length, as NumPy arrays."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from spline_fc import checks
 
 
-def checked_data(x: Any, y: Any, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, Any]:
-    """Checks data and widens them to float64.
+class CheckedData(NamedTuple):
+    """Data that every part of the room may rely on: finite, of n rows, with some weight."""
+
+    x: np.ndarray  # (n, d), float32 or float64 as it came
+    y: np.ndarray  # (n, k), float32 or float64
+    weights: np.ndarray  # (n,), float32 or float64, >= 0
+    dtype: np.dtype  # in which JAX computes with x: float64 if x is and JAX has it enabled
+
+    def widened(self) -> "CheckedData":
+        """The same in float64; arrays that are so already are not copied."""
+        return CheckedData(
+            *(array.astype(np.float64, copy=False) for array in self[:3]), self.dtype
+        )
+
+
+def checked_data(x: Any, y: Any, weights: Any) -> CheckedData:
+    """Checks data.
 
     Args:
       x: (n, d), finite. y: (n,) or (n, k), finite. weights: (n,), >= 0, or None for ones.
 
-    Returns:
-      x (n, d), y (n, k) and weights (n,) in float64, and the dtype that JAX would give x as floats.
-
     Raises:
-      ValueError: wrong rank, no rows, lengths that differ, non-finite values, negative or all-zero
-        weights.
+      ValueError: no numbers, traced arrays, wrong rank, no rows, lengths that differ, values that
+        are not finite in the dtype of the computation, negative or all-zero weights.
     """
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = numbers("x", x), numbers("y", y)
     checks.check_rank("x", x, 2, "(n, d)")
     checks.check(y.ndim in (1, 2), f"y must have shape (n,) or (n, k); got {y.shape}.")
     checks.check_not_empty("x", x)
     checks.check_not_empty("y", y)
     checks.check_same_length("y", y, "x", x)
-    dtype = jnp.promote_types(jax.dtypes.canonicalize_dtype(x.dtype), jnp.float32)
-    x, y = x.astype(np.float64), y.reshape(len(y), -1).astype(np.float64)
-    weights = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
+    y = y.reshape(len(y), -1)
+    wide = np.dtype(jax.dtypes.canonicalize_dtype(np.float64))
+    dtype = wide if x.dtype == np.float64 else np.dtype(np.float32)
+    weights = np.ones(len(x), dtype) if weights is None else numbers("weights", weights)
     checks.check_rank("weights", weights, 1, "(n,)")
     checks.check_same_length("weights", weights, "x", x)
+    largest = np.finfo(dtype).max
     for name, array in (("x", x), ("y", y), ("weights", weights)):
         checks.check_finite(name, array)
-    lowest = weights.min()
+        if array.dtype.itemsize > dtype.itemsize:
+            size = max(-array.min(), array.max())
+            checks.check(size <= largest, f"{name} must be within {dtype}; got {size}.")
+    lowest = float(weights.min())
     checks.check(lowest >= 0, f"weights must not be negative; the smallest is {lowest}.")
     checks.check(weights.max() > 0, "weights must not all be zero; got only zeros.")
-    return x, y, weights, dtype
+    return CheckedData(x, y, weights, dtype)
+
+
+def numbers(name: str, array: Any) -> np.ndarray:
+    """An array of numbers as NumPy has it: float32 stays, narrower floats become it, else float64.
+
+    Raises:
+      ValueError: it holds no real numbers, or is traced.
+    """
+    checks.check(
+        not isinstance(array, jax.core.Tracer),
+        f"{name} must be a concrete array, as its values decide which terms there are; got a "
+        "traced one (fit outside of jit, grad and vmap).",
+    )
+    try:
+        array = np.asarray(array)
+        is_float = jax.dtypes.issubdtype(array.dtype, np.floating)
+        if is_float or array.dtype.kind in "biuO":
+            narrow = is_float and array.dtype.itemsize <= 4
+            return array.astype(np.float32 if narrow else np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers; {error}.") from error
+    raise ValueError(f"{name} must be an array of numbers; got {array.dtype} values.")
+
+
+def column_set(name: str, columns: Any, num_columns: int) -> frozenset[int]:
+    """Columns of z named by number; ValueError unless they are integers in range."""
+    listed = isinstance(columns, Iterable) and not isinstance(columns, (str, bytes))
+    checks.check(listed, f"{name} must list columns, 0 to {num_columns - 1}; got {columns!r}.")
+    columns = list(columns)
+    for column in columns:
+        is_integer = isinstance(column, (int, np.integer)) and not isinstance(column, bool)
+        checks.check(
+            is_integer and 0 <= column < num_columns,
+            f"{name} must name columns of x, 0 to {num_columns - 1}; got {column!r}.",
+        )
+    return frozenset(map(int, columns))
+
+
+def column_groups(name: str, groups: Any, num_columns: int) -> tuple[frozenset[int], ...]:
+    """Groups of columns of z; ValueError unless it is a list of lists of columns."""
+    listed = isinstance(groups, Iterable) and not isinstance(groups, (str, bytes))
+    checks.check(listed, f"{name} must list groups of columns; got {groups!r}.")
+    return tuple(column_set(f"each group of {name}", group, num_columns) for group in groups)
+
+
+def check_search_options(
+    *, max_terms: Any, max_degree: Any, penalty: Any, threshold: Any, min_span: Any, end_span: Any
+) -> None:
+    """Raises ValueError on the first option of a MARS search that is out of its range."""
+    checks.check_integer("max_terms", max_terms, 1)
+    checks.check_integer("max_degree", max_degree, 1)
+    if penalty is not None:
+        checks.check_number("penalty", penalty, at_least=-1)
+        checks.check(
+            penalty == -1 or penalty >= 0, f"penalty must be -1 or a number >= 0; got {penalty}."
+        )
+    checks.check_number("threshold", threshold, at_least=0, below=1)
+    if min_span is not None:
+        checks.check_integer("min_span", min_span, 1)
+    if end_span is not None:
+        checks.check_integer("end_span", end_span, 0)

@@ -3,22 +3,25 @@
 import json
 import os
 import pathlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.checks import check, check_finite, check_one_of
-from spline_fc.cpwl.fit import FitResult, FitSeconds
-from spline_fc.cpwl.forward import ForwardTrace, Term
+from spline_fc.cpwl.fit import FitResult
+from spline_fc.cpwl.forward import ForwardTrace
 from spline_fc.cpwl.pruning import PruningPath
 from spline_fc.cpwl.spline import Spline
+from spline_fc.cpwl.terms import Term
+from spline_fc.timing import Seconds
 
-FORMAT = "spline_fc.spline/1"
-FIT_FORMAT = "spline_fc.fit/1"
+FORMAT = "spline_fc.spline/2"
+FIT_FORMAT = "spline_fc.fit/2"
+Record = TypeVar("Record", Spline, FitResult)
 _DTYPES = ("bool", "int32", "int64", "float16", "bfloat16", "float32", "float64")
-_PARTS = {"forward": ForwardTrace, "pruning": PruningPath, "seconds": FitSeconds}
+_PARTS = {"forward": ForwardTrace, "pruning": PruningPath, "seconds": Seconds}
 
 
 def spline_to_dict(spline: Spline) -> dict:
@@ -48,7 +51,7 @@ def spline_from_dict(record: Mapping) -> Spline:
 
 def save_spline(path: str | os.PathLike, spline: Spline) -> None:
     """Writes a spline to a JSON file."""
-    pathlib.Path(path).write_text(json.dumps(spline_to_dict(spline), indent=1) + "\n")
+    _write(path, spline_to_dict(spline))
 
 
 def load_spline(path: str | os.PathLike) -> Spline:
@@ -59,7 +62,7 @@ def load_spline(path: str | os.PathLike) -> Spline:
 def fit_to_dict(fit: FitResult) -> dict:
     """A whole fit as plain lists, numbers and strings; infinities are spelled "inf" and "-inf"."""
     fields = {name: _encode(value) for name, value in fit._asdict().items()}
-    fields["terms"] = [[list(map(_encode, factor)) for factor in t.factors] for t in fit.terms]
+    fields["terms"] = [[list(factor) for factor in term.factors] for term in fit.terms]
     return {"format": FIT_FORMAT, **fields, "spline": spline_to_dict(fit.spline)}
 
 
@@ -78,7 +81,8 @@ def fit_from_dict(record: Mapping) -> FitResult:
         fields[name] = kind(**parts)
     fields["spline"] = spline_from_dict(record["spline"])
     fields["terms"] = _terms(record["terms"])
-    for name in set(fields) - {"spline", "terms", *_PARTS}:
+    fields["names"] = _names(record["names"])
+    for name in set(fields) - {"spline", "terms", "names", *_PARTS}:
         fields[name] = _decode(name, fields[name])
     fit = FitResult(**fields)
     _check_fit(fit)
@@ -92,8 +96,7 @@ def save_fit(path: str | os.PathLike, fit: FitResult) -> None:
       path: file to write.
       fit: any FitResult; weights and outputs need no special care.
     """
-    text = json.dumps(fit_to_dict(fit), indent=1, allow_nan=False)
-    pathlib.Path(path).write_text(text + "\n")
+    _write(path, fit_to_dict(fit))
 
 
 def load_fit(path: str | os.PathLike) -> FitResult:
@@ -111,9 +114,21 @@ def load_fit(path: str | os.PathLike) -> FitResult:
     return _load(path, "fit", fit_from_dict)
 
 
-def _load(path, kind: str, from_dict):
+def _write(path: str | os.PathLike, record: dict) -> None:
+    """Writes beside the name and renames, so that no failure leaves half a file there."""
+    path = pathlib.Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        return from_dict(json.loads(pathlib.Path(path).read_text()))
+        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _load(path: str | os.PathLike, kind: str, from_dict: Callable[[Mapping], Record]) -> Record:
+    try:
+        return from_dict(json.loads(pathlib.Path(path).read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{os.fspath(path)} must hold a saved {kind}; {error}") from error
 
@@ -123,7 +138,10 @@ def _check_record(record: Any, kind: str, wanted: str, fields) -> None:
     got = type(record).__name__
     check(is_object, f"a saved {kind} must be a JSON object; got {got}.")
     got = record.get("format")
-    check(got == wanted, f"a saved {kind} must have format {wanted!r}; got {got!r}.")
+    family = wanted.rpartition("/")[0]
+    earlier = isinstance(got, str) and got.startswith(f"{family}/") and got < wanted
+    hint = " of an earlier version, so fit again" if earlier else ""
+    check(got == wanted, f"a saved {kind} must have format {wanted!r}; got {got!r}{hint}.")
     _check_fields(record, f"a saved {kind}", fields)
 
 
@@ -151,15 +169,16 @@ def _check_spline(arrays: Mapping[str, np.ndarray]) -> None:
     table, outputs = arrays["feature"].shape, arrays["intercept"].shape
     check(len(table) == 2, f"feature must have shape (m, R); got {table}.")
     check(len(outputs) == 1, f"intercept must have shape (k,); got {outputs}.")
-    wanted = {"sign": table, "knot": table, "coef": (table[0], outputs[0])}
+    wanted = {"slope": table, "knot": table, "coef": (table[0], outputs[0])}
     for name, shape in wanted.items():
         got = arrays[name].shape
         check(got == shape, f"{name} must have shape {shape}, to fit the other fields; got {got}.")
-    lowest = int(arrays["feature"].min(initial=0))
-    check(lowest >= 0, f"feature must name columns, 0 or more; got {lowest}.")
-    strange = arrays["sign"][~np.isin(arrays["sign"], [-1, 0, 1])]
-    check(not strange.size, f"sign must be 1, -1 or 0; got {strange[:1].tolist()}.")
-    for name in ("intercept", "coef", "knot"):
+    directions = arrays["projection"].shape
+    check(len(directions) == 2, f"projection must have shape (d, q); got {directions}.")
+    feature, last = arrays["feature"], sum(directions) - 1
+    strange = feature[(feature < 0) | ((feature > last) & (arrays["slope"] != 0))]
+    check(not strange.size, f"feature must name columns, 0 to {last}; got {strange[:1].tolist()}.")
+    for name in ("intercept", "coef", "slope", "knot", "projection"):
         check_finite(name, arrays[name])
 
 
@@ -186,7 +205,13 @@ def _terms(rows: Any) -> tuple[Term, ...]:
     try:
         return tuple(Term(tuple((int(v), float(s), float(t)) for v, s, t in row)) for row in rows)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"terms must hold [feature, sign, knot] triples; {error}.") from error
+        raise ValueError(f"terms must hold [column, slope, knot] triples; {error}.") from error
+
+
+def _names(names: Any) -> tuple[str, ...]:
+    is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    check(is_list, f"names must be a list of texts; got {names!r}.")
+    return tuple(names)
 
 
 def _check_fit(fit: FitResult) -> None:
@@ -194,6 +219,11 @@ def _check_fit(fit: FitResult) -> None:
         value = getattr(fit, name)
         check(isinstance(value, (int, float)), f"{name} must be a number; got {value!r}.")
     check(isinstance(fit.stop_reason, str), f"stop_reason must be text; got {fit.stop_reason!r}.")
+    columns = sum(fit.spline.projection.shape)
+    got = len(fit.names)
+    check(got == columns, f"names must name the {columns} columns of the spline; got {got}.")
+    reads = {v for term in fit.terms for v in term.features}
+    check(reads <= set(range(columns)), f"terms must read columns 0 to {columns - 1}.")
     kept, chosen = fit.pruning.kept, fit.pruning.chosen
     sizes = (len(fit.terms) + 1, len(fit.terms))
     got = np.shape(kept)

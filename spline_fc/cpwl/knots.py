@@ -1,11 +1,11 @@
 """Candidate knots, and which of them spans and constraints leave to a parent."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.checks import check, check_finite, check_integer
+from spline_fc.checks import check, check_finite, check_integer, check_rank
+from spline_fc.cpwl.inputs import numbers
 
 ALL_POINTS_ROWS = 2000  # up to here the default tries every data point as a knot
 DEFAULT_KNOTS = 64  # beyond, this many quantiles of each feature
@@ -14,12 +14,12 @@ DEFAULT_KNOTS = 64  # beyond, this many quantiles of each feature
 class SearchSpace(NamedTuple):
     """What the forward pass may choose from."""
 
-    knots: np.ndarray  # (d, K) in the dtype of x, ascending; the first is the feature's minimum
+    knots: np.ndarray  # (d, K), scaled, ascending; the first is the column's minimum
     usable: np.ndarray  # (d, K) bool, False where a row of `knots` is padding
     min_span: int | None  # rows between knots; None for Friedman's formula
     end_span: int | None  # rows before the first and after the last knot; None for the formula
-    linear: frozenset[int]  # features that may enter only linearly
-    groups: tuple[frozenset[int], ...] | None  # features that may meet in a term; None for all
+    linear: frozenset[int]  # columns that may enter only linearly
+    groups: tuple[frozenset[int], ...] | None  # columns that may meet in a term; None for all
 
 
 def default_end_span(num_features: int) -> int:
@@ -34,52 +34,74 @@ def default_min_span(num_features: int, num_active: float) -> int:
     return max(1, int((2.9702 + np.log(num_features * num_active)) / 1.7329))
 
 
-def candidate_knots(
-    x: np.ndarray, weights: np.ndarray, knots: int | str | Sequence[np.ndarray] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Chooses the candidate knots of every feature.
+def knot_choices(knots: Any, num_rows: int, num_columns: int) -> list[int | str | np.ndarray]:
+    """Says for every column of z which candidates are wanted.
 
     Args:
-      x: (n, d) float.
-      weights: (n,) float; quantiles are weighted.
       knots: "all" for every data point; an integer K for K quantiles, other values in the place of
-        equal ones; a sequence of d arrays for explicit positions; None for "all" up to 2000 rows
-        and 64 quantiles beyond.
-
-    Returns:
-      knots (d, K) and usable (d, K); short rows are filled with their last knot, not usable. The
-      first knot of a row is always the feature's minimum, so that every row has a bin.
+        equal ones; a sequence of arrays for explicit positions, one per column; None for "all" up
+        to 2000 rows and 64 quantiles beyond.
+      num_rows: n. num_columns: of z.
 
     Raises:
       ValueError: knots is none of these.
     """
-    positive = x if (weights > 0).all() else x[weights > 0]
     if knots is None:
-        knots = "all" if len(x) <= ALL_POINTS_ROWS else DEFAULT_KNOTS
-    if isinstance(knots, str):
-        check(knots == "all", f'knots must be "all", an integer or d arrays; got {knots!r}.')
-        rows = [np.unique(positive[:, v]) for v in range(x.shape[1])]
-        wanted = [np.ones(len(row), bool) for row in rows]
-    elif isinstance(knots, (int, np.integer)):
-        check_integer("knots", knots, 1)
-        rows = [_quantiles(x[:, v], weights, int(knots)) for v in range(x.shape[1])]
-        wanted = [np.ones(len(row), bool) for row in rows]
-    else:
-        rows, wanted = _explicit(x, knots)
-    width = max(len(row) for row in rows)
-    table = np.stack([np.pad(row, (0, width - len(row)), mode="edge") for row in rows])
-    usable = np.stack([np.pad(row, (0, width - len(row))) for row in wanted])
-    return table.astype(x.dtype), usable
+        knots = "all" if num_rows <= ALL_POINTS_ROWS else DEFAULT_KNOTS
+    if isinstance(knots, (str, int, np.integer)):
+        if isinstance(knots, str):
+            check(knots == "all", f'knots must be "all", an integer or d arrays; got {knots!r}.')
+        else:
+            check_integer("knots", knots, 1)
+        return [knots] * num_columns
+    sized = hasattr(knots, "__len__") and np.ndim(knots[0] if len(knots) else 0) == 1
+    check(
+        sized or (hasattr(knots, "__len__") and not len(knots)),
+        f'knots must be "all", an integer or one array of positions per column; got {knots!r}.',
+    )
+    check(
+        len(knots) == num_columns,
+        f"knots must hold one array per feature, {num_columns} of them; got {len(knots)}.",
+    )
+    given = [numbers(f"knots[{v}]", row) for v, row in enumerate(knots)]
+    for v, row in enumerate(given):
+        check_rank(f"knots[{v}]", row, 1, "(number of knots,)")
+        check_finite(f"knots[{v}]", row)
+    return given
 
 
-def _quantiles(column: np.ndarray, weights: np.ndarray, num_knots: int) -> np.ndarray:
+def candidate_knots(
+    column: np.ndarray, weights: np.ndarray | None, choice: int | str | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chooses the candidate knots of one column of z.
+
+    Args:
+      column: (n,) float, contiguous; rows of weight 0 repeat the value of another row.
+      weights: (n,), quantiles are weighted; None if all are equal.
+      choice: of `knot_choices`.
+
+    Returns:
+      knots (K,), ascending and in the dtype of the column, and usable (K,) bool. The first knot is
+      always the column's minimum, so that every row has a bin.
+    """
+    if isinstance(choice, np.ndarray):
+        low, given = column.min(), np.unique(choice.astype(column.dtype))
+        inside = given[given > low]
+        wanted = np.concatenate([[low in given], np.ones(len(inside), bool)])
+        return np.concatenate([[low], inside]), wanted
+    is_all = isinstance(choice, str)
+    row = np.unique(column) if is_all else _quantiles(column, weights, int(choice))
+    return row, np.ones(len(row), bool)
+
+
+def _quantiles(column: np.ndarray, weights: np.ndarray | None, num_knots: int) -> np.ndarray:
     """Distinct values at equally spaced shares of the total weight, the minimum included.
 
     Where ties leave fewer than were asked for, other values take the free places, so that a feature
     that is mostly zero, or has few values, is not seen at a handful of them.
     """
-    if (weights == weights[0]).all():
-        ranked = np.sort(np.ascontiguousarray(column))  # faster than a partition at many places
+    if weights is None:
+        ranked = np.sort(column)  # faster than a partition at many places
         places = np.arange(num_knots) * len(column) // num_knots
     else:
         order = np.argsort(column)
@@ -94,23 +116,6 @@ def _quantiles(column: np.ndarray, weights: np.ndarray, num_knots: int) -> np.nd
     others = np.setdiff1d(distinct, chosen, assume_unique=True)
     free = min(num_knots - len(chosen), len(others))
     return np.union1d(chosen, others[np.arange(free) * len(others) // max(free, 1)])
-
-
-def _explicit(x: np.ndarray, knots: Sequence[np.ndarray]):
-    num_features = x.shape[1]
-    check(
-        len(knots) == num_features,
-        f"knots must hold one array per feature, {num_features} of them; got {len(knots)}.",
-    )
-    rows, wanted = [], []
-    for v, given in enumerate(knots):
-        given = np.unique(np.asarray(given, x.dtype))
-        check_finite(f"knots[{v}]", given)
-        low = x[:, v].min()
-        inside = given[given > low]
-        rows.append(np.concatenate([[low], inside]).astype(x.dtype))
-        wanted.append(np.concatenate([[low in given], np.ones(len(inside), bool)]))
-    return rows, wanted
 
 
 def allowed_knots(

@@ -2,21 +2,21 @@
 
 A candidate hinge relu(x - t) has its knot t on a bin edge, so its inner product with any vector z
 follows from two sums per bin, of z and of z * (x - left edge): nothing is approximated except which
-knots are candidates. Origins are local to the bin, which is what keeps float32 safe on features
-far from zero (design note: plain float32 running sums lose everything at mean 1000).
+knots are candidates. Origins are local to the bin, which is what keeps float32 safe.
 """
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 CHUNK_ROWS = 1 << 17  # padded rows that are gathered in one go
+Result = TypeVar("Result")
 
 
 class Grouping(NamedTuple):
@@ -44,7 +44,14 @@ def block_rows(num_rows: int, num_bins: int) -> int:
 @functools.cache
 def _workers() -> ThreadPoolExecutor:
     """Threads that live on between calls, and with them the memory they work in."""
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), "spline_fc")
+    affinity = getattr(os, "sched_getaffinity", None)  # what this process may use, where known
+    available = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return ThreadPoolExecutor(min(8, available), "spline_fc")
+
+
+def in_threads(work: Callable[[int], Result], numbers: Iterable[int]) -> list[Result]:
+    """Results of `work` for every number, in order; NumPy lets go of the interpreter meanwhile."""
+    return list(_workers().map(work, numbers))
 
 
 def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
@@ -117,7 +124,7 @@ def group_rows(
         bins = (first_set + s) * num_bins + np.arange(num_bins)
         block_bin[own][: blocks.sum()] = np.repeat(bins, blocks)
 
-    list(_workers().map(one, range(num_sets)))
+    in_threads(one, range(num_sets))
     shape = (num_chunks, per_chunk, rows)
     arrays = order.reshape(shape), offset.reshape(shape), block_bin.reshape(shape[:2])
     return Grouping(*jax.device_put((*arrays, np.int32(used))))
@@ -139,6 +146,7 @@ def _sums(
 
     def chunk(i, sums):
         order, offset, bins = (array[i] for array in grouping[:3])
+        offset = offset.astype(columns.dtype)
 
         def add(column, sums):
             z = columns.at[column, order].get(mode="promise_in_bounds")

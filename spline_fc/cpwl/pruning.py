@@ -51,6 +51,24 @@ class PruningPath(NamedTuple):
     chosen: int  # index of the subset that was taken
 
 
+def default_penalty(max_degree: int) -> float:
+    """The GCV charge per knot: 2 for additive fits, 3 with interactions (Friedman 1991)."""
+    return 2.0 if max_degree == 1 else 3.0
+
+
+def of_first(moments: Moments, p: int) -> Moments:
+    """The moments of the first p columns alone."""
+    return Moments(
+        moments.gram[:, :p, :p],
+        moments.target[:, :p],
+        moments.total,
+        moments.weight,
+        moments.change[:p, :p],
+        moments.plain_gram[:p, :p],
+        moments.plain_target[:p],
+    )
+
+
 def gcv_score(rss, num_terms, num_rows: float, penalty: float):
     """Generalised cross-validation, Friedman (1991) eq. 30 and 32; infinite when C reaches n.
 

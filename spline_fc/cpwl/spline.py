@@ -1,6 +1,6 @@
 """The Spline record and its evaluation."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,57 +12,107 @@ HIGHEST = jax.lax.Precision.HIGHEST
 
 
 class Spline(NamedTuple):
-    """f(x) = intercept + sum_m coef[m] * min_r relu(sign[m, r] * (x[feature[m, r]] - knot[m, r])).
+    """f(x) = intercept + sum_m coef[m] * min_r relu(slope[m, r] * (z[feature[m, r]] - knot[m, r])).
 
-    Factors with sign 0 are absent; terms with coef 0 in every output are absent. A term all of
-    whose factors are absent contributes nothing.
+    z = [x, x projection]: hinges bend along features, and along directions that are columns of z
+    after those of x. Factors with slope 0 are absent; terms with coef 0 in every output, or all of
+    whose factors are absent, contribute nothing. A term of one factor has slope +1 or -1; in a
+    minimum the slopes weigh the hinges against each other, whatever the units of the features.
     """
 
     intercept: jax.Array  # (k,), float
     coef: jax.Array  # (m, k), float
-    feature: jax.Array  # (m, R), int32, column of x
-    sign: jax.Array  # (m, R), +1., -1., or 0. for an absent factor
-    knot: jax.Array  # (m, R), float, units of the x it was fitted on
+    feature: jax.Array  # (m, R), int32, column of z
+    slope: jax.Array  # (m, R), float, 0 for an absent factor
+    knot: jax.Array  # (m, R), float, units of z
+    projection: jax.Array  # (d, q), float, directions; q may be 0
+
+
+def num_features(spline: Spline) -> int:
+    """The number of columns d of the x that a spline takes."""
+    return spline.projection.shape[0]
+
+
+def with_projections(x: jax.Array, projection: jax.Array) -> jax.Array:
+    """Appends the projections of the rows to their features.
+
+    Args:
+      x: (n, d), float.
+      projection: (d, q).
+
+    Returns:
+      (n, d + q), z = [x, x projection]; x itself if there are no directions.
+    """
+    if not projection.shape[1]:
+        return x
+    return jnp.concatenate([x, jnp.matmul(x, projection, precision=HIGHEST)], axis=1)
 
 
 def basis(spline: Spline, x: jax.Array) -> jax.Array:
     """Evaluates every term of a spline, before its coefficients.
 
     Args:
-      spline: (m terms, R factors); of its fields `feature`, `sign` and `knot` are read.
+      spline: (m terms, R factors); its intercept and coefficients are not read.
       x: (n, d), float.
 
     Returns:
       (n, m), the minimum over the present factors; 0 where a term has none.
     """
-    hinge = jax.nn.relu(spline.sign * (x[:, spline.feature] - spline.knot))  # (n, m, R)
-    present = spline.sign != 0
+    z = with_projections(x, spline.projection)
+    hinge = jax.nn.relu(spline.slope * (z[:, spline.feature] - spline.knot))  # (n, m, R)
+    present = spline.slope != 0
     value = jnp.min(jnp.where(present, hinge, jnp.inf), axis=-1, initial=jnp.inf)
     return jnp.where(present.any(axis=-1), value, 0).astype(hinge.dtype)
 
 
-def evaluate(spline: Spline, x: jax.Array) -> jax.Array:
+def spline_of(fitted: Any) -> Spline:
+    """The spline itself, of a Spline, of a FitResult, or of a record that holds one as its `fit`.
+
+    Raises:
+      TypeError: it is none of these.
+    """
+    spline = fitted
+    for part in ("fit", "spline"):
+        spline = getattr(spline, part, spline)
+    if not isinstance(spline, Spline):
+        raise TypeError(
+            f"spline must be a Spline or a FitResult, or hold one; got {type(fitted).__name__}."
+        )
+    return spline
+
+
+def evaluate(fitted: Any, x: Any) -> jax.Array:
     """Evaluates a spline.
 
     Args:
-      spline: a Spline with m terms of up to R factors and k outputs.
-      x: (n, d), float, in the units the spline was fitted on.
+      fitted: a Spline with m terms of up to R factors, d features and k outputs, or a FitResult,
+        or what has one as its `fit`.
+      x: (n, d), in the units the spline was fitted on.
 
     Returns:
-      (n, k), in the common dtype of x and the spline.
+      (n, k), in the wider dtype of x and the spline.
 
     Raises:
-      ValueError: x is not a matrix, or the spline asks for a column that x does not have.
+      ValueError: x is not a matrix of d columns.
+      TypeError: there is no spline.
     """
+    spline = spline_of(fitted)
     x = jnp.asarray(x)
     check_rank("x", x, 2, "(n, d)")
-    if spline.feature.size and not isinstance(spline.feature, jax.core.Tracer):
-        # An index past the end would be clamped to the last column without a word.
-        needed = int(np.max(np.asarray(spline.feature))) + 1
-        check(
-            x.shape[1] >= needed,
-            f"x must have at least {needed} columns, as the spline reads column {needed - 1}; "
-            f"got {x.shape[1]}.",
-        )
-    product = jnp.matmul(basis(spline, x), spline.coef, precision=jax.lax.Precision.HIGHEST)
+    wanted = num_features(spline)
+    check(
+        x.shape[1] == wanted,
+        f"x must have {wanted} columns, as the spline has features; got {x.shape[1]}.",
+    )
+    spline, x = _of_one_dtype(spline, x)
+    product = jnp.matmul(basis(spline, x), spline.coef, precision=HIGHEST)
     return spline.intercept + product
+
+
+def _of_one_dtype(spline: Spline, x: jax.Array) -> tuple[Spline, jax.Array]:
+    spline = jax.tree.map(jnp.asarray, spline)
+    dtype = spline.coef.dtype
+    if jnp.issubdtype(x.dtype, jnp.floating):
+        dtype = np.promote_types(dtype, x.dtype)
+    arrays = {name: a.astype(dtype) for name, a in spline._asdict().items() if name != "feature"}
+    return spline._replace(**arrays), x.astype(dtype)

@@ -63,19 +63,19 @@ def _pair_columns(data: Data, parent_column: jax.Array, choice: tables.Choice) -
         return columns.at[i, :-1].set(jnp.minimum(hinge, parent_column) * data.weights)
 
     nothing = jnp.zeros((2, len(distance) + 1), distance.dtype)
-    return jax.lax.fori_loop(0, 1 + choice.paired, put, nothing)
+    return jax.lax.fori_loop(0, choice.columns, put, nothing)
 
 
 def _enter(candidates, choice, products, column, tolerance):
     """Tables after the entry of a choice as columns `column` and following, and the next choice."""
     candidates = tables.advance(candidates, choice, products, column)
-    places = len(candidates.projection) - (column + 1 + choice.paired)
+    places = len(candidates.projection) - (column + choice.columns)
     return candidates, tables.best_pair(candidates, tolerance, places)
 
 
 def _enter_constant(candidates, choice, parent_column, data: Data, column, tolerance):
     columns = _pair_columns(data, parent_column, choice)
-    products = _hinge_products(data, columns, 1 + choice.paired)
+    products = _hinge_products(data, columns, choice.columns)
     return *_enter(candidates, choice, products, column, tolerance), columns, products
 
 
@@ -90,7 +90,7 @@ def advance_parent(candidates, choice, columns, hinges, grouping, whole, gap, co
     """Lets a choice enter the tables of a parent term."""
     joining = candidates.features
     products = _minimum_products(
-        grouping, whole, hinges[:, :, joining], gap[joining], columns, 1 + choice.paired
+        grouping, whole, hinges[:, :, joining], gap[joining], columns, choice.columns
     )
     return _enter(candidates, choice, products, column, tolerance)
 
@@ -122,7 +122,7 @@ def advance_additive(candidates, choice, data: Data, column, rss, least_gain, fl
             candidates, choice, everywhere, data, column, tolerance
         )
         heads = heads.at[taken].set(choice.head)
-        column = column + 1 + choice.paired
+        column = column + choice.columns
         return candidates, following, column, rss - choice.head[0], heads, taken + 1
 
     heads = jnp.zeros((BURST, len(choice.head)), choice.head.dtype)

@@ -27,7 +27,7 @@ def apply_params(params: Params, x: jax.Array, precision: Precision = HIGHEST) -
       precision: of the matrix products, as in `jax.numpy.matmul`.
 
     Returns:
-      (..., k), in the common dtype of x and the parameters.
+      (..., k), in the wider dtype of x and the parameters.
 
     Raises:
       ValueError: the tree is not such a network, or x has another number of columns.
@@ -106,7 +106,9 @@ def _checked_input(stack: Sequence[tuple[jax.Array, jax.Array]], x: jax.Array) -
         x.ndim > 0 and x.shape[-1] == rows,
         f"x must have {rows} columns, one per input of the network; got shape {x.shape}.",
     )
-    return x
+    dtype = np.dtype(stack[0][0].dtype)
+    is_float = jnp.issubdtype(x.dtype, jnp.floating)
+    return x.astype(np.promote_types(dtype, x.dtype) if is_float else dtype)
 
 
 def _walk(
@@ -115,5 +117,6 @@ def _walk(
     values: list[jax.Array] = []
     for kernel, bias in stack:
         hidden = jax.nn.relu(values[-1]) if values else x
+        kernel, bias = jnp.asarray(kernel, x.dtype), jnp.asarray(bias, x.dtype)
         values.append(jnp.matmul(hidden, kernel, precision=precision) + bias)
     return values

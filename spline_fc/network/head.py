@@ -17,7 +17,7 @@ from spline_fc.checks import (
     check_rank,
     check_same_length,
 )
-from spline_fc.cpwl import FitResult, fit_mars
+from spline_fc.cpwl import fit_mars
 from spline_fc.data import Part
 from spline_fc.data.scaling import fit_scaler, scale_x, scale_y
 from spline_fc.network.convert import to_params
@@ -26,6 +26,7 @@ from spline_fc.network.reshape import max_terms_for, reshape
 from spline_fc.network.structure import (
     Params,
     check_same_structure,
+    dtype_of,
     from_layers,
     layer_name,
     layer_sizes,
@@ -38,7 +39,7 @@ def replace_head(
     path: str | Sequence[str | int],
     features: jax.Array,
     targets: jax.Array,
-    key: jax.Array,
+    key: jax.Array | int,
     *,
     names: Sequence[str | int] | None = None,
     max_terms: int = 41,
@@ -58,7 +59,7 @@ def replace_head(
       features: (n, d), what reaches the first layer of the head.
       targets: (n, k), what the head should return: targets of a regression, one-hot labels, or the
         outputs of the head that is there, to keep its function.
-      key: JAX key for the units that carry no term.
+      key: JAX key or integer seed for the units that carry no term.
       names: the head's layers below `path`, in order; by default all entries there that hold a
         matrix "kernel" and a "bias", in natural order (Dense_2 before Dense_10).
       max_terms: no more terms than this, even where the layers would hold more.
@@ -99,53 +100,23 @@ def _fit_head(
     max_degree: int,
     incoming: str,
 ) -> Params:
-    """A network of the head's shape and dtypes that equals a spline of the features."""
-    num_features, *hidden_sizes, _ = layer_sizes(head)
-    # Minimum terms compare features, so they are fitted on one scale; the network takes raw ones.
+    """A network of the head's shape that equals the spline of lowest GCV among all degrees."""
+    hidden_sizes = layer_sizes(head)[1:-1]
+    # On one scale all targets count alike; the network takes and returns raw ones.
     scaler = fit_scaler(Part(features, targets))
     x, y = scale_x(scaler, features), scale_y(scaler, targets)
-    dtype = layers(head)[0][0].dtype
-    fit = _fit_for(
-        jnp.asarray(x, dtype),
-        jnp.asarray(y, dtype),
-        hidden_sizes,
-        max_terms=max_terms,
-        max_degree=max_degree,
-    )
-    exact = to_params(fit.spline, num_features, scaler)
-    new = reshape(exact, hidden_sizes, key, incoming=incoming, x=features, y=targets)
-    new = from_layers(layers(new), dtype)
-    check_same_structure(new, head, "the new head")
-    return new
-
-
-def _fit_for(
-    x: jax.Array,
-    y: jax.Array,
-    hidden_sizes: Sequence[int],
-    *,
-    max_terms: int,
-    max_degree: int,
-) -> FitResult:
-    """Fits the spline of lowest GCV among all degrees, each small enough for an architecture.
-
-    Args:
-      x: (n, d).
-      y: (n, k).
-      hidden_sizes: widths of the hidden layers the spline must fit in.
-      max_terms: no more terms than this, intercept included, even where more would fit.
-      max_degree: highest degree tried.
-
-    Returns:
-      The FitResult of `fit_mars`.
-    """
-    fits = []
+    dtype, fits = dtype_of(head), []
+    x, y = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
     for degree in range(1, max_degree + 1):
         terms = max_terms_for(hidden_sizes, max_degree=degree, num_outputs=y.shape[1])
         terms = min(terms, max_terms, len(x))
         if degree == 1 or terms > 1:
             fits.append(fit_mars(x, y, max_terms=terms, max_degree=degree))
-    return min(fits, key=lambda fit: fit.gcv)
+    exact = to_params(min(fits, key=lambda fit: fit.gcv), scaler)
+    new = reshape(exact, hidden_sizes, key, incoming=incoming, x=features, y=targets)
+    new = from_layers(layers(new), dtype)
+    check_same_structure(new, head, "the new head")
+    return new
 
 
 def _walk(tree: Any, keys: tuple[str | int, ...]) -> Any:

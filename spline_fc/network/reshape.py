@@ -7,12 +7,12 @@ added by widening have zero weights into everything that carries the function.
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
 
 from spline_fc.checks import (
+    as_key,
     check,
     check_finite,
     check_integer,
@@ -22,7 +22,14 @@ from spline_fc.checks import (
     check_same_length,
 )
 from spline_fc.network.samplers import DATA_FREE, SAMPLERS, generator
-from spline_fc.network.structure import Layer, Params, from_layers, layer_sizes, layers
+from spline_fc.network.structure import (
+    Layer,
+    Params,
+    dtype_of,
+    from_layers,
+    layer_sizes,
+    layers_float64,
+)
 
 _PROBE_ROWS = 256
 _MAX_SWEEPS = 1000
@@ -32,7 +39,7 @@ _BALANCED = 1e-9  # largest binary logarithm of a factor left to apply
 def reshape(
     params: Params,
     hidden_sizes: Sequence[int],
-    key: jax.Array,
+    key: jax.Array | int,
     *,
     incoming: str = "he_normal",
     balance: str | None = "powers_of_two",
@@ -49,7 +56,7 @@ def reshape(
     Args:
       params: a fully connected network, e.g. from `to_params`.
       hidden_sizes: widths of the hidden layers wanted.
-      key: JAX key for the incoming weights of new units.
+      key: JAX key or integer seed for the incoming weights of new units.
       incoming: their distribution: "he_normal", "glorot_uniform", "lecun_normal", "orthogonal",
         or, given the data, "lsuv", "box_lsq" (both need x) and "swim" (x and y).
       balance: how units get equal norms in and out: "powers_of_two" (within a factor of two, exact
@@ -94,7 +101,7 @@ def deepen(params: Params, hidden_sizes: Sequence[int]) -> Params:
     widths = tuple(widths)
     plan = _plan(widths, num_outputs, hidden_sizes)
     check(plan is not None, _too_small(widths, num_outputs, hidden_sizes))
-    stack = _as_float64(params)
+    stack = layers_float64(params)
     deeper: list[Layer] = []
     previous = None
     for stage in plan:
@@ -112,7 +119,7 @@ def deepen(params: Params, hidden_sizes: Sequence[int]) -> Params:
         deeper.append((np.vstack([identity, -identity]), stack[-1][1]))
     else:
         deeper.append(stack[-1])
-    return from_layers(deeper, _dtype(params))
+    return from_layers(deeper, dtype_of(params))
 
 
 def balance_units(params: Params, *, factors: str = "powers_of_two") -> Params:
@@ -143,7 +150,7 @@ def balance_units(params: Params, *, factors: str = "powers_of_two") -> Params:
       keeps the difference of the squared norms, so imbalance never heals by itself.
     """
     check_one_of("factors", factors, ("powers_of_two", "any"))
-    stack = _as_float64(params)
+    stack = layers_float64(params)
     square = [np.square(kernel) for kernel, _ in stack]
     exponent = [np.zeros(len(bias)) for _, bias in stack[:-1]]
     for _ in range(_MAX_SWEEPS):
@@ -166,13 +173,13 @@ def balance_units(params: Params, *, factors: str = "powers_of_two") -> Params:
         (kernel / before[:, None] * after, bias * after)
         for (kernel, bias), before, after in zip(stack, scales[:-1], scales[1:], strict=True)
     ]
-    return from_layers(balanced, _dtype(params))
+    return from_layers(balanced, dtype_of(params))
 
 
 def widen(
     params: Params,
     hidden_sizes: Sequence[int],
-    key: jax.Array,
+    key: jax.Array | int,
     *,
     incoming: str = "he_normal",
     x: jax.Array | None = None,
@@ -189,7 +196,7 @@ def widen(
     Args:
       params: a fully connected network.
       hidden_sizes: as many as it has hidden layers, none smaller.
-      key: JAX key.
+      key: JAX key or integer seed.
       incoming: as for `reshape`.
       x: as for `reshape`.
       y: as for `reshape`.
@@ -207,10 +214,10 @@ def widen(
         f"hidden_sizes must be at least {tuple(widths)}, layer by layer; got {hidden_sizes}.",
     )
     check_one_of("incoming", incoming, SAMPLERS)
-    *keys, probe_key = jax.random.split(key, len(hidden_sizes) + 1)
+    *keys, probe_key = jax.random.split(as_key(key), len(hidden_sizes) + 1)
     h, y = _probe(incoming, num_features, probe_key, x, y)
     wide: list[Layer] = []
-    stack = _as_float64(params)
+    stack = layers_float64(params)
     for (kernel, bias), size, layer_key in zip(stack, hidden_sizes, keys, strict=False):
         old = kernel.shape[1]
         drawn = SAMPLERS[incoming](layer_key, h, y, size)
@@ -220,7 +227,7 @@ def widen(
         h = np.maximum(h @ wide[-1][0] + wide[-1][1], 0)
     kernel, bias = stack[-1]
     wide.append((np.vstack([kernel, np.zeros((h.shape[1] - len(kernel), num_outputs))]), bias))
-    return from_layers(wide, _dtype(params))
+    return from_layers(wide, dtype_of(params))
 
 
 def max_terms_for(hidden_sizes: Sequence[int], *, max_degree: int = 1, num_outputs: int = 1) -> int:
@@ -302,7 +309,11 @@ def _too_small(widths: tuple[int, ...], num_outputs: int, hidden_sizes: tuple[in
 
 
 def _probe(
-    incoming: str, num_features: int, key: jax.Array, x: Any, y: Any
+    incoming: str,
+    num_features: int,
+    key: jax.Array,
+    x: jax.Array | None,
+    y: jax.Array | None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The rows that new units see, checked; standard normal ones where none are given."""
     check(
@@ -336,11 +347,3 @@ def _revive(kernel: np.ndarray, bias: np.ndarray, h: np.ndarray) -> Layer:
     sign = np.where(dead, -1.0, 1.0)
     kernel, bias = kernel * sign, bias * sign
     return kernel, np.where((h @ kernel + bias <= 0).all(axis=0), 1.0, bias)
-
-
-def _as_float64(params: Params) -> list[Layer]:
-    return [(np.asarray(k, np.float64), np.asarray(b, np.float64)) for k, b in layers(params)]
-
-
-def _dtype(params: Params) -> Any:
-    return layers(params)[0][0].dtype

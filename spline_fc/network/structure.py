@@ -102,23 +102,17 @@ def dtype_of(params: Params) -> np.dtype:
     return np.dtype(layers(params)[0][0].dtype)
 
 
-def flatten(tree: Any, separator: str = "/") -> dict[str, Any]:
-    """Lists the leaves of nested mappings by path, {"Dense_0/kernel": array, ...}."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            inner = flatten(value, separator)
-            flat.update({f"{key}{separator}{path}": leaf for path, leaf in inner.items()})
-        else:
-            flat[str(key)] = value
-    return flat
+def flatten(tree: Any) -> dict[str, Any]:
+    """Lists the leaves of nested dicts by path, {"Dense_0/kernel": array, ...}."""
+    leaves = jax.tree.leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
-def unflatten(flat: Mapping[str, Any], separator: str = "/") -> dict[str, Any]:
+def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
     """The inverse of `flatten`, for keys that are strings."""
     tree: dict[str, Any] = {}
     for path, leaf in flat.items():
-        *parents, last = path.split(separator)
+        *parents, last = path.split("/")
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})

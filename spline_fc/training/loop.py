@@ -49,6 +49,7 @@ class TrainResult(NamedTuple):
     seconds: Seconds
     stop_reason: Any  # str; with replicas an (S, L) object array of str
     diverged: np.ndarray  # () bool
+    kept: Any = None  # {epoch: the evaluated network after it}, of `keep_epochs`
 
     def __repr__(self) -> str:
         losses, shape = self.history["validation_loss"], np.shape(self.best_epoch)
@@ -127,6 +128,7 @@ def train_replicas(
     weights: Any = None,
     origin: Origin | None = None,
     checkpoints: Checkpoints | None = None,
+    keep_epochs: Sequence[int] = (),
 ) -> TrainResult:
     """Trains S networks, each with L learning rates, as one vmapped computation.
 
@@ -143,6 +145,7 @@ def train_replicas(
       weights: as for `train`, (S, n).
       origin: as for `train`, its arrays with the leading axis S.
       checkpoints: as for `train`.
+      keep_epochs: epochs after which the evaluated networks are kept, 0 being the start.
 
     Returns:
       TrainResult with the leading axes (S, L).
@@ -160,7 +163,7 @@ def train_replicas(
     data = prepare(params, datasets, config, weights, origin, len(seeds))
     rates = jnp.asarray(learning_rates, data.train[0].dtype)
     run = _Run(config, recorder, data, rates, np.asarray(seeds, np.uint32))
-    return _train(run, params, on_epochs, checkpoints)
+    return _train(run, params, on_epochs, checkpoints, tuple(keep_epochs))
 
 
 def _check_seed(name: str, seed: Any) -> None:
@@ -225,42 +228,60 @@ class _Run(NamedTuple):
 
 
 def _train(
-    run: _Run, params: Params, on_epochs: OnEpochs | None, checkpoints: Checkpoints | None
+    run: _Run,
+    params: Params,
+    on_epochs: OnEpochs | None,
+    checkpoints: Checkpoints | None,
+    keep_epochs: tuple[int, ...] = (),
 ) -> TrainResult:
     """Compiles, then resumes or starts, then runs all epochs."""
     began = time.perf_counter()
     # A run of no epochs compiles the program and does nothing else.
     state = run.advance(run.begin(params), 0, 0)
     compiled = time.perf_counter()
+    kept: dict[int, Params] = {}
+    pieces = _Pieces(on_epochs, keep_epochs, kept)
     if checkpoints is None:
-        state = _run_epochs(run, state, 0, on_epochs, None, 0)
+        state = _run_epochs(run, state, 0, pieces, None, 0)
     else:
         with contextlib.closing(Store(checkpoints, run.description(params))) as store:
             done, state = store.latest(state)
-            state = _run_epochs(run, state, done, on_epochs, store, checkpoints.every)
-    return _result(run, state, Seconds(compiled - began, time.perf_counter() - compiled))
+            state = _run_epochs(run, state, done, pieces, store, checkpoints.every)
+    seconds = Seconds(compiled - began, time.perf_counter() - compiled)
+    return _result(run, state, seconds)._replace(kept=kept)
+
+
+class _Pieces(NamedTuple):
+    """Who looks at a run between its pieces."""
+
+    on_epochs: OnEpochs | None
+    keep_epochs: tuple[int, ...]
+    kept: dict[int, Params]
+
+    def length(self, epochs: int) -> list[int]:
+        return [] if self.on_epochs is None else [max(1, -(-epochs // _REPORTS))]
+
+    def look(self, done: int, state: TrainState) -> None:
+        if done in self.keep_epochs:  # the state is donated to the next piece
+            self.kept[done] = jax.tree.map(jnp.copy, state.iterate.average)
+        if self.on_epochs is not None:
+            self.on_epochs(done, _history(state, done))
 
 
 def _run_epochs(
-    run: _Run,
-    state: TrainState,
-    done: int,
-    on_epochs: OnEpochs | None,
-    store: Store | None,
-    every: int,
+    run: _Run, state: TrainState, done: int, pieces: _Pieces, store: Store | None, every: int
 ) -> TrainState:
-    """Runs the epochs after `done`, in pieces if somebody watches or saves."""
-    pieces = [every] if store is not None else []
-    if on_epochs is not None:
-        pieces.append(max(1, -(-run.config.epochs // _REPORTS)))
-        on_epochs(done, _history(state, done))
+    """Runs the epochs after `done`, in pieces if somebody watches, keeps or saves."""
+    lengths = pieces.length(run.config.epochs) + ([every] if store is not None else [])
+    pieces.look(done, state)
     while not run.is_over(state, done):
-        stop = min([run.config.epochs, *((done // piece + 1) * piece for piece in pieces)])
+        ends = [(done // length + 1) * length for length in lengths]
+        ends += [epoch for epoch in pieces.keep_epochs if epoch > done]
+        stop = min([run.config.epochs, *ends])
         state, done = run.advance(state, stop, done), stop
         if store is not None and (done % every == 0 or run.is_over(state, done)):
             store.save(done, state, is_last=run.is_over(state, done))
-        if on_epochs is not None:
-            on_epochs(done, _history(state, done))
+        pieces.look(done, state)
     return state
 
 

@@ -1,7 +1,4 @@
-"""A small workdir made by hand, exactly as a run writes it."""
-
-import json
-import pathlib
+"""A small network whose knots are known, and rows."""
 
 import numpy as np
 import pytest
@@ -27,71 +24,3 @@ def spline_params() -> dict:
 def rows() -> np.ndarray:
     """(300, 4) standardised rows."""
     return np.random.default_rng(0).normal(size=(300, 4))
-
-
-@pytest.fixture
-def workdir(tmp_path: pathlib.Path, spline_params: dict, rows: np.ndarray) -> pathlib.Path:
-    """Two initialisations, two seeds, two learning rates; one rejected run diverged."""
-    rng = np.random.default_rng(1)
-    path = tmp_path / "quickstart"
-    for folder in ("metrics", "params"):
-        (path / folder).mkdir(parents=True)
-    config = {"data": {"name": "friedman1"}, "training": {"epochs": 20}, "seeds": 2}
-    _json(path / "config.json", config)
-    _json(path / "environment.json", {"spline_fc": "0.1.0", "jax": "0.10.2", "device": "cpu"})
-    (path / "status").write_text("done\n")
-    runs = []
-    for init, start, end in (("spline", 0.2, 0.05), ("he_normal", 1.0, 0.1)):
-        for seed in range(2):
-            for rate in (0.001, 0.01):
-                runs.append(_run(path, init, seed, rate, start, end * (1 + 0.1 * seed), rng))
-            _params(path, f"{init}-seed{seed}", spline_params, rng)
-    _json(path / "runs.json", runs)
-    _json(path / "fits.json", [
-        {"seed": seed, "terms": 6, "rss": 60.0, "gcv": 0.22, "r2": 0.8, "seconds_compile": 1.5,
-         "seconds_run": 0.2, "stop_reason": "max_terms reached", "validation_loss": 0.2,
-         "test_loss": 0.21, "test_rmse": 2.3}
-        for seed in range(2)])  # fmt: skip
-    np.savez(path / "data.npz", x=rows.astype(np.float32), y=rows[:, :1].astype(np.float32),
-             x_shift=np.array([10.0, 0, -5, 1]), x_scale=np.array([2.0, 1, 0.1, 3]),
-             y_shift=np.zeros(1), y_scale=np.array([5.0]),
-             feature_names=np.array(["alcohol", "pH", "free <b>SO2</b> & more of it", "sugar"]),
-             target_names=np.array(["quality"]))  # fmt: skip
-    return path
-
-
-def _run(path: pathlib.Path, init: str, seed: int, rate: float, start: float, end: float,
-         rng: np.random.Generator) -> dict:  # fmt: skip
-    name = f"{init}-seed{seed}-lr{rate:g}"
-    diverged = init == "he_normal" and seed == 1 and rate == 0.01
-    epochs = np.arange(21)
-    loss = end + (start - end) * np.exp(-epochs / 4) + 0.002 * rng.uniform(size=21)
-    loss[0] = start
-    if diverged:
-        loss[5:] = np.nan
-    if rate == 0.001:
-        loss = loss + 0.01 * (init == "spline")
-    lines = [{"epoch": int(e), "step": int(e * 10), "train_loss": v, "validation_loss": v,
-              "test_loss": v} for e, v in zip(epochs, loss.tolist(), strict=True)]  # fmt: skip
-    (path / "metrics" / f"{name}.jsonl").write_text("".join(json.dumps(s) + "\n" for s in lines))
-    best = int(np.nanargmin(loss))
-    chosen = rate == (0.01 if init == "spline" or seed == 0 else 0.001)
-    return {"run": name, "init": init, "seed": seed, "learning_rate": rate, "chosen": chosen,
-            "best_epoch": best, "best_step": best * 10, "best_validation_loss": float(loss[best]),
-            "test_loss": float(loss[best]), "test_rmse": 5 * float(loss[best]) ** 0.5,
-            "stop_reason": "all epochs done", "diverged": diverged, "train_seconds": 4.0,
-            "fit_seconds": 1.7 if init == "spline" else 0.0}  # fmt: skip
-
-
-def _params(path: pathlib.Path, stem: str, params: dict, rng: np.random.Generator) -> None:
-    for kind, noise in (("initial", 0.0), ("best", 0.15)):
-        flat = {
-            f"{layer}/{leaf}": (value + noise * rng.normal(size=value.shape)).astype(np.float32)
-            for layer, leaves in params.items()
-            for leaf, value in leaves.items()
-        }
-        np.savez(path / "params" / f"{stem}-{kind}.npz", **flat)
-
-
-def _json(file: pathlib.Path, value: object) -> None:
-    file.write_text(json.dumps(value))

@@ -1,4 +1,4 @@
-"""The untrained network is the spline: everywhere, in every architecture."""
+"""The untrained network is the spline: everywhere, whatever the spline is made of."""
 
 import jax
 import jax.numpy as jnp
@@ -7,175 +7,172 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spline_fc.cpwl import Spline, evaluate
-from spline_fc.data import Scaler, scale_x, unscale_y
+from spline_fc.cpwl import Spline, evaluate, fit_mars
+from spline_fc.data import scale_x, unscale_y
 from spline_fc.network import (
     MLP,
     apply_params,
     check_same_structure,
+    fold_scaler,
     hinges,
+    layer_sizes,
     reshape,
+    spline_from_params,
     to_params,
+    unfold_scaler,
 )
-from tests import oracles
-
-NUM_FEATURES = 5
-
-
-def random_spline(seed, num_terms, degree, num_outputs, dtype) -> Spline:
-    """Random terms on a few knots, so that hinges are shared and repeated; some factors absent."""
-    rng = np.random.default_rng(seed)
-    shape = (num_terms, degree)
-    sign = rng.choice([-1.0, 1.0], shape)
-    sign[rng.random(shape) < 0.2] = 0
-    return Spline(
-        jnp.asarray(rng.normal(size=num_outputs), dtype),
-        jnp.asarray(rng.normal(size=(num_terms, num_outputs)), dtype),
-        jnp.asarray(rng.integers(0, NUM_FEATURES, shape), jnp.int32),
-        jnp.asarray(sign, dtype),
-        jnp.asarray(np.round(rng.normal(size=shape), 1), dtype),
-    )
+from tests.network.sameness import FORWARD, assert_equal, error
+from tests.splines import plain_output, random_rows, random_scaler, random_spline, shapes
 
 
-def rows(seed, dtype, spread=1.0):
-    return jnp.asarray(np.random.default_rng(seed).normal(size=(50, NUM_FEATURES)) * spread, dtype)
+@given(shapes())
+@settings(max_examples=25, deadline=None)
+def test_the_network_is_the_spline_and_is_read_back_in_float32(shape):
+    check_both_ways(random_spline(**shape))
 
 
-def assert_same_function(spline, params, dtype):
-    tolerance = 1e-6 if dtype == np.float32 else 1e-12
-    for spread in (1.0, 1000.0):
-        x = rows(1, dtype, spread)
-        expected, got = np.asarray(evaluate(spline, x)), np.asarray(apply_params(params, x))
-        # The size of what is added up, not of the sum: terms may cancel.
-        scale = np.abs(spline.coef).sum() * float(jnp.abs(x).max()) + 1
-        np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * scale)
-
-
-splines = st.tuples(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 4), st.integers(1, 5))
-depths = st.integers(0, 3)
-
-
-@given(splines, depths)
-@settings(max_examples=15, deadline=None)
-def test_network_equals_the_spline_in_float32(shape, extra):
-    _check(shape, extra, np.float32)
-
-
-@given(splines, depths)
-@settings(max_examples=15, deadline=None)
-def test_network_equals_the_spline_in_float64(shape, extra):
+@given(shapes())
+@settings(max_examples=25, deadline=None)
+def test_the_network_is_the_spline_and_is_read_back_in_float64(shape):
     with jax.enable_x64(True):
-        _check(shape, extra, np.float64)
+        check_both_ways(random_spline(**shape, dtype=np.float64))
 
 
-def _check(shape, extra, dtype):
-    spline = random_spline(*shape, dtype)
-    params = to_params(spline, NUM_FEATURES)
-    assert_same_function(spline, params, dtype)
-    width = max(layer["kernel"].shape[1] for layer in params.values()) + 7
-    hidden_sizes = (width,) * (len(params) - 1 + extra)
-    wide = reshape(params, hidden_sizes, jax.random.key(0))
-    assert_same_function(spline, wide, dtype)
-    assert all(leaf.dtype == dtype for leaf in jax.tree.leaves(wide))
+def check_both_ways(spline):
+    params = to_params(spline)
+    assert_equal(spline, params)
+    assert all(leaf.dtype == spline.coef.dtype for leaf in jax.tree.leaves(params))
+    read = spline_from_params(params)
+    again = to_params(read)
+    assert layer_sizes(again) == layer_sizes(params)
+    assert_equal(spline, again)
+    if len(params) == 2:
+        jax.tree.map(np.testing.assert_array_equal, again, params)
 
 
-def test_evaluate_agrees_with_the_row_by_row_oracle():
-    spline = random_spline(3, 12, 3, 2, np.float32)
-    x = rows(0, np.float32)
-    terms, coef = [], [np.asarray(spline.intercept)]
-    for m in range(12):
-        factors = [
-            (int(spline.feature[m, r]), float(spline.sign[m, r]), float(spline.knot[m, r]))
-            for r in range(3)
-            if float(spline.sign[m, r]) != 0
-        ]
-        if factors:
-            terms.append(factors)
-            coef.append(np.asarray(spline.coef[m]))
-    expected = oracles.evaluate_terms(np.asarray(x), terms, np.array(coef))
-    np.testing.assert_allclose(evaluate(spline, x), expected, rtol=1e-5, atol=1e-5)
+@given(shapes(), st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None)
+def test_the_scaler_folds_in_and_out(shape, seed):
+    with jax.enable_x64(True):
+        spline = random_spline(**shape, dtype=np.float64)
+        scaler = random_scaler(seed, shape["features"], shape["outputs"])
+        raw = to_params(spline, scaler)
+        x = random_rows(seed, features=shape["features"], dtype=np.float64)
+        standard = plain_output(spline, x)
+        came = FORWARD(raw, scaler.x_shift + scaler.x_scale * x)
+        np.testing.assert_allclose(
+            (came - scaler.y_shift) / scaler.y_scale, standard, rtol=1e-9, atol=1e-9
+        )
+        assert error(spline, unfold_scaler(raw, scaler)) < 1e-10
+        read = spline_from_params(raw, scaler)
+        np.testing.assert_allclose(evaluate(read, x), standard, rtol=1e-9, atol=1e-9)
+        assert layer_sizes(to_params(read)) == layer_sizes(raw)
+
+
+def test_a_shifted_bias_is_noticed():
+    spline = random_spline(3, terms=8, degree=2, directions=1)
+    params = to_params(spline)
+    assert_equal(spline, params)
+    params["Dense_0"]["bias"] = params["Dense_0"]["bias"] + 0.01
+    with pytest.raises(AssertionError):
+        assert_equal(spline, params)
+
+
+def test_one_fold_is_as_good_as_two():
+    spline, scaler = random_spline(5, terms=8, degree=2, directions=1), random_scaler(1)
+    raw = random_rows(2)
+    expected = unscale_y(scaler, plain_output(spline, scale_x(scaler, raw)))
+    for params in (to_params(spline, scaler), fold_scaler(to_params(spline), scaler)):
+        np.testing.assert_allclose(apply_params(params, raw), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_fit_is_its_spline():
+    x = random_rows(0, 200)
+    fit = fit_mars(x, np.abs(x[:, :1]) + np.minimum(x[:, 1:2], x[:, 2:3]), max_terms=9)
+    jax.tree.map(np.testing.assert_array_equal, to_params(fit), to_params(fit.spline))
+    np.testing.assert_array_equal(hinges(fit).knot, hinges(fit.spline).knot)
+
+
+def test_hinges_that_differ_by_a_positive_factor_share_a_unit():
+    spline = Spline(
+        intercept=jnp.zeros(1),
+        coef=jnp.ones((4, 1)),
+        feature=jnp.array([[0, 0], [0, 1], [0, 1], [1, 0]]),
+        slope=jnp.array([[1.0, 0.0], [3.0, -2.0], [0.5, -4.0], [-8.0, 1.0]]),
+        knot=jnp.array([[0.5, 0.0], [0.5, 1.0], [0.5, 1.0], [1.0, 0.5]]),
+        projection=jnp.zeros((2, 0)),
+    )
+    table = hinges(spline)
+    np.testing.assert_array_equal(table.feature, [0, 1])
+    np.testing.assert_array_equal(table.sign, [1, -1])
+    np.testing.assert_array_equal(table.knot, [0.5, 1])
+    # The last two minima are multiples of each other: one unit passes hinge 0, two take minima.
+    assert layer_sizes(to_params(spline)) == (2, 2, 3, 1)
+    assert_equal(spline, to_params(spline))
+
+
+def test_units_are_the_hinges_with_their_directions():
+    spline = random_spline(0, terms=9, degree=2, directions=2)
+    table = hinges(spline)
+    columns = np.concatenate([np.eye(5), spline.projection], axis=1)
+    first = to_params(spline)["Dense_0"]
+    np.testing.assert_array_equal(
+        first["kernel"], (columns[:, table.feature] * table.sign).astype(np.float32)
+    )
+    np.testing.assert_array_equal(first["bias"], -table.sign * table.knot)
+    # Every live factor is one of the units.
+    live = (spline.slope != 0) & (spline.coef != 0).any(axis=1)[:, None]
+    wanted = zip(spline.feature[live], np.sign(spline.slope[live]), spline.knot[live], strict=True)
+    assert set(wanted) == set(zip(*table, strict=True))
+    assert len(set(zip(*table, strict=True))) == len(table.knot)
+
+
+def test_evaluate_is_the_definition():
+    for spread in (1.0, 1000.0):
+        spline = random_spline(3, terms=12, degree=3, outputs=2, directions=2)
+        x = random_rows(0, spread=spread)
+        np.testing.assert_allclose(
+            evaluate(spline, x), plain_output(spline, x), rtol=1e-5, atol=1e-5 * spread
+        )
 
 
 def test_tree_has_the_structure_of_the_modules_own_init():
-    params = to_params(random_spline(0, 10, 3, 2, np.float32), NUM_FEATURES)
+    params = to_params(random_spline(0, degree=3, outputs=2, directions=1))
     for tree in (params, reshape(params, (64, 64, 64, 64), jax.random.key(1))):
         model = MLP.from_params(tree)
-        own = model.init(jax.random.key(0), rows(0, np.float32))["params"]
+        own = model.init(jax.random.key(0), random_rows(0))["params"]
         check_same_structure(tree, own)
-        x = rows(0, np.float32)
+        x = random_rows(0)
         np.testing.assert_array_equal(model.apply({"params": tree}, x), apply_params(tree, x))
 
 
 def test_different_structure_names_every_path():
-    params = to_params(random_spline(0, 10, 1, 2, np.float32), NUM_FEATURES)
+    params = to_params(random_spline(0, outputs=2))
     other = reshape(params, (64,), jax.random.key(0))
     with pytest.raises(ValueError, match=r"Dense_0/bias.*Dense_0/kernel.*Dense_1/kernel"):
         check_same_structure(params, other)
 
 
-def test_folded_scaler_maps_raw_to_raw():
-    spline = random_spline(5, 8, 2, 1, np.float32)
-    scaler = Scaler(np.arange(5.0), np.arange(1.0, 6.0), np.array([3.0]), np.array([0.5]))
-    raw = rows(2, np.float32)
-    expected = unscale_y(scaler, evaluate(spline, scale_x(scaler, raw)))
-    got = apply_params(to_params(spline, NUM_FEATURES, scaler), raw)
-    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
-
-
-def test_unit_index_is_identity_through_reshape():
-    spline = random_spline(7, 10, 2, 1, np.float32)
-    units = hinges(spline)
-    first = reshape(to_params(spline, NUM_FEATURES), (64, 64), jax.random.key(0))["Dense_0"]
-    count = len(units.feature)
-    home = first["kernel"][units.feature, np.arange(count)]
-    np.testing.assert_array_equal(np.sign(home), units.sign)
-    np.testing.assert_allclose(-first["bias"][:count] / home, units.knot, atol=1e-6)
-
-
-def test_new_units_become_trainable_within_two_steps():
-    spline = random_spline(9, 6, 1, 1, np.float32)
-    exact = to_params(spline, NUM_FEATURES)
-    params = reshape(exact, (32, 32), jax.random.key(0))
-    x = rows(4, np.float32)
-    y = jnp.sin(x[:, :1])
-
-    def loss(tree):
-        return jnp.mean((apply_params(tree, x) - y) ** 2)
-
-    for _ in range(2):
-        gradient = jax.grad(loss)(params)
-        params = jax.tree.map(lambda p, g: p - 1e-2 * g, params, gradient)
-    gradient = jax.grad(loss)(params)
-    for below, above in (("Dense_0", "Dense_1"), ("Dense_1", "Dense_2")):
-        moving = (gradient[below]["kernel"] != 0).any(0) | (gradient[above]["kernel"] != 0).any(1)
-        active = (apply_activations(params, x, below) > 0).any(0)
-        assert np.asarray(moving)[np.asarray(active)].all()
-
-
-def apply_activations(params, x, name):
-    """Activations of one hidden layer."""
-    for i in range(int(name[-1]) + 1):
-        layer = params[f"Dense_{i}"]
-        x = jax.nn.relu(x @ layer["kernel"] + layer["bias"])
-    return x
-
-
-def test_too_narrow_says_what_is_needed():
-    params = to_params(random_spline(0, 30, 1, 1, np.float32), NUM_FEATURES)
-    width = params["Dense_0"]["kernel"].shape[1]
-    with pytest.raises(ValueError, match=rf"\({width}, 2\).*max_hinges=4 "):
-        reshape(params, (4, 4), jax.random.key(0))
-
-
-@pytest.mark.parametrize("field", ["intercept", "coef", "knot"])
+@pytest.mark.parametrize("field", ["intercept", "coef", "slope", "knot", "projection"])
 def test_non_finite_spline_is_refused(field):
-    spline = random_spline(0, 3, 1, 1, np.float32)
-    broken = spline._replace(**{field: getattr(spline, field).at[0].set(jnp.nan)})
+    spline = random_spline(0, terms=3, directions=1)
+    broken = getattr(spline, field).copy()
+    broken[0] = np.nan
     with pytest.raises(ValueError, match=f"spline.{field} must be finite"):
-        to_params(broken, NUM_FEATURES)
+        to_params(spline._replace(**{field: broken}))
 
 
-def test_feature_out_of_range_is_refused():
-    spline = random_spline(0, 8, 1, 1, np.float32)
-    with pytest.raises(ValueError, match="spline.feature must be a column of x, 0 to 1; got"):
-        to_params(spline, 2)
+@pytest.mark.parametrize("bad", [-1, 6])
+def test_feature_out_of_range_is_refused(bad):
+    spline = random_spline(0, terms=8, directions=1)
+    broken = np.where(spline.slope != 0, bad, 0)
+    with pytest.raises(ValueError, match="spline.feature must be a column of z, 0 to 5; got"):
+        to_params(spline._replace(feature=broken))
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    spline = random_spline(0, terms=8, outputs=2)
+    with pytest.raises(ValueError, match=r"spline.knot must have shape \(8, 1\); got \(3, 1\)"):
+        to_params(spline._replace(knot=spline.knot[:3]))
+    with pytest.raises(ValueError, match=r"scaler.x_shift must have shape \(5,\); got \(4,\)"):
+        to_params(spline, random_scaler(0, 4, 2))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 
-from spline_fc.cpwl import evaluate_oblique
+from spline_fc.cpwl import evaluate
 from spline_fc.network import (
     INITIALISERS,
     apply_params,
@@ -41,7 +41,9 @@ def test_shapes_dtype_key_and_liveliness(name):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
     again = init_params(name, KEY, x, y, SIZES)
     jax.tree.map(np.testing.assert_array_equal, params, again)
-    other = init_params(name, jax.random.key(4), x, y, SIZES)
+    seeded = init_params(name, 3, x, y, SIZES)  # KEY is that of seed 3
+    jax.tree.map(np.testing.assert_array_equal, params, seeded)
+    other = init_params(name, 4, x, y, SIZES)
     assert not all(
         np.array_equal(a, b) for a, b in zip(kernels(params), kernels(other), strict=True)
     )
@@ -149,7 +151,7 @@ def test_tree_starts_are_fits(sizes):
 def test_spline_starts_are_the_spline(sizes):
     x, y = problem(k=2)
     params = init_params("spline", KEY, x, y, sizes)
-    expected = evaluate_oblique(spline_start(KEY, x, y, sizes).fit, x)
+    expected = evaluate(spline_start(KEY, x, y, sizes).fit, x)
     np.testing.assert_allclose(apply_params(params, x), expected, rtol=0, atol=1e-5)
     assert float(jnp.var(expected - y)) < 0.1 * y.var()
 
@@ -165,6 +167,9 @@ def test_an_unknown_name_lists_the_known_ones():
     [
         ({"x": np.zeros(3)}, "x must have shape"),
         ({"x": np.full((300, 6), np.inf)}, "x must be finite"),
+        ({"x": [["a"] * 6] * 300}, "x must be an array of numbers"),
+        ({"key": -1}, "key must be an integer >= 0; got -1"),
+        ({"key": True}, "key must be an integer >= 0; got True"),
         ({"y": np.zeros((2, 1))}, "y must have"),
         ({"x": np.zeros((0, 6)), "y": np.zeros((0, 1))}, "x must"),
         ({"hidden_sizes": (4, 0)}, r"hidden_sizes\[1\] must be"),
@@ -173,9 +178,9 @@ def test_an_unknown_name_lists_the_known_ones():
 )
 def test_bad_input_is_named(change, message):
     x, y = problem()
-    arguments = {"x": x, "y": y, "hidden_sizes": SIZES, **change}
+    arguments = {"key": KEY, "x": x, "y": y, "hidden_sizes": SIZES, **change}
     with pytest.raises(ValueError, match=message):
-        init_params("swim", KEY, **arguments)
+        init_params("swim", **arguments)
 
 
 def test_widths_that_hold_no_stump_are_refused():

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spline_fc.network import (
     apply_params,
@@ -19,7 +20,8 @@ from spline_fc.network import (
     widen,
 )
 from spline_fc.network.samplers import SAMPLERS
-from tests.network.splines import assert_equal, error, random_rows, random_spline, shapes
+from tests.network.sameness import assert_equal, error
+from tests.splines import random_rows, random_spline, shapes
 
 FEATURES = 5
 
@@ -32,48 +34,52 @@ def hold(params, extra_units, extra_layers):
     return tuple(w + extra for w, extra in zip(widths, extra_units, strict=False) if w + extra)
 
 
-def check_shape(drawn, dtype):
-    arguments, extra_units, extra_layers = drawn
-    features = arguments["features"]
-    spline = random_spline(**arguments, dtype=dtype)
-    params = to_params(spline, features)
-    assert_equal(spline, params, features)
+architectures = st.tuples(st.lists(st.integers(0, 9), min_size=6, max_size=6), st.integers(0, 5))
+
+
+def check_shape(shape, architecture, dtype):
+    spline = random_spline(**shape, dtype=dtype)
+    params = to_params(spline)
     if layer_sizes(params)[1]:
-        sizes = hold(params, extra_units, extra_layers)
-        wide = reshape(params, sizes, jax.random.key(arguments["seed"]))
-        assert layer_sizes(wide) == (features, *sizes, arguments["outputs"])
-        assert_equal(spline, wide, features)
+        sizes = hold(params, *architecture)
+        wide = reshape(params, sizes, shape["seed"])
+        assert layer_sizes(wide) == (shape["features"], *sizes, shape["outputs"])
+        assert all(leaf.dtype == dtype for leaf in jax.tree.leaves(wide))
+        assert_equal(spline, wide)
         check_map(spline, wide)
 
 
 def check_map(spline, params):
-    """The first units of Dense_0 are `hinges(spline)`, in that order, on their features alone."""
+    """The first units of Dense_0 are `hinges(spline)`, in that order, up to powers of two."""
     table = hinges(spline)
     count = len(table.feature)
-    kernel = np.asarray(params["Dense_0"]["kernel"], np.float64)[:, :count]
-    bias = np.asarray(params["Dense_0"]["bias"], np.float64)[:count]
-    weight = kernel[table.feature, np.arange(count)]
-    assert (np.count_nonzero(kernel, axis=0) == 1).all()
-    np.testing.assert_array_equal(np.sign(weight), table.sign)
-    np.testing.assert_array_equal(-bias / weight, table.knot)
+    kernel = np.asarray(params["Dense_0"]["kernel"])[:, :count]
+    bias = np.asarray(params["Dense_0"]["bias"])[:count]
+    d = len(spline.projection)
+    columns = np.hstack([np.eye(d, dtype=kernel.dtype), spline.projection])[:, table.feature]
+    largest = np.abs(columns).argmax(axis=0), np.arange(count)
+    gain = np.abs(kernel[largest] / columns[largest])
+    np.testing.assert_array_equal(np.frexp(gain)[0], 0.5)
+    np.testing.assert_array_equal(kernel, columns * table.sign * gain)
+    np.testing.assert_array_equal(bias, -table.sign * table.knot * gain)
 
 
-@given(shapes())
+@given(shapes(), architectures)
 @settings(max_examples=25, deadline=None)
-def test_any_spline_in_any_architecture_in_float32(drawn):
-    check_shape(drawn, np.float32)
+def test_any_spline_in_any_architecture_in_float32(shape, architecture):
+    check_shape(shape, architecture, np.float32)
 
 
-@given(shapes())
+@given(shapes(), architectures)
 @settings(max_examples=25, deadline=None)
-def test_any_spline_in_any_architecture_in_float64(drawn):
+def test_any_spline_in_any_architecture_in_float64(shape, architecture):
     with jax.enable_x64(True):
-        check_shape(drawn, np.float64)
+        check_shape(shape, architecture, np.float64)
 
 
 def test_the_map_survives_reshape_after_reshape():
-    spline = random_spline(3, terms=9, degree=3, outputs=2)
-    params = to_params(spline, FEATURES)
+    spline = random_spline(3, terms=9, degree=3, outputs=2, directions=2)
+    params = to_params(spline)
     _, *widths, _ = layer_sizes(params)
     sizes = tuple(w + 2 for w in widths)
     for step in range(3):
@@ -87,7 +93,7 @@ def test_the_map_survives_reshape_after_reshape():
 def test_new_units_of_every_distribution_leave_the_function_and_learn(incoming):
     spline = random_spline(9, terms=6)
     x, target = random_rows(4, 60), random_rows(5, 60)[:, :1]
-    exact = to_params(spline, FEATURES)
+    exact = to_params(spline)
     old = layer_sizes(exact)[1]
     start = params = reshape(exact, (16, 16), jax.random.key(0), incoming=incoming, x=x, y=target)
     assert_equal(spline, params)
@@ -106,7 +112,7 @@ def test_new_units_of_every_distribution_leave_the_function_and_learn(incoming):
 
 
 def test_new_units_are_alive_where_the_data_lie():
-    params = to_params(random_spline(1, terms=4), FEATURES)
+    params = to_params(random_spline(1, terms=4))
     x = random_rows(0, 30) * 0.01 + 7.0
     wide = reshape(params, (64, 64), jax.random.key(0), x=x)
     for values in preactivations(wide, x)[:-1]:
@@ -115,7 +121,7 @@ def test_new_units_are_alive_where_the_data_lie():
 
 def test_deepen_repeats_terms_and_falls_back_on_signed_pairs():
     spline = random_spline(2, terms=12, outputs=2)
-    params = to_params(spline, FEATURES)
+    params = to_params(spline)
     hidden = layer_sizes(params)[1]
     assert layer_sizes(deepen(params, (hidden,) * 3)) == (FEATURES, *[hidden] * 3, 2)
     narrow = deepen(params, (hidden, 4, 4))
@@ -125,8 +131,8 @@ def test_deepen_repeats_terms_and_falls_back_on_signed_pairs():
 
 @pytest.mark.parametrize("factors, ratio", [("powers_of_two", 2.001), ("any", 1 + 1e-5)])
 def test_balanced_units_have_equal_norms_in_and_out(factors, ratio):
-    spline = random_spline(2, terms=12, degree=2, outputs=2)
-    params = to_params(spline, FEATURES)
+    spline = random_spline(2, terms=12, degree=2, outputs=2, directions=1)
+    params = to_params(spline)
     even = balance_units(params, factors=factors)
     kernels = [np.asarray(even[f"Dense_{i}"]["kernel"], np.float64) for i in range(len(even))]
     for before, after in zip(kernels[:-1], kernels[1:], strict=True):
@@ -140,7 +146,7 @@ def test_balanced_units_have_equal_norms_in_and_out(factors, ratio):
 
 def test_the_size_that_the_error_names_is_the_smallest():
     spline = random_spline(0, terms=40, few_knots=False)
-    params = to_params(spline, FEATURES)
+    params = to_params(spline)
     width = layer_sizes(params)[1]
     with pytest.raises(ValueError, match=rf"\({width}, 2\) or wider .*max_terms=5 or max_hinges=4"):
         reshape(params, (4, 4), jax.random.key(0))
@@ -157,13 +163,15 @@ def test_splines_of_max_terms_for_fit(sizes, degree, outputs):
     count = max_terms_for(sizes, max_degree=degree, num_outputs=outputs) - 1
     assert count >= 1
     # Every term is the minimum of a fresh hinge and those before it: the widest that a fit makes.
-    spline = random_spline(0, count, degree, outputs, few_knots=False)
     fresh = np.arange(count)[:, None] - np.arange(degree)
-    sign = jnp.asarray(fresh >= 0, jnp.float32)
-    spline = spline._replace(
-        sign=sign, knot=jnp.asarray(fresh, jnp.float32), coef=jnp.ones((count, outputs))
+    spline = random_spline(0, terms=count, degree=degree, outputs=outputs)._replace(
+        slope=np.where(fresh >= 0, 1.5**fresh, 0).astype(np.float32),
+        feature=np.zeros(fresh.shape, np.int32),
+        knot=fresh.astype(np.float32),
+        coef=np.ones((count, outputs), np.float32),
     )
-    assert_equal(spline, reshape(to_params(spline, FEATURES), sizes, jax.random.key(0)))
+    assert layer_sizes(to_params(spline))[1] == count
+    assert_equal(spline, reshape(to_params(spline), sizes, 0))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +185,7 @@ def test_splines_of_max_terms_for_fit(sizes, degree, outputs):
     ],
 )
 def test_bad_options_are_named(options, message):
-    params = to_params(random_spline(), FEATURES)
+    params = to_params(random_spline())
     with pytest.raises(ValueError, match=message):
         reshape(params, (16,), jax.random.key(0), **options)
 
@@ -185,10 +193,10 @@ def test_bad_options_are_named(options, message):
 @pytest.mark.parametrize("sizes", [(), (0,), (3.5,), (-1, 4)])
 def test_sizes_must_be_positive_integers(sizes):
     with pytest.raises(ValueError, match="hidden_sizes"):
-        reshape(to_params(random_spline(), FEATURES), sizes, jax.random.key(0))
+        reshape(to_params(random_spline()), sizes, jax.random.key(0))
 
 
 def test_widen_never_takes_units_away():
-    params = to_params(random_spline(), FEATURES)
+    params = to_params(random_spline())
     with pytest.raises(ValueError, match="hidden_sizes must be at least"):
         widen(params, (1,), jax.random.key(0))

@@ -1,0 +1,67 @@
+"""The last least squares of a fit: coefficients that keep their digits."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spline_fc.cpwl import pruning
+from spline_fc.cpwl.spline import Spline, basis
+
+SMALL_RSS = 1e-6  # share of the total below which a difference of sums is too coarse
+MAX_CORRECTIONS = 3  # nearly always one is enough
+
+
+@partial(jax.jit, static_argnames="chunk")
+def _residual_products(spline: Spline, features, y, weights, *, chunk: int):
+    """B'r and r'r of a spline whose coefficients are in the wide type."""
+
+    wide = spline.coef.dtype
+    coef = jnp.concatenate([spline.intercept[None], spline.coef])
+
+    def one(i, carry):
+        _, x, y_rows, weight = pruning.row_chunk(i, chunk, features, y, weights)
+        values = basis(spline, x).astype(wide)
+        columns = jnp.concatenate([jnp.ones((chunk, 1), wide), values], axis=1)
+        residual = y_rows.astype(wide) - columns @ coef
+        weighted = residual * weight.astype(wide)[:, None]
+        return carry[0] + columns.T @ weighted, carry[1] + (residual * weighted).sum()
+
+    zero = (jnp.zeros_like(coef), jnp.zeros((), wide))
+    return jax.lax.fori_loop(0, -(-len(y) // chunk), one, zero)
+
+
+def least_squares(terms: Spline, features, y, weights, gram, target, total: float):
+    """Coefficients of an intercept and some terms, refined on the rows, and the RSS that is left.
+
+    Solving from cross products squares the condition number. Where that costs digits, correcting
+    by the products of the true residual gives them back, until a correction lowers the RSS no more.
+
+    Args:
+      terms: at least the p - 1 terms meant; those beyond are absent.
+      features: (d, n), the columns of z. y: (n, k). weights: (n,).
+      gram: (p, p) float64, cross products of [1 B]; a term whose row is 0 stays out.
+      target: (p, k), [1 B]'y.
+      total: y'y.
+
+    Returns:
+      coefficients (p, k), intercept first, and the residual sum of squares.
+    """
+    chunk, p = pruning.chunk_rows(len(y)), len(gram)
+    root, smallest_pivot = pruning.inverse_root(gram)
+    effect = root.T @ target
+    coef, rss = root @ effect, total - float((effect**2).sum())
+    if smallest_pivot > pruning.SMALL_PIVOT and rss > SMALL_RSS * total:
+        return coef, rss
+    for _ in range(MAX_CORRECTIONS):
+        filled = np.zeros((terms.coef.shape[0], coef.shape[1]))
+        filled[: p - 1] = coef[1:]
+        spline = terms._replace(intercept=jax.device_put(coef[0]), coef=jax.device_put(filled))
+        products, rss = _residual_products(spline, features, y, weights, chunk=chunk)
+        effect = root.T @ np.asarray(products)[:p]
+        coef = coef + root @ effect
+        gain = float((effect**2).sum())
+        if gain <= 1e-3 * float(rss):
+            break
+    return coef, max(float(rss) - gain, 0.0)

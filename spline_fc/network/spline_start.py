@@ -1,0 +1,119 @@
+"""The default start: which spline, and how much of the network is its own.
+
+How good the end of training is depends on the start and the reshape as much as on the optimiser.
+The choices made here were made together with the defaults of `TrainingConfig`, see docs/recipe.md.
+"""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+
+from spline_fc.checks import as_key, check_integer, check_known_keys, check_number
+from spline_fc.cpwl import FitResult, fit_mars, shrink
+from spline_fc.cpwl.inputs import checked_data
+from spline_fc.network.convert import to_params
+from spline_fc.network.reshape import check_hidden_sizes, reshape
+from spline_fc.network.structure import Params
+from spline_fc.threads import one_thread
+from spline_fc.timing import Seconds, Stopwatch
+
+CHOICES = {"penalty": 3.0, "knots": 64}  # in place of the defaults of fit_mars
+PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
+
+
+class SplineStart(NamedTuple):
+    """A network, and the spline that it equals."""
+
+    params: Params
+    fit: FitResult  # its coefficients shrunk
+    seconds: Seconds  # of directions, fit, shrinking, conversion and reshape together
+
+
+@one_thread()
+def spline_start(
+    key: jax.Array | int,
+    x: Any,
+    y: Any,
+    hidden_sizes: Sequence[int],
+    *,
+    weights: Any = None,
+    directions: str | Sequence[str] | Any = ("ols", "sir", "phd"),
+    max_terms: int = 61,
+    share: float = 0.5,
+    tolerance: float = 0.2,
+    **options: Any,
+) -> SplineStart:
+    """Fits a spline that leaves a network of the given shape room to learn, and fills it in.
+
+    An additive spline on the features and a few directions; at most half of the first layer are its
+    hinges, the other half is free for what the spline does not see. Their number is chosen by GCV,
+    at 3 per knot as directions found from y come at no charge. Coefficients are shrunk as far as
+    the residuals hardly tell: large ones that cancel make the first steps of training wild.
+
+    Args:
+      key: JAX key or integer seed, for the units that carry no hinge and for directions "random".
+      x: (n, d), standardised. y: (n,) or (n, k), standardised.
+      hidden_sizes: widths of the hidden layers.
+      weights: (n,), >= 0, of directions, fit and shrinking alike.
+      directions: as in `fit_mars`; () for hinges on features alone, which can be read as shape
+        functions.
+      max_terms: of the forward pass, intercept included; no more than there are rows.
+      share: of the first layer's units that hinges may take, > 0 and <= 1.
+      tolerance: of `shrink`.
+      **options: of `fit_mars`, in place of those named here and of penalty=3 and knots=64 (every
+        data point as a knot takes longer and gains nothing).
+
+    Returns:
+      SplineStart; the parameters have the dtype of x.
+
+    Raises:
+      ValueError: what `fit_mars`, `shrink` and `reshape` refuse, a share out of range, or an option
+        that is none of START_OPTIONS.
+    """
+    check_known_keys("the options of a spline start", options, START_OPTIONS)
+    hidden_sizes = check_hidden_sizes(hidden_sizes)
+    check_integer("max_terms", max_terms, 1)
+    check_number("share", share, above=0, at_most=1)
+    check_number("tolerance", tolerance, above=0)
+    max_hinges = max(1, int(share * hidden_sizes[0]))
+    options = {**CHOICES, "max_hinges": max_hinges, **options}
+    with Stopwatch() as clock:
+        x, y, weights, _ = checked_data(x, y, weights)
+        k_directions, k_fill = jax.random.split(as_key(key))
+        fit = fit_mars(
+            x,
+            y,
+            weights=weights,
+            directions=directions,
+            max_terms=min(max_terms, len(x)),
+            key=k_directions,
+            **options,
+        )
+        fit = shrink(fit, x, y, weights=weights, tolerance=tolerance)
+        probe = x[:: -(-len(x) // PROBE_ROWS)]
+        params = reshape(to_params(fit), hidden_sizes, k_fill, x=probe)
+    return SplineStart(params, fit, clock.seconds)
+
+
+def start_defaults() -> dict[str, Any]:
+    """Everything that decides a spline start apart from key, data and widths, with its default.
+
+    Returns:
+      {option: default}; None where the fit decides by its own formula.
+    """
+    signatures = (fit_mars, spline_start)
+    found = {p.name: p.default for f in signatures for p in _keywords(f)}
+    others = ("weights", "names", "key", "on_step")  # these belong to the data or to the caller
+    return {name: value for name, value in {**found, **CHOICES}.items() if name not in others}
+
+
+def _keywords(function: Any) -> list[inspect.Parameter]:
+    parameters = inspect.signature(function).parameters.values()
+    return [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+
+
+START_OPTIONS = tuple(
+    p.name for f in (spline_start, fit_mars) for p in _keywords(f) if p.name != "key"
+)

@@ -1,0 +1,7 @@
+"""Pages about runs: one about a run, one that sets runs side by side, and tables as plain text."""
+
+from spline_fc.report.run_page import write_report
+from spline_fc.report.sweep_page import write_sweep
+from spline_fc.report.tables import importance_table, set_text, text_table
+
+__all__ = ["importance_table", "set_text", "text_table", "write_report", "write_sweep"]

@@ -1,0 +1,200 @@
+"""What is measured for a page on one start of one seed: units, shapes, linear pieces."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from spline_fc.analysis import (
+    Cell,
+    KnotTrack,
+    PatternCount,
+    ShapeFunctions,
+    Surface,
+    decompose,
+    dependence_surface,
+    knot_drift,
+    pattern_count,
+    shape_functions,
+    slice_cells,
+)
+from spline_fc.analysis.activations import active_rows
+from spline_fc.analysis.models import Model
+from spline_fc.cpwl import FitResult, Spline
+from spline_fc.network import Params
+from spline_fc.workdir import Rows
+
+MIN_ALIGNMENT = 0.5
+SEGMENTS = 200  # between pairs of rows, on which borders are counted
+MOST_CELLS_UNITS = 600  # wider networks: cutting a plane takes too long for a page
+GRID = 41  # points of a curve that has no exact breakpoints
+SIDE = 25  # points along a side of a surface
+ON_FEATURE, ON_DIRECTION, RANDOM = "on a feature", "on a direction", "random"
+
+
+class Pair(NamedTuple):
+    """A network before training and at its best validation loss."""
+
+    before: Params
+    after: Params
+
+
+class LayerActivity(NamedTuple):
+    """What the units of one hidden layer do on the training rows; (h,) each."""
+
+    active_after: np.ndarray  # share of rows
+    flipped: np.ndarray  # share of rows on which active and inactive changed places
+
+
+class Units(NamedTuple):
+    """What training did to the hidden units of one start."""
+
+    drift: KnotTrack  # two records, before and after
+    turned: np.ndarray  # (h,) degrees between a unit's weights before and after
+    groups: dict[str, np.ndarray]  # (h,) masks: what the units of the first layer began as
+    layers: dict[str, LayerActivity]
+    patterns: tuple[PatternCount, PatternCount]  # before and after
+
+
+class Shapes(NamedTuple):
+    """Shape functions before and after training, and the strongest interaction of the start."""
+
+    before: ShapeFunctions
+    after: ShapeFunctions
+    surfaces: tuple[Surface, Surface] | None
+
+
+class Plane(NamedTuple):
+    """Linear pieces on the plane of two features, the others at their medians."""
+
+    features: tuple[int, int]
+    box: tuple[float, float, float, float]  # left, right, bottom, top in raw units
+    before: list[Cell]  # corners in (-1, 1)
+    after: list[Cell]
+
+
+def measure_units(pair: Pair, rows: Rows, fit: FitResult | None) -> Units:
+    """Measures the hidden units of one start on the training rows.
+
+    Args:
+      pair: of networks with a hidden layer.
+      rows: of its seed.
+      fit: that the start was made of, if it was.
+
+    Returns:
+      Units.
+    """
+    drift = knot_drift(*pair, rows.x, scaler=rows.scaler, min_alignment=MIN_ALIGNMENT)
+    before, after = (_unit_columns(params) for params in pair)
+    apart = np.linalg.norm(before - after, axis=0)
+    active, then = (active_rows(params, rows.x) for params in pair)
+    layers = {
+        layer: LayerActivity(then[layer].mean(axis=0), (then[layer] != on).mean(axis=0))
+        for layer, on in active.items()
+    }
+    found = tuple(pattern_count(params, rows.x, segments=SEGMENTS) for params in pair)
+    return Units(
+        drift=drift,
+        turned=np.degrees(2 * np.arcsin(np.minimum(apart / 2, 1.0))),
+        groups=_groups(drift.began_on_axis, before, fit),
+        layers=layers,
+        patterns=(found[0], found[1]),
+    )
+
+
+def measure_shapes(start: Spline | Params, after: Params, x: np.ndarray) -> Shapes:
+    """Draws shape functions, and what the strongest pair of features does beyond them.
+
+    Args:
+      start: what the network was before training: the spline itself where it can be read.
+      after: the trained network.
+      x: (n, d) standardised rows to average over.
+
+    Returns:
+      Shapes.
+    """
+    models = (start, after)
+    found = [shape_functions(model, x, size=GRID) for model in models]
+    pair = _strongest_pair(start, x)
+    surfaces = None
+    if pair is not None:
+        first, second = (_together(m, s, x, pair) for m, s in zip(models, found, strict=True))
+        surfaces = (first, second)
+    return Shapes(found[0], found[1], surfaces)
+
+
+def measure_plane(pair: Pair, drift: KnotTrack, x: np.ndarray, rows: Rows) -> Plane | None:
+    """Cuts the plane of the two features with most slope on their hinges into linear pieces.
+
+    Args:
+      pair: of networks.
+      drift: of their units.
+      x: (n, d) rows whose range is cut.
+      rows: for the units of the features.
+
+    Returns:
+      Plane; None with a single feature, or where there are too many units for a page.
+    """
+    widths = [leaves["bias"].size for leaves in pair.before.values()]
+    if x.shape[1] < 2 or sum(widths) > MOST_CELLS_UNITS:
+        return None
+    scaler = rows.scaler
+    slopes = np.nan_to_num(np.abs(drift.slope[0]) * drift.aligned[-1])
+    weight = np.bincount(drift.feature, slopes, x.shape[1]) * scaler.x_scale
+    order = np.argsort(np.where(np.ptp(x, axis=0) > 0, -weight, np.inf), kind="stable")
+    chosen = np.sort(order[:2])
+    low, high = x.min(axis=0), x.max(axis=0)
+    origin, axes = np.median(x, axis=0), np.zeros((2, x.shape[1]))
+    origin[chosen] = (low[chosen] + high[chosen]) / 2
+    axes[[0, 1], chosen] = (high[chosen] - low[chosen]) / 2
+    ends = np.stack([low, high])[:, chosen] * scaler.x_scale[chosen] + scaler.x_shift[chosen]
+    left, right, bottom, top = ends.T.ravel().tolist()
+    before, after = (slice_cells(params, origin, *axes, (-1, 1)) for params in pair)
+    return Plane((int(chosen[0]), int(chosen[1])), (left, right, bottom, top), before, after)
+
+
+def _unit_columns(params: Params) -> np.ndarray:
+    """(d, h) columns of the first kernel, scaled to length 1; nan where a column is zero."""
+    kernel = np.asarray(params["Dense_0"]["kernel"], np.float64)
+    lengths = np.linalg.norm(kernel, axis=0)
+    return kernel / np.where(lengths > 0, lengths, np.nan)
+
+
+def _groups(on_feature: np.ndarray, kernel: np.ndarray, fit: FitResult | None) -> dict:
+    """Masks of the units on one feature, on a direction of the fit's spline, and of the others."""
+    on_direction = np.zeros_like(on_feature)
+    if fit is not None and fit.spline.projection.shape[1]:
+        projection = np.asarray(fit.spline.projection, np.float64)
+        lengths = np.linalg.norm(projection, axis=0)
+        cosine = np.abs(kernel.T @ (projection / np.where(lengths > 0, lengths, 1.0)))
+        on_direction = (cosine > 1 - 1e-5).any(axis=1) & ~on_feature
+    return {
+        ON_FEATURE: on_feature,
+        ON_DIRECTION: on_direction,
+        RANDOM: ~on_feature & ~on_direction,
+    }
+
+
+def _strongest_pair(start: Spline | Params, x: np.ndarray) -> tuple[int, int] | None:
+    """The two features that vary the spline's prediction most beyond their own curves."""
+    if not isinstance(start, Spline):
+        return None
+    parts = decompose(start, x)
+    pairs = [
+        (float(deviation[0]), component)
+        for component, deviation in zip(parts.components, parts.deviation, strict=True)
+        if len(component) == 2 and max(component) < x.shape[1]  # the others are directions
+    ]
+    deviation, pair = max(pairs, default=(0.0, None))
+    return pair if deviation > 0 else None
+
+
+def _together(model: Model, found: ShapeFunctions, x: np.ndarray, pair: tuple) -> Surface:
+    """What two features do together less what each does alone, by partial dependence."""
+    grids = [np.linspace(x[:, v].min(), x[:, v].max(), SIDE) for v in pair]
+    surface = dependence_surface(model, x, pair, first=grids[0], second=grids[1])
+    value = surface.value
+    curves = {curve.feature: curve for curve in found.curves}
+    for axis, (feature, grid) in enumerate(zip(pair, grids, strict=True)):
+        own = [np.interp(grid, curves[feature].grid, v) for v in curves[feature].value.T]
+        value = value - np.expand_dims(np.stack(own, axis=-1), 1 - axis)
+    return surface._replace(value=value - value.mean(axis=(0, 1)))

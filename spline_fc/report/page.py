@@ -1,0 +1,110 @@
+"""What a page is made of, and the way to HTML: templates that escape whatever comes from files."""
+
+import functools
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import jinja2
+
+from spline_fc import files
+
+
+class Block(Protocol):
+    """A piece of a section; `block` names the macro that sets it."""
+
+    block: str
+
+
+class Words(NamedTuple):
+    """A paragraph of plain text; kind "note" is a quiet one."""
+
+    text: str
+    kind: str = ""
+
+    block = "words"
+
+
+class Heading(NamedTuple):
+    """A heading within a section."""
+
+    text: str
+
+    block = "heading"
+
+
+class Image(NamedTuple):
+    """A figure of the page."""
+
+    source: str  # data URI
+    alt: str
+    title: str
+    caption: str
+
+    block = "image"
+
+
+class Groups(NamedTuple):
+    """Titled lists of keys and values."""
+
+    groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+    block = "groups"
+
+
+class Section(NamedTuple):
+    """A section with an anchor."""
+
+    key: str
+    title: str
+    blocks: list[Block]  # Words, Heading, Image, Groups, tables.Table
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("spline_fc.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def write(target: pathlib.Path, template: str, **values: Any) -> pathlib.Path:
+    """Fills a template and writes the page at once: a reader never finds half of it.
+
+    Args:
+      target: path of the page.
+      template: its name under templates/.
+      **values: of the template; text is escaped there.
+
+    Returns:
+      The path.
+    """
+    files.write_text(target, _templates().get_template(template).render(values))
+    return target
+
+
+def groups(mapping: Mapping[str, Any], loose: str) -> Groups:
+    """Takes a nested mapping apart into titled lists; plain values stand under `loose`."""
+    plain = {key: value for key, value in mapping.items() if not isinstance(value, Mapping)}
+    nested = {key: value for key, value in mapping.items() if isinstance(value, Mapping) and value}
+    lists = ({loose: plain} if plain else {}) | nested
+    return Groups(tuple((title, tuple(_flat(values))) for title, values in lists.items()))
+
+
+def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in mapping.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", _value(value)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value)) or "none"
+    return "none" if value is None or value == "" else str(value)

@@ -1,0 +1,189 @@
+"""The contenders of a run, measured: the spline alone, then every start, over seeds."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spline_fc.analysis import Comparison, Reach, Speed, compare, compare_speed, relative_targets
+from spline_fc.report.formats import display_name
+from spline_fc.workdir import Workdir
+
+SPLINE_ALONE = "spline alone"
+MULTIPLES = (2.0, 1.2, 1.0)  # of the reference's best loss: the targets of the speed table
+SCORES = {
+    "rmse": "test RMSE",
+    "log_loss": "test log loss",
+    "accuracy": "test accuracy",
+    "auc": "test AUC",
+    "calibration_error": "test calibration error",
+}
+OF_TARGET = "rmse "  # begins the name of the score of one target among several
+LOSS = "test loss"
+
+
+class Row(NamedTuple):
+    """One contender: arrays have one entry per seed that ran."""
+
+    name: str
+    init: str  # key of the initialisation; empty for the spline alone
+    seeds: np.ndarray  # (s,)
+    failed: int  # chosen runs that diverged
+    learning_rates: tuple[float, ...]  # chosen, distinct
+    start_loss: np.ndarray  # (s,) validation loss before training
+    validation_loss: np.ndarray  # (s,) best
+    test_loss: np.ndarray  # (s,) at the best validation step
+    scores: dict[str, np.ndarray]  # (s,) each, of the test part in raw units
+    reach: Reach | None  # of the reference's best validation loss
+    against: Comparison | None  # with the reference, by shared seed
+
+
+class Contest(NamedTuple):
+    """One start against the reference in one workdir."""
+
+    title: str
+    start: str
+    reference: str
+    error: np.ndarray  # (s,) test errors of the start
+    reference_error: np.ndarray  # (r,)
+    against: Comparison
+
+
+def contests_of(title: str, work: Workdir) -> list[Contest]:
+    """Compares every start of a workdir, and the spline alone, with its reference.
+
+    Args:
+      title: what the workdir is called.
+      work: from `read_workdir`.
+
+    Returns:
+      One Contest per start other than the reference; none without a reference.
+    """
+    rows = main_rows(work, speeds_of(work))
+    reference = next((row for row in rows if row.init and row.init == work.reference), None)
+    return [
+        Contest(title, row.name, reference.name, error_of(row)[1], error_of(reference)[1],
+                row.against)
+        for row in rows
+        if reference is not None and row.against is not None
+    ]  # fmt: skip
+
+
+def main_rows(work: Workdir, speeds: Sequence[Speed]) -> list[Row]:
+    """Measures every contender of a workdir.
+
+    Args:
+      work: from `read_workdir`.
+      speeds: from `speeds_of`.
+
+    Returns:
+      One Row for the spline alone (if it was fitted) and one per initialisation, in run order.
+    """
+    found = {speed.init: speed for speed in speeds}
+    measured = [_init_row(work, init, found.get(init)) for init in work.inits]
+    rows = ([_spline_row(work.fits)] if work.fits else []) + measured
+    reference = next((row for row in measured if row.init == work.reference), None)
+    return [_against(row, reference) for row in rows]
+
+
+def speeds_of(work: Workdir) -> list[Speed]:
+    """Compares the chosen runs of a workdir; the last target is the reference's best loss.
+
+    Args:
+      work: from `read_workdir`.
+
+    Returns:
+      One Speed per initialisation with a run that has metrics and did not diverge.
+    """
+    best = _reference_targets(work)
+    named = f"{display_name(work.reference)}'s best" if work.reference else "best"
+    targets = relative_targets(best, MULTIPLES, named) if best else {}
+    curves = {init: curves for init in work.inits if (curves := work.curves(init))}
+    reference = work.reference if work.reference in curves else None
+    return compare_speed(curves, targets, reference)
+
+
+def error_of(row: Row) -> tuple[str, np.ndarray]:
+    """The name and (s,) values of the test error that contenders are compared by.
+
+    RMSE or log loss; of several targets, whose units differ, the loss in units of the training.
+    """
+    for key in ("log_loss", "rmse"):
+        if key in row.scores and not any(name.startswith(OF_TARGET) for name in row.scores):
+            return SCORES[key], row.scores[key]
+    return LOSS, row.test_loss
+
+
+def _reference_targets(work: Workdir) -> dict[int, float]:
+    """The target of each seed: the reference's best validation loss over its whole grid."""
+    targets: dict[int, float] = {}
+    for run in work.runs:
+        loss = number(run.get("best_validation_loss"))
+        if run["init"] == work.reference and math.isfinite(loss):
+            targets[run["seed"]] = min(loss, targets.get(run["seed"], math.inf))
+    return targets
+
+
+def _spline_row(fits: Sequence[Mapping[str, Any]]) -> Row:
+    loss = _column(fits, "validation_loss")
+    return Row(
+        name=SPLINE_ALONE,
+        init="",
+        seeds=_column(fits, "seed"),
+        failed=0,
+        learning_rates=(),
+        start_loss=loss,
+        validation_loss=loss,
+        test_loss=_column(fits, "test_loss"),
+        scores=_scores(fits),
+        reach=None,
+        against=None,
+    )
+
+
+def _init_row(work: Workdir, init: str, speed: Speed | None) -> Row:
+    runs = work.chosen(init)
+    good = [run for run in runs if not run.get("diverged")]
+    histories = [work.histories.get(run["run"]) for run in good]
+    return Row(
+        name=display_name(init),
+        init=init,
+        seeds=np.array([run["seed"] for run in good]),
+        failed=len(runs) - len(good),
+        learning_rates=tuple(sorted({run["learning_rate"] for run in good})),
+        start_loss=np.array([h.validation_loss[0] if h else math.nan for h in histories]),
+        validation_loss=_column(good, "best_validation_loss"),
+        test_loss=_column(good, "test_loss"),
+        scores=_scores(good),
+        reach=speed.reaches[-1] if speed is not None and speed.reaches else None,
+        against=None,
+    )
+
+
+def _against(row: Row, reference: Row | None) -> Row:
+    if reference is None or row.init == reference.init:
+        return row
+    shared = np.intersect1d(row.seeds, reference.seeds)
+    (name, ours), (other, theirs) = error_of(row), error_of(reference)
+    if name != other:  # of another unit
+        ours, theirs = row.test_loss, reference.test_loss
+    found = compare(ours[np.isin(row.seeds, shared)], theirs[np.isin(reference.seeds, shared)])
+    if row.reach is not None:
+        found = found._replace(steps=row.reach.step_ratio, seconds=row.reach.second_ratio)
+    return row._replace(against=found)
+
+
+def _scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    found = [row.get("scores") or {} for row in rows]
+    return {name: _column(found, name) for name in dict.fromkeys(k for s in found for k in s)}
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
+    return np.array([number(row.get(name)) for row in rows])
+
+
+def number(value: Any) -> float:
+    """A number from a file; nan for what is none."""
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if known else math.nan

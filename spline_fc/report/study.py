@@ -1,0 +1,161 @@
+"""Everything that is measured for the page about one run, before anything is drawn."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import numpy as np
+
+from spline_fc.analysis import ImportanceTable, KnotTrack, Speed, compare_importance
+from spline_fc.cpwl import FitResult, Spline
+from spline_fc.network import Params
+from spline_fc.report.measures import (
+    Pair,
+    Plane,
+    Shapes,
+    Units,
+    measure_plane,
+    measure_shapes,
+    measure_units,
+)
+from spline_fc.report.rows import Row, main_rows, speeds_of
+from spline_fc.workdir import Rows, Workdir, read_data, read_fit, read_knots, read_params
+
+MOST_ROWS = 500  # averages over rows take at most so many
+REDRAWS = 32  # values a feature is set to for its contribution
+
+T = TypeVar("T")
+
+
+class Study(NamedTuple):
+    """What one page speaks of; units and shapes are those of one seed, the least."""
+
+    work: Workdir
+    rows: list[Row]
+    speeds: list[Speed]
+    init: str | None  # the start the page is about
+    seed: int | None
+    data: Rows | None
+    num_averaged: int  # rows that shapes and importance are averaged over
+    units: dict[str, Units]  # by initialisation
+    track: KnotTrack | None
+    flips: dict[str, np.ndarray]  # (records, units) per hidden layer
+    fit: FitResult | None
+    shapes: Shapes | None
+    plane: Plane | None
+    importance: ImportanceTable | None
+    damage: tuple[str, ...]  # what could not be read or measured, one sentence each
+
+    @property
+    def row(self) -> Row | None:
+        """The start the page is about."""
+        return next((row for row in self.rows if row.init and row.init == self.init), None)
+
+    @property
+    def reference(self) -> Row | None:
+        """The start that others are compared with."""
+        wanted = self.work.reference
+        return next((row for row in self.rows if row.init and row.init == wanted), None)
+
+
+class _Attempts:
+    """Runs measurements one by one; what cannot be read or measured becomes a sentence."""
+
+    def __init__(self) -> None:
+        self.damage: list[str] = []
+
+    def __call__(self, what: str, measure: Callable[..., T], *arguments: Any) -> T | None:
+        try:
+            return measure(*arguments)
+        except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
+            said = f"{error}".splitlines() or [type(error).__name__]
+            self.damage.append(f"{what} cannot be shown: {said[0].rstrip('.')}.")
+            return None
+
+
+def study(work: Workdir) -> Study:
+    """Gathers what a page speaks of.
+
+    Args:
+      work: from `read_workdir`.
+
+    Returns:
+      Study; what the folder lacks is None or empty, and named in `damage` if it is broken.
+    """
+    attempt = _Attempts()
+    speeds = attempt("The speed of the starts", speeds_of, work) or []
+    rows = attempt("The results", main_rows, work, speeds) or []
+    seed = min((run["seed"] for run in work.runs), default=None)
+    init = _subject(work)
+    found = _of_seed(attempt, work, init, seed)
+    return Study(work=work, rows=rows, speeds=speeds, init=init, seed=seed, **found,
+                 damage=(*work.damage, *attempt.damage))  # fmt: skip
+
+
+def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int | None) -> dict:
+    """The fields of a Study that speak of the networks of one seed."""
+    found: dict[str, Any] = {"data": None, "fit": None, "num_averaged": 0, "units": {},
+                             "track": None, "flips": {}, "shapes": None, "plane": None,
+                             "importance": None}  # fmt: skip
+    if seed is None:
+        return found
+    data = found["data"] = attempt("The training rows", read_data, work, seed)
+    fits = {name: attempt(f"The fit of {name}", read_fit, work, name, seed) for name in work.inits}
+    fit = found["fit"] = fits.get(init or "")
+    if init is not None:
+        way = attempt("The way of the knots", read_knots, work, init, seed)
+        found["track"], found["flips"] = way or (None, {})
+    if data is None:
+        return found
+    pairs = {name: attempt(f"The parameters of {name}", _read_pair, work, name, seed)
+             for name in work.inits}  # fmt: skip
+    for name, pair in pairs.items():
+        units = pair and attempt(f"The units of {name}", measure_units, pair, data, fits[name])
+        if units:
+            found["units"][name] = units
+    pair = pairs.get(init or "")
+    if pair is not None:
+        found |= _of_pair(attempt, pair, found["units"].get(init), data, init, fit)
+    return found
+
+
+def _of_pair(attempt: _Attempts, pair: Pair, units, data: Rows, init: str, fit) -> dict:
+    """Shapes, importance and linear pieces of the start the page is about."""
+    every = -(-len(data.x) // MOST_ROWS)
+    x, y = data.x[::every], data.y[::every]
+    start = fit.spline if fit is not None else pair.before
+    return {
+        "num_averaged": len(x),
+        "shapes": attempt("Shape functions", measure_shapes, start, pair.after, x),
+        "importance": attempt("Importance", _importance, start, pair.after, x, y, data, fit),
+        "plane": units and attempt(
+            "Linear pieces", measure_plane, pair, units.drift, x, data),
+    }  # fmt: skip
+
+
+def _importance(start: Spline | Params, after: Params, x, y, data: Rows, fit) -> ImportanceTable:
+    return compare_importance(
+        {"before": start, "after": after},
+        x,
+        y,
+        key=jax.random.key(0),
+        fit=fit if isinstance(start, Spline) else None,
+        feature_names=data.feature_names,
+        points=REDRAWS,
+    )
+
+
+def _read_pair(work: Workdir, init: str, seed: int) -> Pair | None:
+    """Parameters before training and at the best validation loss; None unless both are there."""
+    before, after = (
+        read_params(work.path, f"{init}-seed{seed}-{kind}") for kind in ("initial", "best")
+    )
+    if before is None or after is None or len(before) < 2:
+        return None
+    return Pair(before, after)
+
+
+def _subject(work: Workdir) -> str | None:
+    """The start the page is about: the spline, else the first that is not the reference."""
+    others = [init for init in work.inits if init != work.reference]
+    return "spline" if "spline" in others else next(iter(others), None)

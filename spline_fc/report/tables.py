@@ -1,0 +1,330 @@
+"""The tables of a run: the spline alone, then every start, summed up over seeds."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spline_fc.analysis import ImportanceTable, Reach, Speed
+from spline_fc.report.formats import (
+    NBSP,
+    NONE,
+    display_name,
+    interval,
+    mean_error,
+    mean_interval,
+    one_line,
+    ratio,
+    significant,
+)
+from spline_fc.report.rows import (
+    LOSS,
+    OF_TARGET,
+    SCORES,
+    Row,
+    error_of,
+    main_rows,
+    number,
+    speeds_of,
+)
+from spline_fc.workdir import Workdir, read_workdir
+
+Columns = list[tuple[str, list[str]]]
+
+
+class Table(NamedTuple):
+    """A table ready to be set: strings, with the first `words` columns holding names."""
+
+    header: list[str]
+    body: list[list[str]]
+    notes: list[str]
+    words: int = 1
+
+    block = "table"
+
+
+def score_table(rows: Sequence[Row], reference: str | None) -> Table:
+    """Sets the losses and test scores of contenders, with bootstrap intervals over seeds.
+
+    Args:
+      rows: from `main_rows`.
+      reference: the initialisation that others are compared with.
+
+    Returns:
+      Table; columns that no contender fills are left out.
+    """
+    columns = _score_columns(rows, mean_interval)
+    notes = [
+        "Mean over seeds, in brackets the 95 % bootstrap interval (from three seeds on); losses in "
+        "the units that were trained on, test scores in those of the data."
+    ]
+    if reference and rows:
+        name, error = display_name(reference), error_of(rows[-1])[0]
+        columns.append((f"{error} less {name}'s", [_difference(row) for row in rows]))
+        notes.append(
+            f"{error[0].upper()}{error[1:]} less {name}'s: mean of the differences by seed; below "
+            "0 is better, and an interval without 0 is a difference."
+        )
+    return _table(columns, notes)
+
+
+def arrival_table(rows: Sequence[Row], reference: str) -> Table:
+    """Sets the steps and seconds to the reference's best loss, with ratios to the reference's."""
+    trained = [row for row in rows if row.init]
+    columns = [("start", [row.name for row in trained]), *_arrival_columns(trained, reference)]
+    return _table(columns, _arrival_notes(display_name(reference)))
+
+
+def main_table(work: Workdir) -> Table:
+    """Sets results and speed in one table, with standard errors, as a terminal takes it.
+
+    Args:
+      work: from `read_workdir`.
+
+    Returns:
+      Table; columns that no contender fills are left out.
+    """
+    rows = main_rows(work, speeds_of(work))
+    columns = _score_columns(rows, mean_error)
+    notes = [
+        "Mean ± standard error over seeds; losses in the units that were trained on, test scores "
+        "in those of the data."
+    ]
+    if work.reference:
+        columns += _arrival_columns(rows, work.reference)
+        notes += _arrival_notes(display_name(work.reference))
+    return _table(columns, notes)
+
+
+def speed_table(work: Workdir, speeds: Sequence[Speed]) -> Table:
+    """Sets what every contender needed to reach each target.
+
+    Args:
+      work: from `read_workdir`; of it, the seconds that compilation took.
+      speeds: from `speeds_of`.
+
+    Returns:
+      Table, one line per target and contender; columns that nobody fills are left out.
+    """
+    name = display_name(work.reference) if work.reference else "reference"
+    reaches = [
+        (speed, reach, _compile_seconds(work, speed)) for speed in speeds for reach in speed.reaches
+    ]
+    columns = [
+        ("start", [display_name(speed.init) for speed, _, _ in reaches]),
+        ("target", [reach.target for _, reach, _ in reaches]),
+        ("steps", [_steps(reach) for _, reach, _ in reaches]),
+        (f"ratio of steps to {name}'s", [ratio(reach.step_ratio) for _, reach, _ in reaches]),
+        ("seconds", [_median(reach.seconds) for _, reach, _ in reaches]),
+        (f"ratio of seconds to {name}'s", [ratio(reach.second_ratio) for _, reach, _ in reaches]),
+        ("seconds, cold", [_median(reach.seconds + cold) for _, reach, cold in reaches]),
+    ]
+    notes = [
+        "Medians over seeds; in brackets 95 % bootstrap intervals of the median paired ratio. A "
+        "multiple is one of the loss that the same seed's reference ended with.",
+        "Seconds include everything that a start does but no compilation; cold seconds include "
+        "that too. Replicas that trained together share their time evenly, which makes training "
+        "cheap against the start.",
+    ]
+    return _table(columns, notes, words=2)
+
+
+def curve_table(speeds: Sequence[Speed], reference: str | None) -> Table:
+    """Sets the measures of whole curves: the mean loss on the way, and how fast the loss fell."""
+    name = display_name(reference) if reference else "reference"
+    columns = [
+        ("start", [display_name(s.init) for s in speeds]),
+        ("mean validation loss on the way", [mean_interval(s.area) for s in speeds]),
+        (f"ratio to {name}'s", [ratio(s.area_ratio) for s in speeds]),
+        ("steps per halving", [interval(s.half_life_interval) for s in speeds]),
+        (
+            "seeds with a decay",
+            [f"{np.isfinite(s.half_life).sum()} of {s.seeds.size}" for s in speeds],
+        ),
+    ]
+    return _table(
+        columns,
+        [
+            "The mean validation loss over the steps that all starts had is the area under the curve "
+            "divided by its length. Steps per halving: ln 2 over the rate of floor + amplitude "
+            "× exp(−rate × step), fitted up to the best epoch; median and 95 % bootstrap interval."
+        ],
+    )
+
+
+def importance_table(found: ImportanceTable, *, scale: float = 1.0, target: str = "") -> Table:
+    """Sets an ImportanceTable in strings, the most important features first.
+
+    Args:
+      found: from `analysis.compare_importance`.
+      scale: raw units of the output per unit of the contributions.
+      target: name of the output.
+
+    Returns:
+      Table, ordered by the first column; `set_text` prints it.
+    """
+    order = np.argsort(-found.value[:, 0], kind="stable")
+    columns: Columns = [("feature", [one_line(found.feature_names[j]) for j in order])]
+    for name, value in zip(found.columns, found.value[order].T, strict=True):
+        model, _, measure = name.partition(": ")
+        kept = np.where(abs(value) > 1e-12 * abs(value).max(initial=0.0), value, 0.0)  # rounding
+        if not measure:
+            digits = 0 if name == "nsubsets" else 1
+            columns.append((f"fit: {name}", [f"{v:.{digits}f}" for v in kept]))
+            continue
+        kept = kept * (scale if measure == "contribution" else 1.0)
+        columns.append((f"{measure}, {model}", [significant(v) for v in kept]))
+    notes = [
+        "Permutation: what the mean squared error (in the units trained on) rises by when the "
+        "feature is shuffled. Contribution: how far the feature moves the prediction"
+        + (f" of {one_line(target)}" if target else "")
+        + " from what it would be were the feature unknown, mean absolute."
+    ]
+    if "nsubsets" in found.columns:
+        notes.append(
+            "Of the fit: the number of subsets on the pruning path that read the feature, and what "
+            "these gained in GCV and in RSS, the largest being 100."
+        )
+    return _table(columns, notes)
+
+
+def text_table(workdir: Any) -> str:
+    """Prints the main table of a workdir as aligned plain text.
+
+    Args:
+      workdir: a folder that a run wrote.
+
+    Returns:
+      The table with its notes below, without a trailing newline.
+
+    Raises:
+      ValueError: as in `read_workdir`.
+    """
+    return set_text(main_table(read_workdir(workdir)))
+
+
+def set_text(table: Table) -> str:
+    """Aligns a Table for a terminal; long headers are broken over lines."""
+    header = [_broken(name) for name in table.header]
+    depth = max((len(lines) for lines in header), default=0)
+    padded = [[""] * (depth - len(lines)) + lines for lines in header]
+    lines = [list(line) for line in zip(*padded, strict=True)]
+    grid = lines + table.body
+    widths = [max(len(row[i]) for row in grid) for i in range(len(table.header))]
+    ruled = [_aligned(row, widths) for row in lines]
+    ruled += ["  ".join("-" * width for width in widths)]
+    ruled += [_aligned(row, widths) for row in table.body]
+    return "\n".join([*ruled, *table.notes]).replace(NBSP, " ")
+
+
+def _table(columns: Columns, notes: list[str], words: int = 1) -> Table:
+    """A table of the columns in which some cell says something."""
+    kept = [(name, cells) for name, cells in columns if any(c not in ("", NONE) for c in cells)]
+    body = [list(cells) for cells in zip(*(cells for _, cells in kept), strict=True)]
+    return Table([name for name, _ in kept], body, notes, words)
+
+
+def _score_columns(rows: Sequence[Row], mean: Callable[[Any], str]) -> Columns:
+    columns = [
+        ("start", [row.name for row in rows]),
+        ("seeds", [_seeds(row) for row in rows]),
+        ("learning rate", [", ".join(f"{r:g}" for r in row.learning_rates) for row in rows]),
+        ("validation loss at step 0", [mean(row.start_loss) for row in rows]),
+        ("best validation loss", [mean(row.validation_loss) if row.init else "" for row in rows]),
+    ]
+    for key, title in _shown_scores(rows).items():
+        found = [row.scores.get(key, np.zeros(0)) for row in rows]
+        columns.append((title, [mean(values) for values in found]))
+    if not _shown_scores(rows):
+        columns.append((LOSS, [mean(row.test_loss) for row in rows]))
+    return columns
+
+
+def _shown_scores(rows: Sequence[Row]) -> dict[str, str]:
+    """{score: heading}: of several targets one RMSE each, as no number may mix their units."""
+    names = dict.fromkeys(name for row in rows for name in row.scores)
+    targets = {
+        name: f"test RMSE, {one_line(name.removeprefix(OF_TARGET))}"
+        for name in names
+        if name.startswith(OF_TARGET)
+    }
+    return targets or {name: title for name, title in SCORES.items() if name in names}
+
+
+def _arrival_columns(rows: Sequence[Row], reference: str) -> Columns:
+    name = display_name(reference)
+    reaches = [row.reach for row in rows]
+    return [
+        (f"steps to {name}'s best", [_steps(reach) for reach in reaches]),
+        (f"ratio of steps to {name}'s", [ratio(reach and reach.step_ratio) for reach in reaches]),
+        (
+            f"seconds to {name}'s best",
+            [_median(reach.seconds) if reach else "" for reach in reaches],
+        ),
+        (
+            f"ratio of seconds to {name}'s",
+            [ratio(reach and reach.second_ratio) for reach in reaches],
+        ),
+    ]
+
+
+def _arrival_notes(name: str) -> list[str]:
+    return [
+        f"Steps to {name}'s best: median over seeds of the first recorded step at or below the "
+        f"best validation loss that {name} reached on its whole grid, same seed. Seconds: the "
+        "same, with everything that a start does and without compilation.",
+        "Ratio: median over seeds of paired ratios, in brackets the 95 % bootstrap interval (from "
+        "three seeds on).",
+    ]
+
+
+def _compile_seconds(work: Workdir, speed: Speed) -> np.ndarray:
+    """(s,) seconds of compilation, nan where they were not recorded."""
+    found = {run["seed"]: number(run.get("compile_seconds")) for run in work.chosen(speed.init)}
+    return np.array([found.get(int(seed), math.nan) for seed in speed.seeds])
+
+
+def _seeds(row: Row) -> str:
+    return f"{row.seeds.size}" + (f" ({row.failed} diverged)" if row.failed else "")
+
+
+def _difference(row: Row) -> str:
+    return interval(row.against.mean) if row.against is not None else ""
+
+
+def _steps(reach: Reach | None) -> str:
+    known = reach.steps[~np.isnan(reach.steps)] if reach is not None else np.zeros(0)
+    if known.size == 0:
+        return ""
+    reached = int(np.isfinite(known).sum())
+    median = float(np.median(known))
+    share = "" if reached == known.size else f" ({reached} of {known.size} arrive)"
+    return ("never" if math.isinf(median) else f"{median:,.0f}") + share
+
+
+def _median(seconds: np.ndarray) -> str:
+    known = seconds[~np.isnan(seconds)]
+    if known.size == 0:
+        return ""
+    median = float(np.median(known))
+    return "never" if math.isinf(median) else significant(median, 2)
+
+
+def _broken(name: str, width: int = 16) -> list[str]:
+    lines = [""]
+    for word in name.split():
+        joined = f"{lines[-1]} {word}".strip()
+        if len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return [line for line in lines if line]
+
+
+def _aligned(cells: list[str], widths: list[int]) -> str:
+    first, *rest = [
+        cell.ljust(width) if i == 0 else cell.rjust(width)
+        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join([first, *rest]).rstrip()

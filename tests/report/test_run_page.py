@@ -1,0 +1,254 @@
+"""The report and its table, from a workdir made by hand."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from spline_fc.cpwl import Spline
+from spline_fc.report import text_table, write_report
+from spline_fc.report.rows import main_rows, speeds_of
+from spline_fc.report.sections import SECTIONS
+from spline_fc.workdir import read_workdir
+from tests.report.pages import Balance, figures, words
+
+PLACES = ("warnings", *SECTIONS)
+
+
+def measured(workdir):
+    work = read_workdir(workdir)
+    return main_rows(work, speeds_of(work))
+
+
+def test_table_holds_spline_alone_and_every_start(workdir):
+    rows = {row.name: row for row in measured(workdir)}
+    assert list(rows) == ["spline alone", "spline", "He"]
+    assert rows["He"].learning_rates == (0.001, 0.01)
+    assert rows["spline"].start_loss.tolist() == [0.2, 0.2]
+    # He's target is its own best, so it arrives at its best step.
+    assert rows["He"].reach.steps.tolist() == rows["He"].best_step.tolist()
+    assert rows["He"].reach.step_ratio is None
+    spline = rows["spline"].reach
+    assert (spline.steps / rows["He"].reach.steps < 1).all() and spline.step_ratio.wins == 2
+    # 1.7 s of fitting and 4 s of training over 200 steps.
+    assert spline.seconds == pytest.approx(1.7 + 4.0 * spline.steps / 200)
+    expected = rows["spline"].scores["rmse"] - rows["He"].scores["rmse"]
+    assert rows["spline"].against.difference == pytest.approx(expected)
+    assert rows["spline"].against.wins == 2 and rows["He"].against is None
+
+
+def test_text_table_is_aligned_and_complete(workdir):
+    lines = text_table(workdir).splitlines()
+    rule = next(i for i, line in enumerate(lines) if line.startswith("---"))
+    assert [line.split("  ")[0] for line in lines[rule + 1 : rule + 4]] == [
+        "spline alone", "spline", "He",
+    ]  # fmt: skip
+    assert "test RMSE" in lines[rule - 1] and "seconds to He's" in "\n".join(lines[:rule])
+
+
+def test_report_is_one_light_file_with_every_section(workdir):
+    path = write_report(workdir)
+    page = path.read_text(encoding="utf-8")
+    assert path == workdir / "report.html" and path.stat().st_size < 5_000_000
+    for key in PLACES:
+        assert f'id="{key}"' in page
+    drawn = figures(path)
+    assert len(drawn) == 7 and page.count("<img") == 7 and "<svg" not in page
+    assert all("whose numbers are in figures/" in alt for alt in drawn)
+    # Self-contained: nothing is fetched. Namespaces are names, not addresses to load.
+    assert not re.search(r'(src|href)="(?!#|data:)', page)
+    assert "@import" not in page and "url(http" not in page
+    for name in ("convergence", "knot_drift", "alignment", "shapes", "importance"):
+        assert (workdir / "figures" / f"{name}.png").stat().st_size > 5000
+        header = (workdir / "figures" / f"{name}.csv").read_text().splitlines()[0]
+        assert "," in header
+
+
+def test_report_escapes_names_and_closes_its_tags(workdir):
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert "<b>SO2" not in page and "&lt;b&gt;SO2" in page
+    Balance().check(page)
+
+
+def test_every_section_begins_with_a_sentence_and_tells_the_figures(workdir):
+    said = words(write_report(workdir))
+    for key, (name, _) in SECTIONS.items():
+        assert re.match(r"[A-Z][^.]*\w[^.]*\.", said[key].removeprefix(name).strip()), key
+    assert (
+        "6 of the 6 first-layer units began as hinges of the spline, each on one feature."
+        in (said["knots"])
+    )
+    assert "% in hidden layer 1" in said["regions"]
+    assert "Before training the curves are exact" in said["shapes"]
+    for measure in ("permutation, before", "contribution, after"):
+        assert measure in said["importance"]
+    assert "test RMSE less He's" in said["results"]
+    assert "ratio of steps to He's seconds ratio of seconds to He's" in said["convergence"]
+
+
+def test_hinges_on_directions_are_counted_and_not_averaged_in(workdir):
+    file = workdir / "params" / "spline-seed0-initial.npz"
+    with np.load(file) as stored:
+        params = dict(stored)
+    direction = np.array([0.5, -1.0, 2.0, 0.25])
+    params["Dense_0/kernel"][:, 5] = -3 * direction
+    np.savez(file, **params)
+    (workdir / "directions").mkdir()
+    projection = np.stack([np.ones(4), direction], axis=1)
+    np.savez(workdir / "directions" / "seed0.npz", projection=projection,
+             names=np.array(["ols 1", "sir 1"]))  # fmt: skip
+    said = words(write_report(workdir))
+    assert (
+        "5 on one feature and 1 on a direction that mixes features (offered were ols 1, sir"
+        in (said["knots"])
+    )
+    assert "Of the 5 units on a feature" in said["knots"] and "on a direction" in said["knots"]
+    units = (workdir / "figures" / "knot_drift.csv").read_text().splitlines()
+    assert len(units) == 1 + 5
+    assert "left out: its spline stands on directions" in said["importance"]
+
+
+def test_a_network_without_any_unit_on_an_axis_has_all_sections(workdir):
+    for moment in ("initial", "best"):
+        file = workdir / "params" / f"spline-seed0-{moment}.npz"
+        with np.load(file) as stored:
+            params = dict(stored)
+        params["Dense_0/kernel"] += 1.0
+        np.savez(file, **params)
+    said = words(write_report(workdir))
+    assert "All 6 first-layer units began with random directions" in said["knots"]
+    assert "turned by, degrees" in said["knots"] and set(said) == set(SECTIONS)
+
+
+def test_of_several_outputs_the_first_is_shown(workdir):
+    for file in (workdir / "params").glob("*.npz"):
+        with np.load(file) as stored:
+            params = dict(stored)
+        params["Dense_1/kernel"] = np.repeat(params["Dense_1/kernel"], 2, axis=1)
+        params["Dense_1/bias"] = np.repeat(params["Dense_1/bias"], 2)
+        np.savez(file, **params)
+    with np.load(workdir / "data" / "seed0.npz") as stored:
+        data = dict(stored)
+    for key in ("y_shift", "y_scale", "target_names"):
+        data[key] = np.repeat(data[key], 2)
+    data["y"] = np.repeat(data["y"], 2, axis=1)
+    np.savez(workdir / "data" / "seed0.npz", **data)
+    said = words(write_report(workdir))
+    assert "Shown is the first of 2 outputs." in said["shapes"]
+
+
+def test_the_strongest_interaction_is_what_no_curve_carries(workdir, spline_params):
+    assert not (write_report(workdir).parent / "figures" / "interaction.csv").exists()
+    # 3 min(relu(x0), relu(x2)), then 0.1 min(relu(x1), relu(x3)).
+    spline = Spline(
+        np.zeros(1, np.float32), np.float32([[3.0], [0.1]]), np.int32([[0, 2], [1, 3]]),
+        np.ones((2, 2), np.float32), np.zeros((2, 2), np.float32),
+    )  # fmt: skip
+    (workdir / "splines").mkdir()
+    save_spline(workdir / "splines" / "seed0.json", spline)
+    flat = {f"{layer}/{leaf}": value for layer, leaves in spline_params.items()
+            for leaf, value in leaves.items()}  # fmt: skip
+    np.savez(workdir / "params" / "spline-seed0-best.npz", **flat)  # additive
+    assert "What alcohol and free" in write_report(workdir).read_text(encoding="utf-8")
+    lines = (workdir / "figures" / "interaction.csv").read_text().splitlines()
+    first, second, before, after = np.array([line.split(",") for line in lines[1:]], float).T
+    assert np.abs(after).max() < 1e-9
+    side = 25
+    x0, x2 = (first - 10) / 2, (second + 5) / 0.1
+    wanted = 5 * 3 * np.minimum(np.maximum(x0, 0), np.maximum(x2, 0)).reshape(side, side)
+
+    def mixed(surface):  # differences along both features at once: the curves drop out
+        return np.diff(np.diff(surface, axis=0), axis=1)
+
+    np.testing.assert_allclose(mixed(before.reshape(side, side)), mixed(wanted), atol=1e-3)
+
+
+def test_starts_that_share_a_fault_share_a_sentence(workdir):
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert "Chosen was the largest learning rate of the grid (0.01) by spline in 2 of 2" in page
+    runs = json.loads((workdir / "runs.json").read_text())
+    for run in runs:
+        run["best_epoch"] = 20
+    (workdir / "runs.json").write_text(json.dumps(runs))
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert "last epoch: spline in 2 of 2 seeds, He in 2 of 2 seeds; a longer" in page
+
+
+def test_dead_units_of_any_layer_are_named(workdir):
+    file = workdir / "params" / "he_normal-seed0-best.npz"
+    with np.load(file) as stored:
+        params = dict(stored)
+    params["Dense_0/bias"][:2] = -1e3
+    np.savez(file, **params)
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert "He, seed 0, after training, on the training rows: 2 never active of the 6 units" in page
+
+
+def test_identifiers_are_unique_and_every_reference_resolves(workdir):
+    page = write_report(workdir).read_text(encoding="utf-8")
+    identifiers = re.findall(r'\sid="([^"]+)"', page)
+    assert len(identifiers) == len(set(identifiers))
+    assert set(re.findall(r'(?:url\(|href=")#([^")]+)', page)) <= set(identifiers)
+
+
+def test_warnings_name_diverged_runs_and_few_seeds(workdir):
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert "1 run of 8 diverged: he_normal-seed1-lr0.01." in page
+    assert "Few seeds (2 for" in page
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["config.json", "environment.json", "fits.json", "data", "fits", "params", "metrics", "status"],
+)
+def test_report_bears_any_missing_optional_file(workdir, missing):
+    target = workdir / missing
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    page = write_report(workdir).read_text(encoding="utf-8")
+    assert all(f'id="{key}"' in page for key in PLACES)
+
+
+def test_a_failed_run_says_why(workdir):
+    (workdir / "runs.json").unlink()
+    (workdir / "status").write_text("failed\ny must be finite; got 3 non-finite value(s).\n")
+    assert "y must be finite; got 3" in write_report(workdir).read_text(encoding="utf-8")
+
+
+def test_a_run_without_reference_or_test_error_still_has_a_table(workdir):
+    runs = [r for r in json.loads((workdir / "runs.json").read_text()) if r["init"] == "spline"]
+    for run in runs:
+        del run["scores"]
+    (workdir / "runs.json").write_text(json.dumps(runs))
+    (workdir / "fits.json").unlink()
+    table = text_table(workdir)
+    assert "test loss" in table and "ratio" not in table
+    write_report(workdir)
+
+
+def test_wrong_folders_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="workdir must be a folder"):
+        write_report(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="workdir must be of format"):
+        write_report(tmp_path)
+
+
+def test_command_rebuilds_and_refuses_in_one_sentence(workdir, tmp_path):
+    command = [sys.executable, "-m", "experiments.report"]
+    done = subprocess.run([*command, str(workdir)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "report.html" in done.stdout and "spline alone" in done.stdout
+    refused = subprocess.run([*command, str(tmp_path / "no")], capture_output=True, text=True)
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert "workdir must be a folder" in refused.stderr
+
+
+def test_figures_leave_global_settings_alone(workdir):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    write_report(workdir)
+    assert dict(matplotlib.rcParams) == before
