@@ -1,7 +1,6 @@
 """A small regression problem and a small network, shared by the tests of this room."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.data import Dataset, Part, identity_scaler
@@ -30,10 +29,6 @@ def make_dataset(sizes=(100, 40, 30), seed=0, dtype=np.float32):
     names = ("a", "b", "c")
     parts = [part(n) for n in sizes]
     return Dataset("toy", "regression", names, ("y",), *parts, identity_scaler(3, 1))
-
-
-def stack_trees(trees):
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 def assert_trees_equal(a, b):

@@ -4,7 +4,7 @@ import pytest
 
 from spline_fc.data import stack
 from spline_fc.training import Checkpoints, first_layer_recorder, train, train_replicas
-from tests.training.problems import assert_trees_equal, make_dataset, make_params, stack_trees
+from tests.training.problems import assert_trees_equal, make_dataset, make_params
 
 # orbax leaves a coroutine behind when a file cannot be read.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -60,7 +60,7 @@ def test_resumes_to_the_same_bits(tmp_path, whole):
 
 
 def test_replicas_resume_to_the_same_bits(tmp_path):
-    params = stack_trees([make_params(seed=s) for s in (0, 1)])
+    params = stack_params([make_params(seed=s) for s in (0, 1)])
     datasets = stack([make_dataset(seed=s) for s in (0, 1)])
     config = {**CONFIG, "patience": 5, "initial_decay": 0.1}
 

@@ -6,10 +6,10 @@ import pytest
 from spline_fc.cpwl import Spline
 from spline_fc.data import stack
 from spline_fc.network import reshape, to_params
-from spline_fc.training import GROUPS, Origin, spline_origin, train, train_replicas
+from spline_fc.training import GROUPS, Origin, spline_origin, stack_params, train, train_replicas
 from spline_fc.training.epochs import advance
 from spline_fc.training.groups import axis_mask, membership, update_scale
-from tests.training.problems import assert_trees_equal, make_dataset, stack_trees
+from tests.training.problems import assert_trees_equal, make_dataset
 
 FREE = {"learning_rate": 1e-2, "epochs": 3, "batch_size": 25, "averaging": 0.5}
 
@@ -106,13 +106,13 @@ def test_other_rates_and_masks_compile_nothing():
     for more in ({"group_rates": {"knots": 0.5, "output": 2.0}}, {"keep_axes": True}):
         train(params, make_dataset(), {**FREE, **more}, origin=origin)
     assert advance._cache_size() == first <= before + 1
-    train(params, make_dataset(), {**FREE, "momentum": 0.3})  # another config: the count can move
+    train(params, make_dataset(), {**FREE, "loss": "huber"})  # another config: the count can move
     assert advance._cache_size() == first + 1
 
 
 def test_replicas_of_different_origin_in_one_run():
     starts = [_start(3), _start(4)]
-    params = stack_trees([params for params, _ in starts])
+    params = stack_params([params for params, _ in starts])
     origins = jax.tree.map(lambda *leaves: np.stack(leaves), *(origin for _, origin in starts))
     datasets = stack([make_dataset(seed=s) for s in (0, 1)])
     config = {**FREE, "keep_axes": True, "group_rates": {"knots": 0.5}}

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from spline_fc.data import stack
 from spline_fc.network import apply_params
-from spline_fc.training import TrainingConfig, train, train_replicas
+from spline_fc.training import TrainingConfig, stack_params, train, train_replicas
 from spline_fc.training.epochs import shuffle
-from tests.training.problems import assert_trees_equal, make_dataset, make_params, stack_trees
+from tests.training.problems import assert_trees_equal, make_dataset, make_params
 
 TOO_FAST = dict(
     optimizer="sgd", momentum=0.0, learning_rate=0.3, batch_size=10, epochs=12, warmup_epochs=0,
@@ -77,11 +78,8 @@ def test_guard_changes_nothing_where_no_epoch_is_out_of_bounds():
 def test_each_replica_is_guarded_by_itself(start):
     config = {**TOO_FAST, "guard": 1.02}
     dataset = make_dataset()
-    data = jax.tree.map(np.asarray, dataset)
-    stacked = dataset._replace(**{
-        part: stack_trees([getattr(data, part)] * 2) for part in ("train", "validation", "test")
-    })  # fmt: skip
-    both = stack_trees([start, make_params()])
+    stacked = stack([dataset, dataset])
+    both = stack_params([start, make_params()])
     result = train_replicas(both, stacked, config, learning_rates=[0.01, 0.3], seeds=[0, 1])
     validation = result.history["validation_loss"]
     assert (validation.max(axis=-1) <= 1.02 * validation[..., 0]).all()

@@ -8,10 +8,18 @@ import pytest
 
 from spline_fc.data import stack
 from spline_fc.network import apply_params
-from spline_fc.training import Recorder, TrainingConfig, epochs, train, train_replicas
+from spline_fc.training import (
+    Recorder,
+    TrainingConfig,
+    epochs,
+    stack_params,
+    train,
+    train_replicas,
+)
 from spline_fc.training.epochs import shuffle
 from spline_fc.training.inputs import prepare
-from tests.training.problems import assert_trees_equal, make_dataset, make_params, stack_trees
+from spline_fc.training.steps import numbers_of
+from tests.training.problems import assert_trees_equal, make_dataset, make_params
 
 CONFIG = TrainingConfig(
     epochs=4, batch_size=16, warmup_epochs=1, learning_rate=3e-3, schedule="cosine", averaging=0.99
@@ -100,15 +108,16 @@ def test_arguments_survive_donation():
 
 
 def test_compiled_epochs_reuse_the_buffers_of_their_state():
-    params, config = make_params(), dataclasses.replace(CONFIG, learning_rate=1.0)
+    params, config = make_params(), CONFIG
     data = prepare(params, make_dataset(), config, None, None)
-    static = {"config": config, "recorder": None, "replicas": False}
-    state = epochs.begin(params, data, jnp.float32(1e-3), **static)
+    program = epochs.Program(config.structure(), None, False)
+    numbers, rate = numbers_of(config, 6, np.float32), jnp.float32(1e-3)
+    state = epochs.begin(params, data, numbers, rate, config.epochs, program)
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
-    arguments = (state, data, jnp.float32(1e-3), np.uint32(0), 2, 0)
-    memory = epochs.advance.lower(*arguments, **static).compile().memory_analysis()
+    arguments = (state, data, numbers, rate, np.uint32(0), 2, 0, program)
+    memory = epochs.advance.lower(*arguments).compile().memory_analysis()
     assert memory.alias_size_in_bytes == size
-    epochs.advance(*arguments, **static)
+    epochs.advance(*arguments)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
 
 
@@ -152,7 +161,7 @@ def test_replicas_equal_single_runs():
     seeds, rates = [3, 4], [1e-3, 3e-3, 1e-2]
     params = [make_params(seed=s) for s in seeds]
     datasets = [make_dataset(seed=s) for s in seeds]
-    together = train_replicas(stack_trees(params), stack(datasets), CONFIG,
+    together = train_replicas(stack_params(params), stack(datasets), CONFIG,
                               learning_rates=rates, seeds=seeds)  # fmt: skip
     assert together.best_epoch.shape == together.diverged.shape == (2, 3)
     assert together.stop_reason.shape == (2, 3)
@@ -169,15 +178,15 @@ def test_replicas_equal_single_runs():
 
 
 def test_replicas_in_groups_equal_all_at_once(monkeypatch):
-    params = stack_trees([make_params(seed=s) for s in range(4)])
+    params = stack_params([make_params(seed=s) for s in range(4)])
     datasets = stack([make_dataset(seed=s) for s in range(4)])
     results, sizes = [], []
     for index, chosen in enumerate(((4, 2), (2, 1))):
         monkeypatch.setattr(
             epochs, "group_sizes", lambda *_, chosen=chosen: sizes.append(chosen) or chosen
         )
-        # No patience runs out; another config is another compilation.
-        config = dataclasses.replace(CONFIG, patience=40 + index)
+        # No patience runs out; another structure is another compilation.
+        config = dataclasses.replace(CONFIG, patience=40 * index)
         results.append(
             train_replicas(params, datasets, config, learning_rates=[1e-3, 1e-2], seeds=range(4))
         )
@@ -196,13 +205,13 @@ def test_groups_are_divisors_that_fit_the_cache(monkeypatch):
         lambda p: jax.tree.map(lambda a: jnp.broadcast_to(a, (6, 4, *a.shape)), p), make_params()
     )
     size = 4 * (5 * (3 * 8 + 8 + 8 * 8 + 8 + 8 + 1) + 3 * 16 * (8 + 8 + 1))
-    monkeypatch.setattr(epochs.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(epochs, "_cores", lambda: 2)
     wanted = {0: (1, 1), 3: (1, 2), 4: (1, 4), 11: (2, 4), 15: (3, 4), 100: (6, 4)}
     for fitting, groups in wanted.items():
         monkeypatch.setattr(epochs, "_CACHE", fitting * size + 1)
         assert epochs.group_sizes(params, 16) == groups
     monkeypatch.setattr(epochs, "_CACHE", 4 * size)
-    monkeypatch.setattr(epochs.os, "cpu_count", lambda: 5)
+    monkeypatch.setattr(epochs, "_cores", lambda: 5)
     assert epochs.group_sizes(params, 16) == (2, 4)
 
 
@@ -214,7 +223,7 @@ def test_keeps_the_dtype_of_the_parameters(enable_x64, dtype):
 
 
 def test_a_replica_that_diverges_is_frozen_and_the_others_go_on():
-    params = stack_trees([make_params(), make_params()])
+    params = stack_params([make_params(), make_params()])
     broken = make_dataset()
     broken.train.y[7] = 1e30  # its square is no float32
     datasets = stack([make_dataset(), broken])
@@ -305,9 +314,9 @@ def _with_target(change):
         (make_params(), _without("validation"), {}, "the validation part must have at least one"),
         (make_params(), _without("train"), {}, "the train part must have at least one"),
         (make_params((4, 8, 1)), make_dataset(), {},
-         r"Dense_0 must have kernel \(3, h\) and bias \(h,\); got \(4, 8\)"),
+         r"train x and y must have \(4, 1\) columns, .* got \(3, 1\)"),
         (make_params((3, 8, 2)), make_dataset(), {}, r"must have \(3, 2\) columns.*got \(3, 1\)"),
-        ({"Dense_1": make_params()["Dense_0"]}, make_dataset(), {}, "layers Dense_0 to Dense_0"),
+        ({"Dense_1": make_params()["Dense_0"]}, make_dataset(), {}, r"layers Dense_0, Dense_1, .* got \[\'Dense_1\'\]"),
         ({}, make_dataset(), {}, "params must hold at least one layer"),
         (make_params(), _with_target(lambda y: y[:, 0]), {},
          r"train y must have shape \(n, k\); got \(100,\)"),
@@ -322,11 +331,11 @@ def test_bad_input_is_named(params, dataset, config, message):
 
 def test_replicas_of_different_shapes_are_named():
     dataset = stack([make_dataset(), make_dataset()])
-    params = stack_trees([make_params(), make_params()])
+    params = stack_params([make_params(), make_params()])
     arguments = {"learning_rates": [1e-3], "seeds": [0, 1]}
     short = jax.tree.map(lambda a: a[:1], params)
     with pytest.raises(
-        ValueError, match=r"params\['Dense_0'\]\['bias'\] must have the leading axis 2"
+        ValueError, match="params must have the leading axis 2, one per data set; got 1"
     ):
         train_replicas(short, dataset, CONFIG, **arguments)
     with pytest.raises(ValueError, match=r"train x must have shape \(S, n, d\); got \(100, 3\)"):

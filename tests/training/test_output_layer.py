@@ -2,9 +2,8 @@ import jax
 import numpy as np
 import pytest
 
-from spline_fc.network import apply_params
+from spline_fc.network import last_hidden
 from spline_fc.training import as_config, solve_output, train
-from spline_fc.training.output_layer import last_hidden
 from tests.training.problems import assert_trees_equal, make_dataset, make_params
 
 
@@ -31,13 +30,6 @@ def test_against_lstsq(enable_x64, rows, weighted):
     np.testing.assert_allclose(solved["Dense_2"]["kernel"], wanted[:-1], rtol=1e-8)
     np.testing.assert_allclose(solved["Dense_2"]["bias"], wanted[-1], rtol=1e-8)
     assert_trees_equal({**solved, "Dense_2": 0}, {**params, "Dense_2": 0})
-
-
-def test_last_hidden_is_what_the_output_layer_takes_in():
-    params, x = make_params(), make_dataset().train.x
-    layer = params["Dense_2"]
-    prediction = last_hidden(params, x) @ layer["kernel"] + layer["bias"]
-    np.testing.assert_allclose(prediction, apply_params(params, x), rtol=1e-5, atol=1e-6)
 
 
 def test_a_solved_epoch_fits_better_at_once():

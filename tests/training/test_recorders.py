@@ -1,51 +1,32 @@
 """Recorders: what they keep, that they disturb nothing, alone and in replicas."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from spline_fc.data import stack
 from spline_fc.training import (
     Checkpoints,
-    activation_recorder,
-    combine,
     epochs,
     first_layer_recorder,
     network_recorder,
+    stack_params,
     train,
     train_replicas,
 )
-from tests.training.problems import assert_trees_equal, make_dataset, make_params, stack_trees
+from tests.training.problems import assert_trees_equal, make_dataset, make_params
 
-# orbax leaves a coroutine behind when a run ends in the middle.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 CONFIG = {
     "epochs": 6,
     "batch_size": 25,
     "learning_rate": 1e-2,
     "averaging": 0.9,
 }  # 4 steps an epoch
-PROBE = np.random.default_rng(5).standard_normal((50, 3)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def both():
-    return combine(networks=network_recorder(), flips=activation_recorder(PROBE))
-
-
-@pytest.fixture(scope="module")
-def recorded(both):
-    return train(make_params(), make_dataset(), CONFIG, recorder=both)
-
-
-def _active(params, x):
-    """Per hidden layer (n, units) bool, in NumPy."""
-    found = []
-    for layer in list(params)[:-1]:
-        x = np.maximum(x @ np.asarray(params[layer]["kernel"]) + params[layer]["bias"], 0)
-        found.append(x > 0)
-    return found
+def recorded():
+    return train(make_params(), make_dataset(), CONFIG, recorder=network_recorder())
 
 
 def _record(trace, index):
@@ -75,7 +56,7 @@ def test_a_stopped_run_leaves_its_records_empty():
 
 
 def test_networks_are_kept_after_each_epoch_as_they_were_evaluated(recorded):
-    trace = recorded.trace["networks"]
+    trace = recorded.trace
     np.testing.assert_array_equal(trace["step"], np.arange(0, 25, 4))
     assert_trees_equal(_record(trace, 0), make_params())
     assert_trees_equal(_record(trace, 6), recorded.last_params)
@@ -90,38 +71,26 @@ def test_records_every_so_many_epochs_come_after_all_that_an_epoch_does():
     assert_trees_equal(_record(result.trace, 2), result.last_params)
 
 
-def test_flips_of_every_hidden_layer_are_those_found_by_hand(recorded):
-    networks, flips = recorded.trace["networks"], recorded.trace["flips"]
-    start = _active(make_params(), PROBE)
-    for i in range(7):
-        now = _active(_record(networks, i), PROBE)
-        for layer in range(2):
-            wanted = (now[layer] != start[layer]).mean(axis=0)
-            np.testing.assert_allclose(flips[f"Dense_{layer}"][i], wanted, atol=1e-6)
-    assert set(flips) == {"step", "Dense_0", "Dense_1"}
-    assert all(np.asarray(flips[f"Dense_{layer}"][6]).max() > 0 for layer in range(2))
-
-
-def test_replicas_are_recorded_one_by_one_and_a_stopped_one_alone_falls_silent(recorded, both):
+def test_replicas_are_recorded_one_by_one_and_a_stopped_one_alone_falls_silent(recorded):
     bad = make_dataset()
     bad.train.y[7] = 1e30
-    params, rates = stack_trees([make_params(), make_params()]), [1e-2, 1e-3]
+    params, rates = stack_params([make_params(), make_params()]), [1e-2, 1e-3]
     result = train_replicas(params, stack([make_dataset(), bad]), CONFIG, learning_rates=rates,
-                            seeds=[0, 0], recorder=both)  # fmt: skip
-    steps = result.trace["networks"]["step"]
+                            seeds=[0, 0], recorder=network_recorder())  # fmt: skip
+    steps = result.trace["step"]
     np.testing.assert_array_equal(steps[0], [np.arange(0, 25, 4)] * 2)
     # The epoch in which a run stops still shows its last finite network.
     assert (
         (steps[1, :, 0] == 0).all() and (steps[1, :, 1] < 4).all() and (steps[1, :, 2:] < 0).all()
     )
-    assert np.isnan(np.asarray(result.trace["flips"]["Dense_1"])[1, :, 2:]).all()
+    assert np.isnan(np.asarray(result.trace["params"]["Dense_1"]["bias"])[1, :, 2:]).all()
     for path, single in jax.tree.leaves_with_path(recorded.trace):
         replica = result.trace
         for key in path:
             replica = replica[key.key]
         assert replica.shape == (2, 2, *single.shape)
         np.testing.assert_allclose(replica[0, 0], single, rtol=1e-3, atol=1e-4)
-    kernel = result.trace["networks"]["params"]["Dense_0"]["kernel"]
+    kernel = result.trace["params"]["Dense_0"]["kernel"]
     assert_trees_equal(kernel[0, :, -1], result.last_params["Dense_0"]["kernel"][0])
     assert not np.array_equal(kernel[0, 0, -1], kernel[0, 1, -1])
 
@@ -134,7 +103,7 @@ def test_a_recorder_asked_for_again_compiles_nothing():
     assert epochs.advance._cache_size() == before + 1
 
 
-def test_a_resumed_run_has_the_same_records(tmp_path, recorded, both):
+def test_a_resumed_run_has_the_same_records(tmp_path, recorded):
     class Stop(Exception):
         pass
 
@@ -143,7 +112,7 @@ def test_a_resumed_run_has_the_same_records(tmp_path, recorded, both):
             raise Stop
 
     def run(on_epochs=None):
-        return train(make_params(), make_dataset(), CONFIG, recorder=both, on_epochs=on_epochs,
+        return train(make_params(), make_dataset(), CONFIG, recorder=network_recorder(), on_epochs=on_epochs,
                      checkpoints=Checkpoints(tmp_path, 2))  # fmt: skip
 
     with pytest.raises(Stop):
@@ -155,11 +124,3 @@ def test_wrong_arguments_are_named():
     for recorder in (first_layer_recorder, network_recorder):
         with pytest.raises(ValueError, match="every must be an integer >= 1; got 0"):
             recorder(0)
-    with pytest.raises(ValueError, match="x_probe must"):
-        activation_recorder(jnp.zeros(3))
-    with pytest.raises(ValueError, match="x_probe must"):
-        activation_recorder(np.zeros((0, 3)))
-    with pytest.raises(ValueError, match="recorders must be at least one, .* got {} for per_epoch"):
-        combine()
-    with pytest.raises(ValueError, match="'a': False, 'b': True"):
-        combine(a=first_layer_recorder(1), b=network_recorder())
