@@ -16,7 +16,7 @@ from spline_fc.analysis import (
     track_networks,
 )
 from spline_fc.analysis.knot_track import MERGE_DISTANCE, QUANTILES
-from tests.analysis.conftest import HOME, KNOTS
+from tests.analysis.splines import HOME, KNOTS
 from tests.training.problems import make_dataset, make_params
 
 SCALER = SimpleNamespace(

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from spline_fc.analysis.forward import output, preactivations
+from spline_fc.analysis.forward import output
 from spline_fc.analysis.local import explain_network, explain_spline
 from spline_fc.data import Scaler
 from spline_fc.network import apply_params
+from spline_fc.network import preactivations_float64 as preactivations
 from tests.analysis.splines import plain_output, random_network, random_spline, seeds
 
 SCALER = Scaler(np.array([1.0, 2, 3]), np.array([10.0, 1, 0.1]), np.array([5.0, -5]),

@@ -12,9 +12,10 @@ from spline_fc.analysis import (
     shape_functions,
     slice_cells,
 )
-from spline_fc.analysis.forward import output, preactivations
+from spline_fc.analysis.forward import output
 from spline_fc.cpwl import Spline
 from spline_fc.data import Dataset, Part, identity_scaler
+from spline_fc.network import preactivations_float64 as preactivations
 from spline_fc.network import spline_from_params, to_params
 from spline_fc.training import spline_origin, train
 from tests.analysis.splines import plain_output, random_spline
