@@ -18,12 +18,12 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 
 bench: $(STAMP)
-	$(BIN)/python -m experiments.benchmark_fit --output=results/fit/cpu.json
+	$(BIN)/python -m experiments.benchmarks.fit --output=results/fit/cpu.json
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-annotate --no-header --quiet \
-	  --extra export --extra tensorboard --extra checkpoint --extra test pyproject.toml -o requirements.lock
+	  --extra export --extra tensorboard --extra checkpoint --extra test --extra lint pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) runs
@@ -32,5 +32,5 @@ clean:
 $(STAMP): requirements.txt requirements.lock pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python >= 3.11 is needed')"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[export,tensorboard,checkpoint,test]"
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[export,tensorboard,checkpoint,test,lint]"
 	touch $(STAMP)

@@ -1,43 +1,53 @@
 """The default recipe against cold starts and other warm ones: the sweep of docs/recipe.md's tables.
 
-python -m experiments.bake_off --config=configs/bake_off.py --output=results/bake_off
+python -m experiments.bake_off --config=configs/bake_off.py --workdir=runs/bake_off
+
+Twelve sets, two sizes, five contenders: about an hour on two CPU cores.
 """
 
-from ml_collections import config_dict
+from configs import default
 
-SMALL = {"batch_size": 32, "epochs": 400, "splits": 20}
-MIDDLE = {"batch_size": 64, "epochs": 150, "splits": 5}
-LARGE = {"batch_size": 64, "epochs": 100, "splits": 5}
+SMALL = {"training.batch_size": 32, "training.epochs": 400, "seeds": 20}
+MIDDLE = {"training.batch_size": 64, "training.epochs": 150, "seeds": 5}
+LARGE = {"training.batch_size": 64, "training.epochs": 100, "seeds": 5}
+SETS = {
+    "uci_yacht": {**SMALL, "training.epochs": 600},
+    "uci_energy": SMALL,
+    "uci_boston": SMALL,
+    "uci_concrete": SMALL,
+    "uci_wine_red": {**MIDDLE, "training.epochs": 200},
+    "wine_quality_red": {**MIDDLE, "training.epochs": 200},
+    "wine_quality_white": MIDDLE,
+    "abalone": MIDDLE,
+    "uci_kin8nm": MIDDLE,
+    "uci_power": LARGE,
+    "uci_naval": LARGE,
+    "uci_protein": {**LARGE, "training.epochs": 40},
+}
+WIDTHS = (64, 128)  # two hidden layers of each
 
 
-def get_config() -> config_dict.ConfigDict:
-    """Twelve sets, two sizes, five contenders; about an hour on two CPU cores."""
-    config = config_dict.ConfigDict()
-    config.sets = {
-        "uci_yacht": {**SMALL, "epochs": 600},
-        "uci_energy": SMALL,
-        "uci_boston": SMALL,
-        "uci_concrete": SMALL,
-        "uci_wine_red": {**MIDDLE, "epochs": 200},
-        "wine_quality_red": {**MIDDLE, "epochs": 200},
-        "wine_quality_white": MIDDLE,
-        "abalone": MIDDLE,
-        "uci_kin8nm": MIDDLE,
-        "uci_power": LARGE,
-        "uci_naval": LARGE,
-        "uci_protein": {**LARGE, "epochs": 40},
-    }
-    config.widths = (64, 128)  # two hidden layers of each
-    config.contenders = {
-        "recipe": {"start": "recipe", "refit": True},
-        "he_normal": {"start": "he_normal", "refit": True},
-        "swim": {"start": "swim", "splits": 5},
-        "tree": {"start": "tree", "splits": 5},
-        "lsuv": {"start": "lsuv", "splits": 5},
-    }
-    config.learning_rates = (1e-3, 3e-3, 1e-2)
-    config.training = {
-        "optimizer": "adam", "schedule": "constant", "warmup_epochs": 5, "averaging": 0.99,
-        "guard": 1.02,
-    }  # fmt: skip
-    return config
+def get_config(mode: str = ""):
+    """What all cells share; a cell is a set at one size, all its splits and contenders."""
+    config = default.get_config()
+    with config.unlocked():
+        config.variants = {"recipe": {"start": "spline"}}
+    config.initialisations = ("recipe", "he_normal")
+    config.refit = config.timing = True
+    return default.finish(config, mode)
+
+
+def cell(name: str, width: int) -> dict:
+    """The fields of a set at one size."""
+    split = {"data.split": "published"} if name.startswith("uci_") else {}
+    return {"data.name": name, **split, "network.hidden_sizes": (width, width), **SETS[name]}
+
+
+def sweep(add) -> None:
+    """The recipe and He on all splits, the other starts on the first five."""
+    for width in WIDTHS:
+        for name in SETS:
+            fields = cell(name, width)
+            add(f"{name}-{width}", fields)
+            others = {"initialisations": ("swim", "tree", "lsuv"), "seeds": 5, "refit": False}
+            add(f"{name}-{width}-others", {**fields, **others})

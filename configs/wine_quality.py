@@ -8,9 +8,10 @@ from configs import default
 
 
 def get_config(colour: str = "red"):
-    """Identical rows stay on one side of every split; see spline_fc.data."""
+    """Identical rows stay on one side of every split; "smoke" takes a colour along, "red,smoke"."""
+    colour, _, mode = ("red," + colour if colour == "smoke" else colour).partition(",")
     if colour not in ("red", "white"):
         raise ValueError(f"the wine must be red or white; got {colour!r}.")
     config = default.get_config()
     config.data.name = f"wine_quality_{colour}"
-    return config
+    return default.finish(config, mode)

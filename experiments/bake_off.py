@@ -1,87 +1,51 @@
 """Trains from several starts on several sets, by one protocol, and prints who did better.
 
-python -m experiments.bake_off --config=configs/bake_off.py --output=results/bake_off
-python -m experiments.bake_off --output=results/bake_off --table
+    python -m experiments.bake_off --config=configs/bake_off.py --workdir=runs/bake_off
+    python -m experiments.bake_off --table=results/bake_off
 
-A cell (set, size, contender) that is in the output with the same settings is not run again, so a
-stopped sweep goes on where it was.
+Every cell of the sweep is a run of the pipeline in a folder of its own below --workdir: what is
+finished is not run again, and a stopped sweep goes on where it was. What the tables need of a run
+is kept in one small JSON file per set and size in --output; --table prints the tables of such a
+folder and runs nothing.
 """
 
-import json
 import pathlib
 
 import jax
-from absl import app, flags
-from ml_collections import config_flags
+from absl import flags
 
-from experiments.machine import stamp
-from experiments.recipe_study import cells, compare, table
+from experiments import bake_off_records, bake_off_table, startup, sweeps
+from spline_fc import files, pipeline, progress
 
-_CONFIG = config_flags.DEFINE_config_file("config", "configs/bake_off.py", "Sets and contenders.")
-_OUTPUT = flags.DEFINE_string("output", "results/bake_off", "Folder of JSON files, one per set.")
-_CONTENDERS = flags.DEFINE_list(
-    "contenders", None, "Run these alone, by their names in the config."
-)
-_TABLE = flags.DEFINE_bool("table", False, "Print the tables of the output and end.")
-_TIMES = flags.DEFINE_bool("times", False, "Only measure seconds, of all cells in the output.")
+_CONFIG = flags.DEFINE_string("config", "configs/bake_off.py", "A config with a sweep[:mode].")
+_WORKDIR = flags.DEFINE_string("workdir", "runs/bake_off", "Folder of the runs.")
+_OUTPUT = flags.DEFINE_string("output", None, "Folder of the records; 'records' in --workdir.")
+_ONLY = flags.DEFINE_list("only", [], "Run these cells alone, by their names in the sweep.")
+_TABLE = flags.DEFINE_string("table", None, "Print the tables of this folder of records, and end.")
 
 
 def main(argv: list[str]) -> None:
     """Runs the cells that are missing; each is on disk before the next begins."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    output, config = pathlib.Path(_OUTPUT.value), _CONFIG.value.to_dict()
-    for name in _CONTENDERS.value or ():
-        if name not in config["contenders"]:
-            raise app.UsageError(
-                f"--contenders must be out of {list(config['contenders'])}: {name}"
-            )
-    if _CONTENDERS.value:
-        config["contenders"] = {name: config["contenders"][name] for name in _CONTENDERS.value}
-    if not _TABLE.value:
-        for width in config["widths"]:
-            for name in config["sets"]:
-                run_set(output / f"{name}-{width}.json", name, width, config, _TIMES.value)
-    print(table.markdown(compare.read(output)))
-
-
-def run_set(path: pathlib.Path, name: str, width: int, config: dict, times: bool = False) -> None:
-    """Runs all contenders on one set at one size, or times them.
-
-    Args:
-      path: JSON file to begin or to go on with.
-      name: of the data set.
-      width: of both hidden layers.
-      config: as in configs/bake_off.py.
-      times: measure the seconds of the cells that are there, and run no others.
-    """
-    own = dict(config["sets"][name])
-    of_set, sizes = own.pop("splits"), (width, width)
-    settings = {**config["training"], **own}
-    record = {"set": name, "width": width, "contenders": {}}
-    if path.is_file():
-        record = json.loads(path.read_text())
-    for contender, spec in config["contenders"].items():
-        splits = range(min(of_set, spec.get("splits", of_set)))
-        wanted = {"contender": spec, "training": settings, "splits": len(splits),
-                  "learning_rates": list(config["learning_rates"])}  # fmt: skip
-        cell = record["contenders"].get(contender)
-        if times:
-            if cell is None:
-                continue
-            cell.update(cells.time_cell(name, sizes, spec, settings))
-        elif cell is None or cell["settings"] != json.loads(json.dumps(wanted)):
-            cell = cells.run_cell(name, sizes, spec, settings, config["learning_rates"], splits)
-            cell["settings"] = wanted
-        else:
-            continue
-        record["contenders"][contender] = cell
-        record.update(stamp())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record) + "\n")
-        print(f"{name} {width} {contender}: {table.line(cell)}", flush=True)
+    startup.no_arguments(argv)
+    if _TABLE.value:
+        print(bake_off_table.markdown(bake_off_table.read(pathlib.Path(_TABLE.value))))
+        return
+    cells = sweeps.expand(_CONFIG.value)
+    unknown = [name for name in _ONLY.value if name not in cells]
+    if unknown:
+        raise ValueError(f"--only must name cells out of {', '.join(cells)}; got {unknown[0]!r}.")
+    workdir = pathlib.Path(_WORKDIR.value)
+    output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else workdir / "records"
+    output.mkdir(parents=True, exist_ok=True)
+    for name in _ONLY.value or cells:
+        pipeline.run(cells[name], workdir / name, progress=progress.to_terminal())
+        record = bake_off_records.of_run(workdir / name)
+        path = output / f"{record['set']}-{record['width']}.json"
+        files.write_json(path, bake_off_records.joined(path, record))
+        print(f"{name}: {bake_off_table.line(record)}", flush=True)
         jax.clear_caches()  # hundreds of programs of shapes that never come back
+    print(bake_off_table.markdown(bake_off_table.read(output)))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    startup.start(main)

@@ -1,39 +1,46 @@
 """Runs the road that a config describes: data, spline, network, training on, report.
 
-python -m experiments.train --config=configs/friedman1.py --workdir=runs/friedman1
+    python -m experiments.train --config=configs/friedman1.py --workdir=runs/friedman1
+    python -m experiments.train --config=configs/default.py --config.data.name=my.csv \
+        --config.data.target=price --workdir=runs/my
+
+The same command goes on with an interrupted run; with more epochs it goes on with a finished one.
+
+Configs: default (shows every field), friedman1 (the quickstart), abalone, wine_quality:red or
+:white, all in configs/. ":smoke" behind any of them makes it a run of seconds. Fields are set by
+their path, --config.training.epochs=200; --show_config prints all of them.
 """
 
-import logging
-import sys
-
-from absl import app, flags
+from absl import flags
 from ml_collections import config_flags
 
-from spline_fc import analysis, pipeline
+from experiments import startup
+from spline_fc import pipeline, progress, report
 
-_CONFIG = config_flags.DEFINE_config_file("config", None, "What to run; see configs/.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for results; must be new or empty.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace the results of an earlier run.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder to look for data files in first.")
-flags.mark_flags_as_required(["config", "workdir"])
+_CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: configs/NAME.py[:mode].")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for results; see spline_fc/workdir.py.")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Run anew, and replace the run that is there.")
+_SHOW = flags.DEFINE_bool("show_config", False, "Print the config with every field, and end.")
+flags.mark_flags_as_required(["config"])
 
 
 def main(argv: list[str]) -> None:
     """Runs, then prints the table and where the report lies."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    logging.getLogger("jax").setLevel(logging.WARNING)  # no word on backends that are not there
-    config = _CONFIG.value
-    if _DATA_DIR.value:
-        with config.unlocked():
-            config.data.data_dir = _DATA_DIR.value
-    try:
-        report = pipeline.run(config, _WORKDIR.value, overwrite=_OVERWRITE.value)
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"error: {error}")
-    print(analysis.text_table(_WORKDIR.value))
-    print(f"report: {report}")
+    startup.no_arguments(argv)
+    if _SHOW.value:
+        print(_CONFIG.value)
+        return
+    if not _WORKDIR.value:
+        raise ValueError("--workdir must name a folder for the results; it is missing.")
+    page = pipeline.run(
+        _CONFIG.value,
+        _WORKDIR.value,
+        overwrite=_OVERWRITE.value,
+        progress=progress.to_terminal(),
+    )
+    print(report.text_table(_WORKDIR.value))
+    print(f"report: {page}")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    startup.start(main)

@@ -66,7 +66,7 @@ def check_integer(name: str, value: Any, at_least: int) -> None:
     """Raises ValueError unless `value` is an integer >= `at_least` (booleans are refused)."""
     is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
     check(
-        is_integer and value >= at_least,
+        is_integer and bool(value >= at_least),
         f"{name} must be an integer >= {at_least}; got {value!r}.",
     )
 
@@ -115,3 +115,13 @@ def as_key(key: Any) -> jax.Array:
         return key
     check_integer("key", key, 0)
     return jax.random.key(int(key))
+
+
+def check_boolean(name: str, value: Any) -> None:
+    """Raises ValueError unless `value` is True or False."""
+    check(isinstance(value, (bool, np.bool_)), f"{name} must be True or False; got {value!r}.")
+
+
+def check_mapping(name: str, value: Any) -> None:
+    """Raises ValueError unless `value` is a mapping."""
+    check(isinstance(value, Mapping), f"{name} must be a mapping; got {value!r}.")

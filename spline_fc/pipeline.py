@@ -1,241 +1,198 @@
-"""The whole road in one call: data, spline, network, training on, report."""
+"""The whole road in one call: config in, workdir out."""
 
+import contextlib
 import os
 import pathlib
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from spline_fc import analysis, checks, cpwl, data, network, training, workdir
+from spline_fc import analysis, data, files, place, protocol, report, rows, training, workdir
+from spline_fc.data import Dataset
+from spline_fc.plan import PUBLISHED, Plan, read_plan
+from spline_fc.progress import Progress
+from spline_fc.protocol import SPLINE, Contender, Start
+from spline_fc.training import Checkpoints, TrainResult
+from spline_fc.watch import Watch
 
-SECTIONS = (
-    "data", "fit", "network", "training", "initialisations", "learning_rates", "seeds",
-    "published_splits",
-)  # fmt: skip
-NETWORK_OPTIONS = ("hidden_sizes",)
-RECORDS = 50  # of the knots in a run, at most
 KNOT_ROWS = 500  # on which activation is counted
 
 
-class Start(NamedTuple):
-    """What one seed sets out from."""
+class Road(NamedTuple):
+    """What all steps of a run need."""
 
-    dataset: data.Dataset  # standardised
-    fit: cpwl.ObliqueFit  # of the recipe: its coefficients are shrunk
-    params: dict[str, Any]  # initialisation -> parameter tree
+    plan: Plan
+    raw: list[Dataset]  # one per seed
+    datasets: list[Dataset]  # the same, standardised
+    folder: pathlib.Path  # that is being written
+    progress: Progress
 
 
-def run(config: Any, folder: str | os.PathLike, *, overwrite: bool = False) -> pathlib.Path:
+def run(
+    config: Any,
+    folder: str | os.PathLike,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> pathlib.Path:
     """Runs the road that a config describes and writes everything to a workdir.
 
+    Called again, it goes on with an interrupted run and ends at the same bits; asked for more
+    epochs, it goes on with a finished one; a finished run is not run again.
+
     Args:
-      config: mapping or ConfigDict with the sections of `configs/default.py`.
-      folder: the workdir; created, and never overwritten unless asked.
-      overwrite: replace the files of an earlier run.
+      config: mapping or ConfigDict with any of the fields of `configs/default.py`.
+      folder: the workdir, see `spline_fc.workdir`. Until it is whole, the run lives in
+        `<folder>.partial` beside it; what stands in `folder` before is replaced at the very end.
+      overwrite: run anew, and replace whatever run is there.
+      progress: where to say how far it is; nowhere by default.
 
     Returns:
       Path of the report.
 
     Raises:
-      ValueError, FileNotFoundError: bad config, data or workdir. What fails before training leaves
-        an existing workdir as it was.
+      ValueError, FileNotFoundError: bad config, data or workdir.
     """
-    config = _checked(config)
-    datasets = [_dataset(config, seed) for seed in range(config["seeds"])]
-    folder = workdir.prepare(folder, overwrite)
-    workdir.write_json(folder / "config.json", config)
-    workdir.write_json(folder / "environment.json", workdir.environment())
-    workdir.write_status(folder, "running")
+    plan, progress = read_plan(config), progress or Progress(None)
+    page = pathlib.Path(folder) / "report.html"
+    if not overwrite and place.is_finished(folder, plan.config):
+        return page
+    progress.phase("reading")
+    raw = [_load(plan, seed) for seed in range(plan.seeds)]
+    datasets = [data.standardize(dataset) for dataset in raw]
+    with place.claim(folder, plan.config, overwrite) as partial, _told(partial):
+        workdir.begin(partial, plan.config)
+        workdir.write_status(partial, "running")
+        diverged = _run(Road(plan, raw, datasets, partial, progress))
+        workdir.write_status(partial, "diverged" if diverged else "done")
+        progress.phase("writing the report")
+        report.write_report(partial)
+    progress.close()
+    return page
+
+
+@contextlib.contextmanager
+def _told(folder: pathlib.Path) -> Iterator[None]:
+    """Leaves word of what ended a run before its time."""
     try:
-        diverged = _run(config, datasets, folder)
-        workdir.write_status(folder, "diverged" if diverged else "done")  # the report tells it
-        return analysis.write_report(folder)
+        yield
+    except KeyboardInterrupt:
+        workdir.write_status(folder, "interrupted", "The same command goes on.")
+        raise
     except BaseException as error:
-        workdir.write_status(folder, "failed", f"{type(error).__name__}: {error}")
+        with contextlib.suppress(OSError):  # of a full disk, say: the first error is the one to see
+            workdir.write_status(folder, "failed", f"{type(error).__name__}: {error}")
         raise
 
 
-def _run(config: dict, datasets: list[data.Dataset], folder: pathlib.Path) -> bool:
-    """Fits, trains and writes; True when a chosen run diverged."""
-    workdir.write_data(folder, datasets[0])
-    starts = []
-    for seed, dataset in enumerate(datasets):
-        _say(f"seed {seed}: fitting the spline")
-        starts.append(_start(config, dataset, seed))
-        _write_fit(folder, seed, starts[-1].fit)
-    workdir.write_json(folder / "fits.json", [_fit_row(s, start) for s, start in enumerate(starts)])
-    rows = []
-    for name in config["initialisations"]:
-        result = _train(config, name, starts)
-        rows += _write_runs(config, folder, name, starts, result)
-        workdir.write_json(folder / "runs.json", rows)
-    _say("")
-    return any(row["diverged"] for row in rows if row["chosen"])
+def _load(plan: Plan, seed: int) -> Dataset:
+    """The data of one seed, in raw units."""
+    split = seed if plan.data.get("split") == PUBLISHED else plan.data.get("split")
+    return data.load({**plan.data, "split": split}, seed=seed)
 
 
-def _checked(config: Any) -> dict[str, Any]:
-    """The config as a plain dict, every section checked before anything is computed."""
-    plain = config.to_dict() if hasattr(config, "to_dict") else dict(config)
-    checks.check_known_keys("config", plain, SECTIONS)
-    for section in SECTIONS:
-        checks.check(section in plain, f"config must have a section {section}; it is missing.")
-    checks.check_known_keys("config.network", plain["network"], NETWORK_OPTIONS)
-    checks.check_integer("config.seeds", plain["seeds"], 1)
-    training.as_config(plain["training"])
-    rates = plain["learning_rates"]
-    checks.check(len(rates) > 0, "config.learning_rates must name at least one rate; got none.")
-    for rate in rates:
-        checks.check_number("config.learning_rates", rate, above=0)
-    for name in plain["initialisations"]:
-        checks.check_one_of("config.initialisations", name, network.INITIALISERS)
-    for width in plain["network"]["hidden_sizes"]:
-        checks.check_integer("config.network.hidden_sizes", width, 1)
-    return plain
+def _run(road: Road) -> bool:
+    """Starts, trains, judges and writes; True when a chosen run diverged."""
+    starts = _starts(road)
+    fits = [
+        rows.of_fit(contender, seed, start, dataset)
+        for contender in road.plan.contenders
+        for seed, (start, dataset) in enumerate(
+            zip(starts[contender.name], road.datasets, strict=True)
+        )
+        if start.fit is not None
+    ]
+    files.write_json(road.folder / "fits.json", fits)
+    runs: list[dict[str, Any]] = []
+    for contender in road.plan.contenders:
+        own = workdir.finished_rows(road.folder, contender.name, contender.training.epochs)
+        runs += own or _contend(road, contender, starts[contender.name])
+        files.write_json(road.folder / "runs.json", runs)
+    return any(run["diverged"] for run in runs if run["chosen"])
 
 
-def _dataset(config: Mapping, seed: int) -> data.Dataset:
-    split = seed if config["published_splits"] else None
-    return data.standardize(data.load(config["data"], seed=seed, split=split))
+def _starts(road: Road) -> dict[str, list[Start]]:
+    """The starts of all contenders and seeds; those that an earlier process wrote are read."""
+    plan = road.plan
+    found: dict[str, list[Start]] = {contender.name: [] for contender in plan.contenders}
+    road.progress.phase("fitting", len(road.datasets))
+    for seed, dataset in enumerate(road.datasets):
+        workdir.write_data(road.folder, seed, dataset)
+        for contender in plan.contenders:
+            name = f"{contender.name}-seed{seed}"
+            start = workdir.read_start(road.folder, name)
+            if start is None:
+                key = protocol.key_of(seed, contender)
+                start = protocol.make_start(key, contender, dataset, plan.hidden_sizes)
+                workdir.write_start(road.folder, name, start)
+            found[contender.name].append(start)
+        road.progress.step(seed + 1)
+    return found
 
 
-def _start(config: Mapping, dataset: data.Dataset, seed: int) -> Start:
-    options = {k: v for k, v in config["fit"].items() if v is not None}
-    x, y = jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y)
-    hidden_sizes = tuple(config["network"]["hidden_sizes"])
-    key = jax.random.key(seed)
-    spline = network.spline_start(key, x, y, hidden_sizes, **options)
-    params = {}
-    for index, name in enumerate(config["initialisations"]):
-        own = jax.random.fold_in(key, index)
-        params[name] = spline.params if name == "spline" else network.init_params(
-            name, own, x, y, hidden_sizes=hidden_sizes
-        )  # fmt: skip
-    return Start(dataset, spline.fit, params)
+def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[dict[str, Any]]:
+    """Trains one contender from all seeds at all rates; its rows of runs.json."""
+    plan, name = road.plan, contender.name
+    seeds = range(plan.seeds)
+    names = [[f"{name}-seed{s}-lr{rate!r}" for rate in plan.learning_rates] for s in seeds]
+    road.progress.phase(f"compiling {name}")
+    steps = len(road.datasets[0].train.x) // contender.training.batch_size
+    watch = Watch(road.folder, names, starts, contender, plan, steps, road.progress)
+    with contextlib.closing(watch):
+        result = protocol.train(
+            contender,
+            starts,
+            road.datasets,
+            plan.learning_rates,
+            seeds,
+            recorder=_recorder(contender, plan.knot_records),
+            on_epochs=watch,
+            checkpoints=Checkpoints(road.folder / "checkpoints" / name, plan.checkpoint_every),
+        )
+    road.progress.phase(f"measuring {name}")
+    verdict = protocol.judge(contender, starts, road.datasets, result)
+    for s in seeds:
+        _write_chosen(road, f"{name}-seed{s}", s, (s, int(verdict.chosen[s])), result)
+    found = rows.of_runs(contender, names, plan.learning_rates, starts, result, verdict, watch)
+    if plan.refit:
+        _add_refit(road, contender, [row for row in found if row["chosen"]])
+    if plan.timing:
+        times = protocol.time_alone(contender, road.datasets[0], plan.hidden_sizes, 0)
+        found = [{**row, "alone": times} for row in found]
+    return found
 
 
-def _write_fit(folder: pathlib.Path, seed: int, found: cpwl.ObliqueFit) -> None:
-    """The whole fit; the spline by itself if it is one of the features, else the directions."""
-    cpwl.save_fit(folder / "fits" / f"seed{seed}.json", found.fit)
-    if not found.names:
-        cpwl.save_spline(folder / "splines" / f"seed{seed}.json", found.fit.spline)
-        return
-    (folder / "directions").mkdir(exist_ok=True)
-    np.savez(folder / "directions" / f"seed{seed}.npz",
-             projection=np.asarray(found.projection), names=np.array(found.names))  # fmt: skip
+def _recorder(contender: Contender, records: int) -> training.Recorder | None:
+    """The way of the knots, of networks that begin with knots to follow."""
+    if contender.start != SPLINE:
+        return None
+    return training.network_recorder(max(1, -(-contender.training.epochs // records)))
 
 
-def _train(config: Mapping, name: str, starts: list[Start]) -> training.TrainResult:
-    """All seeds and learning rates of one initialisation, as one vmapped computation."""
-    epochs = training.as_config(config["training"]).epochs
-    every = max(1, -(-epochs // RECORDS))
-    return training.train_replicas(
-        jax.tree.map(lambda *leaves: jnp.stack(leaves), *(start.params[name] for start in starts)),
-        data.stack([start.dataset for start in starts]),
-        config["training"],
-        learning_rates=config["learning_rates"],
-        seeds=range(len(starts)),
-        recorder=training.network_recorder(every) if name == "spline" else None,
-        on_epochs=lambda epoch, _: _say(f"{name}: epoch {epoch} of {epochs}"),
-    )
-
-
-def _raw_rmse(loss: float, dataset: data.Dataset) -> float:
-    """Root mean square error in target units, from a mean square in standardised ones."""
-    return float(np.sqrt(loss) * np.sqrt(np.mean(np.asarray(dataset.scaler.y_scale) ** 2)))
-
-
-def _mean_square(fit: cpwl.ObliqueFit, part: data.Part) -> float:
-    residual = np.asarray(part.y) - np.asarray(cpwl.evaluate_oblique(fit, jnp.asarray(part.x)))
-    return float(np.mean(residual.astype(np.float64) ** 2))
-
-
-def _fit_row(seed: int, start: Start) -> dict[str, Any]:
-    """The spline alone, as a row of fits.json."""
-    fit, dataset = start.fit.fit, start.dataset
-    test = _mean_square(start.fit, dataset.test)
-    return {
-        "seed": seed, "terms": 1 + len(fit.spline.coef), "rss": fit.rss, "gcv": fit.gcv,
-        "r2": fit.r2, "seconds_compile": fit.seconds.compile, "seconds_run": fit.seconds.run,
-        "stop_reason": fit.stop_reason, "test_loss": test,
-        "validation_loss": _mean_square(start.fit, dataset.validation),
-        "test_rmse": _raw_rmse(test, dataset),
-    }  # fmt: skip
-
-
-def _write_runs(config, folder, name, starts, result) -> list[dict[str, Any]]:
-    """Metrics and parameters of all replicas of one initialisation; their rows of runs.json."""
-    rates, rows = list(config["learning_rates"]), []
-    is_spline = name == "spline"
-    seconds = _seconds_per_epoch(result)
-    compiling = result.seconds.compile
-    if is_spline:  # later seeds find the fit compiled
-        compiling += max(start.fit.fit.seconds.compile for start in starts)
-    for s, start in enumerate(starts):
-        losses = [_best_validation_loss(result, s, r) for r in range(len(rates))]
-        chosen = int(np.argmin(losses))
-        _write_chosen(folder, f"{name}-seed{s}", start, start.params[name], result, (s, chosen))
-        fit_seconds = start.fit.fit.seconds.run if is_spline else 0.0
-        for r, rate in enumerate(rates):
-            run_name = f"{name}-seed{s}-lr{rate:g}"
-            history = {key: value[s, r] for key, value in result.history.items()}
-            epochs = _write_metrics(folder, run_name, history, result, fit_seconds, seconds)
-            epoch = int(result.best_epoch[s, r])
-            test = float(history["test_loss"][epoch])
-            rows.append({
-                "run": run_name, "init": name, "seed": s, "learning_rate": rate,
-                "chosen": r == chosen, "best_epoch": epoch,
-                "best_step": epoch * result.steps_per_epoch,
-                "best_validation_loss": losses[r], "test_loss": test,
-                "test_rmse": _raw_rmse(test, start.dataset),
-                "stop_reason": result.stop_reason[s, r], "diverged": bool(result.diverged[s, r]),
-                "fit_seconds": fit_seconds, "train_seconds": seconds * epochs,
-                "compile_seconds": compiling,
-            })  # fmt: skip
-    return rows
-
-
-def _write_chosen(folder, stem: str, start: Start, initial, result, where) -> None:
+def _write_chosen(road: Road, stem: str, seed: int, where: Any, result: TrainResult) -> None:
     """Parameters of the run that was chosen for a seed, and the way of its knots if recorded."""
-    best = jax.tree.map(lambda leaf: leaf[where], result.params)
-    workdir.write_params(folder, f"{stem}-initial", initial)
-    workdir.write_params(folder, f"{stem}-best", best)
+    workdir.write_params(road.folder, f"{stem}-best", training.replica(result.params, *where))
     if result.trace is not None:
-        trace = jax.tree.map(lambda leaf: leaf[where], result.trace)
-        x = np.asarray(start.dataset.train.x)
-        rows = x[:: -(-len(x) // KNOT_ROWS)]
-        track = analysis.knot_track(trace, rows, scaler=start.dataset.scaler)
-        flips = analysis.flips_per_layer(trace, rows)
-        workdir.write_knots(folder, stem, track._asdict(), flips)
+        dataset = road.datasets[seed]
+        x = np.asarray(dataset.train.x)
+        probe = x[:: -(-len(x) // KNOT_ROWS)]
+        trace = training.replica(result.trace, *where)
+        track = analysis.knot_track(trace, probe, scaler=dataset.scaler)
+        networks = analysis.recorded_networks(trace).networks
+        flips = analysis.activation_flips(networks, probe)
+        workdir.write_knots(road.folder, stem, track, flips)
 
 
-def _write_metrics(folder, run_name: str, history, result, fit_seconds, seconds) -> int:
-    """Writes the metrics file of a run; returns how many epochs it was trained."""
-    trained = ~np.all([np.isnan(values) for values in history.values()], axis=0)
-    # What the replica cost alone is not known: all share the time of their computation evenly.
-    clock = np.where(trained, fit_seconds + seconds * np.arange(trained.size), np.nan)
-    writer = training.JsonlWriter(folder / "metrics" / f"{run_name}.jsonl")
-    training.write_history(writer, {**history, "seconds": clock}, result.steps_per_epoch)
-    writer.close()
-    return int(np.flatnonzero(trained).max(initial=0))
-
-
-def _seconds_per_epoch(result: training.TrainResult) -> float:
-    """Time of one epoch of one replica, without compilation."""
-    loss = result.history["train_loss"]  # (S, L, epochs + 1)
-    epochs = np.flatnonzero(np.isfinite(loss).any(axis=(0, 1))).max(initial=1)
-    return result.seconds.run / (max(epochs, 1) * loss.shape[0] * loss.shape[1])
-
-
-def _best_validation_loss(result: training.TrainResult, s: int, r: int) -> float:
-    loss = float(result.history["validation_loss"][s, r, result.best_epoch[s, r]])
-    return loss if np.isfinite(loss) else np.inf
-
-
-def _say(line: str) -> None:
-    """Shows where a run stands, on a terminal only; an empty line clears it."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+def _add_refit(road: Road, contender: Contender, chosen: Sequence[dict[str, Any]]) -> None:
+    """Scores after training again on training and validation rows, to the rows of the chosen."""
+    found = protocol.refit(
+        contender,
+        road.raw,
+        road.plan.hidden_sizes,
+        [row["seed"] for row in chosen],
+        [row["learning_rate"] for row in chosen],
+        [row["best_epoch"] for row in chosen],
+    )
+    for row, scores in zip(chosen, found, strict=True):
+        row["refit_scores"] = scores

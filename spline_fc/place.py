@@ -11,7 +11,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import filelock
 
@@ -22,13 +22,6 @@ LOCK = "lock"
 WORTH_KEEPING = ("runs.json", "checkpoints", "params")  # a run without these has done nothing yet
 
 
-class Place(NamedTuple):
-    """Where a run is written, and what is there already."""
-
-    folder: pathlib.Path  # `<workdir>.partial`
-    goes_on: bool  # it holds part of this very run
-
-
 def is_finished(folder: str | os.PathLike, config: Mapping[str, Any]) -> bool:
     """Says whether a workdir holds the finished run of this config."""
     folder = pathlib.Path(folder)
@@ -37,7 +30,9 @@ def is_finished(folder: str | os.PathLike, config: Mapping[str, Any]) -> bool:
 
 
 @contextlib.contextmanager
-def claim(folder: str | os.PathLike, config: Mapping[str, Any], overwrite: bool) -> Iterator[Place]:
+def claim(
+    folder: str | os.PathLike, config: Mapping[str, Any], overwrite: bool
+) -> Iterator[pathlib.Path]:
     """Lends a process the place where a run is written, and puts the run in place at the end.
 
     An unfinished run of the same config goes on. So does a finished one that is asked for more
@@ -49,7 +44,8 @@ def claim(folder: str | os.PathLike, config: Mapping[str, Any], overwrite: bool)
       overwrite: another run, finished or not, may be replaced.
 
     Yields:
-      Place. When the block ends well its folder is renamed to `folder`; else it stays.
+      The folder to write to, empty but for what goes on. It takes the place of `folder` when the
+      block ends well; else it stays.
 
     Raises:
       ValueError: another process writes there, the folder is no workdir, or it holds another run
@@ -61,13 +57,11 @@ def claim(folder: str | os.PathLike, config: Mapping[str, Any], overwrite: bool)
     partial = folder.with_name(f"{folder.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
     with _locked(partial):
-        goes_on = _check_partial(partial, config, overwrite)
-        if not goes_on:
+        if not _goes_on(partial, config, overwrite):
             _empty(partial)
             if longer:
                 _copy(folder, partial)
-                goes_on = True
-        yield Place(partial, goes_on)
+        yield partial
         (partial / LOCK).unlink(missing_ok=True)
         _put_in_place(partial, folder)
 
@@ -108,7 +102,7 @@ def _check_target(folder: pathlib.Path, config: Mapping[str, Any], overwrite: bo
     return bool(longer)
 
 
-def _check_partial(partial: pathlib.Path, config: Mapping[str, Any], overwrite: bool) -> bool:
+def _goes_on(partial: pathlib.Path, config: Mapping[str, Any], overwrite: bool) -> bool:
     """Whether the unfinished run goes on; ValueError if it is another one and must be kept."""
     if not any((partial / name).exists() for name in WORTH_KEEPING):
         return False

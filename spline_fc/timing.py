@@ -33,7 +33,7 @@ class Stopwatch:
       seconds: Seconds, known when the block ends.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds = Seconds(0.0, 0.0)
 
     def __enter__(self) -> "Stopwatch":
@@ -43,12 +43,12 @@ class Stopwatch:
         self._start = time.perf_counter()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         total = time.perf_counter() - self._start
         jax.monitoring.unregister_event_duration_listener(self._listener)
         compiling = min(self._compile, total)
         self.seconds = Seconds(compiling, total - compiling)
 
-    def _listen(self, event: str, seconds: float, **_) -> None:
+    def _listen(self, event: str, duration_secs: float, **_: str | int) -> None:
         if event in _COMPILE_EVENTS and threading.get_ident() == self._thread:
-            self._compile += seconds
+            self._compile += duration_secs

@@ -3,9 +3,10 @@
     workdir.json            the format and what wrote it
     config.json, environment.json, status
     data/seed0.npz          training rows of a seed, their names, the seed's own scaler
-    fits.json, fits/seed0.json          the spline of a seed: scores; all of it
-    runs.json               one row per (start, seed, learning rate)
+    starts.json             seconds of the starts that are there
+    fits.json, fits/spline-seed0.json   the spline of a seed: its scores; all of it
     params/spline-seed0-initial.npz, ...-best.npz
+    runs.json               one row per (start, seed, learning rate)
     metrics/spline-seed0-lr0.001.jsonl
     knots/spline-seed0.npz  the way of the knots through training
     checkpoints/spline/     state of training, to go on from
@@ -33,6 +34,8 @@ from spline_fc.cpwl import FitResult, load_fit, save_fit
 from spline_fc.data import Dataset, Scaler
 from spline_fc.network import Params
 from spline_fc.network.structure import flatten, unflatten
+from spline_fc.protocol import Start
+from spline_fc.timing import Seconds
 
 FORMAT = "spline_fc.workdir/2"
 FOLDERS = ("data", "fits", "params", "metrics", "knots")
@@ -163,14 +166,41 @@ def read_data(work: Workdir, seed: int) -> Rows | None:
     )
 
 
-def write_fit(folder: pathlib.Path, seed: int, fit: FitResult) -> None:
-    """Writes the whole fit of one seed, in standardised units."""
-    save_fit(folder / "fits" / f"seed{seed}.json", fit)
+def write_start(folder: pathlib.Path, name: str, start: Start) -> None:
+    """Writes what a seed of a contender sets out from.
+
+    Args:
+      folder: the workdir.
+      name: "<start>-seed<s>".
+      start: in standardised units; its seconds are written last and say that all of it is there.
+    """
+    if start.fit is not None:
+        save_fit(folder / "fits" / f"{name}.json", start.fit)
+    write_params(folder, f"{name}-initial", start.params)
+    found = _read_json(folder / "starts.json", {})
+    files.write_json(folder / "starts.json", {**found, name: start.seconds})
 
 
-def read_fit(work: Workdir, seed: int) -> FitResult | None:
-    """Reads the whole fit of one seed; None without the file."""
-    file = work.path / "fits" / f"seed{seed}.json"
+def read_start(folder: pathlib.Path, name: str) -> Start | None:
+    """Reads a start, every number as it was; None where it was not written to its end."""
+    seconds = _read_json(folder / "starts.json", {}).get(name)
+    params = read_params(folder, f"{name}-initial")
+    if seconds is None or params is None:
+        return None
+    file = folder / "fits" / f"{name}.json"
+    fit = load_fit(file) if file.is_file() else None
+    return Start(jax.tree.map(jax.numpy.asarray, params), fit, Seconds(*seconds))
+
+
+def finished_rows(folder: pathlib.Path, init: str, epochs: int) -> list[dict[str, Any]]:
+    """Reads the rows of runs.json of a start that was trained for so many epochs; else none."""
+    rows = [row for row in _read_json(folder / "runs.json", []) if row.get("init") == init]
+    return rows if all(row.get("epochs") == epochs for row in rows) else []
+
+
+def read_fit(work: Workdir, init: str, seed: int) -> FitResult | None:
+    """Reads the whole fit of one seed, in standardised units; None without the file."""
+    file = work.path / "fits" / f"{init}-seed{seed}.json"
     return load_fit(file) if file.is_file() else None
 
 
@@ -274,6 +304,11 @@ def _status(file: pathlib.Path, damage: list[str]) -> str:
     except (OSError, ValueError) as error:
         damage.append(_sentence(error))
         return "unknown"
+
+
+def _read_json(file: pathlib.Path, default: Any) -> Any:
+    """The content of a JSON file that an earlier process wrote whole, or not at all."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else default
 
 
 def _rows_of(file: pathlib.Path, kind: type, damage: list[str]) -> Any:

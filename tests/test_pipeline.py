@@ -1,31 +1,14 @@
 """The road from end to end, small."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import spline_fc as sfc
-from configs import default
-from spline_fc import data, pipeline
-
-
-def small(**changes):
-    """A config of seconds: few rows, two seeds, three epochs."""
-    config = default.get_config()
-    with config.unlocked():
-        config.data.update({"num_train": 300, "num_validation": 100, "num_test": 100})
-    config.fit.directions = ()
-    config.fit.max_terms = 11
-    config.network.hidden_sizes = (16, 16)
-    config.fit.share = 1.0
-    config.training.epochs = 3
-    config.seeds = 2
-    config.learning_rates = (1e-3, 1e-2)
-    config.update_from_flattened_dict(changes)
-    return config
+from spline_fc import data, pipeline, workdir
+from spline_fc.progress import Progress
+from tests.runs import bits, rows, small
 
 
 @pytest.fixture(scope="module")
@@ -36,57 +19,149 @@ def finished(tmp_path_factory):
 
 
 def test_workdir_holds_everything(finished):
-    assert (finished / "status").read_text().split() == ["done"]
-    assert json.loads((finished / "config.json").read_text())["seeds"] == 2
-    assert "jax" in json.loads((finished / "environment.json").read_text())
-    runs = json.loads((finished / "runs.json").read_text())
-    assert len(runs) == 2 * 2 * 2
-    assert sum(run["chosen"] for run in runs) == 4
-    for run in runs:
-        lines = (finished / "metrics" / f"{run['run']}.jsonl").read_text().splitlines()
-        assert [json.loads(line)["epoch"] for line in lines] == [0, 1, 2, 3]
-    for name in ("spline-seed0-initial", "he_normal-seed1-best"):
-        with np.load(finished / "params" / f"{name}.npz") as tree:
-            assert tree["Dense_0/kernel"].shape == (10, 16)
+    found = workdir.read_workdir(finished)
+    assert found.status == "done" and found.damage == ()
+    assert found.config["seeds"] == 2 and "jax" in found.environment
+    assert len(found.runs) == 2 * 2 * 2 and sum(run["chosen"] for run in found.runs) == 4
+    for run in found.runs:
+        assert found.histories[run["run"]].epoch.tolist() == [0, 1, 2, 3]
+        assert np.diff(found.histories[run["run"]].seconds).min() >= 0
+    for seed in range(2):
+        fit = workdir.read_fit(found, "spline", seed)
+        params = workdir.read_params(finished, f"spline-seed{seed}-initial")
+        x = workdir.read_data(found, seed).x.astype(np.float32)
+        np.testing.assert_allclose(sfc.apply_params(params, x), sfc.evaluate(fit, x), atol=1e-4)
     html = (finished / "report.html").read_text()
-    assert "“running”" not in html  # it was written when all was done
     assert "<script src" not in html and "http://" not in html.replace("http://www.w3.org", "")
 
 
-def test_network_starts_at_the_loss_of_the_spline(finished):
-    fits = json.loads((finished / "fits.json").read_text())
-    for fit in fits:
-        lines = (finished / "metrics" / f"spline-seed{fit['seed']}-lr0.001.jsonl").read_text()
-        first = json.loads(lines.splitlines()[0])
-        assert first["validation_loss"] == pytest.approx(fit["validation_loss"], rel=1e-5)
+def test_every_seed_has_its_own_scaler(finished):
+    found = workdir.read_workdir(finished)
+    scalers = [workdir.read_data(found, seed).scaler for seed in range(2)]
+    assert (scalers[0].x_shift != scalers[1].x_shift).any()
 
 
-def test_a_spline_on_directions_runs_to_the_report(tmp_path):
-    config = small(learning_rates=(1e-3,), initialisations=("spline",), seeds=1)
-    config.fit.directions = ("ols", "sir")
+def test_a_finished_run_is_not_run_again_nor_replaced_by_another(finished):
+    before = (finished / "runs.json").stat().st_mtime_ns
+    pipeline.run(small(), finished)
+    with pytest.raises(ValueError, match="fit.max_terms: 11, now 9"):
+        pipeline.run(small(**{"fit.max_terms": 9}), finished)
+    assert (finished / "runs.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"training.batch_size": 5000},
+        {"fit.max_terms": 0},
+        {"learning_rates": (-1.0,)},
+        {"training.keep_axes": 1},
+        {"data.name": "missing/file.csv"},
+        {"fit.directions": ("oops",)},
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_refused_costs_an_earlier_run_nothing(finished, bad, overwrite):
+    before = bits(finished)
+    with pytest.raises((ValueError, FileNotFoundError)):
+        pipeline.run(small(**bad), finished, overwrite=overwrite)
+    assert bits(finished) == before and workdir.read_workdir(finished).status == "done"
+
+
+class _Interrupts(Progress):
+    """Stops a run at the so-many-th word that it gives."""
+
+    def __init__(self, after):
+        super().__init__(None)
+        self.left = after
+
+    def _show(self, line, *, at_once):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [2, 6, 9, 14, 18])
+def test_an_interrupted_run_goes_on_to_the_same_bits(finished, tmp_path, after):
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(small(), folder, progress=_Interrupts(after))
+    assert not folder.exists()
+    if (tmp_path / "run.partial").exists():
+        assert workdir.read_workdir(tmp_path / "run.partial").status == "interrupted"
+    pipeline.run(small(), folder)
+    assert bits(folder) == bits(finished)
+
+
+def test_more_epochs_go_on_to_the_bits_of_one_long_run(tmp_path):
+    one = {"learning_rates": (1e-2,), "seeds": 1, "knot_records": 50}
+    pipeline.run(small(**one), tmp_path / "run")
+    longer = {**one, "training.epochs": 6}
+    pipeline.run(small(**longer), tmp_path / "run")
+    pipeline.run(small(**longer), tmp_path / "whole")
+    assert bits(tmp_path / "run") == bits(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [("breast_cancer", "sigmoid_cross_entropy"), ("breast_cancer", "squared_error"),
+     ("digits", "softmax_cross_entropy"), ("two targets", "squared_error")],
+)  # fmt: skip
+def test_the_network_before_its_first_step_scores_what_the_spline_scores(tmp_path, name, loss):
+    config = small(**{"training.loss": loss, "seeds": 1, "training.epochs": 1})
+    with config.unlocked():
+        config.data = {"name": name}
+    if name == "two targets":
+        config.data.update(name=_two_targets(tmp_path), target=("a", "b"))
     folder = pipeline.run(config, tmp_path / "run").parent
-    with np.load(folder / "directions" / "seed0.npz") as found:
-        assert found["projection"].shape == (10, found["names"].size) and found["names"].size > 0
-    fit = json.loads((folder / "fits.json").read_text())[0]
-    run = json.loads((folder / "runs.json").read_text())[0]
-    first = json.loads((folder / "metrics" / f"{run['run']}.jsonl").read_text().splitlines()[0])
-    assert first["test_loss"] == pytest.approx(fit["test_loss"], rel=1e-5)
+    fit = rows(folder, "fits")[0]["scores"]
+    for run in rows(folder):
+        if run["init"] == "spline":
+            assert run["start_scores"] == pytest.approx(fit, rel=1e-4, abs=1e-5)
+            assert run["scores"].keys() == fit.keys()
+    assert {"regression": "rmse b", "binary": "auc", "multiclass": "accuracy"}[_task(folder)] in fit
 
 
-def test_existing_workdir_is_kept(finished):
-    before = (finished / "runs.json").read_bytes()
-    with pytest.raises(ValueError, match="--overwrite"):
-        pipeline.run(small(), finished)
-    with pytest.raises(ValueError, match="learning_rates"):
-        pipeline.run(small(learning_rates=(-1.0,)), finished, overwrite=True)
-    assert (finished / "runs.json").read_bytes() == before
+def _two_targets(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 3))
+    table = np.column_stack([x, 100 + 50 * np.abs(x[:, 0]), 0.01 * x[:, 1]])
+    path = tmp_path / "two.csv"
+    np.savetxt(path, table, delimiter=",", header="u,v,w,a,b", comments="")
+    return str(path)
 
 
-def test_a_folder_that_no_run_wrote_is_never_deleted(tmp_path):
-    (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match="earlier run"):
-        pipeline.run(small(), tmp_path, overwrite=True)
-    assert (tmp_path / "thesis.tex").exists()
+def _task(folder):
+    return workdir.read_data(workdir.read_workdir(folder), 0).task
+
+
+def test_everything_that_training_can_do_is_said_in_a_config(tmp_path):
+    config = small(**{
+        "training.keep_axes": True, "training.group_rates.knots": 0.0, "refit": True,
+        "training.output_ridge": 0.1, "timing": True, "writers": ("tensorboard",), "seeds": 1,
+    })  # fmt: skip
+    folder = pipeline.run(config, tmp_path / "run").parent
+    before, after = (
+        workdir.read_params(folder, f"spline-seed0-{kind}")["Dense_0"]
+        for kind in ("initial", "best")
+    )
+    hinges = np.abs(before["kernel"]).astype(bool).sum(axis=0) == 1
+    np.testing.assert_array_equal(before["kernel"][:, hinges], after["kernel"][:, hinges])
+    run = next(run for run in rows(folder) if run["chosen"])
+    assert run["refit_scores"]["rmse"] > 0 and run["alone"]["start_seconds"] > 0
+    assert any((folder / "tensorboard").iterdir())
+
+
+def test_variants_share_their_random_numbers(tmp_path):
+    config = small(seeds=1, learning_rates=(1e-2,))
+    with config.unlocked():
+        config.variants = {"slow": {"start": "spline", "training": {"warmup_epochs": 2}}}
+        config.initialisations = ("spline", "slow")
+    folder = pipeline.run(config, tmp_path / "run").parent
+    starts = [workdir.read_params(folder, f"{name}-seed0-initial") for name in ("spline", "slow")]
+    np.testing.assert_array_equal(*(start["Dense_0"]["kernel"] for start in starts))
+    ends = [workdir.read_params(folder, f"{name}-seed0-best") for name in ("spline", "slow")]
+    assert (ends[0]["Dense_1"]["kernel"] != ends[1]["Dense_1"]["kernel"]).any()
 
 
 def test_predictions_do_not_depend_on_the_units_of_the_features(enable_x64):
@@ -101,37 +176,25 @@ def test_predictions_do_not_depend_on_the_units_of_the_features(enable_x64):
 def _road(x, y):
     dataset = sfc.standardize(sfc.from_arrays(x, y, seed=1), dtype=np.float64)
     fit = sfc.fit_mars(dataset.train.x, dataset.train.y, max_terms=15, max_degree=2)
-    exact = sfc.to_params(fit.spline, num_features=4)
-    import jax
-
-    params = sfc.reshape(exact, (32, 32), jax.random.key(0))
+    params = sfc.reshape(sfc.to_params(fit), (32, 32), 0)
     result = sfc.train(params, dataset, {"epochs": 2, "batch_size": 32})
     test = sfc.apply_params(result.last_params, dataset.test.x)
     return np.asarray(data.unscale_y(dataset.scaler, test))
 
 
-def test_import_sets_nothing_and_takes_no_optional_package():
-    code = (
-        "import jax, sys; before = dict(jax.config.values); import spline_fc; "
-        "assert before == dict(jax.config.values); "
-        "assert not {'pyearth', 'onnx', 'orbax', 'tensorboardX'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_what_is_damaged_is_named_and_the_rest_is_read(finished, tmp_path):
+    import shutil
 
-
-@pytest.mark.parametrize(
-    ("flag", "sentence"),
-    [
-        ("--config.training.epoch=3", "epoch"),
-        ("--config.data.name=friedmann1", "did you mean 'friedman1'"),
-        ("--config.training.optimizer=adamm", "did you mean 'adam'"),
-        ("--config.data.name=missing/file.csv", "missing/file.csv"),
-    ],
-)
-def test_bad_command_line_ends_in_one_sentence(tmp_path, flag, sentence):
-    command = [sys.executable, "-m", "experiments.train", "--config=configs/friedman1.py",
-               f"--workdir={tmp_path / 'run'}", flag]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode != 0
-    assert sentence in done.stderr.strip().splitlines()[-1] + done.stderr
-    assert not (tmp_path / "run").exists()
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    (folder / "fits.json").write_text("{")
+    (folder / "metrics" / "spline-seed0-lr0.01.jsonl").write_text("nothing\nof that kind")
+    (folder / "data" / "seed0.npz").write_bytes(b"PK")
+    found = workdir.read_workdir(folder)
+    assert len(found.damage) == 2 and len(found.runs) == 8 and len(found.histories) == 7
+    assert "fits.json" in found.damage[0] + found.damage[1]
+    with pytest.raises(ValueError, match="seed0.npz must be an NPZ file"):
+        workdir.read_data(found, 0)
+    (folder / "workdir.json").write_text(json.dumps({"format": "spline_fc.workdir/9"}))
+    with pytest.raises(ValueError, match="workdir must be of format"):
+        workdir.read_workdir(folder)

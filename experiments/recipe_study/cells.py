@@ -111,26 +111,36 @@ def refit(name: str, hidden_sizes, contender, settings, pairs: Sequence[dict[str
         splits = [pair["split"] for pair in own]
         sets = [joined(name, split) for split in splits]
         last = max(pair["best_epoch"] for pair in own)
-        _, result = _run(sets, hidden_sizes, contender, {**settings, "epochs": last}, [rate],
-                         splits)  # fmt: skip
+        _, result = _run(
+            sets, hidden_sizes, contender, {**settings, "epochs": last}, [rate], splits
+        )
         for pair, split, losses in zip(own, sets, result.history["test_loss"], strict=True):
             pair["refit_rmse"] = float(_unit(split) * np.sqrt(losses[0, pair["best_epoch"]]))
 
 
 def _run(sets, hidden_sizes, contender, settings, learning_rates, splits):
-    starts = [make_start(contender, d.train, hidden_sizes, _key(split))
-              for d, split in zip(sets, splits, strict=True)]  # fmt: skip
+    starts = [
+        make_start(contender, d.train, hidden_sizes, _key(split))
+        for d, split in zip(sets, splits, strict=True)
+    ]
     result = training.train_replicas(
         jax.tree.map(lambda *leaves: jnp.stack(leaves), *(start.params for start in starts)),
-        data.stack(sets), settings, learning_rates=learning_rates, seeds=splits,
-    )  # fmt: skip
+        data.stack(sets),
+        settings,
+        learning_rates=learning_rates,
+        seeds=splits,
+    )
     return starts, result
 
 
 def time_cell(
-    name: str, hidden_sizes: Sequence[int], contender: Mapping[str, Any],
-    settings: Mapping[str, Any], split: int = 0, repeats: int = 3,
-) -> dict[str, float]:  # fmt: skip
+    name: str,
+    hidden_sizes: Sequence[int],
+    contender: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    split: int = 0,
+    repeats: int = 3,
+) -> dict[str, float]:
     """Times a contender's start and a step of one run alone, both warm.
 
     Args:
@@ -154,8 +164,10 @@ def time_cell(
     steps = len(part.x) // settings["batch_size"]
     settings = {**settings, **contender.get("training", {})}
     config = {**settings, "epochs": -(-TIMED_STEPS // steps), "learning_rate": 1e-3}
-    runs = [training.train(params, dataset(name, split), config, seed=split).seconds.run
-            for _ in range(repeats)]  # fmt: skip
+    runs = [
+        training.train(params, dataset(name, split), config, seed=split).seconds.run
+        for _ in range(repeats)
+    ]
     return {
         "start_seconds": float(np.median([start()[1] for _ in range(repeats)])),
         "step_seconds": float(np.median(runs)) / (steps * config["epochs"]),

@@ -48,9 +48,13 @@ def compare(record: Mapping[str, Any], theirs: str) -> Comparison:
         wins=int((difference < 0).sum()),
         p_value=float(stats.ttest_1samp(difference, 0).pvalue) if len(pairs) > 1 else np.nan,
         steps_ratio=np.array([_ratio(r, t) for r, t in zip(reached, targets, strict=True)]),
-        time_ratio=np.array([_ratio(_seconds(ours, r), _seconds(others, t))
-                             for r, t in zip(reached, targets, strict=True)]),
-    )  # fmt: skip
+        time_ratio=np.array(
+            [
+                _ratio(_seconds(ours, r), _seconds(others, t))
+                for r, t in zip(reached, targets, strict=True)
+            ]
+        ),
+    )
 
 
 def is_worse(comparison: Comparison) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.benchmarks import machine, tables
 from experiments.recipe_study.compare import OURS, REFERENCE, Comparison, compare, is_worse
 from spline_fc.analysis import bootstrap
 
@@ -12,10 +13,16 @@ from spline_fc.analysis import bootstrap
 # dropout and NGBoost (Lakshminarayanan et al. 2017, table 1; the readme of
 # yaringal/DropoutUncertaintyExps; the last two columns of a secondary table, as leads).
 ANCHORS = {
-    "uci_boston": 2.65, "uci_concrete": 4.46, "uci_energy": 0.46, "uci_kin8nm": 0.07,
-    "uci_naval": None, "uci_power": 3.70, "uci_protein": 3.85, "uci_wine_red": 0.62,
+    "uci_boston": 2.65,
+    "uci_concrete": 4.46,
+    "uci_energy": 0.46,
+    "uci_kin8nm": 0.07,
+    "uci_naval": None,
+    "uci_power": 3.70,
+    "uci_protein": 3.85,
+    "uci_wine_red": 0.62,
     "uci_yacht": 0.50,
-}  # fmt: skip
+}
 TO_BEAT = ("uci_yacht", "uci_energy", "uci_boston", "uci_concrete")
 KEPT = 1.02  # the validation loss may rise to this multiple of its start
 
@@ -32,27 +39,38 @@ def markdown(records: Sequence[Mapping[str, Any]]) -> str:
     complete = [r for r in records if {OURS, REFERENCE} <= set(r["contenders"])]
     if not complete:
         return "No set has both our recipe and the reference yet."
-    parts = [_device(complete)]
+    parts = [machine.sentence(max(complete, key=lambda r: r["date"]))]
     for width in sorted({r["width"] for r in complete}):
         own = [r for r in complete if r["width"] == width]
-        parts += [f"### Hidden sizes ({width}, {width})", _errors(own), _overall(own), _speed(own),
-                  _guard(own), _anchors(own),
-                  "\n".join(f"* {line}" for line in verdicts(own))]  # fmt: skip
+        parts += [
+            f"### Hidden sizes ({width}, {width})",
+            _errors(own),
+            _overall(own),
+            _speed(own),
+            _guard(own),
+            _anchors(own),
+            "\n".join(f"* {line}" for line in verdicts(own)),
+        ]
     return "\n\n".join(parts)
 
 
 def line(cell: Mapping[str, Any]) -> str:
     """One line on a cell, for the terminal."""
-    return (f"test RMSE {_error(cell)}, worst rise of the validation loss "
-            f"{max(pair['worst'] for pair in cell['pairs']):.3f}")  # fmt: skip
+    return (
+        f"test RMSE {_error(cell)}, worst rise of the validation loss "
+        f"{max(pair['worst'] for pair in cell['pairs']):.3f}"
+    )
 
 
 def verdicts(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Says what holds over all sets of one size, one sentence per claim."""
-    kept = np.concatenate([[pair["worst"] <= KEPT for pair in r["contenders"][OURS]["pairs"]]
-                           for r in records])  # fmt: skip
-    found = [f"Validation loss never above {KEPT} times its start in {kept.mean():.0%} of "
-             f"{kept.size} (set, split) pairs."]  # fmt: skip
+    kept = np.concatenate(
+        [[pair["worst"] <= KEPT for pair in r["contenders"][OURS]["pairs"]] for r in records]
+    )
+    found = [
+        f"Validation loss never above {KEPT} times its start in {kept.mean():.0%} of "
+        f"{kept.size} (set, split) pairs."
+    ]
     for theirs in _others(records):
         against = [compare(r, theirs) for r in records if theirs in r["contenders"]]
         better = sum(c.difference.mean() < 0 for c in against)
@@ -85,13 +103,23 @@ def _errors(records) -> str:
     for r in records:
         cell, he = r["contenders"][OURS], compare(r, REFERENCE)
         verdict = " (worse)" if is_worse(he) else ""
-        body.append([
-            r["set"], str(len(cell["pairs"])), _error(cell, "start_rmse"), _error(cell),
-            *(_counted(r["contenders"].get(name), len(cell["pairs"])) for name in others),
-            f"{he.wins} of {len(he.difference)}", f"{he.p_value:.2g}{verdict}",
-        ])  # fmt: skip
-    return _table("Test RMSE at the best validation step, mean and standard error over splits; "
-                  "p of a paired t test against He.", head, body)  # fmt: skip
+        body.append(
+            [
+                r["set"],
+                str(len(cell["pairs"])),
+                _error(cell, "start_rmse"),
+                _error(cell),
+                *(_counted(r["contenders"].get(name), len(cell["pairs"])) for name in others),
+                f"{he.wins} of {len(he.difference)}",
+                f"{he.p_value:.2g}{verdict}",
+            ]
+        )
+    return tables.markdown(
+        head,
+        body,
+        "Test RMSE at the best validation step, mean and standard error over splits; "
+        "p of a paired t test against He.",
+    )
 
 
 def _overall(records) -> str:
@@ -99,16 +127,28 @@ def _overall(records) -> str:
     body = []
     for name in [OURS, *_others(records)]:
         own = [r for r in records if name in r["contenders"]]
-        pairs = [list(zip(r["contenders"][name]["pairs"], r["contenders"][OURS]["pairs"],
-                          strict=False)) for r in own]  # fmt: skip
+        pairs = [
+            list(zip(r["contenders"][name]["pairs"], r["contenders"][OURS]["pairs"], strict=False))
+            for r in own
+        ]
         loss = [_ratio_of_means(p, lambda pair: min(pair["validation"])) for p in pairs]
         error = [_ratio_of_means(p, lambda pair: pair["test_rmse"]) for p in pairs]
         kept = np.concatenate([[pair["worst"] <= KEPT for pair, _ in p] for p in pairs])
-        body.append([name, str(len(own)), f"{np.exp(np.mean(np.log(loss))):.3f}",
-                     f"{np.exp(np.mean(np.log(error))):.3f}", f"{kept.mean():.0%}"])  # fmt: skip
-    return _table("Over the recipe's, geometric means over sets; and the share of pairs whose "
-                  f"validation loss never rose above {KEPT} times its start.",
-                  ["start", "sets", "best validation loss", "test RMSE", "kept"], body)  # fmt: skip
+        body.append(
+            [
+                name,
+                str(len(own)),
+                f"{np.exp(np.mean(np.log(loss))):.3f}",
+                f"{np.exp(np.mean(np.log(error))):.3f}",
+                f"{kept.mean():.0%}",
+            ]
+        )
+    return tables.markdown(
+        ["start", "sets", "best validation loss", "test RMSE", "kept"],
+        body,
+        "Over the recipe's, geometric means over sets; and the share of pairs whose "
+        f"validation loss never rose above {KEPT} times its start.",
+    )
 
 
 def _ratio_of_means(pairs, value) -> float:
@@ -126,15 +166,24 @@ def _speed(records) -> str:
             found = compare(r, name) if name in r["contenders"] else None
             row += [_median(found.steps_ratio), _median(found.time_ratio)] if found else ["-"] * 2
         body.append(row)
-    return _table("Steps, and seconds with the start included (warm, one run alone), to the other's"
-                  " best validation loss: median ratio over splits.", head, body)  # fmt: skip
+    return tables.markdown(
+        head,
+        body,
+        "Steps, and seconds with the start included (warm, one run alone), to the other's"
+        " best validation loss: median ratio over splits.",
+    )
 
 
 def _guard(records) -> str:
-    body = [[r["set"], " ".join(f"{pair['worst']:.3f}" for pair in r["contenders"][OURS]["pairs"])]
-            for r in records]  # fmt: skip
-    return _table("Largest validation loss of any epoch over that before training, our recipe, "
-                  "every split.", ["set", "splits in order"], body)  # fmt: skip
+    body = [
+        [r["set"], " ".join(f"{pair['worst']:.3f}" for pair in r["contenders"][OURS]["pairs"])]
+        for r in records
+    ]
+    return tables.markdown(
+        ["set", "splits in order"],
+        body,
+        "Largest validation loss of any epoch over that before training, our recipe, every split.",
+    )
 
 
 def _anchors(records) -> str:
@@ -145,15 +194,32 @@ def _anchors(records) -> str:
             continue
         anchor = ANCHORS[r["set"]]
         below = [_below(ours, field, anchor) for field in ("test_rmse", "refit_rmse")]
-        body.append([r["set"] + (" (wanted)" if r["set"] in TO_BEAT else ""),
-                     str(len(ours["pairs"])), _error(ours), _error(ours, "refit_rmse"),
-                     _error(he, "refit_rmse"), f"{anchor:g}" if anchor else "rounds to 0.00",
-                     ", ".join(below)])  # fmt: skip
-    return _table("Test RMSE against the best published one on these splits: at the best validation"
-                  " step, and trained again on training and validation rows with the rate and the "
-                  "epochs that validation chose.",
-                  ["set", "splits", OURS, "trained again", f"{REFERENCE}, trained again",
-                   "published", "below"], body)  # fmt: skip
+        body.append(
+            [
+                r["set"] + (" (wanted)" if r["set"] in TO_BEAT else ""),
+                str(len(ours["pairs"])),
+                _error(ours),
+                _error(ours, "refit_rmse"),
+                _error(he, "refit_rmse"),
+                f"{anchor:g}" if anchor else "rounds to 0.00",
+                ", ".join(below),
+            ]
+        )
+    return tables.markdown(
+        [
+            "set",
+            "splits",
+            OURS,
+            "trained again",
+            f"{REFERENCE}, trained again",
+            "published",
+            "below",
+        ],
+        body,
+        "Test RMSE against the best published one on these splits: at the best validation"
+        " step, and trained again on training and validation rows with the rate and the "
+        "epochs that validation chose.",
+    )
 
 
 def _below(cell: Mapping[str, Any], field: str, anchor: float | None) -> str:
@@ -183,15 +249,3 @@ def _counted(cell: Mapping[str, Any] | None, splits: int) -> str:
 def _median(values: np.ndarray) -> str:
     middle = np.median(values)
     return "-" if np.isnan(middle) else "never" if np.isinf(middle) else f"{middle:.2f}"
-
-
-def _table(caption: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *body]
-    return caption + "\n\n" + "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def _device(records) -> str:
-    e = records[-1]["environment"]
-    versions = ", ".join(f"{name} {e[name]}" for name in ("jax", "flax", "optax"))
-    return (f"{max(r['date'] for r in records)}, {records[-1]['processor']}, {e['cpu_count']} "
-            f"cores, {versions}.")  # fmt: skip

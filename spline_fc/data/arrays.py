@@ -14,7 +14,14 @@ from spline_fc.checks import (
     check_same_length,
 )
 from spline_fc.data.encode import encode_targets
-from spline_fc.data.records import TASKS, Dataset, Part, check_dataset, identity_scaler
+from spline_fc.data.records import (
+    TASKS,
+    Dataset,
+    Part,
+    Weights,
+    check_dataset,
+    identity_scaler,
+)
 from spline_fc.data.splits import Rows, split_in_order, split_rows, twin_groups
 
 
@@ -129,10 +136,11 @@ def assemble(
     x: np.ndarray,
     y: np.ndarray,
     rows: Rows,
+    weights: np.ndarray | None = None,
 ) -> Dataset:
-    """Cuts x (n, d) and y (n, k) into parts and checks the result."""
-    parts = (Part(x[part], y[part]) for part in rows)
+    """Cuts x (n, d), y (n, k) and weights (n,) into parts and checks the result."""
+    train, validation, test = (Part(x[part], y[part]) for part in rows)
+    cut = None if weights is None else Weights(*(weights[part] for part in rows))
     scaler = identity_scaler(x.shape[1], y.shape[1])
-    return check_dataset(
-        Dataset(name, task, tuple(feature_names), tuple(target_names), *parts, scaler)
-    )
+    names = tuple(feature_names), tuple(target_names)
+    return check_dataset(Dataset(name, task, *names, train, validation, test, scaler, cut))

@@ -1,6 +1,7 @@
 """From named columns to matrices: categories, labels, missing values."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from absl import logging
@@ -14,6 +15,17 @@ MAX_LEVELS = 100  # above this a column of words is an identifier or a date, not
 _MISSING_LEVEL = "missing"
 
 
+class Encoded(NamedTuple):
+    """A table as matrices."""
+
+    x: np.ndarray  # (n, d) float64
+    y: np.ndarray  # (n, k) float64
+    feature_names: tuple[str, ...]
+    target_names: tuple[str, ...]
+    task: str
+    weights: np.ndarray | None  # (n,) float64
+
+
 def encode_table(
     table: Table,
     *,
@@ -21,7 +33,8 @@ def encode_table(
     ignore: Sequence[str | int] = (),
     task: str | None = None,
     missing: str = "drop",
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...], str]:
+    weights: str | int | None = None,
+) -> Encoded:
     """Turns a table into x and y.
 
     A category of two levels becomes one 0/1 column named "column=level", one of more levels becomes
@@ -36,21 +49,26 @@ def encode_table(
       missing: "drop" leaves out rows with a missing feature, with a warning that counts them;
         "median" keeps NaN in numeric features for `impute_median` and makes a level of its own for
         a missing category.
+      weights: name or number of a column of row weights, which is no feature then; a row without
+        one is dropped.
 
     Returns:
-      x (n, d) float64, y (n, k) float64, feature names, target names, task.
+      Encoded.
 
     Raises:
-      ValueError: unknown column, task or policy, no feature left, too many levels, no row left.
+      ValueError: unknown column, task or policy, no feature left, too many levels, no row left,
+        weights that are words.
     """
     check_one_of("missing", missing, MISSING_POLICIES)
     several = isinstance(target, Sequence) and not isinstance(target, str)
-    targets = tuple(_resolve(table, "target", t) for t in (target if several else (target,)))
-    ignored = {_resolve(table, "ignore", i) for i in ignore}
+    chosen: Sequence[str | int] = target if several else (target,)
+    targets = tuple(_resolve(table, "target", t) for t in chosen)
+    weighing = () if weights is None else (_resolve(table, "weights", weights),)
+    ignored = {*weighing, *(_resolve(table, "ignore", i) for i in ignore)}
     features = tuple(n for n in table.names if n not in ignored and n not in targets)
     check(len(features) > 0, f"{table.path} must have at least one feature column; got none.")
     check(len(targets) > 0, "target must name at least one column; got none.")
-    wanted = targets if missing == "median" else targets + features
+    wanted = targets + weighing + (() if missing == "median" else features)
     keep = ~np.any([_is_missing(c) for c in select_columns(table, wanted)], axis=0)
     dropped = int((~keep).sum())
     if dropped:
@@ -64,7 +82,13 @@ def encode_table(
         names += block_names
     columns = [c[keep] for c in select_columns(table, targets)]
     y, target_names, task = encode_targets(targets, columns, task)
-    return np.concatenate(blocks, axis=1), y, tuple(names), target_names, task
+    values = None
+    for name, column in zip(weighing, select_columns(table, weighing), strict=True):
+        numeric = np.issubdtype(column.dtype, np.number)
+        check(numeric, f"weights must name a column of numbers; got words in {name!r}.")
+        values = column[keep].astype(np.float64)
+    x = np.concatenate(blocks, axis=1)
+    return Encoded(x, y, tuple(names), target_names, task, values)
 
 
 def encode_feature(name: str, column: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -133,7 +157,7 @@ def impute_median(x: np.ndarray, train: np.ndarray, names: Sequence[str]) -> np.
       ValueError: a column has no value at all in the training part.
     """
     x = x.copy()
-    for j in np.flatnonzero(np.isnan(x).any(axis=0)):
+    for j in map(int, np.flatnonzero(np.isnan(x).any(axis=0))):
         known = x[train, j][~np.isnan(x[train, j])]
         check(known.size > 0, f"feature {names[j]!r} must have a value in training; got none.")
         x[np.isnan(x[:, j]), j] = np.median(known)

@@ -25,6 +25,14 @@ def first_file(candidates: list[pathlib.Path]) -> pathlib.Path | None:
     return None
 
 
+def need_file(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """Returns the file of a folder, plain or gzip; raises FileNotFoundError if there is neither."""
+    path = first_file([folder / name])
+    if path is None:
+        raise FileNotFoundError(f"{folder} must hold {name} or {name}.gz; got neither.")
+    return path
+
+
 def read_bytes(path: pathlib.Path) -> bytes:
     """Reads a file, plain or gzip (told by its first bytes, not by its name).
 

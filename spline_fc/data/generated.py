@@ -120,10 +120,15 @@ def generate(
     for argument, size in sizes.items():
         check_integer(argument, size, 1)
     streams = np.random.SeedSequence(seed).spawn(3)
-    parts = [_draw(source, *pair, noise) for pair in zip(streams, sizes.values(), strict=True)]
+    train, validation, test = (
+        _draw(source, stream, size, noise)
+        for stream, size in zip(streams, sizes.values(), strict=True)
+    )
     d = len(source.low)
-    names = tuple(f"x{j}" for j in range(d))
-    return check_dataset(Dataset(name, "regression", names, ("y",), *parts, identity_scaler(d, 1)))
+    names, scaler = tuple(f"x{j}" for j in range(d)), identity_scaler(d, 1)
+    return check_dataset(
+        Dataset(name, "regression", names, ("y",), train, validation, test, scaler)
+    )
 
 
 def _draw(source: Source, stream: np.random.SeedSequence, size: int, noise: float) -> Part:

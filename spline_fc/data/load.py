@@ -16,7 +16,7 @@ from spline_fc.data.uci import is_uci_folder, load_uci_folder
 _SUFFIXES = {".csv", ".tsv", ".txt", ".data", ".dat", ".npz", ".arff", ".gz"}
 _SIZES = ("num_train", "num_validation", "num_test", "noise")
 _SPLIT = ("test_fraction", "validation_fraction", "keep_twins_together")
-_TABLE = (*_SPLIT, "shuffle", "target", "ignore", "task", "missing")
+_TABLE = (*_SPLIT, "shuffle", "target", "ignore", "task", "missing", "weights")
 # The options each kind of source takes; any other is refused rather than silently unread.
 _OPTIONS = {
     "generated": _SIZES,
@@ -27,6 +27,7 @@ _OPTIONS = {
     "npz file": (*_SPLIT, "shuffle", "task"),
     "table file": _TABLE,
 }
+Options = dict[str, Any]
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -36,12 +37,12 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def load(
-    source: str | os.PathLike | Mapping[str, Any],
+    source: str | os.PathLike[str] | Mapping[str, Any],
     *,
     seed: int = 0,
     split: int | None = None,
-    data_dir: str | os.PathLike | None = None,
-    cache_dir: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     num_train: int | None = None,
     num_validation: int | None = None,
     num_test: int | None = None,
@@ -54,6 +55,7 @@ def load(
     ignore: Sequence[str | int] | None = None,
     task: str | None = None,
     missing: str | None = None,
+    weights: str | int | None = None,
 ) -> Dataset:
     """Loads a data set by name or from a file.
 
@@ -88,6 +90,7 @@ def load(
       task: files, "regression", "binary" or "multiclass" (default: by the target column).
       missing: CSV and ARFF, "drop" rows with a missing feature (default) or fill in the training
         "median".
+      weights: CSV and ARFF, name or number of a column of row weights, which is no feature then.
 
     Returns:
       Dataset in raw units, float64 (idx images: float32).
@@ -98,41 +101,52 @@ def load(
       FileNotFoundError: a file or folder is absent and cannot be fetched.
     """
     options = {
-        "split": split, "num_train": num_train, "num_validation": num_validation,
-        "num_test": num_test, "noise": noise, "test_fraction": test_fraction,
-        "validation_fraction": validation_fraction, "keep_twins_together": keep_twins_together,
-        "shuffle": shuffle, "target": target, "ignore": ignore, "task": task, "missing": missing,
-    }  # fmt: skip
+        "split": split,
+        "num_train": num_train,
+        "num_validation": num_validation,
+        "num_test": num_test,
+        "noise": noise,
+        "test_fraction": test_fraction,
+        "validation_fraction": validation_fraction,
+        "keep_twins_together": keep_twins_together,
+        "shuffle": shuffle,
+        "target": target,
+        "ignore": ignore,
+        "task": task,
+        "missing": missing,
+        "weights": weights,
+    }
     places = {"data_dir": data_dir, "cache_dir": cache_dir}
-    if not isinstance(source, (str, os.PathLike)):
-        source, options, places = _merge(source, options, places)
+    if isinstance(source, (str, os.PathLike)):
+        name = os.fspath(source)
+    else:
+        name, options, places = _merge(source, options, places)
     check_integer("seed", seed, 0)
     options = {key: value for key, value in options.items() if value is not None}
-    source = os.fspath(source)
     cache = pathlib.Path(places["cache_dir"]) if places["cache_dir"] else None
-    if source in dataset_names():
-        return _load_name(source, places["data_dir"], cache, seed, options)
-    path = _find_path(source, places["data_dir"])
-    if path is None:
-        check_one_of("data set", source, dataset_names())
-    return _load_path(path, seed, options)
+    if name not in dataset_names():
+        path = _find_path(name, places["data_dir"])
+        if path is not None:
+            return _load_path(path, seed, options)
+        check_one_of("data set", name, dataset_names())
+    return _load_name(name, places["data_dir"], cache, seed, options)
 
 
-def _merge(config: Any, options: dict, places: dict) -> tuple[str, dict, dict]:
+def _merge(config: Any, options: Options, places: Options) -> tuple[str, Options, Options]:
     """Takes name and options out of a mapping (or ConfigDict); keywords given beside it win."""
     wanted = "a name, a path or a mapping with a name"
     check(hasattr(config, "keys"), f"source must be {wanted}; got {config!r}.")
     config = {key: config[key] for key in config}
     check_known_keys("the data config", config, ("name", *options, *places))
     check("name" in config, f"the data config must have a name; got {sorted(config)}.")
-    merged = [
+    options, places = (
         {key: config.get(key) if value is None else value for key, value in given.items()}
         for given in (options, places)
-    ]
-    return config["name"], *merged
+    )
+    return os.fspath(config["name"]), options, places
 
 
-def _check_options(source: str, kind: str, options: dict) -> None:
+def _check_options(source: str, kind: str, options: Options) -> None:
     for option in options:
         allowed = _OPTIONS[kind]
         check(
@@ -143,7 +157,7 @@ def _check_options(source: str, kind: str, options: dict) -> None:
 
 
 def _load_name(
-    name: str, data_dir: Any, cache_dir: pathlib.Path | None, seed: int, options: dict
+    name: str, data_dir: Any, cache_dir: pathlib.Path | None, seed: int, options: Options
 ) -> Dataset:
     if name in SOURCES:
         _check_options(name, "generated", options)
@@ -174,7 +188,7 @@ def _find_path(source: str, data_dir: Any) -> pathlib.Path | None:
     raise FileNotFoundError(f"data file {source} does not exist.")
 
 
-def _load_path(path: pathlib.Path, seed: int, options: dict) -> Dataset:
+def _load_path(path: pathlib.Path, seed: int, options: Options) -> Dataset:
     if path.is_dir():
         return _load_folder(path, seed, options)
     suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
@@ -187,7 +201,7 @@ def _load_path(path: pathlib.Path, seed: int, options: dict) -> Dataset:
     return named.table_dataset(path.name.split(".")[0], table, seed, **options)
 
 
-def _load_folder(folder: pathlib.Path, seed: int, options: dict) -> Dataset:
+def _load_folder(folder: pathlib.Path, seed: int, options: Options) -> Dataset:
     if is_uci_folder(folder):
         _check_options(str(folder), "uci", options)
         return load_uci_folder(folder, seed=seed, **options)

@@ -2,15 +2,15 @@
 
 import os
 import pathlib
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-import sklearn.datasets
 
 from spline_fc.checks import check
 from spline_fc.data import arrays
 from spline_fc.data.encode import encode_table, impute_median
-from spline_fc.data.files import first_file, read_idx
+from spline_fc.data.files import first_file, need_file, read_idx
 from spline_fc.data.openml import OpenmlSource, load_openml
 from spline_fc.data.records import Dataset
 from spline_fc.data.splits import Rows, split_validation, twin_groups
@@ -50,8 +50,10 @@ def _names(listed: str) -> tuple[str, ...]:
 TABLES = {
     "abalone": NamedSource(
         "abalone/abalone.data",
-        _names("sex, length, diameter, height, whole weight, shucked weight, viscera weight, "
-               "shell weight, rings"),
+        _names(
+            "sex, length, diameter, height, whole weight, shucked weight, viscera weight, "
+            "shell weight, rings"
+        ),
         OpenmlSource(44956, 4177, 8),
     ),
     "wine_quality_red": NamedSource(
@@ -63,7 +65,7 @@ TABLES = {
     "california_housing": NamedSource(
         "california_housing/cal.housing.arff", None, OpenmlSource(44977, 20640, 8)
     ),
-}  # fmt: skip
+}
 UCI = {
     "uci_boston": NamedSource(
         "bostonHousing",
@@ -72,14 +74,18 @@ UCI = {
     ),
     "uci_concrete": NamedSource(
         "concrete",
-        _names("cement, slag, fly ash, water, superplasticizer, coarse aggregate, fine aggregate, "
-               "age, compressive strength"),
+        _names(
+            "cement, slag, fly ash, water, superplasticizer, coarse aggregate, fine aggregate, "
+            "age, compressive strength"
+        ),
         OpenmlSource(44959, 1030, 8),
     ),
     "uci_energy": NamedSource(
         "energy",
-        _names("relative compactness, surface area, wall area, roof area, overall height, "
-               "orientation, glazing area, glazing area distribution, heating load"),
+        _names(
+            "relative compactness, surface area, wall area, roof area, overall height, "
+            "orientation, glazing area, glazing area distribution, heating load"
+        ),
         OpenmlSource(44960, 768, 8),
     ),
     "uci_kin8nm": NamedSource(
@@ -96,16 +102,16 @@ UCI = {
         _names("F1, F2, F3, F4, F5, F6, F7, F8, F9, RMSD"),
         OpenmlSource(44963, 45730, 9),
     ),
-    "uci_wine_red": NamedSource(
-        "wine-quality-red", _names(_WINE), OpenmlSource(44972, 1599, 11)
-    ),
+    "uci_wine_red": NamedSource("wine-quality-red", _names(_WINE), OpenmlSource(44972, 1599, 11)),
     "uci_yacht": NamedSource(
         "yacht",
-        _names("longitudinal position, prismatic coefficient, length-displacement ratio, "
-               "beam-draught ratio, length-beam ratio, Froude number, residuary resistance"),
+        _names(
+            "longitudinal position, prismatic coefficient, length-displacement ratio, "
+            "beam-draught ratio, length-beam ratio, Froude number, residuary resistance"
+        ),
         None,
     ),
-}  # fmt: skip
+}
 SHIPPED = {"diabetes": "regression", "breast_cancer": "binary", "digits": "multiclass"}
 IMAGES = {"mnist": "mnist", "fashion_mnist": "fashion_mnist"}
 _IMAGE_FILES = tuple(
@@ -113,7 +119,7 @@ _IMAGE_FILES = tuple(
 )
 
 
-def data_folders(data_dir: str | os.PathLike | None) -> list[pathlib.Path]:
+def data_folders(data_dir: str | os.PathLike[str] | None) -> list[pathlib.Path]:
     """Returns the folders to look in: `data_dir`, then the one named by SPLINE_FC_DATA.
 
     Raises:
@@ -131,7 +137,11 @@ def data_folders(data_dir: str | os.PathLike | None) -> list[pathlib.Path]:
 
 
 def load_table(
-    name: str, folders: list[pathlib.Path], cache_dir: pathlib.Path | None, seed: int, **options
+    name: str,
+    folders: list[pathlib.Path],
+    cache_dir: pathlib.Path | None,
+    seed: int,
+    **options: Any,
 ) -> Dataset:
     """Loads one of TABLES from the first folder that has it, else from OpenML.
 
@@ -153,6 +163,7 @@ def load_table(
     path = pathlib.Path(source.path)
     found = first_file([folder / p for folder in folders for p in (path, path.name)])
     if found is None:
+        assert source.openml is not None  # every one of TABLES lies there
         return table_dataset(name, load_openml(name, source.openml, cache_dir), seed, **options)
     table = read_arff(found) if ".arff" in found.name else read_csv(found)
     if source.columns:
@@ -169,20 +180,22 @@ def table_dataset(
     table: Table,
     seed: int,
     *,
-    target=-1,
-    ignore=(),
+    target: str | int | Sequence[str | int] = -1,
+    ignore: Sequence[str | int] = (),
     task: str | None = None,
     missing: str = "drop",
-    **options,
+    weights: str | int | None = None,
+    **options: Any,
 ) -> Dataset:
     """Encodes, splits and checks a table; see `encode_table` and `from_arrays` for the options."""
-    x, y, feature_names, target_names, task = encode_table(
-        table, target=target, ignore=ignore, task=task, missing=missing
+    found = encode_table(
+        table, target=target, ignore=ignore, task=task, missing=missing, weights=weights
     )
+    x, y, feature_names, target_names, task, row_weights = found
     rows = arrays.split(x, y, seed=seed, **options)
     if missing == "median":
         x = impute_median(x, rows.train, feature_names)
-    return arrays.assemble(name, task, feature_names, target_names, x, y, rows)
+    return arrays.assemble(name, task, feature_names, target_names, x, y, rows, weights=row_weights)
 
 
 def load_uci(
@@ -192,7 +205,7 @@ def load_uci(
     seed: int,
     *,
     split: int | None = None,
-    **options,
+    **options: Any,
 ) -> Dataset:
     """Loads one of UCI from the first folder that has it, else (without splits) from OpenML.
 
@@ -227,7 +240,7 @@ def load_uci(
     return table_dataset(name, load_openml(name, source.openml, cache_dir), seed, **options)
 
 
-def load_shipped(name: str, seed: int, **options) -> Dataset:
+def load_shipped(name: str, seed: int, **options: Any) -> Dataset:
     """Loads a data set that comes with scikit-learn: diabetes, breast_cancer or digits.
 
     Args:
@@ -239,6 +252,8 @@ def load_shipped(name: str, seed: int, **options) -> Dataset:
       Dataset in raw units, float64.
     """
     scaled = {"scaled": False} if name == "diabetes" else {}
+    import sklearn.datasets  # takes longer to import than all of this package
+
     bunch = getattr(sklearn.datasets, f"load_{name}")(**scaled)
     task = SHIPPED[name]
     labels = {"breast_cancer": ("benign",), "digits": tuple(f"digit={i}" for i in range(10))}
@@ -279,17 +294,14 @@ def load_images(
       FileNotFoundError: a file is absent.
       ValueError: a file is malformed, or images and labels do not agree in number.
     """
-    paths = [first_file([folder / file]) for file in _IMAGE_FILES]
-    absent = [file for file, path in zip(_IMAGE_FILES, paths, strict=True) if path is None]
-    if absent:
-        raise FileNotFoundError(f"{folder} must hold {absent[0]} or {absent[0]}.gz; got neither.")
+    paths = [need_file(folder, file) for file in _IMAGE_FILES]
     read = [read_idx(path, rank) for path, rank in zip(paths, (3, 1, 3, 1), strict=True)]
     for images, labels, path in ((read[0], read[1], paths[1]), (read[2], read[3], paths[3])):
         wanted, came = len(images), len(labels)
         check(wanted == came, f"{path} must have {wanted} labels; got {came}.")
     height, width = read[0].shape[1:]
-    came = read[2].shape[1:]
-    check(came == (height, width), f"{paths[2]} must hold {height}x{width} images; got {came}.")
+    shape = read[2].shape[1:]
+    check(shape == (height, width), f"{paths[2]} must hold {height}x{width} images; got {shape}.")
     pixels = np.concatenate([read[0], read[2]]).reshape(-1, height * width)
     y, target_names = arrays.as_targets(np.concatenate([read[1], read[3]]), "multiclass", "class")
     num_train = len(read[0])
@@ -302,7 +314,7 @@ def load_images(
     return arrays.assemble(name, "multiclass", names, target_names, x, y, rows)
 
 
-def load_named_images(name: str, folders: list[pathlib.Path], seed: int, **options) -> Dataset:
+def load_named_images(name: str, folders: list[pathlib.Path], seed: int, **options: Any) -> Dataset:
     """Loads mnist or fashion_mnist from the first folder that has it.
 
     Raises:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import sklearn.datasets
 from absl import logging
 
 from spline_fc.checks import check
@@ -63,12 +62,18 @@ def load_openml(
             f"cached {path} must have sha256 {wanted}; got {came} (delete it to fetch it again).",
         )
     else:
-        content = _fetch(name, source, fetch or sklearn.datasets.fetch_openml)
+        content = _fetch(name, source, fetch or _fetch_openml())
         folder.mkdir(parents=True, exist_ok=True)
         _write(path, content)
         _write(record, (_sha256(content) + "\n").encode())
         logging.info("%s: fetched OpenML data set %d into %s.", name, source.data_id, path)
     return read_csv(path)
+
+
+def _fetch_openml() -> Callable[..., Any]:
+    import sklearn.datasets  # takes longer to import than all of this package
+
+    return sklearn.datasets.fetch_openml
 
 
 def _fetch(name: str, source: OpenmlSource, fetch: Callable[..., Any]) -> bytes:

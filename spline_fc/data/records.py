@@ -34,6 +34,14 @@ class Scaler(NamedTuple):
     y_scale: np.ndarray  # (k,), float64
 
 
+class Weights(NamedTuple):
+    """What the rows of each part count, >= 0; of the training part at least one is above 0."""
+
+    train: np.ndarray  # (n,) float64
+    validation: np.ndarray
+    test: np.ndarray
+
+
 class Dataset(NamedTuple):
     """Three parts of one data set, their names, and how they were scaled.
 
@@ -48,6 +56,7 @@ class Dataset(NamedTuple):
     validation: Part
     test: Part
     scaler: Scaler  # the identity until standardize()
+    weights: Weights | None = None  # fits and training count rows by them; None for all alike
 
 
 def identity_scaler(num_features: int, num_targets: int) -> Scaler:
@@ -68,8 +77,8 @@ def check_dataset(dataset: Dataset) -> Dataset:
 
     Raises:
       ValueError: unknown task, a wrong rank or number of columns, an empty part, NaN or infinity,
-        only constant features, a constant target, labels that are not 0/1 or one-hot, a scaler
-        whose shapes or signs are wrong.
+        only constant features, a constant target, labels that are not 0/1 or one-hot, a scaler or
+        weights whose shapes or signs are wrong.
     """
     check_one_of("task", dataset.task, TASKS)
     for name in PARTS:
@@ -78,6 +87,7 @@ def check_dataset(dataset: Dataset) -> Dataset:
     if dataset.task != "regression":
         _check_labels(dataset)
     _check_scaler(dataset)
+    _check_weights(dataset)
     return dataset
 
 
@@ -103,12 +113,37 @@ def stack(datasets: Sequence[Dataset]) -> Dataset:
             wanted, came = getattr(first, part).x.shape, getattr(other, part).x.shape
             where = f"datasets[{index}].{part}.x"
             check(wanted == came, f"{where} must have shape {wanted}; got {came}.")
-    parts = {
-        part: Part(*(np.stack(a) for a in zip(*(getattr(d, part) for d in datasets), strict=True)))
+    train, validation, test = (
+        Part(*(np.stack(a) for a in zip(*(getattr(d, part) for d in datasets), strict=True)))
         for part in PARTS
-    }
+    )
     scaler = Scaler(*(np.stack(a) for a in zip(*(d.scaler for d in datasets), strict=True)))
-    return first._replace(**parts, scaler=scaler)
+    weights = [d.weights for d in datasets if d.weights is not None]
+    count = len(weights)
+    check(count in (0, len(datasets)), f"datasets must all have weights or none; {count} have.")
+    stacked = Weights(*(np.stack(a) for a in zip(*weights, strict=True))) if weights else None
+    return first._replace(
+        train=train, validation=validation, test=test, scaler=scaler, weights=stacked
+    )
+
+
+def join_validation(dataset: Dataset) -> Dataset:
+    """Puts the validation rows into the training part, to train once more on all of them.
+
+    The validation part repeats the training part then: there is nothing left to choose by it.
+
+    Args:
+      dataset: in raw units.
+
+    Returns:
+      Dataset with the test part as it was.
+    """
+    parts = zip(dataset.train, dataset.validation, strict=True)
+    both, weights = Part(*map(np.concatenate, parts)), dataset.weights
+    if weights is not None:
+        joined = np.concatenate([weights.train, weights.validation])
+        weights = weights._replace(train=joined, validation=joined)
+    return dataset._replace(train=both, validation=both, weights=weights)
 
 
 def _check_part(dataset: Dataset, name: str) -> None:
@@ -169,3 +204,15 @@ def _check_scaler(dataset: Dataset) -> None:
         if field.endswith("scale"):
             low = float(np.min(np.asarray(array)))
             check(low > 0, f"scaler.{field} must be positive; got {low:g}.")
+
+
+def _check_weights(dataset: Dataset) -> None:
+    if dataset.weights is None:
+        return
+    for name, weights in zip(PARTS, dataset.weights, strict=True):
+        check_same_length(f"{name} weights", weights, f"{name} x", getattr(dataset, name).x)
+        check_finite(f"{name} weights", weights)
+        low = float(np.min(weights))
+        check(low >= 0, f"{name} weights must not be negative; got {low:g}.")
+    most = float(np.max(dataset.weights.train))
+    check(most > 0, "train weights must not all be zero; got only zeros.")

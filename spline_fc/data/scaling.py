@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.checks import check
-from spline_fc.data.records import PARTS, Dataset, Part, Scaler, check_dataset
+from spline_fc.data.records import Dataset, Part, Scaler, check_dataset
 
 
 def fit_scaler(train: Part, task: str = "regression") -> Scaler:
@@ -50,14 +50,16 @@ def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
     raw = raw and bool(np.all(np.asarray(s.x_scale) == 1) and np.all(np.asarray(s.y_scale) == 1))
     check(raw, f"dataset must be in raw units; got {dataset.name!r}, which is standardised.")
     scaler = fit_scaler(dataset.train, dataset.task)
-    parts = {}
-    for name in PARTS:
-        x, y = getattr(dataset, name)
-        parts[name] = Part(
-            _scale_columns(np.asarray(x), scaler.x_shift, scaler.x_scale, dtype),
-            _scale_columns(np.asarray(y), scaler.y_shift, scaler.y_scale, dtype),
+    train, validation, test = (
+        Part(
+            _scale_columns(np.asarray(part.x), scaler.x_shift, scaler.x_scale, dtype),
+            _scale_columns(np.asarray(part.y), scaler.y_shift, scaler.y_scale, dtype),
         )
-    return check_dataset(dataset._replace(**parts, scaler=scaler))
+        for part in (dataset.train, dataset.validation, dataset.test)
+    )
+    return check_dataset(
+        dataset._replace(train=train, validation=validation, test=test, scaler=scaler)
+    )
 
 
 def scale_x(scaler: Scaler, x: Any) -> Any:

@@ -7,7 +7,6 @@ import pathlib
 from typing import NamedTuple
 
 import numpy as np
-from scipy.io import arff
 
 from spline_fc.checks import check
 from spline_fc.data.files import read_text
@@ -45,15 +44,14 @@ def read_csv(path: pathlib.Path) -> Table:
     """
     text = read_text(path)
     rows, lines = _split_cells(path, text, _sniff_delimiter(path, text))
-    names = None
+    header: list[str] = []
     if _is_header(rows):
-        names, rows, lines = [c.strip() for c in rows[0]], rows[1:], lines[1:]
+        header, rows, lines = [c.strip() for c in rows[0]], rows[1:], lines[1:]
     check(len(rows) > 0, f"{path} must hold at least one row below its header; got none.")
-    width = len(names) if names else len(rows[0])
+    width = len(header) or len(rows[0])
     for row, line in zip(rows, lines, strict=True):
         check(len(row) == width, f"{path}, line {line}: must have {width} cells; got {len(row)}.")
-    filled = names or [""] * width
-    names = tuple(name or f"column_{j}" for j, name in enumerate(filled))
+    names = tuple(name or f"column_{j}" for j, name in enumerate(header or [""] * width))
     check(len(set(names)) == width, f"{path} must have distinct column names; got {names}.")
     cells = zip(*rows, strict=True)
     columns = tuple(_column(path, n, c, lines) for n, c in zip(names, cells, strict=True))
@@ -67,6 +65,8 @@ def read_arff(path: pathlib.Path) -> Table:
       FileNotFoundError: there is no such file.
       ValueError: not ARFF, sparse rows or string attributes, or no rows.
     """
+    from scipy.io import arff  # with sparse matrices and all, for one kind of file
+
     try:
         records, meta = arff.loadarff(io.StringIO(read_text(path)))
     except FileNotFoundError:

@@ -13,7 +13,7 @@ import numpy as np
 from spline_fc.checks import check, check_integer
 from spline_fc.data.arrays import assemble
 from spline_fc.data.arrays import split as split_all
-from spline_fc.data.files import first_file, read_matrix
+from spline_fc.data.files import first_file, need_file, read_matrix
 from spline_fc.data.records import Dataset
 from spline_fc.data.splits import Rows, split_validation, twin_groups
 
@@ -60,9 +60,9 @@ def load_uci_folder(
       ValueError: a malformed file, a column or row number out of range, a train and test part that
         overlap, an unknown split, a test_fraction beside a published split.
     """
-    data = read_matrix(_need(folder, "data.txt"))
-    features = _indices(_need(folder, "index_features.txt"), data.shape[1], "column")
-    target = _indices(_need(folder, "index_target.txt"), data.shape[1], "column")
+    data = read_matrix(need_file(folder, "data.txt"))
+    features = _indices(need_file(folder, "index_features.txt"), data.shape[1], "column")
+    target = _indices(need_file(folder, "index_target.txt"), data.shape[1], "column")
     shared = sorted(set(features.tolist()) & set(target.tolist()))
     check(not shared, f"{folder}: a target must not be a feature; got column(s) {shared} as both.")
     x, y = data[:, features], data[:, target]
@@ -99,21 +99,14 @@ def _published(folder: pathlib.Path, split: int, num_rows: int) -> tuple[np.ndar
     check(split < count, f"split must be one of 0..{count - 1} for {folder.name}; got {split}.")
     parts = []
     for part in ("train", "test"):
-        path = _need(folder, f"index_{part}_{split}.txt")
+        path = need_file(folder, f"index_{part}_{split}.txt")
         parts.append(_indices(path, num_rows, "row"))
-    both = np.intersect1d(*parts)
+    both = np.intersect1d(parts[0], parts[1])
     check(
         both.size == 0,
         f"{folder}: train and test rows of split {split} must not overlap; got {both.size} shared.",
     )
     return parts[0], parts[1]
-
-
-def _need(folder: pathlib.Path, name: str) -> pathlib.Path:
-    path = first_file([folder / name])
-    if path is None:
-        raise FileNotFoundError(f"{folder} must hold {name} or {name}.gz; got neither.")
-    return path
 
 
 def _indices(path: pathlib.Path, bound: int, kind: str) -> np.ndarray:

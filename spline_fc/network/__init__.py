@@ -21,8 +21,20 @@ from spline_fc.network.head import replace_head
 from spline_fc.network.initialisers import INITIALISERS, init_params
 from spline_fc.network.modules import MLP, NNXMLP, from_nnx, to_nnx
 from spline_fc.network.readback import spline_from_params
-from spline_fc.network.reshape import balance_units, deepen, max_terms_for, reshape, widen
-from spline_fc.network.spline_start import START_OPTIONS, SplineStart, spline_start
+from spline_fc.network.reshape import (
+    balance_units,
+    check_hidden_sizes,
+    deepen,
+    max_terms_for,
+    reshape,
+    widen,
+)
+from spline_fc.network.spline_start import (
+    START_OPTIONS,
+    SplineStart,
+    spline_start,
+    start_defaults,
+)
 from spline_fc.network.structure import Params, check_same_structure, layer_sizes
 from spline_fc.network.trees import ensemble_to_params
 
@@ -36,6 +48,7 @@ __all__ = [
     "SplineStart",
     "apply_params",
     "balance_units",
+    "check_hidden_sizes",
     "check_same_structure",
     "deepen",
     "ensemble_to_params",
@@ -58,6 +71,7 @@ __all__ = [
     "save_safetensors",
     "spline_from_params",
     "spline_start",
+    "start_defaults",
     "to_nnx",
     "to_onnx",
     "to_params",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 
 from spline_fc.checks import as_key, check_integer, check_known_keys, check_number
-from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_mars, shrink
+from spline_fc.cpwl import FitResult, fit_mars, shrink
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.network.convert import to_params
 from spline_fc.network.reshape import check_hidden_sizes, reshape
@@ -19,6 +19,7 @@ from spline_fc.network.structure import Params
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
+CHOICES = {"penalty": 3.0, "knots": 64}  # in place of the defaults of fit_mars
 PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
 
 
@@ -77,7 +78,7 @@ def spline_start(
     check_number("share", share, above=0, at_most=1)
     check_number("tolerance", tolerance, above=0)
     max_hinges = max(1, int(share * hidden_sizes[0]))
-    options = {"penalty": 3, "knots": 64, "max_hinges": max_hinges, **options}
+    options = {**CHOICES, "max_hinges": max_hinges, **options}
     with Stopwatch() as clock:
         x, y, weights, _ = checked_data(x, y, weights)
         k_directions, k_fill = jax.random.split(as_key(key))
@@ -96,11 +97,23 @@ def spline_start(
     return SplineStart(params, fit, clock.seconds)
 
 
-# The key is an argument of its own.
+def start_defaults() -> dict[str, Any]:
+    """Everything that decides a spline start apart from key, data and widths, with its default.
+
+    Returns:
+      {option: default}; None where the fit decides by its own formula.
+    """
+    signatures = (fit_mars, spline_start)
+    found = {p.name: p.default for f in signatures for p in _keywords(f)}
+    others = ("weights", "names", "key", "on_step")  # these belong to the data or to the caller
+    return {name: value for name, value in {**found, **CHOICES}.items() if name not in others}
+
+
+def _keywords(function: Any) -> list[inspect.Parameter]:
+    parameters = inspect.signature(function).parameters.values()
+    return [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+
+
 START_OPTIONS = tuple(
-    dict.fromkeys(
-        name
-        for name in (*inspect.signature(spline_start).parameters, *FIT_OPTIONS)
-        if name not in ("key", "x", "y", "hidden_sizes", "options")
-    )
+    p.name for f in (spline_start, fit_mars) for p in _keywords(f) if p.name != "key"
 )

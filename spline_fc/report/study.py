@@ -100,7 +100,8 @@ def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int | No
     if seed is None:
         return found
     data = found["data"] = attempt("The training rows", read_data, work, seed)
-    fit = found["fit"] = attempt("The fit", read_fit, work, seed)
+    fits = {name: attempt(f"The fit of {name}", read_fit, work, name, seed) for name in work.inits}
+    fit = found["fit"] = fits.get(init or "")
     if init is not None:
         way = attempt("The way of the knots", read_knots, work, init, seed)
         found["track"], found["flips"] = way or (None, {})
@@ -109,8 +110,7 @@ def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int | No
     pairs = {name: attempt(f"The parameters of {name}", _read_pair, work, name, seed)
              for name in work.inits}  # fmt: skip
     for name, pair in pairs.items():
-        own = fit if name == "spline" else None
-        units = pair and attempt(f"The units of {name}", measure_units, pair, data, own)
+        units = pair and attempt(f"The units of {name}", measure_units, pair, data, fits[name])
         if units:
             found["units"][name] = units
     pair = pairs.get(init or "")
@@ -123,7 +123,7 @@ def _of_pair(attempt: _Attempts, pair: Pair, units, data: Rows, init: str, fit) 
     """Shapes, importance and linear pieces of the start the page is about."""
     every = -(-len(data.x) // MOST_ROWS)
     x, y = data.x[::every], data.y[::every]
-    start = fit.spline if init == "spline" and fit is not None else pair.before
+    start = fit.spline if fit is not None else pair.before
     return {
         "num_averaged": len(x),
         "shapes": attempt("Shape functions", measure_shapes, start, pair.after, x),

@@ -4,16 +4,19 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import warnings
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.checks import check
+from spline_fc.checks import check, check_integer
 
-_KEEP = 2  # the latest, and the one before it in case the latest is damaged
+_DIGESTS = "digests.json"
+_PARTIAL = ".tmp-"  # in the name of what is being written
 
 
 class Checkpoints(NamedTuple):
@@ -37,80 +40,181 @@ def digest(*trees: Any) -> str:
 class Store:
     """The checkpoints of one run in one folder.
 
+    `run.json` tells what decides the run, `epochs/<epoch>` is the state after an epoch: orbax's
+    files in `state`, leaves by number, and the SHA-256 of each file in `digests.json`. A folder
+    gets its name once all of it is written. What its digests call damaged is set aside as
+    `<epoch>.damaged`; everything else that goes wrong in reading, as with a disk that is not there
+    for a moment, is raised and changes nothing.
+
     Args:
       spec: Checkpoints.
-      fingerprint: of everything that decides the run; a folder of another run is refused.
+      run: what decides the run, as JSON has it; "training" holds the fields of the config.
 
     Raises:
-      ValueError: the folder holds the checkpoints of another run.
+      ValueError: the folder holds the checkpoints of another run; the fields that differ are named.
+      OSError: the folder cannot be read or written.
     """
 
-    def __init__(self, spec: Checkpoints, fingerprint: str) -> None:
+    def __init__(self, spec: Checkpoints, run: Mapping[str, Any]) -> None:
         import orbax.checkpoint  # imported here as it takes a second
 
-        self._orbax = orbax.checkpoint
-        folder = pathlib.Path(spec.folder).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
-        _claim(folder, fingerprint)
-        options = self._orbax.CheckpointManagerOptions(
-            max_to_keep=_KEEP, enable_async_checkpointing=False, cleanup_tmp_directories=True
-        )
-        self._manager = self._orbax.CheckpointManager(folder / "epochs", options=options)
+        check_integer("checkpoints.every", spec.every, 1)
+        self._folder = pathlib.Path(spec.folder).absolute()
+        self._epochs = self._folder / "epochs"
+        _claim(self._folder, run)
+        self._epochs.mkdir(exist_ok=True)
+        for path in self._epochs.iterdir():
+            if _PARTIAL in path.name:  # a save that was interrupted
+                shutil.rmtree(path)
+        self._checkpointer = orbax.checkpoint.PyTreeCheckpointer()
 
-    def save(self, epoch: int, state: Any) -> None:
-        """Saves the state after an epoch; what was saved before stays until this is complete."""
-        tree = self._tree(state, digest(state))
-        self._manager.save(epoch, args=self._orbax.args.StandardSave(tree), force=True)
+    def save(self, epoch: int, state: Any, *, is_last: bool) -> None:
+        """Saves the state after an epoch; what was saved before stays until this is complete.
+
+        Args:
+          epoch: epochs done.
+          state: tree of arrays.
+          is_last: the run is over. Until then the checkpoint before is kept as well, in case the
+            latest is damaged.
+        """
+        partial = self._epochs / f"{epoch}{_PARTIAL}{os.getpid()}"
+        leaves = {f"{i:05d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
+        self._checkpointer.save(partial / "state", leaves)
+        _write_json(partial / _DIGESTS, _file_digests(partial))
+        partial.rename(self._epochs / str(epoch))
+        for old in _saved(self._epochs)[: -1 if is_last else -2]:
+            shutil.rmtree(self._epochs / str(old))
 
     def latest(self, state: Any) -> tuple[int, Any]:
         """Returns the latest sound checkpoint, or (0, state) if there is none.
 
-        A damaged checkpoint is reported as a warning and removed, and the one before it is used.
-
         Args:
-          state: of the same structure, as it is before training.
+          state: of the same structure, as it is before training; where its history and trace have
+            room for more epochs than were saved, what was saved is their beginning.
+
+        Raises:
+          OSError: a file cannot be read.
         """
-        for epoch in sorted(self._manager.all_steps(), reverse=True):
-            try:
-                return epoch, self._restore(epoch, state)
-            except Exception as error:  # noqa: BLE001 - whatever a damaged file makes orbax raise
-                warnings.warn(
-                    f"the checkpoint of epoch {epoch} in {self._manager.directory} is damaged "
-                    f"({type(error).__name__}: {str(error).splitlines()[0][:200]}); "
-                    "going back to the one before it.",
-                    stacklevel=2,
-                )
-                self._manager.delete(epoch)
+        for epoch in reversed(_saved(self._epochs)):
+            damage = _damage(self._epochs / str(epoch))
+            if damage is None:
+                leaves = self._checkpointer.restore(self._epochs / str(epoch) / "state")
+                fresh, structure = jax.tree.flatten(state)
+                pairs = zip([leaves[name] for name in sorted(leaves)], fresh, strict=True)
+                return epoch, jax.tree.unflatten(structure, [_begun(*pair) for pair in pairs])
+            aside = self._set_aside(epoch)
+            warnings.warn(
+                f"the checkpoint of epoch {epoch} in {self._epochs} is damaged ({damage}); it is "
+                f"set aside as {aside.name}, and the run goes back to the one before it.",
+                stacklevel=2,
+            )
         return 0, state
 
     def close(self) -> None:
-        """Ends the manager's threads."""
-        self._manager.close()
+        """Ends orbax's threads."""
+        self._checkpointer.close()
 
-    def _restore(self, epoch: int, state: Any) -> Any:
-        wanted = jax.tree.map(self._orbax.utils.to_shape_dtype_struct, self._tree(state, "0" * 64))
-        tree = self._manager.restore(epoch, args=self._orbax.args.StandardRestore(wanted))
-        leaves = [jnp.array(tree["leaves"][name]) for name in sorted(tree["leaves"])]
-        restored = jax.tree.unflatten(jax.tree.structure(state), leaves)
-        came = bytes(np.asarray(tree["digest"])).hex()
-        check(digest(restored) == came, "its contents are not what was saved.")
-        return restored
-
-    @staticmethod
-    def _tree(state: Any, hexdigest: str) -> dict[str, Any]:
-        """A dict that orbax takes whatever the records of the state are."""
-        leaves = {f"{i:05d}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
-        return {"leaves": leaves, "digest": np.frombuffer(bytes.fromhex(hexdigest), np.uint8)}
+    def _set_aside(self, epoch: int) -> pathlib.Path:
+        count, aside = 1, self._epochs / f"{epoch}.damaged"
+        while aside.exists():
+            count, aside = count + 1, self._epochs / f"{epoch}.damaged-{count}"
+        return (self._epochs / str(epoch)).rename(aside)
 
 
-def _claim(folder: pathlib.Path, fingerprint: str) -> None:
-    """Writes the fingerprint of the run into a new folder; refuses the folder of another run."""
+def _saved(epochs: pathlib.Path) -> list[int]:
+    """The epochs of whole checkpoints, in order."""
+    return sorted(int(path.name) for path in epochs.iterdir() if path.name.isdigit())
+
+
+def _begun(saved: np.ndarray, fresh: jax.Array) -> jax.Array:
+    """An array that was saved, with more room if the new one has it."""
+    if saved.shape == fresh.shape:
+        return jnp.asarray(saved)
+    return fresh.at[tuple(slice(0, size) for size in saved.shape)].set(saved)
+
+
+def _file_digests(folder: pathlib.Path) -> dict[str, str]:
+    """SHA-256 of every file but the list of these itself; OSError if one cannot be read."""
+
+    def give_up(error: OSError) -> None:
+        raise error
+
+    found = {}
+    for parent, _, names in os.walk(folder, onerror=give_up):
+        for path in (pathlib.Path(parent) / name for name in names):
+            if path != folder / _DIGESTS:
+                name = path.relative_to(folder).as_posix()
+                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def _damage(folder: pathlib.Path) -> str | None:
+    """Says what is not as it was saved, or None; OSError if a file cannot be read."""
+    if not (folder / _DIGESTS).exists():
+        return f"{_DIGESTS} is missing"
+    try:
+        wanted = json.loads((folder / _DIGESTS).read_text(encoding="utf-8"))
+    except ValueError:
+        return f"{_DIGESTS} is not what was saved"
+    found = _file_digests(folder)
+    for name in sorted(wanted.keys() | found.keys()):
+        if name not in found:
+            return f"{name} is missing"
+        if wanted.get(name) != found[name]:
+            return f"{name} is not what was saved"
+    return None
+
+
+def _write_json(path: pathlib.Path, content: Any) -> None:
+    """Whole or not there at all, whenever the process is killed."""
+    partial = path.with_name(f"{path.name}{_PARTIAL}{os.getpid()}")
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _claim(folder: pathlib.Path, run: Mapping[str, Any]) -> None:
+    """Writes down what decides a run; refuses the folder of another one."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "run.json"
+    run = json.loads(json.dumps(run, default=lambda number: number.item()))
     if path.exists():
-        came = json.loads(path.read_text())["fingerprint"]
-        check(came == fingerprint, "checkpoints must be those of the same config, data, parameters "
-              f"and seeds; {folder} holds those of another run.")  # fmt: skip
-        return
-    partial = folder / f"run.json.{os.getpid()}"
-    partial.write_text(json.dumps({"fingerprint": fingerprint}) + "\n")
-    partial.replace(path)  # whole or not there at all, whenever the process is killed
+        try:
+            came = json.loads(path.read_text(encoding="utf-8"))
+            _check_same_run(came, run, folder)
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+            raise ValueError(f"checkpoints must have a sound run.json; {path} is none.") from error
+        if came == run:
+            return
+    else:
+        check(
+            not (folder / "epochs").exists(),
+            f"checkpoints must have a run.json that tells whose they are; {folder} has none.",
+        )
+    _write_json(path, run)
+
+
+def _check_same_run(came: Mapping[str, Any], run: Mapping[str, Any], folder: pathlib.Path) -> None:
+    """Raises ValueError unless both are one run, up to a larger number of epochs."""
+    there, here = ({**record, **record["training"]} for record in (came, run))
+    differing = []
+    for name in sorted((there.keys() | here.keys()) - {"training", "epochs"}):
+        pair = there.get(name), here.get(name)
+        if pair[0] != pair[1]:
+            values = f" ({pair[0]!r} there, {pair[1]!r} here)" if name in run["training"] else ""
+            differing.append(name + values)
+    check(
+        not differing,
+        f"checkpoints must be those of the same run; {folder} holds one with another "
+        f"{', another '.join(differing)}.",
+    )
+    before, wanted = there["epochs"], here["epochs"]
+    check(
+        wanted >= before,
+        f"training.epochs must be at least {before}, as in the checkpoints in {folder}; "
+        f"got {wanted}.",
+    )
+    check(
+        wanted == before or here["schedule"] == "constant",
+        f"training.epochs must be {before}, as in the checkpoints in {folder}, with the schedule "
+        f"{here['schedule']!r}, which depends on it; got {wanted}.",
+    )

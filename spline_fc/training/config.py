@@ -2,17 +2,38 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from spline_fc.checks import check, check_integer, check_known_keys, check_number, check_one_of
 from spline_fc.training.groups import GROUPS
 from spline_fc.training.losses import LOSSES
 from spline_fc.training.optimisers import OPTIMISERS, SCHEDULES
 
+PRECISIONS = ("default", "high", "highest")
+_LINE_SEARCHED = ("lbfgs", "gauss_newton")  # they judge the very step that is to be taken
+
+
+class Structure(NamedTuple):
+    """What of a config is compiled in; all of its numbers are traced, other ones compile nothing.
+
+    A bool tells that the number of this name is above 0, and that there is something to compile.
+    """
+
+    loss: str
+    optimizer: str
+    schedule: str
+    precision: str
+    batch_size: int
+    averaging: bool
+    guard: bool
+    patience: bool
+    initial_decay: bool
+    output_ridge: bool
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """How a network is trained on; hashable, so that it can be a static argument of jit.
+    """How a network is trained on; immutable and hashable.
 
     Attributes:
       loss: a name in `losses.LOSSES`.
@@ -37,6 +58,9 @@ class TrainingConfig:
       group_rates: factors on the learning rate per group of `groups.GROUPS`, 0 freezes; a mapping
         or pairs. It and keep_axes need to be told the `origin` of the units.
       keep_axes: each hinge stays on its own feature, so that the first layer keeps its knots.
+      precision: of the matrix products of a step, forward and backward, a name in `PRECISIONS`
+        as in jax.numpy.matmul; losses that are reported, Gauss-Newton's system and the re-solved
+        output layer always have the highest.
 
     Raises:
       ValueError: a field is out of range, names something unknown, or contradicts another.
@@ -58,19 +82,23 @@ class TrainingConfig:
     output_ridge: float = 0.0
     group_rates: tuple[tuple[str, float], ...] = ()
     keep_axes: bool = False
+    precision: str = "default"
 
     def __post_init__(self) -> None:
         check_one_of("training.loss", self.loss, LOSSES)
         check_one_of("training.optimizer", self.optimizer, OPTIMISERS)
         check_one_of("training.schedule", self.schedule, SCHEDULES)
+        check_one_of("training.precision", self.precision, PRECISIONS)
         check_number("training.learning_rate", self.learning_rate, above=0)
         check_integer("training.batch_size", self.batch_size, 1)
         check_integer("training.epochs", self.epochs, 0)
         check_integer("training.warmup_epochs", self.warmup_epochs, 0)
         check_number("training.averaging", self.averaging, at_least=0, below=1)
         check_number("training.guard", self.guard, at_least=0)
-        check(self.guard == 0 or self.guard >= 1, "training.guard must be 0 or at least 1; "
-              f"got {self.guard!r}.")  # fmt: skip
+        check(
+            self.guard == 0 or self.guard >= 1,
+            f"training.guard must be 0 or at least 1; got {self.guard!r}.",
+        )
         check_integer("training.patience", self.patience, 0)
         check_number("training.momentum", self.momentum, at_least=0, below=1)
         for field in ("weight_decay", "initial_decay", "output_ridge"):
@@ -85,16 +113,38 @@ class TrainingConfig:
             check_number(f"training.group_rates[{group!r}]", rate, at_least=0)
         # A frozen dataclass is set this way; pairs, unlike a dict, can be hashed.
         object.__setattr__(self, "group_rates", tuple(sorted(rates.items())))
-        check(isinstance(self.keep_axes, bool), f"training.keep_axes must be True or False; "
-              f"got {self.keep_axes!r}.")  # fmt: skip
-        check(not self.output_ridge or rates.get("output") != 0, "training.output_ridge must be 0 "
-              "when group_rates freezes the output layer.")  # fmt: skip
+        check(
+            isinstance(self.keep_axes, bool),
+            f"training.keep_axes must be True or False; got {self.keep_axes!r}.",
+        )
+        check(
+            not self.output_ridge or rates.get("output") != 0,
+            "training.output_ridge must be 0 when group_rates freezes the output layer; "
+            f"got {self.output_ridge!r}.",
+        )
+        scaled = {group: rate for group, rate in rates.items() if rate not in (0, 1)}
+        check(
+            self.optimizer not in _LINE_SEARCHED or not scaled,
+            f"training.group_rates must be 0 or 1 with the optimizer {self.optimizer!r}, which "
+            f"judges a step as a whole; got {scaled}.",
+        )
 
     def _check_squared_error(self) -> None:
-        needs = [name for name, used in (("optimizer 'gauss_newton'", self.optimizer ==
-                 "gauss_newton"), ("output_ridge", self.output_ridge > 0)) if used]  # fmt: skip
-        check(not needs or self.loss == "squared_error", "training.loss must be 'squared_error' "
-              f"with {' and '.join(needs)}; got {self.loss!r}.")  # fmt: skip
+        used = {
+            "optimizer 'gauss_newton'": self.optimizer == "gauss_newton",
+            "output_ridge": self.output_ridge > 0,
+        }
+        needs = " and ".join(name for name, is_used in used.items() if is_used)
+        check(
+            not needs or self.loss == "squared_error",
+            f"training.loss must be 'squared_error' with {needs}; got {self.loss!r}.",
+        )
+
+    def structure(self) -> Structure:
+        """Returns what of this config is compiled in."""
+        values = {name: getattr(self, name) for name in Structure._fields}
+        numbers = ("averaging", "guard", "patience", "initial_decay", "output_ridge")
+        return Structure(**{**values, **{name: values[name] > 0 for name in numbers}})
 
 
 def as_config(config: Any) -> TrainingConfig:

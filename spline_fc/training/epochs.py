@@ -4,12 +4,13 @@ import functools
 import math
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from spline_fc.training.config import TrainingConfig
+from spline_fc.network import Params
+from spline_fc.training.config import Structure
 from spline_fc.training.output_layer import solve_output
 from spline_fc.training.steps import (
     DIVERGED,
@@ -19,6 +20,7 @@ from spline_fc.training.steps import (
     RUNNING,
     Data,
     Iterate,
+    Numbers,
     Recorder,
     make_step,
     mean_losses,
@@ -27,49 +29,70 @@ from spline_fc.training.steps import (
 )
 
 _CACHE = 1 << 20  # bytes, of the second level of a core
+_LENGTH = 128  # the history has a multiple of so many columns: other epochs compile nothing
 
 
 class TrainState(NamedTuple):
     """What an epoch changes; replicas give every leaf the leading axes (S, L)."""
 
     iterate: Iterate
-    best_params: Any
+    best_params: Params
     best_loss: jax.Array  # (), of the validation part
     best_epoch: jax.Array  # () int32
-    history: jax.Array  # (3, epochs + 1), losses of PARTS, NaN where the run has not been
+    history: jax.Array  # (3, at least epochs + 1), losses of PARTS, NaN where not trained
     pace: jax.Array  # (), factor on the learning rate, halved whenever an epoch is undone
 
 
-def _begin(config: TrainingConfig, recorder: Recorder | None, params, data: Data) -> TrainState:
+class Program(NamedTuple):
+    """What is compiled; all the rest is traced."""
+
+    structure: Structure
+    recorder: Recorder | None
+    replicas: bool  # whether the axes (S, L) are there
+
+
+def _begin(
+    program: Program, length: int, calls: int, params: Params, data: Data, numbers: Numbers
+) -> TrainState:
     """Makes the state of one replica before training, with the losses of epoch 0."""
-    losses = mean_losses(config.loss, params, data.evaluation)
+    structure, recorder, _ = program
+    losses = mean_losses(structure.loss, params, data.evaluation)
     train_loss, best_loss, _ = losses
-    history = jnp.full((len(PARTS), config.epochs + 1), jnp.nan, losses.dtype)
-    history = history.at[:, 0].set(losses)
+    history = jnp.full((len(PARTS), length), jnp.nan, losses.dtype).at[:, 0].set(losses)
     finite = jnp.isfinite(train_loss) & jnp.isfinite(best_loss)
     status = jnp.where(finite, RUNNING, DIVERGED).astype(jnp.int32)
     trace, zero = None, jnp.zeros((), jnp.int32)
     if recorder is not None:
-        steps = 1 if recorder.per_epoch else data.train[0].shape[0] // config.batch_size
-        trace = recorder.init(params, config.epochs * steps)
+        trace = recorder.init(params, calls)
         trace = recorder.update(trace, zero, params, train_loss)
-    iterate = Iterate(params, optimiser_of(config).init(params), params, zero, status, trace)
+    optimizer = optimiser_of(structure, numbers).init(params)
+    iterate = Iterate(params, optimizer, params, zero, status, trace)
     return TrainState(iterate, params, best_loss, zero, history, jnp.ones((), losses.dtype))
 
 
-@functools.partial(jax.jit, static_argnames=("config", "recorder", "replicas"))
-def _begin_jit(params, data, rate, *, config, recorder, replicas):
+@functools.partial(jax.jit, static_argnames=("program", "length", "calls"))
+def _begin_jit(params, data, numbers, rate, *, program: Program, length: int, calls: int):
     def one(params, data, rate):
         del rate  # it only says how many replicas there are
-        return _begin(config, recorder, params, data)
+        return _begin(program, length, calls, params, data, numbers)
 
-    mapped = over_replicas(one, ("seeds", "seeds", "rates")) if replicas else one
+    mapped = over_replicas(one, ("seeds", "seeds", "rates")) if program.replicas else one
     return mapped(params, data, rate)
 
 
-def begin(params, data: Data, rate: jax.Array, *, config, recorder, replicas: bool) -> TrainState:
-    """Makes the state before training; arguments as for `advance`, leaves of params with axis S."""
-    state = _begin_jit(params, data, rate, config=config, recorder=recorder, replicas=replicas)
+def begin(
+    params: Params, data: Data, numbers: Numbers, rate: jax.Array, epochs: int, program: Program
+) -> TrainState:
+    """Makes the state before training, with room for so many epochs.
+
+    The arguments are those of `advance`; leaves of params have the axis S with replicas.
+    """
+    length, calls = -(-(epochs + 1) // _LENGTH) * _LENGTH, 0
+    if program.recorder is not None:
+        steps = data.train[0].shape[-2] // program.structure.batch_size
+        calls = epochs * (1 if program.recorder.per_epoch else steps)
+    shape = {"program": program, "length": length, "calls": calls}
+    state = _begin_jit(params, data, numbers, rate, **shape)
     # jit hands an argument that passes through, or a result that comes twice, back as one buffer;
     # `advance` donates its state, so every leaf needs a buffer of its own.
     return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), state)
@@ -94,32 +117,33 @@ def shuffle(seed: jax.Array, epoch: jax.Array, rows: int) -> jax.Array:
     return order[place].astype(jnp.int32)
 
 
-def _make_epoch(config: TrainingConfig, recorder, rows: int):
+def _make_epoch(structure: Structure, numbers: Numbers, recorder: Recorder | None, rows: int):
     """Builds (epoch, state, data, learning_rate, seed) -> state for one replica."""
-    steps = rows // config.batch_size
-    step = make_step(config, steps, recorder)
+    steps = rows // structure.batch_size
+    step = make_step(structure, numbers, recorder)
 
     def train_epoch(epoch, iterate, data: Data, learning_rate, seed):
         # The order is a function of seed and epoch alone, so a resumed run repeats it; one
         # gather per epoch, as a gather per batch costs more than the small products it feeds.
-        order = shuffle(seed, epoch, rows)[: steps * config.batch_size]
-        batches = [a[order].reshape(steps, config.batch_size, a.shape[1]) for a in data.train]
+        order = shuffle(seed, epoch, rows)[: steps * structure.batch_size]
+        batches = [a[order].reshape(steps, structure.batch_size, a.shape[1]) for a in data.train]
         body = lambda it, batch: (step(it, batch, learning_rate, data.scale), None)  # noqa: E731
         return jax.lax.scan(body, iterate, batches)[0]
 
     def solve_outputs(iterate: Iterate, data: Data) -> Iterate:
-        solved = [solve_output(p, data.train, config.output_ridge)
-                  for p in (iterate.params, iterate.average)]  # fmt: skip
         old = [iterate.params, iterate.average]
+        solved = [solve_output(p, data.train, numbers.output_ridge) for p in old]
         params, average = where(iterate.status == RUNNING, solved, old)
         return iterate._replace(params=params, average=average)
 
     def run_epoch(epoch, state: TrainState, data: Data, learning_rate, seed) -> TrainState:
         was_running = state.iterate.status == RUNNING
         iterate = train_epoch(epoch, state.iterate, data, learning_rate * state.pace, seed)
-        if config.output_ridge:
+        if structure.output_ridge:
             iterate = solve_outputs(iterate, data)
-        return _assess(config, epoch, state._replace(iterate=iterate), data, was_running)
+        return _assess(
+            structure, numbers, epoch, state._replace(iterate=iterate), data, was_running
+        )
 
     return run_epoch
 
@@ -149,11 +173,13 @@ def _recorded(run_epoch: Callable, recorder: Recorder, replicas: bool) -> Callab
     return run
 
 
-def _assess(config: TrainingConfig, epoch, state: TrainState, data: Data, was_running):
+def _assess(
+    structure: Structure, numbers: Numbers, epoch, state: TrainState, data: Data, was_running
+) -> TrainState:
     """Evaluates the averaged network, keeps it if it is the best, stops if patience is out."""
-    losses = mean_losses(config.loss, state.iterate.average, data.evaluation)
-    if config.guard:
-        state, losses = _undo(config, state, losses)
+    losses = mean_losses(structure.loss, state.iterate.average, data.evaluation)
+    if structure.guard:
+        state, losses = _undo(structure, numbers, state, losses)
     iterate = state.iterate
     history = state.history.at[:, epoch].set(jnp.where(was_running, losses, jnp.nan))
     best = where(
@@ -161,13 +187,15 @@ def _assess(config: TrainingConfig, epoch, state: TrainState, data: Data, was_ru
         (iterate.average, losses[1], epoch),
         (state.best_params, state.best_loss, state.best_epoch),
     )
-    if config.patience:
-        tired = (iterate.status == RUNNING) & (epoch - best[2] >= config.patience)
+    if structure.patience:
+        tired = (iterate.status == RUNNING) & (epoch - best[2] >= numbers.patience)
         iterate = iterate._replace(status=jnp.where(tired, OUT_OF_PATIENCE, iterate.status))
     return TrainState(iterate, *best, history, state.pace)
 
 
-def _undo(config: TrainingConfig, state: TrainState, losses: jax.Array):
+def _undo(
+    structure: Structure, numbers: Numbers, state: TrainState, losses: jax.Array
+) -> tuple[TrainState, jax.Array]:
     """Goes back to the best iterate, at half the pace, if the validation loss is out of bounds.
 
     The optimiser's state stays: its second moments are the best there are, and its first ones are
@@ -175,13 +203,14 @@ def _undo(config: TrainingConfig, state: TrainState, losses: jax.Array):
     iterates, and a jump back is none that it took.
     """
     iterate = state.iterate
-    bound = config.guard * state.history[1, 0]
+    bound = numbers.guard * state.history[1, 0]
     undone = (iterate.status == RUNNING) & ~(losses[1] <= bound)  # NaN is out of bounds too
     params, average, optimizer = iterate.params, iterate.average, iterate.optimizer
     params, average = where(undone, [state.best_params, state.best_params], [params, average])
-    if config.optimizer == "lbfgs":  # the first link of its chain; decay knows where it all began
-        optimizer = (where(undone, optimiser_of(config).init(params)[0], optimizer[0]),
-                     *optimizer[1:])  # fmt: skip
+    if structure.optimizer == "lbfgs":
+        # The first link of its chain; a decay that follows knows where it all began.
+        fresh = optimiser_of(structure, numbers).init(params)[0]
+        optimizer = (where(undone, fresh, optimizer[0]), *optimizer[1:])
     state = state._replace(
         iterate=iterate._replace(params=params, average=average, optimizer=optimizer),
         pace=jnp.where(undone, state.pace / 2, state.pace),
@@ -229,7 +258,7 @@ def _mapped(function: Callable, is_mapped: list[bool], size: int | None) -> Call
     return in_groups
 
 
-def group_sizes(params: Any, batch_size: int) -> tuple[int, int]:
+def group_sizes(params: Params, batch_size: int) -> tuple[int, int]:
     """How many seeds and rates a processor trains at once: as many as its caches hold.
 
     What a step of 100 networks reads and writes is far more than a cache holds, and each of its
@@ -251,37 +280,54 @@ def group_sizes(params: Any, batch_size: int) -> tuple[int, int]:
     units = sum(layer["bias"].shape[-1] for layer in params.values())
     # Parameters, their average, gradient and two moments; activations, forward and backward.
     size = (5 * weights + 3 * batch_size * units) * leaves[0].dtype.itemsize
-    room = max(1, _CACHE // size) * max(1, (os.cpu_count() or 1) // 2)
+    room = max(1, _CACHE // size) * max(1, _cores() // 2)
     rates_at_once = _divisor(rates, room)
     return _divisor(seeds, max(1, room // rates_at_once)), rates_at_once
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container or a job are not all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _divisor(count: int, at_most: int) -> int:
     return max(d for d in range(1, min(count, at_most) + 1) if count % d == 0)
 
 
-@functools.partial(jax.jit, static_argnames=("config", "recorder", "replicas"), donate_argnums=0)
-def advance(state, data, learning_rate, seed, stop, start, *, config, recorder, replicas):
+@functools.partial(jax.jit, static_argnames="program", donate_argnums=0)
+def advance(
+    state: TrainState,
+    data: Data,
+    numbers: Numbers,
+    learning_rate: jax.Array,
+    seed: jax.Array,
+    stop: int,
+    start: int,
+    program: Program,
+) -> TrainState:
     """Runs the epochs start + 1 .. stop on the device; ends early once every replica has stopped.
 
     Args:
       state: TrainState; donated, its buffers are dead afterwards.
       data: Data.
+      numbers: Numbers, the same for all replicas.
       learning_rate: (), or (L,) with replicas.
       seed: () uint32, or (S,) with replicas.
       stop: () int32, traced, so that the length of a run of epochs is no part of its shape.
       start: () int32, epochs done so far.
-      config: TrainingConfig, without a learning rate of its own (static).
-      recorder: Recorder or None (static).
-      replicas: whether the axes (S, L) are there (static).
+      program: Program (static).
 
     Returns:
       TrainState.
     """
+    structure, recorder, replicas = program
     per_epoch = recorder is not None and recorder.per_epoch
-    epoch = _make_epoch(config, None if per_epoch else recorder, data.train[0].shape[-2])
+    in_steps, rows = None if per_epoch else recorder, data.train[0].shape[-2]
+    epoch = _make_epoch(structure, numbers, in_steps, rows)
     if replicas:
-        groups = group_sizes(state.best_params, config.batch_size)
+        groups = group_sizes(state.best_params, structure.batch_size)
         epoch = over_replicas(epoch, (None, "both", "seeds", "rates", "seeds"), groups)
     if per_epoch:
         epoch = _recorded(epoch, recorder, replicas)

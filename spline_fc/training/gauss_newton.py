@@ -1,12 +1,14 @@
 """Exact Gauss-Newton steps on mini-batches, for the mean squared error of a ReLU network."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from spline_fc.network import apply_params
+from spline_fc.network import Params, apply_params, preactivations
+from spline_fc.network.forward import HIGHEST
+from spline_fc.network.structure import layer_name
 
 _FIRST_DAMPING = 1.0
 _DAMPING_RANGE = (1e-6, 1e6)
@@ -20,22 +22,9 @@ class GaussNewtonState(NamedTuple):
     damping: jax.Array  # (), lambda
 
 
-def _layers(params: Any) -> list[str]:
-    return [f"Dense_{i}" for i in range(len(params))]
-
-
-def _activations(params: Any, x: jax.Array) -> list[jax.Array]:
-    """What each layer takes in, [(b, d), (b, h0), ...]."""
-    inputs = [x]
-    for name in _layers(params)[:-1]:
-        layer = params[name]
-        inputs.append(jax.nn.relu(inputs[-1] @ layer["kernel"] + layer["bias"]))
-    return inputs
-
-
-def _bias_jacobians(params: Any, x: jax.Array) -> dict[str, jax.Array]:
+def _bias_jacobians(params: Params, x: jax.Array) -> dict[str, jax.Array]:
     """Per layer d f(x_i)_c / d bias, (b, k, h): all else of the Jacobian follows from it."""
-    biases = {name: params[name]["bias"] for name in _layers(params)}
+    biases = {name: layer["bias"] for name, layer in params.items()}
 
     def predict(biases, row):
         shifted = {name: {**params[name], "bias": bias} for name, bias in biases.items()}
@@ -44,7 +33,12 @@ def _bias_jacobians(params: Any, x: jax.Array) -> dict[str, jax.Array]:
     return jax.vmap(jax.jacrev(predict), in_axes=(None, 0))(biases, x)
 
 
-def jacobian_gram(params: Any, x: jax.Array, mask: Any = None) -> jax.Array:
+def _outer(a: jax.Array) -> jax.Array:
+    """a a', whose digits the Cholesky factor needs."""
+    return jnp.matmul(a, a.T, precision=HIGHEST)
+
+
+def jacobian_gram(params: Params, x: jax.Array, mask: Params | None = None) -> jax.Array:
     """The Gram matrix J J' of the network's Jacobian, without ever forming J.
 
     The rows of J that belong to a kernel are outer products (layer input) x (bias Jacobian), so
@@ -59,23 +53,24 @@ def jacobian_gram(params: Any, x: jax.Array, mask: Any = None) -> jax.Array:
     Returns:
       (b * k, b * k); row i * k + c belongs to output c of row i of x.
     """
-    size = x.shape[0] * params[_layers(params)[-1]]["bias"].shape[0]
+    *below, output = preactivations(params, x)
+    size, outputs = output.size, output.shape[1]
     gram = jnp.zeros((size, size), x.dtype)
     slopes = _bias_jacobians(params, x)
-    outputs = size // x.shape[0]
-    for name, inputs in zip(_layers(params), _activations(params, x), strict=True):
+    for index, inputs in enumerate([x, *map(jax.nn.relu, below)]):
+        name = layer_name(index)
         slope = slopes[name].reshape(size, -1)
         rows = jnp.repeat(inputs, outputs, axis=0)
         if mask is None:
-            gram += (rows @ rows.T + 1) * (slope @ slope.T)
+            gram += (_outer(rows) + 1) * _outer(slope)
             continue
         free = slope * mask[name]["bias"]
-        gram += free @ free.T
-        if name == "Dense_0":  # an axis mask is no outer product; this layer is small
-            whole = (rows[:, :, None] * slope[:, None, :] * mask[name]["kernel"]).reshape(size, -1)
-            gram += whole @ whole.T
+        gram += _outer(free)
+        if index == 0:  # an axis mask is no outer product; this layer is small
+            whole = rows[:, :, None] * slope[:, None, :] * mask[name]["kernel"]
+            gram += _outer(whole.reshape(size, -1))
         else:
-            gram += (rows @ rows.T) * (free @ free.T)
+            gram += _outer(rows) * _outer(free)
     return gram
 
 

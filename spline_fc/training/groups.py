@@ -1,7 +1,7 @@
 """Which weights came from the spline: learning rates per group, frozen knots, axis masks."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,8 @@ import numpy as np
 
 from spline_fc.checks import check, check_one_of
 from spline_fc.cpwl import Spline
-from spline_fc.network import hinges, layer_sizes, to_params
+from spline_fc.network import Params, hinges, layer_sizes, to_params
+from spline_fc.network.structure import layer_name
 
 GROUPS = ("spline_units", "new_units", "knots", "output")
 
@@ -18,10 +19,10 @@ class Origin(NamedTuple):
     """Where the units of a network come from; arrays, so that origins stack over replicas."""
 
     from_spline: dict[str, np.ndarray]  # per hidden layer (units,) bool
-    feature: np.ndarray  # (units of Dense_0,) int32, home feature of a hinge; -1 for a new unit
+    feature: np.ndarray  # (units of Dense_0,) int32, home feature of a hinge; -1 for a unit without
 
 
-def spline_origin(spline: Spline, params: Any) -> Origin:
+def spline_origin(spline: Spline, params: Params) -> Origin:
     """Tells the units of a reshaped network that came from its spline from those that are new.
 
     Args:
@@ -37,18 +38,20 @@ def spline_origin(spline: Spline, params: Any) -> Origin:
     num_features, *widths, _ = layer_sizes(params)
     _, *exact, _ = layer_sizes(to_params(spline, num_features))
     exact += [exact[-1]] * (len(widths) - len(exact))
-    fits = len(exact) == len(widths) and all(e <= w for e, w in zip(exact, widths, strict=True))
-    check(fits, f"params must have at least {tuple(exact)} hidden units to hold the spline; "
-          f"got {tuple(widths)}.")  # fmt: skip
-    born = {f"Dense_{i}": np.arange(w) < e for i, (e, w) in enumerate(zip(exact, widths,
-            strict=True))}  # fmt: skip
+    check(
+        len(exact) == len(widths) and all(e <= w for e, w in zip(exact, widths, strict=True)),
+        f"params must have at least {tuple(exact)} hidden units to hold the spline; "
+        f"got {tuple(widths)}.",
+    )
+    pairs = enumerate(zip(exact, widths, strict=True))
+    born = {layer_name(i): np.arange(width) < count for i, (count, width) in pairs}
     feature = np.full(widths[0], -1, np.int32)
-    home = hinges(spline).feature
-    feature[: len(home)] = home
+    home = np.asarray(hinges(spline).feature)
+    feature[: len(home)] = np.where(home < num_features, home, -1)  # a direction is no axis
     return Origin(born, feature)
 
 
-def membership(params: Any, origin: Origin, group: str) -> Any:
+def membership(params: Params, origin: Origin, group: str) -> Params:
     """Says which weights are in a group.
 
     "knots": kernel column and bias of the spline's units in Dense_0, which together place a knot.
@@ -82,7 +85,7 @@ def membership(params: Any, origin: Origin, group: str) -> Any:
     return tree
 
 
-def axis_mask(params: Any, feature: jax.Array) -> Any:
+def axis_mask(params: Params, feature: jax.Array) -> Params:
     """Keeps each hinge of Dense_0 on its own feature: 0 for its weights to all others, else 1.
 
     Args:
@@ -100,8 +103,8 @@ def axis_mask(params: Any, feature: jax.Array) -> Any:
 
 
 def update_scale(
-    params: Any, origin: Origin, group_rates: Mapping[str, float], keep_axes: bool
-) -> Any:
+    params: Params, origin: Origin, group_rates: Mapping[str, float], keep_axes: bool
+) -> Params:
     """Builds the factors on the updates: products of the rates of all groups a weight is in.
 
     Args:
@@ -123,19 +126,25 @@ def update_scale(
     return scale
 
 
-def check_matches(params: Any, origin: Origin, group_rates: Mapping[str, float], keep_axes: bool):
+def check_matches(
+    params: Params, origin: Origin, group_rates: Mapping[str, float], keep_axes: bool
+) -> None:
     """Raises ValueError if a group or the axis mask matches no weight of any replica."""
     for group in group_rates:
         check_one_of("training.group_rates", group, GROUPS)
         if group == "output":
             continue
-        born = [np.asarray(u) for name, u in origin.from_spline.items()
-                if group != "knots" or name == "Dense_0"]  # fmt: skip
-        found = any((~u if group == "new_units" else u).any() for u in born)
-        check(found, f"training.group_rates must name groups that the network has; got {group!r}, "
-              "which matches no weight.")  # fmt: skip
+        layers = ["Dense_0"] if group == "knots" else list(origin.from_spline)
+        born = [np.asarray(origin.from_spline[name]) for name in layers]
+        check(
+            any((~units if group == "new_units" else units).any() for units in born),
+            f"training.group_rates must name groups that the network has; got {group!r}, "
+            "which matches no weight.",
+        )
     if keep_axes:
         num_features = params["Dense_0"]["kernel"].shape[-2]
-        found = num_features > 1 and (np.asarray(origin.feature) >= 0).any()
-        check(found, "training.keep_axes must have a hinge and another feature to keep it from; "
-              "it matches no weight.")  # fmt: skip
+        check(
+            num_features > 1 and bool((np.asarray(origin.feature) >= 0).any()),
+            "training.keep_axes must have a hinge and another feature to keep it from; got a "
+            "network where it matches no weight.",
+        )

@@ -1,4 +1,8 @@
-"""Checks of what comes in, before anything is compiled, and its one dtype."""
+"""Checks of what comes in, before anything is compiled, and its one dtype.
+
+What is on the device stays there: it is checked there, in one pass, and only a message about it
+brings it to the host. What comes as NumPy arrays is checked and cut on the host.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,17 +12,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.checks import check, check_finite, check_not_empty, check_rank
-from spline_fc.data import Dataset
+from spline_fc.data import Dataset, Part
+from spline_fc.network import Params, layer_sizes
 from spline_fc.training import groups
 from spline_fc.training.config import TrainingConfig
 from spline_fc.training.groups import Origin
 from spline_fc.training.steps import PARTS, Data, Evaluation
 
 _BLOCK = 256  # rows evaluated at once
+_Array = np.ndarray | jax.Array
 
 
 def prepare(
-    params: Any,
+    params: Params,
     dataset: Dataset,
     config: TrainingConfig,
     weights: Any,
@@ -43,42 +49,50 @@ def prepare(
     """
     lead, dtype = int(replicas is not None), _dtype(params)
     parts = [_part(name, getattr(dataset, name), lead) for name in PARTS]
-    if lead:
+    sizes = layer_sizes(params, lead)
+    if replicas is not None:
         _check_replicas(params, parts, replicas)
-    _check_layers(params, parts, lead)
+    _check_columns(sizes, parts)
+    _check_all_finite(params, parts)
     _check_targets(config.loss, parts)
-    rows = parts[0][0].shape[-2]
-    check(config.batch_size <= rows, f"training.batch_size must be at most {rows}, the number of "
-          f"training rows; got {config.batch_size}.")  # fmt: skip
-    weight = None if weights is None else _weights(weights, parts[0][0])
+    rows = parts[0].x.shape[-2]
+    check(
+        config.batch_size <= rows,
+        f"training.batch_size must be at most {rows}, the number of training rows; "
+        f"got {config.batch_size}.",
+    )
+    weight = None if weights is None else _weights(weights, parts[0].x)
     _check_origin(params, config, origin)
     evaluation = _evaluation(parts, weight, dtype)
     train = parts[0] if weight is None else (*parts[0], weight[..., None])
-    cast = [jnp.asarray(a, dtype) for a in train]
-    return Data(tuple(cast), evaluation, _scale(params, config, origin, bool(lead)))
+    cast = tuple(jnp.asarray(a, dtype) for a in train)
+    return Data(cast, evaluation, _scale(params, config, origin, bool(lead)))
 
 
-def _dtype(params: Any) -> Any:
-    """The one dtype of the parameters; ValueError unless they are layers of finite floats."""
-    check(isinstance(params, Mapping), "params must be a dict of layers; "
-          f"got {type(params).__name__}.")  # fmt: skip
-    check(len(params) > 0, "params must hold at least one layer; got none.")
-    for name, layer in params.items():
-        held = sorted(layer) if isinstance(layer, Mapping) else type(layer).__name__
-        check(held == ["bias", "kernel"], f"params[{name!r}] must hold a kernel and a bias; "
-              f"got {held}.")  # fmt: skip
-    leaves = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in
-              jax.tree.leaves_with_path(params)}  # fmt: skip
-    wanted = next(iter(leaves.values())).dtype
-    for path, leaf in leaves.items():
-        check(leaf.dtype == wanted and jnp.issubdtype(wanted, jnp.floating), f"params{path} must "
-              f"be of one floating dtype with all others; got {leaf.dtype}.")  # fmt: skip
-        check_finite(f"params{path}", leaf)
-    return wanted
+def _as_array(values: Any) -> _Array:
+    return values if isinstance(values, jax.Array) else np.asarray(values)
 
 
-def _part(name: str, part: Any, lead: int) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(part.x), np.asarray(part.y)
+def _dtype(params: Params) -> np.dtype:
+    """The one dtype of the parameters; ValueError unless they are arrays of one kind of float."""
+    check(
+        isinstance(params, Mapping) and len(params) > 0,
+        f"params must be a dict of at least one layer; got {type(params).__name__}.",
+    )
+    leaves = jax.tree.leaves_with_path(params)
+    wanted = _as_array(leaves[0][1]).dtype if leaves else None
+    for path, leaf in leaves:
+        came = _as_array(leaf).dtype
+        check(
+            came == wanted and jnp.issubdtype(wanted, jnp.floating),
+            f"params{jax.tree_util.keystr(path)} must be of one floating dtype with all others; "
+            f"got {came}.",
+        )
+    return np.dtype(wanted)
+
+
+def _part(name: str, part: Part, lead: int) -> Part:
+    x, y = _as_array(part.x), _as_array(part.y)
     shape = "(S, n, {})" if lead else "(n, {})"
     check_rank(f"{name} x", x, 2 + lead, shape.format("d"))
     check_rank(f"{name} y", y, 2 + lead, shape.format("k"))
@@ -86,73 +100,94 @@ def _part(name: str, part: Any, lead: int) -> tuple[np.ndarray, np.ndarray]:
     check(wanted == came, f"{name} y must have leading axes {wanted}, as x has; got {came}.")
     if name != "test":
         check_not_empty(f"the {name} part", x)
-    check_finite(f"{name} x", x)
-    check_finite(f"{name} y", y)
-    return x, y
+    return Part(x, y)
 
 
-def _check_replicas(params: Any, parts: Sequence[tuple[np.ndarray, ...]], seeds: int) -> None:
-    """Raises ValueError unless every leaf and part has one and the same leading axis."""
-    replicas = parts[0][0].shape[0]
+def _check_replicas(params: Params, parts: Sequence[Part], seeds: int) -> None:
+    """Raises ValueError unless parameters and parts have one and the same leading axis."""
+    replicas = parts[0].x.shape[0]
     check(seeds == replicas, f"seeds must have length {replicas}, one per data set; got {seeds}.")
-    for name, (x, _) in zip(PARTS, parts, strict=True):
-        check(x.shape[0] == replicas, f"{name} x must have {replicas} replicas, as the training "
-              f"part has; got {x.shape[0]}.")  # fmt: skip
-    for path, leaf in jax.tree.leaves_with_path(params):
-        name, shape = jax.tree_util.keystr(path), np.shape(leaf)
-        check(len(shape) > 0 and shape[0] == replicas, f"params{name} must have the leading axis "
-              f"{replicas}, one per data set; got shape {shape}.")  # fmt: skip
+    for name, part in zip(PARTS, parts, strict=True):
+        check(
+            part.x.shape[0] == replicas,
+            f"{name} x must have {replicas} replicas, as the training part has; "
+            f"got {part.x.shape[0]}.",
+        )
+    axis = np.shape(params["Dense_0"]["kernel"])[0]
+    check(
+        axis == replicas,
+        f"params must have the leading axis {replicas}, one per data set; got {axis}.",
+    )
 
 
-def _check_layers(params: Any, parts: Sequence[tuple[np.ndarray, ...]], lead: int) -> None:
-    """Raises ValueError unless the layers chain from the columns of x to those of y."""
-    width = parts[0][0].shape[-1]
-    for index in range(len(params)):
-        name = f"Dense_{index}"
-        check(name in params, f"params must hold the layers Dense_0 to Dense_{len(params) - 1}; "
-              f"got {', '.join(sorted(params))}.")  # fmt: skip
-        kernel, bias = (np.shape(params[name][leaf])[lead:] for leaf in ("kernel", "bias"))
-        fits = len(kernel) == 2 and kernel[0] == width and bias == kernel[1:]
-        check(fits, f"{name} must have kernel ({width}, h) and bias (h,); got {kernel} and {bias}.")
-        width = kernel[1]
-    wanted = (parts[0][0].shape[-1], width)
+def _check_columns(sizes: Sequence[int], parts: Sequence[Part]) -> None:
+    """Raises ValueError unless the network leads from the columns of x to those of y."""
+    wanted = sizes[0], sizes[-1]
     for name, (x, y) in zip(PARTS, parts, strict=True):
         columns = (x.shape[-1], y.shape[-1])
-        check(columns == wanted, f"{name} x and y must have {wanted} columns, as the network has "
-              f"inputs and outputs; got {columns}.")  # fmt: skip
+        check(
+            columns == wanted,
+            f"{name} x and y must have {wanted} columns, as the network has inputs and outputs; "
+            f"got {columns}.",
+        )
 
 
-def _check_targets(loss: str, parts: Sequence[tuple[np.ndarray, ...]]) -> None:
+@jax.jit
+def _all_finite(arrays: list[jax.Array]) -> jax.Array:
+    return jnp.stack([jnp.isfinite(array).all() for array in arrays]).all()
+
+
+def _check_all_finite(params: Params, parts: Sequence[Part]) -> None:
+    """Raises ValueError, naming the array and the place, if a number is not finite."""
+    leaves = jax.tree.leaves_with_path(params)
+    named = {f"params{jax.tree_util.keystr(path)}": leaf for path, leaf in leaves}
+    for name, (x, y) in zip(PARTS, parts, strict=True):
+        named |= {f"{name} x": x, f"{name} y": y}
+    on_device = {name: a for name, a in named.items() if isinstance(a, jax.Array)}
+    fine = not on_device or bool(_all_finite(list(on_device.values())))
+    for name, array in named.items():
+        if not fine or name not in on_device:
+            check_finite(name, array)
+
+
+def _check_targets(loss: str, parts: Sequence[Part]) -> None:
     """Raises ValueError if the targets of a cross-entropy are no probabilities."""
     if not loss.endswith("cross_entropy"):
         return
     for name, (_, y) in zip(PARTS, parts, strict=True):
         if not y.size:
             continue
-        low, high = y.min(), y.max()
-        check(low >= 0 and high <= 1, f"{name} y must lie in [0, 1] for the loss {loss!r}; "
-              f"got values from {low:g} to {high:g}.")  # fmt: skip
-        sums = y.sum(axis=-1)
-        worst = sums.flat[np.abs(sums - 1).argmax()]
-        check(loss != "softmax_cross_entropy" or abs(worst - 1) < 1e-3, f"{name} y must have rows "
-              f"that sum to 1 for the loss {loss!r}; got a sum of {worst:g}.")  # fmt: skip
+        low, high = float(y.min()), float(y.max())
+        check(
+            low >= 0 and high <= 1,
+            f"{name} y must lie in [0, 1] for the loss {loss!r}; got values from {low:g} to "
+            f"{high:g}.",
+        )
+        sums = y.sum(axis=-1).ravel()
+        worst = float(sums[abs(sums - 1).argmax()])
+        check(
+            loss != "softmax_cross_entropy" or abs(worst - 1) < 1e-3,
+            f"{name} y must have rows that sum to 1 for the loss {loss!r}; got a sum of {worst:g}.",
+        )
 
 
-def _weights(weights: Any, x: np.ndarray) -> np.ndarray:
+def _weights(weights: Any, x: _Array) -> np.ndarray:
     """Weights of the training rows with mean 1, (n,) or (S, n)."""
     values = np.asarray(weights, np.float64)
-    check(values.shape == x.shape[:-1], f"weights must have shape {x.shape[:-1]}, one per training "
-          f"row; got {values.shape}.")  # fmt: skip
+    check(
+        values.shape == x.shape[:-1],
+        f"weights must have shape {x.shape[:-1]}, one per training row; got {values.shape}.",
+    )
     check_finite("weights", values)
     check(values.min() >= 0, f"weights must not be negative; got {values.min():g}.")
     mean = values.mean(axis=-1, keepdims=True)
-    check(bool((mean > 0).all()), "weights must not all be 0.")
+    check(bool((mean > 0).all()), "weights must not all be 0; got no other.")
     return values / mean
 
 
-def _evaluation(parts: Sequence[tuple[np.ndarray, ...]], weight: Any, dtype: Any) -> Evaluation:
+def _evaluation(parts: Sequence[Part], weight: np.ndarray | None, dtype: Any) -> Evaluation:
     """Cuts all parts into blocks of equal size, padded with rows of weight 0."""
-    largest = max(x.shape[-2] for x, _ in parts)
+    largest = max(part.x.shape[-2] for part in parts)
     size, pieces = min(_BLOCK, largest), []
     for index, (x, y) in enumerate(parts):
         lead, rows = x.shape[:-2], x.shape[-2]
@@ -162,27 +197,37 @@ def _evaluation(parts: Sequence[tuple[np.ndarray, ...]], weight: Any, dtype: Any
         def cut(array, lead=lead, blocks=blocks, rows=rows):
             padding = [(0, 0)] * array.ndim
             padding[len(lead)] = (0, blocks * size - rows)
-            padded = np.pad(array, padding)
+            padded = (jnp if isinstance(array, jax.Array) else np).pad(array, padding)
             return padded.reshape(*lead, blocks, size, *array.shape[len(lead) + 1 :])
 
         # A part without rows is one block of padding whose weight makes its mean NaN.
         share = cut(weights) / rows if rows else np.full((*lead, 1, size), np.nan)
         pieces.append((cut(x), cut(y), share, np.full((*lead, blocks), index)))
-    x, y, share, part = (np.concatenate(p, axis=len(lead)) for p in zip(*pieces, strict=True))
+
+    def join(arrays):
+        on_device = any(isinstance(array, jax.Array) for array in arrays)
+        return (jnp if on_device else np).concatenate(arrays, axis=len(lead))
+
+    x, y, share, part = (join(arrays) for arrays in zip(*pieces, strict=True))
     return Evaluation(*(jnp.asarray(a, dtype) for a in (x, y, share)), jnp.asarray(part, jnp.int32))
 
 
-def _check_origin(params: Any, config: TrainingConfig, origin: Origin | None) -> None:
+def _check_origin(params: Params, config: TrainingConfig, origin: Origin | None) -> None:
     """Raises ValueError if groups or axes are asked for that are not known or match nothing."""
     rates = dict(config.group_rates)
     if not rates and not config.keep_axes:
         return
-    check(origin is not None, "origin must be given when training.group_rates or keep_axes is set, "
-          "e.g. spline_origin(spline, params); got None.")  # fmt: skip
+    if origin is None:
+        raise ValueError(
+            "origin must be given when training.group_rates or keep_axes is set, "
+            "e.g. spline_origin(spline, params); got None."
+        )
     groups.check_matches(params, origin, rates, config.keep_axes)
 
 
-def _scale(params: Any, config: TrainingConfig, origin: Origin | None, replicas: bool) -> Any:
+def _scale(
+    params: Params, config: TrainingConfig, origin: Origin | None, replicas: bool
+) -> Params | None:
     """Factors on the updates, or None if the config asks for none."""
     rates = dict(config.group_rates)
     if not rates and not config.keep_axes:

@@ -12,30 +12,36 @@ import numpy as np
 
 from spline_fc.checks import check, check_integer, check_number
 from spline_fc.data import Dataset
+from spline_fc.network import Params
+from spline_fc.timing import Seconds
 from spline_fc.training import epochs as _epochs
 from spline_fc.training.checkpoints import Checkpoints, Store, digest
 from spline_fc.training.config import TrainingConfig, as_config
-from spline_fc.training.epochs import TrainState
+from spline_fc.training.epochs import Program, TrainState
 from spline_fc.training.groups import Origin
 from spline_fc.training.inputs import prepare
-from spline_fc.training.steps import DIVERGED, OUT_OF_PATIENCE, PARTS, RUNNING, Data, Recorder
+from spline_fc.training.steps import (
+    DIVERGED,
+    OUT_OF_PATIENCE,
+    PARTS,
+    RUNNING,
+    Data,
+    Numbers,
+    Recorder,
+    numbers_of,
+)
 
 OnEpochs = Callable[[int, dict[str, np.ndarray]], None]
 _REPORTS = 20  # how often on_epochs is called in a run
-
-
-class Seconds(NamedTuple):
-    """Wall-clock time of a training run."""
-
-    compile: float  # close to 0 when these shapes were compiled before
-    run: float
+_SHOWN = 12  # replicas in the table of a result
+_MANY_CALLS = 100_000  # of a recorder: the size of its trace then tells how often it records
 
 
 class TrainResult(NamedTuple):
     """What training leaves; with replicas every array has the leading axes (S, L)."""
 
-    params: Any  # the evaluated (averaged) network at its best validation loss
-    last_params: Any  # the evaluated network when the run ended
+    params: Params  # the evaluated (averaged) network at its best validation loss
+    last_params: Params  # the evaluated network when the run ended
     history: dict[str, np.ndarray]  # (epochs + 1,) per "<part>_loss"; NaN where not trained
     best_epoch: np.ndarray  # () int
     steps_per_epoch: int
@@ -43,10 +49,29 @@ class TrainResult(NamedTuple):
     seconds: Seconds
     stop_reason: Any  # str; with replicas an (S, L) object array of str
     diverged: np.ndarray  # () bool
+    kept: Any = None  # {epoch: the evaluated network after it}, of `keep_epochs`
+
+    def __repr__(self) -> str:
+        losses, shape = self.history["validation_loss"], np.shape(self.best_epoch)
+        lines = [
+            f"TrainResult: {losses.shape[-1] - 1} epochs of {self.steps_per_epoch} steps"
+            + f", {' x '.join(map(str, shape))} replicas" * bool(shape)
+            + f"; {self.seconds.compile:.1f} s compiling, {self.seconds.run:.1f} s running"
+        ]
+        for index in list(np.ndindex(shape))[:_SHOWN]:
+            best = int(self.best_epoch[index])
+            lines.append(
+                f"  {' '.join(map(str, index))}: ".lstrip(" :")
+                + f"validation loss {losses[index][best]:.5g} at epoch {best}, "
+                + f"{losses[index][0]:.5g} before training. "
+                + str(np.asarray(self.stop_reason, object)[index])
+            )
+        hidden = int(np.prod(shape)) - _SHOWN
+        return "\n".join([*lines, f"... and {hidden} more replicas"] if hidden > 0 else lines)
 
 
 def train(
-    params: Any,
+    params: Params,
     dataset: Dataset,
     config: TrainingConfig | Mapping[str, Any] = TrainingConfig(),  # noqa: B008
     *,
@@ -69,7 +94,8 @@ def train(
         calls it first with all that was done before.
       weights: (n,) of the training rows, not negative; only their ratios matter.
       origin: where the units come from; for `group_rates` and `keep_axes`.
-      checkpoints: where to save the state, and to go on from if the folder holds this very run.
+      checkpoints: where to save the state, and to go on from if the folder holds this very run,
+        or one of fewer epochs.
 
     Returns:
       TrainResult.
@@ -78,7 +104,8 @@ def train(
       ValueError: unknown or bad config field, parameters that do not fit the data, numbers that
         are not finite, a batch larger than the training part, an empty training or validation
         part, a group or mask that matches nothing, checkpoints of another run. All but the last is
-        found before anything is compiled.
+        found before training is compiled.
+      OSError: the folder of the checkpoints cannot be read or written.
     """
     config = as_config(config)
     _check_seed("seed", seed)
@@ -90,7 +117,7 @@ def train(
 
 
 def train_replicas(
-    params: Any,
+    params: Params,
     datasets: Dataset,
     config: TrainingConfig | Mapping[str, Any],
     *,
@@ -101,6 +128,7 @@ def train_replicas(
     weights: Any = None,
     origin: Origin | None = None,
     checkpoints: Checkpoints | None = None,
+    keep_epochs: Sequence[int] = (),
 ) -> TrainResult:
     """Trains S networks, each with L learning rates, as one vmapped computation.
 
@@ -117,6 +145,7 @@ def train_replicas(
       weights: as for `train`, (S, n).
       origin: as for `train`, its arrays with the leading axis S.
       checkpoints: as for `train`.
+      keep_epochs: epochs after which the evaluated networks are kept, 0 being the start.
 
     Returns:
       TrainResult with the leading axes (S, L).
@@ -134,7 +163,7 @@ def train_replicas(
     data = prepare(params, datasets, config, weights, origin, len(seeds))
     rates = jnp.asarray(learning_rates, data.train[0].dtype)
     run = _Run(config, recorder, data, rates, np.asarray(seeds, np.uint32))
-    return _train(run, params, on_epochs, checkpoints)
+    return _train(run, params, on_epochs, checkpoints, tuple(keep_epochs))
 
 
 def _check_seed(name: str, seed: Any) -> None:
@@ -156,60 +185,103 @@ class _Run(NamedTuple):
     rate: jax.Array  # () or (L,)
     seed: np.ndarray  # () or (S,), uint32
 
-    def static(self) -> dict[str, Any]:
-        # Rates and masks are traced: with others nothing compiles again.
-        config = dataclasses.replace(
-            self.config, learning_rate=1.0, group_rates=(), keep_axes=False
-        )
-        return {"config": config, "recorder": self.recorder, "replicas": np.ndim(self.rate) == 1}
+    def program(self) -> Program:
+        return Program(self.config.structure(), self.recorder, np.ndim(self.rate) == 1)
 
-    def begin(self, params: Any) -> TrainState:
-        return _epochs.begin(params, self.data, self.rate, **self.static())
+    def numbers(self) -> Numbers:
+        return numbers_of(self.config, self.steps_per_epoch(), self.rate.dtype)
+
+    def begin(self, params: Params) -> TrainState:
+        arguments = (params, self.data, self.numbers(), self.rate, self.config.epochs)
+        return _epochs.begin(*arguments, self.program())
 
     def advance(self, state: TrainState, stop: int, start: int) -> TrainState:
-        arguments = (state, self.data, self.rate, self.seed, stop, start)
-        return jax.block_until_ready(_epochs.advance(*arguments, **self.static()))
+        arguments = (state, self.data, self.numbers(), self.rate, self.seed, stop, start)
+        return jax.block_until_ready(_epochs.advance(*arguments, self.program()))
 
     def steps_per_epoch(self) -> int:
         return self.data.train[0].shape[-2] // self.config.batch_size
 
-    def fingerprint(self, params: Any, state: TrainState) -> str:
-        shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(state)]
-        decided = np.frombuffer(repr((self.config, shapes)).encode(), np.uint8)
-        return digest(decided, params, self.data, self.rate, self.seed)
+    def description(self, params: Params) -> dict[str, Any]:
+        """Everything that decides the run, as JSON; arrays by their digests."""
+        config = dataclasses.asdict(self.config)
+        config["learning_rate"] = np.asarray(self.rate).astype(str).tolist()
+        evaluation, (*_, last) = self.data.evaluation, self.data.train
+        # The training rows are part of the evaluation; zeros of weights tell rows from padding.
+        held = np.asarray(evaluation.weight) * (np.asarray(evaluation.part) > 0)[..., None]
+        data = [evaluation.x, evaluation.y, evaluation.part, held, np.shape(last)]
+        recorder, trace = self.recorder, None
+        if recorder is not None:
+            trace = repr(jax.eval_shape(lambda p: recorder.init(p, _MANY_CALLS), params))
+        return {
+            "training": config,
+            "seeds": self.seed.tolist(),
+            "params": digest(params),
+            "data": digest(data),
+            "weights": digest(last) if len(self.data.train) > 2 else None,
+            "origin": None if self.data.scale is None else digest(self.data.scale),
+            "recorder": trace,
+        }
 
     def is_over(self, state: TrainState, done: int) -> bool:
         return done >= self.config.epochs or not (state.iterate.status == RUNNING).any()
 
 
-def _train(run: _Run, params, on_epochs, checkpoints) -> TrainResult:
+def _train(
+    run: _Run,
+    params: Params,
+    on_epochs: OnEpochs | None,
+    checkpoints: Checkpoints | None,
+    keep_epochs: tuple[int, ...] = (),
+) -> TrainResult:
     """Compiles, then resumes or starts, then runs all epochs."""
     began = time.perf_counter()
     # A run of no epochs compiles the program and does nothing else.
     state = run.advance(run.begin(params), 0, 0)
     compiled = time.perf_counter()
+    kept: dict[int, Params] = {}
+    pieces = _Pieces(on_epochs, keep_epochs, kept)
     if checkpoints is None:
-        state = _run_epochs(run, state, 0, on_epochs, None, 0)
+        state = _run_epochs(run, state, 0, pieces, None, 0)
     else:
-        with contextlib.closing(Store(checkpoints, run.fingerprint(params, state))) as store:
+        with contextlib.closing(Store(checkpoints, run.description(params))) as store:
             done, state = store.latest(state)
-            state = _run_epochs(run, state, done, on_epochs, store, checkpoints.every)
-    return _result(run, state, Seconds(compiled - began, time.perf_counter() - compiled))
+            state = _run_epochs(run, state, done, pieces, store, checkpoints.every)
+    seconds = Seconds(compiled - began, time.perf_counter() - compiled)
+    return _result(run, state, seconds)._replace(kept=kept)
 
 
-def _run_epochs(run: _Run, state, done: int, on_epochs, store, every: int) -> TrainState:
-    """Runs the epochs after `done`, in pieces if somebody watches or saves."""
-    pieces = [every] if store is not None else []
-    if on_epochs is not None:
-        pieces.append(max(1, -(-run.config.epochs // _REPORTS)))
-        on_epochs(done, _history(state, done))
+class _Pieces(NamedTuple):
+    """Who looks at a run between its pieces."""
+
+    on_epochs: OnEpochs | None
+    keep_epochs: tuple[int, ...]
+    kept: dict[int, Params]
+
+    def length(self, epochs: int) -> list[int]:
+        return [] if self.on_epochs is None else [max(1, -(-epochs // _REPORTS))]
+
+    def look(self, done: int, state: TrainState) -> None:
+        if done in self.keep_epochs:  # the state is donated to the next piece
+            self.kept[done] = jax.tree.map(jnp.copy, state.iterate.average)
+        if self.on_epochs is not None:
+            self.on_epochs(done, _history(state, done))
+
+
+def _run_epochs(
+    run: _Run, state: TrainState, done: int, pieces: _Pieces, store: Store | None, every: int
+) -> TrainState:
+    """Runs the epochs after `done`, in pieces if somebody watches, keeps or saves."""
+    lengths = pieces.length(run.config.epochs) + ([every] if store is not None else [])
+    pieces.look(done, state)
     while not run.is_over(state, done):
-        stop = min([run.config.epochs, *((done // piece + 1) * piece for piece in pieces)])
+        ends = [(done // length + 1) * length for length in lengths]
+        ends += [epoch for epoch in pieces.keep_epochs if epoch > done]
+        stop = min([run.config.epochs, *ends])
         state, done = run.advance(state, stop, done), stop
         if store is not None and (done % every == 0 or run.is_over(state, done)):
-            store.save(done, state)
-        if on_epochs is not None:
-            on_epochs(done, _history(state, done))
+            store.save(done, state, is_last=run.is_over(state, done))
+        pieces.look(done, state)
     return state
 
 

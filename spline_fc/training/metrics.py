@@ -3,14 +3,17 @@
 import json
 import math
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Protocol, TextIO
 
 import numpy as np
 
+from spline_fc.checks import check, check_one_of
+
 
 class MetricWriter(Protocol):
-    """Takes the metrics of one epoch; non-finite values are written as null."""
+    """Takes the metrics of one epoch."""
 
     def write(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Records one epoch."""
@@ -20,7 +23,10 @@ class MetricWriter(Protocol):
 
 
 class JsonlWriter:
-    """One JSON object per line: {"epoch": 0, "step": 0, "train_loss": 1.2, ...}."""
+    """One JSON object per line: {"epoch": 0, "step": 0, "train_loss": 1.2, ...}.
+
+    Values that are not finite are written as null. The file starts afresh.
+    """
 
     def __init__(self, path: str | os.PathLike) -> None:
         self._file: TextIO = open(path, "w", encoding="utf-8")
@@ -76,6 +82,36 @@ class TensorboardWriter:
     def close(self) -> None:
         """Flushes and closes the event file."""
         self._writer.close()
+
+
+WRITERS = ("jsonl", "stdout", "tensorboard")
+
+
+def make_writer(name: str, target: str | os.PathLike | TextIO | None = None) -> MetricWriter:
+    """Makes the writer that a config names.
+
+    Args:
+      name: a name in `WRITERS`.
+      target: the file of "jsonl", the folder of "tensorboard", or the stream of "stdout", which is
+        sys.stdout unless one is given.
+
+    Returns:
+      A MetricWriter; whoever asked for it closes it.
+
+    Raises:
+      ValueError: unknown name, or a target that does not fit.
+      ImportError: "tensorboard" without tensorboardX.
+    """
+    check_one_of("writer", name, WRITERS)
+    is_path, is_stream = isinstance(target, (str, os.PathLike)), hasattr(target, "write")
+    if name == "stdout":
+        check(
+            target is None or is_stream,
+            f"target must be a stream for the writer 'stdout'; got {target!r}.",
+        )
+        return TerminalWriter(sys.stdout if target is None else target)
+    check(is_path, f"target must be a path for the writer {name!r}; got {target!r}.")
+    return JsonlWriter(target) if name == "jsonl" else TensorboardWriter(target)
 
 
 def write_history(

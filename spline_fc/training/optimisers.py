@@ -4,12 +4,15 @@ A transformation here gives what is to be added at learning rate 1. The learning
 scalar that the step multiplies in, so that a grid of rates is one vmap and one compilation.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
+from spline_fc.network import Params
 from spline_fc.training.gauss_newton import gauss_newton
 
 OPTIMISERS = ("adam", "adamw", "sgd", "lbfgs", "gauss_newton")
@@ -17,7 +20,11 @@ SCHEDULES = ("cosine", "constant")
 
 
 def make_optimiser(
-    name: str, *, momentum: float, weight_decay: float, initial_decay: float
+    name: str,
+    *,
+    momentum: float | jax.Array,
+    weight_decay: float | jax.Array,
+    initial_decay: float | jax.Array | None,
 ) -> optax.GradientTransformationExtraArgs:
     """Builds the named transformation; its updates are to be added at learning rate 1.
 
@@ -26,7 +33,7 @@ def make_optimiser(
         learning rate is 1) or "gauss_newton".
       momentum: of "sgd".
       weight_decay: of "adamw", decoupled.
-      initial_decay: decoupled decay towards the initial parameters, of every optimiser; 0 is none.
+      initial_decay: decoupled decay towards the initial parameters; None is none.
 
     Returns:
       A transformation whose update takes extra arguments: value, grad and value_fn for "lbfgs";
@@ -41,7 +48,7 @@ def make_optimiser(
         "lbfgs": lambda: (optax.lbfgs(),),
         "gauss_newton": lambda: (gauss_newton(),),
     }
-    pull = (decay_towards_initial(initial_decay),) if initial_decay else ()
+    pull = () if initial_decay is None else (decay_towards_initial(initial_decay),)
     return optax.with_extra_args_support(optax.chain(*chains[name](), *pull))
 
 
@@ -72,10 +79,10 @@ def scale_by_adam() -> optax.GradientTransformation:
 class InitialState(NamedTuple):
     """State of `decay_towards_initial`."""
 
-    initial: Any  # the parameters at init
+    initial: Params  # the parameters at init
 
 
-def decay_towards_initial(strength: float) -> optax.GradientTransformation:
+def decay_towards_initial(strength: float | jax.Array) -> optax.GradientTransformation:
     """Adds strength * (initial - params) to the updates ("L2-SP", decoupled as in AdamW).
 
     Reference:
@@ -95,26 +102,54 @@ def decay_towards_initial(strength: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
-def make_schedule(name: str, warmup_steps: int, total_steps: int) -> optax.Schedule:
-    """Builds the factor on the learning rate: a linear rise, then the named schedule.
+class Schedule(NamedTuple):
+    """The numbers of a schedule, (); divided on the host, which rounds them once."""
+
+    warmup_steps: jax.Array  # w
+    first_gap: jax.Array  # w / (w + 1), what is missing to 1 before the first step
+    warmup_pace: jax.Array  # 1 / w
+    decay_steps: jax.Array  # steps after the warm-up
+    decay_angle: jax.Array  # pi / decay_steps
+
+
+def make_schedule(warmup_steps: int, total_steps: int, dtype: Any) -> Schedule:
+    """Makes the numbers of a schedule.
+
+    Args:
+      warmup_steps: steps of the linear rise, 0 for none.
+      total_steps: steps of the whole run.
+      dtype: of the computation.
+
+    Returns:
+      Schedule.
+    """
+    rise, fall = max(warmup_steps, 1), max(total_steps - warmup_steps, 1)
+    gap = warmup_steps / (warmup_steps + 1)
+    kind = np.dtype(dtype).type  # the angle as a compiler rounds it that is given constants
+    numbers = (warmup_steps, gap, 1 / rise, fall, kind(math.pi) * kind(1 / fall))
+    return Schedule(*(jnp.asarray(number, dtype) for number in numbers))
+
+
+def rate_factor(name: str, schedule: Schedule, step: jax.Array) -> jax.Array:
+    """Gives the factor on the learning rate: a linear rise, then the named schedule.
 
     Args:
       name: "cosine" falls from 1 to 0 at the last step; "constant" stays at 1.
-      warmup_steps: steps of the rise; step t gets (t + 1) / (warmup_steps + 1).
-      total_steps: steps of the whole run.
+      schedule: Schedule; in its warm-up, step t gets (t + 1) / (warmup_steps + 1).
+      step: () int, t, the steps taken so far.
 
     Returns:
-      A function of the number of steps taken so far.
+      (), in the dtype of the schedule.
     """
-    first = 1 / (warmup_steps + 1)
-    warmup = optax.linear_schedule(first, 1.0, max(warmup_steps, 1))
-    cosine = optax.cosine_decay_schedule(1.0, max(total_steps - warmup_steps, 1))
-    after = {"cosine": cosine, "constant": optax.constant_schedule(1.0)}[name]
-    return optax.join_schedules([warmup, after], [warmup_steps])
+    t = step.astype(schedule.warmup_steps.dtype)
+    rise = 1 - schedule.first_gap * (1 - t * schedule.warmup_pace)
+    after = jnp.ones_like(t)
+    if name == "cosine":
+        past = jnp.minimum(t - schedule.warmup_steps, schedule.decay_steps)
+        after = 0.5 * (1 + jnp.cos(past * schedule.decay_angle))
+    return jnp.where(t < schedule.warmup_steps, rise, after)
 
 
-def average(decay: float, old: optax.Params, new: optax.Params) -> optax.Params:
-    """Moves the average of the weights one step on; `decay` 0 returns the new weights."""
-    if decay == 0:
-        return new
-    return jax.tree.map(lambda a, p: a + (1 - jnp.asarray(decay, a.dtype)) * (p - a), old, new)
+def average(decay: jax.Array, old: Params, new: Params) -> Params:
+    """Moves the average of the weights one step on: decay * old + (1 - decay) * new."""
+    return jax.tree.map(lambda a, p: a + (1 - decay) * (p - a), old, new)

@@ -1,27 +1,17 @@
 """Least squares for the output layer, alternating with gradient steps (LSGD)."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
-from spline_fc.network import apply_params
+from spline_fc.network import Params, last_hidden, layer_sizes
+from spline_fc.network.forward import HIGHEST
+from spline_fc.network.structure import layer_name
+from spline_fc.training.steps import Batch
 
 _BLOCK = 1024  # rows at once
-_HIGHEST = jax.lax.Precision.HIGHEST
 
 
-def last_hidden(params: Any, x: jax.Array) -> jax.Array:
-    """What the output layer takes in, (n, d) to (n, h)."""
-    last = len(params) - 1
-    width = params[f"Dense_{last}"]["kernel"].shape[0]
-    identity = {"kernel": jnp.eye(width, dtype=x.dtype), "bias": jnp.zeros(width, x.dtype)}
-    # Everything below the output layer, with an identity in its place; the values are not
-    # negative, so a network of one layer more would pass them through as well.
-    return apply_params({**params, f"Dense_{last}": identity}, x)
-
-
-def solve_output(params: Any, part: tuple[jax.Array, ...], ridge: float) -> Any:
+def solve_output(params: Params, part: Batch, ridge: float | jax.Array) -> Params:
     """Re-solves the output layer by least squares, with a ridge towards its current weights.
 
     Minimises mean_i w_i |y_i - f(x_i)|^2 + ridge * s * |change|^2 over the output layer, where s
@@ -49,17 +39,18 @@ def solve_output(params: Any, part: tuple[jax.Array, ...], ridge: float) -> Any:
         padded = jnp.pad(array, ((0, blocks * block - rows), (0, 0)))
         return padded.reshape(blocks, block, -1)
 
-    name = f"Dense_{len(params) - 1}"
+    *_, width, outputs = layer_sizes(params)
+    name = layer_name(len(params) - 1)
     old = params[name]
-    width, outputs = old["kernel"].shape
 
     def add(sums, block):
         x, y, weight = block
-        features = jnp.pad(last_hidden(params, x), ((0, 0), (0, 1)), constant_values=1)
-        residual = y - apply_params(params, x)
+        hidden = last_hidden(params, x)
+        prediction = jnp.matmul(hidden, old["kernel"], precision=HIGHEST) + old["bias"]
+        features = jnp.pad(hidden, ((0, 0), (0, 1)), constant_values=1)
         weighted = (weight * features).T
-        gram = jnp.matmul(weighted, features, precision=_HIGHEST)
-        moment = jnp.matmul(weighted, residual, precision=_HIGHEST)
+        gram = jnp.matmul(weighted, features, precision=HIGHEST)
+        moment = jnp.matmul(weighted, y - prediction, precision=HIGHEST)
         return (sums[0] + gram, sums[1] + moment), None
 
     start = jnp.zeros((width + 1, width + 1), x.dtype), jnp.zeros((width + 1, outputs), x.dtype)

@@ -90,7 +90,7 @@ def test_one_layer_is_a_spline_however_it_was_trained(keep_axes):
     mask = (params["Dense_0"]["kernel"] != 0) | (not keep_axes)
     for _ in range(3):
         step = jax.grad(lambda p: jnp.mean((apply_params(p, x) - 1) ** 2))(params)
-        step["Dense_0"]["kernel"] = step["Dense_0"]["kernel"] * mask
+        step["Dense_0"]["kernel"] = jnp.where(mask, step["Dense_0"]["kernel"], 0)
         params = jax.tree.map(lambda p, g: p - 0.05 * g, params, step)
     spline = assert_read(params)
     directions = spline.projection.shape[1]

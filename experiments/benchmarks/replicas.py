@@ -1,6 +1,16 @@
-"""Times many replicas in one vmap against one replica, in turn, beside the products they need."""
+"""Times 100 replicas trained in one vmap against one replica, in turn, in one process.
 
+python -m experiments.benchmarks.replicas --output=results/training/replicas_cpu.json
+python -m experiments.benchmarks.replicas --table=results/training/replicas_cpu.json
+
+The replicas are 20 splines times 5 learning rates. Beside the ratio stands its floor: the matrix
+products alone of 100 replicas over a whole step of one.
+"""
+
+import json
 import os
+import pathlib
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,8 +18,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import app, flags
 
-from spline_fc import cpwl, data, network, training
+from experiments.benchmarks import machine, tables
+from experiments.benchmarks.starts import Starts, spline_starts
+from spline_fc import data, training
 
 BOUND = 10.0  # what 100 replicas may cost, in runs of one
 LEARNING_RATES = (1e-3, 2e-3, 3e-3, 5e-3, 1e-2)
@@ -40,27 +53,12 @@ CASES = {
 }
 
 
-class Problem(NamedTuple):
-    """What is trained."""
-
-    params: Any  # leaves (S, ...)
-    datasets: data.Dataset  # arrays (S, ...)
-    first: tuple[Any, data.Dataset]  # of the replica that is trained alone
-
-
-def prepare(case: Case) -> Problem:
-    """Fits a spline per seed, capped so that the network can hold it, and reshapes it."""
-    starts, datasets = [], []
-    for seed in range(case.seeds):
-        rows = {"num_train": case.num_train, "num_validation": 256, "num_test": 256}
-        dataset = data.standardize(data.load("friedman1", seed=seed, **rows))
-        x, y = jnp.asarray(dataset.train.x), jnp.asarray(dataset.train.y)
-        fit = cpwl.fit_mars(x, y, max_hinges=min(case.hidden_sizes))
-        params = network.to_params(fit.spline, num_features=x.shape[1])
-        starts.append(network.reshape(params, case.hidden_sizes, jax.random.key(seed)))
-        datasets.append(dataset)
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
-    return Problem(stacked, data.stack(datasets), (starts[0], datasets[0]))
+def prepare(case: Case) -> Starts:
+    """Draws the data of every seed and fits the spline that its network starts from."""
+    rows = {"num_train": case.num_train, "num_validation": 256, "num_test": 256}
+    return spline_starts(
+        lambda seed: data.load("friedman1", seed=seed, **rows), case.seeds, case.hidden_sizes
+    )
 
 
 def measure(case: Case, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -87,17 +85,22 @@ def measure(case: Case, rounds: int, say: Callable[[str], None]) -> dict[str, An
 
     def every():
         return training.train_replicas(
-            problem.params, problem.datasets, config,
-            learning_rates=LEARNING_RATES, seeds=range(case.seeds),
-        ).seconds  # fmt: skip
+            problem.params,
+            problem.datasets,
+            config,
+            learning_rates=LEARNING_RATES,
+            seeds=range(case.seeds),
+        ).seconds
 
     compiling = [run().compile for run in (one, every)]  # of the first call
     floor = floor_ms(problem, case.batch_size)
     wall = []
     for number in range(rounds):
         wall.append([_step_ms(one, LONGER * steps), _step_ms(every, steps)])
-        say(f"round {number + 1}: one {wall[-1][0]:.4f} ms a step, all {wall[-1][1]:.3f} ms, "
-            f"ratio {wall[-1][1] / wall[-1][0]:.1f}")  # fmt: skip
+        say(
+            f"round {number + 1}: one {wall[-1][0]:.4f} ms a step, all {wall[-1][1]:.3f} ms, "
+            f"ratio {wall[-1][1] / wall[-1][0]:.1f}"
+        )
     flops = step_flops(case, problem)
     return _record(case, np.array(wall), floor, compiling, flops, large_product_gflops())
 
@@ -110,7 +113,7 @@ def _step_ms(run: Callable, steps: int) -> float:
     return float(np.median(times)) / steps * 1e3
 
 
-def floor_ms(problem: Problem, batch_size: int) -> float:
+def floor_ms(problem: Starts, batch_size: int) -> float:
     """Milliseconds of the matrix products alone that one step of all replicas needs.
 
     Forward, and backward to weights and inputs, each replica with a batch of its own: what no
@@ -141,7 +144,7 @@ def floor_ms(problem: Problem, batch_size: int) -> float:
     return float(np.median(times)) / FLOOR_STEPS * 1e3
 
 
-def step_flops(case: Case, problem: Problem) -> float:
+def step_flops(case: Case, problem: Starts) -> float:
     """Additions and multiplications in the matrix products of one step of one replica.
 
     Three products per layer (the first needs no gradient of its inputs), and per step the share of
@@ -201,19 +204,61 @@ def _record(case: Case, wall, floor: float, compiling, flops: float, peak: float
 
 def table(record: dict[str, Any]) -> str:
     """Markdown of a whole record, a row per case."""
-    lines = [
-        "| network | replicas | one, ms a step | all | ratio (range) | products alone "
-        "| 100 epochs with compilation | GFLOP/s: one, all | the bound needs | a large product |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+    head = (
+        "network",
+        "replicas",
+        "one, ms a step",
+        "all",
+        "ratio (range)",
+        "products alone",
+        "100 epochs with compilation",
+        "GFLOP/s: one, all",
+        "the bound needs",
+        "a large product",
+    )
+    return tables.markdown(head, [_row(entry) for entry in record["cases"].values()])
+
+
+def _row(entry: dict[str, Any]) -> list[str]:
+    low, high = entry["ratio_range"]
+    return [
+        f"{tuple(entry['case']['hidden_sizes'])}, batch {entry['case']['batch_size']}",
+        f"{entry['replicas']}",
+        f"{np.median(entry['one_ms']):.4f}",
+        f"{np.median(entry['all_ms']):.3f}",
+        f"{entry['ratio']:.1f} ({low:.1f} to {high:.1f})",
+        f"{entry['floor_ratio']:.1f}",
+        f"{entry['with_compilation']['ratio']:.1f}",
+        f"{entry['gflops_one']:.0f}, {entry['gflops_all']:.0f}",
+        f"{entry['gflops_of_the_bound']:.0f}",
+        f"{entry['gflops_of_a_large_product']:.0f}",
     ]
-    for entry in record["cases"].values():
-        low, high = entry["ratio_range"]
-        name = f"{tuple(entry['case']['hidden_sizes'])}, batch {entry['case']['batch_size']}"
-        lines.append(
-            f"| {name} | {entry['replicas']} | {np.median(entry['one_ms']):.4f} "
-            f"| {np.median(entry['all_ms']):.3f} | {entry['ratio']:.1f} ({low:.1f} to {high:.1f}) "
-            f"| {entry['floor_ratio']:.1f} | {entry['with_compilation']['ratio']:.1f} "
-            f"| {entry['gflops_one']:.0f}, {entry['gflops_all']:.0f} "
-            f"| {entry['gflops_of_the_bound']:.0f} | {entry['gflops_of_a_large_product']:.0f} |"
+
+
+def main(argv: list[str]) -> None:
+    """Measures case after case; the file is written after each."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    wanted = flags.FLAGS
+    if wanted.table:
+        print(table(json.loads(pathlib.Path(wanted.table).read_text())))
+        return
+    unknown = sorted(set(wanted.cases) - set(CASES))
+    if unknown:
+        sys.exit(f"error: --cases must be among {', '.join(CASES)}; got {unknown[0]}.")
+    record = {**machine.stamp(), "cases": {}}
+    for name in wanted.cases:
+        print(f"{name}:", flush=True)
+        record["cases"][name] = measure(
+            CASES[name], wanted.rounds, lambda line: print(f"  {line}", flush=True)
         )
-    return "\n".join(lines)
+        machine.write(wanted.output, record)
+    print(table(record))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_list("cases", list(CASES), f"Of {', '.join(CASES)}.")
+    flags.DEFINE_integer("rounds", 7, "Rounds of one and all in turn.", 1)
+    flags.DEFINE_string("output", "results/training/replicas_cpu.json", "JSON to write.")
+    flags.DEFINE_string("table", None, "Print the table of this JSON file and end.")
+    app.run(main)

@@ -1,24 +1,32 @@
-"""Trains the same networks with and without recording, in turn, and measures what follows."""
+"""Measures what recording the drift of knots costs: training with and without it, in turn.
+
+python -m experiments.benchmarks.recording --output=results/recording/cpu.json
+
+Networks of 64 and 64 units start from splines fitted to Friedman 1 with 2000 rows. A whole grid of
+seeds and learning rates is trained as one computation, as a run of a config does, and one network
+alone. At most 10 % of the time of training is the aim. Takes a few minutes on two cores.
+"""
 
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from absl import app, flags
 
-from spline_fc import analysis, data, network, training
+from configs import friedman1
+from experiments.benchmarks import machine
+from experiments.benchmarks.starts import Starts, spline_starts
+from spline_fc import analysis, data, training
 
 AIM = 0.1  # share of training time that recording may cost
 
 
 class Problem(NamedTuple):
-    """Networks that start from splines, one per seed, and their standardised data."""
+    """What is trained, how, and how often it is recorded."""
 
-    params: Any  # leaves (S, ...)
-    datasets: data.Dataset  # arrays (S, ...)
-    first: tuple[Any, data.Dataset]  # the first of each, for a run of its own
+    starts: Starts
     config: training.TrainingConfig
     learning_rates: tuple[float, ...]  # L
     every: int  # epochs per record
@@ -42,37 +50,33 @@ def prepare(config: Any, seeds: int, records: int) -> Problem:
     Returns:
       Problem.
     """
-    networks, datasets = [], []
-    hidden_sizes = tuple(config.network.hidden_sizes)
-    for seed in range(seeds):
-        dataset = data.standardize(data.load(config.data, seed=seed))
-        key = jax.random.key(seed)
-        networks.append(
-            network.spline_start(key, *dataset.train, hidden_sizes, **config.fit).params
-        )
-        datasets.append(dataset)
-    settings = training.as_config(config.training)
-    return Problem(
-        jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks),
-        data.stack(datasets),
-        (networks[0], datasets[0]),
-        settings,
-        tuple(config.learning_rates),
-        max(1, -(-settings.epochs // records)),
+    starts = spline_starts(
+        lambda seed: data.load(config.data, seed=seed),
+        seeds,
+        config.network.hidden_sizes,
+        **config.fit,
     )
+    settings = training.as_config(config.training)
+    every = max(1, -(-settings.epochs // records))
+    return Problem(starts, settings, tuple(config.learning_rates), every)
 
 
 def grid(problem: Problem, recorder: training.Recorder | None) -> training.TrainResult:
     """Trains all seeds with all learning rates as one computation, as a run of a config does."""
-    seeds = range(len(problem.datasets.train.x))
-    return training.train_replicas(problem.params, problem.datasets, problem.config,
-                                   learning_rates=problem.learning_rates, seeds=seeds,
-                                   recorder=recorder)  # fmt: skip
+    starts = problem.starts
+    return training.train_replicas(
+        starts.params,
+        starts.datasets,
+        problem.config,
+        learning_rates=problem.learning_rates,
+        seeds=range(len(starts.datasets.train.x)),
+        recorder=recorder,
+    )
 
 
 def alone(problem: Problem, recorder: training.Recorder | None) -> training.TrainResult:
     """Trains the network of the first seed."""
-    return training.train(*problem.first, problem.config, recorder=recorder)
+    return training.train(*problem.starts.first, problem.config, recorder=recorder)
 
 
 def report(problem: Problem, repeats: int, rows: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -125,10 +129,14 @@ def measure(
             timings[name].append(_timing(lambda name=name: train(problem, recorders[name])))
         pair = [timings[name][-1].wall for name in recorders]
         say(f"round {index + 1}: {pair[0]:.3f} s without, {pair[1]:.3f} s with recording")
-    columns = {name: {clock: [getattr(t, clock) for t in rounds] for clock in Timing._fields}
-               for name, rounds in timings.items()}  # fmt: skip
-    share = {clock: np.divide(columns["with"][clock], columns["without"][clock]) - 1
-             for clock in Timing._fields}  # fmt: skip
+    columns = {
+        name: {clock: [getattr(t, clock) for t in rounds] for clock in Timing._fields}
+        for name, rounds in timings.items()
+    }
+    share = {
+        clock: np.divide(columns["with"][clock], columns["without"][clock]) - 1
+        for clock in Timing._fields
+    }
     trace = results["with"].trace
     return {
         **columns,
@@ -142,7 +150,7 @@ def measure(
 def study(problem: Problem, rows: int) -> dict[str, float]:
     """Times what turns the trace of one run into knots and flips; `rows` rows are looked at."""
     result = alone(problem, training.network_recorder(problem.every))
-    x = np.asarray(problem.first[1].train.x)
+    x = np.asarray(problem.starts.first[1].train.x)
     x = x[:: max(1, len(x) // rows)][:rows]
 
     def examine():
@@ -154,13 +162,17 @@ def study(problem: Problem, rows: int) -> dict[str, float]:
 
 def verdict(name: str, measured: dict[str, Any]) -> str:
     """Says in one line what `measure` found."""
-    clocks = {clock: "{1:.1%} ({0:.1%} to {2:.1%})".format(*share)
-              for clock, share in measured["share"].items()}  # fmt: skip
+    clocks = {
+        clock: "{1:.1%} ({0:.1%} to {2:.1%})".format(*share)
+        for clock, share in measured["share"].items()
+    }
     met = "met" if measured["share"]["wall"][1] <= AIM else "missed"
-    return (f"{name}: recording adds {clocks['wall']} to the seconds and {clocks['processor']} to "
-            f"those of the processor, median and quartiles; aim of {AIM:.0%} {met}; "
-            f"{measured['records']} records, {measured['trace_bytes'] / 1e6:.1f} MB; "
-            f"bits of training {'the same' if measured['same_bits'] else 'differ'}")  # fmt: skip
+    return (
+        f"{name}: recording adds {clocks['wall']} to the seconds and {clocks['processor']} to "
+        f"those of the processor, median and quartiles; aim of {AIM:.0%} {met}; "
+        f"{measured['records']} records, {measured['trace_bytes'] / 1e6:.1f} MB; "
+        f"bits of training {'the same' if measured['same_bits'] else 'differ'}"
+    )
 
 
 def _timing(function: Callable[[], Any]) -> Timing:
@@ -172,3 +184,27 @@ def _timing(function: Callable[[], Any]) -> Timing:
 def _same(one: training.TrainResult, other: training.TrainResult) -> bool:
     pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
     return all(np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f") for a, b in pairs)
+
+
+def main(argv: list[str]) -> None:
+    """Prints a line per round and the share of time, and writes both with machine and versions."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    wanted, config = flags.FLAGS, friedman1.get_config()
+    with config.unlocked():
+        config.training.epochs, config.data.num_train = wanted.epochs, wanted.num_train
+    problem = prepare(config, wanted.seeds, wanted.records)
+    found = report(problem, wanted.repeats, wanted.rows, lambda line: print(line, flush=True))
+    about = {"config": config.to_dict(), "seeds": wanted.seeds, "aim": AIM}
+    machine.write(wanted.output, {**machine.stamp(), **about, **found})
+
+
+if __name__ == "__main__":
+    flags.DEFINE_integer("repeats", 15, "Rounds of training without and with recording.", 1)
+    flags.DEFINE_integer("records", 50, "Records per run, besides that of the start.", 1)
+    flags.DEFINE_integer("rows", 500, "Rows on which activation is counted afterwards.", 1)
+    flags.DEFINE_integer("seeds", 5, "Networks trained at once, per learning rate.", 1)
+    flags.DEFINE_integer("epochs", 100, "Epochs of each run.", 1)
+    flags.DEFINE_integer("num_train", 2000, "Training rows.", 100)
+    flags.DEFINE_string("output", "results/recording/cpu.json", "JSON file to write.")
+    app.run(main)

@@ -1,4 +1,11 @@
-"""Measures the contenders of one case, alternating, and gathers one record."""
+"""Times the fit against R earth and py-earth on generated data, alternating in one run.
+
+python -m experiments.benchmarks.fit --cases=n1e4,n1e5 --output=results/fit/cpu.json
+python -m experiments.benchmarks.fit --table=results/fit/cpu.json
+
+R earth takes part if Rscript with the package earth is found, py-earth if it is importable. With
+--accelerator only our fit is measured, on whatever device JAX finds, on data made there.
+"""
 
 import json
 import os
@@ -10,14 +17,32 @@ import tempfile
 import time
 from collections.abc import Callable
 
+import jax
 import numpy as np
+from absl import app, flags
 
-from experiments.fit_benchmark import cases, child
+from experiments.benchmarks import fit_cases as cases
+from experiments.benchmarks import fit_child as child
+from experiments.benchmarks import machine, tables
+from spline_fc import evaluate, fit_mars
+from spline_fc.data.generated import friedman1
 
 EARTH_SECONDS = 150  # about as long as R earth may take in all in one case, two runs at least
 PYEARTH_WORK = 5e7  # rows * features * max_terms**2 beyond which py-earth takes minutes
 COLD_RUNS = 3
 ROUND_SECONDS = 0.5  # ours and R earth fit again and again for so long in each round
+_HEAD = (
+    "case",
+    "ours, s",
+    "R earth, s",
+    "py-earth, s",
+    "figure",
+    "wanted",
+    "met",
+    "terms ours / earth",
+    "test RMSE ours / earth",
+    "memory / input: all, without compiler",
+)
 
 
 def measure(case: cases.Case, repeats: int, say: Callable[[str], None]) -> dict:
@@ -96,8 +121,6 @@ def _for_a_while(fit: Callable) -> tuple[list[float], object]:
 
 def _rounds(case, data, folder, repeats, say) -> dict:
     """Ours and R earth in turn, both warm; the median of each round counts."""
-    from spline_fc import evaluate
-
     seconds, earth = [], []
     fit = child.fit_ours(case, data)  # compiles
     for number in range(repeats):
@@ -166,7 +189,7 @@ def _pyearth(case: cases.Case, folder: pathlib.Path, data: cases.FitData) -> dic
 
 def _child(contender: str, folder: pathlib.Path, **environment: str) -> dict:
     """One fit in a fresh Python process."""
-    command = [sys.executable, "-m", "experiments.fit_benchmark.child", contender, str(folder)]
+    command = [sys.executable, "-m", "experiments.benchmarks.fit_child", contender, str(folder)]
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, **environment}
     )
@@ -182,3 +205,132 @@ def _brief(record: dict) -> str:
     if "reason" in record:
         return f"R earth: {record['reason']}"
     return f"R earth {record['seconds']:.3f} s"
+
+
+def measure_alone(num_rows: int, num_features: int, max_terms: int = 41, repeats: int = 5) -> dict:
+    """Fits Friedman-1 data (n, d) on whatever device JAX finds; they are drawn there.
+
+    Returns:
+      {"rows", "features", "max_terms", "seconds", "cold_seconds", "r2", "generate_seconds"}.
+    """
+    start = time.perf_counter()
+    x, y = _generate(jax.random.key(0), num_rows, num_features)
+    jax.block_until_ready((x, y))
+    generate_seconds, seconds = time.perf_counter() - start, []
+    for _ in range(1 + repeats):
+        start = time.perf_counter()
+        fit = fit_mars(x, y, max_terms=max_terms, threshold=0)
+        jax.block_until_ready(fit.spline)
+        seconds.append(time.perf_counter() - start)
+    return {
+        "rows": num_rows,
+        "features": num_features,
+        "max_terms": max_terms,
+        "seconds": seconds[1:],
+        "cold_seconds": seconds[0],
+        "r2": fit.r2,
+        "generate_seconds": generate_seconds,
+        "median_seconds": float(np.median(seconds[1:])),
+    }
+
+
+def _generate(key: jax.Array, num_rows: int, num_features: int) -> tuple[jax.Array, jax.Array]:
+    for_x, for_noise = jax.random.split(key)
+    x = jax.random.uniform(for_x, (num_rows, num_features))
+    # The target is written for NumPy arrays; it reads the first five columns only.
+    truth = jax.numpy.asarray(friedman1(np.asarray(x[:, :5])), x.dtype)
+    return x, truth + jax.random.normal(for_noise, (num_rows,), x.dtype)
+
+
+def table(record: dict) -> str:
+    """Sets a record as markdown: medians, and in brackets the range over the rounds."""
+    rows = [_row(name, entry) for name, entry in record["cases"].items()]
+    return tables.markdown(_HEAD, rows, machine.sentence(record))
+
+
+def _row(name: str, entry: dict) -> list[str]:
+    case, ours, result = entry["case"], entry["ours"], entry["outcome"]
+    earth, pyearth = entry.get("earth", {}), entry.get("pyearth", {})
+    title = (
+        f"{name}: {case['num_rows']:.0e} x {case['num_features']}, degree {case['max_degree']}, "
+        f"{case['max_terms']} terms"
+    )
+    seconds = ours["cold_seconds"] if case["wanted"] == "cold" else ours["seconds"]
+    sign = ">=" if case["wanted"] == "ratio" else "<="
+    value = "not measured" if result["value"] is None else f"{result['value']:.3g}"
+    unit = {"ratio": "x", "cold": " s cold", "weights": " with / without weights"}
+    return [
+        title,
+        _spread(seconds),
+        _contender(earth),
+        _contender(pyearth),
+        value + unit[case["wanted"]],
+        f"{sign} {case['bound']:g}",
+        {True: "yes", False: "no", None: "-"}[result["met"]],
+        _both(ours, earth, "terms", "d"),
+        _both(ours, earth, "rmse", ".4f"),
+        f"{ours['memory_over_input']:.0f}, {ours['data_memory_over_input']:.1f}",
+    ]
+
+
+def _spread(seconds: list[float]) -> str:
+    return f"{np.median(seconds):.3g} [{min(seconds):.3g}, {max(seconds):.3g}]"
+
+
+def _contender(record: dict) -> str:
+    if not record:
+        return "-"
+    return record["reason"] if "reason" in record else _spread(record["seconds"])
+
+
+def _both(ours: dict, earth: dict, field: str, spec: str) -> str:
+    return " / ".join(
+        format(record[field], spec) if field in record else "-" for record in (ours, earth)
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Measures case after case; the file is written after each, so that nothing is lost."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    wanted = flags.FLAGS
+    if wanted.table:
+        print(table(json.loads(pathlib.Path(wanted.table).read_text())))
+        return
+    unknown = sorted(set(wanted.cases) - set(cases.CASES))
+    if unknown:
+        sys.exit(f"error: --cases must be among {', '.join(cases.CASES)}; got {unknown[0]}.")
+    if wanted.accelerator:
+        _run_alone(wanted.sizes, wanted.output)
+    else:
+        _run_cases(wanted.cases, wanted.repeats, pathlib.Path(wanted.output))
+
+
+def _run_alone(sizes: list[str], output: str) -> None:
+    record = {**machine.stamp(), "cases": []}
+    for size in sizes:
+        record["cases"].append(measure_alone(*map(int, size.split("x"))))
+        print(record["cases"][-1], flush=True)
+        machine.write(output, record)
+
+
+def _run_cases(names: list[str], repeats: int, output: pathlib.Path) -> None:
+    record = {**machine.stamp(), "cases": {}}
+    if output.is_file():  # cases measured again replace their likes
+        record["cases"] = json.loads(output.read_text())["cases"]
+    for name in names:
+        print(f"{name}:", flush=True)
+        entry = measure(cases.CASES[name], repeats, lambda line: print(f"  {line}", flush=True))
+        record["cases"][name] = {"date": record["date"], **entry}
+        machine.write(output, record)
+    print(table(record))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_list("cases", list(cases.CASES), f"Of {', '.join(cases.CASES)}.")
+    flags.DEFINE_integer("repeats", 5, "Rounds of ours and R earth in turn.", 1)
+    flags.DEFINE_string("output", "results/fit/cpu.json", "JSON file to write.")
+    flags.DEFINE_string("table", None, "Print the table of this JSON file and end.")
+    flags.DEFINE_bool("accelerator", False, "Measure our fit alone, on the device.")
+    flags.DEFINE_list("sizes", ["1000000x10", "8000000x100"], "Rows x features, on it.")
+    app.run(main)

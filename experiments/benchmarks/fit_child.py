@@ -1,6 +1,6 @@
 """One fit in a fresh process, told on standard output as a line of JSON.
 
-    python -m experiments.fit_benchmark.child ours|pyearth FOLDER
+    python -m experiments.benchmarks.fit_child ours|pyearth FOLDER
 
 Imports are timed apart; memory is the growth of the process's peak over what it held with
 libraries loaded and data read.
@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from experiments.fit_benchmark import cases
+from experiments.benchmarks import fit_cases as cases
 
 
 def main(contender: str, folder: pathlib.Path) -> None:
@@ -35,14 +35,14 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def fit_ours(case: cases.Case, data: cases.FitData, weights=None):
-    """The call that the benchmark is about, waited for."""
+def fit_ours(case: cases.Case, data: cases.FitData, weights: np.ndarray | None = None):
+    """The call that the benchmark is about, waited for; returns its FitResult."""
     import jax
 
     from spline_fc import fit_mars
 
-    fit = fit_mars(data.x, data.y, max_terms=case.max_terms, threshold=0,
-                   max_degree=case.max_degree, weights=weights)  # fmt: skip
+    options = {"max_terms": case.max_terms, "max_degree": case.max_degree, "threshold": 0}
+    fit = fit_mars(data.x, data.y, weights=weights, **options)
     jax.block_until_ready(fit.spline)
     return fit
 

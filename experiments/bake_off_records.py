@@ -1,0 +1,88 @@
+"""What the bake-off keeps of a run: small enough to be committed, enough for every table."""
+
+import json
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from experiments.benchmarks.machine import stamp
+from spline_fc import workdir
+from spline_fc.workdir import Workdir
+
+
+def of_run(folder: str | os.PathLike) -> dict[str, Any]:
+    """Makes the record of one workdir.
+
+    Args:
+      folder: a finished run.
+
+    Returns:
+      {"set", "width", "contenders": {name: {"pairs": one dict per split, "steps_per_epoch",
+      "settings", perhaps "start_seconds" and "step_seconds"}}} with a stamp.
+    """
+    work = workdir.read_workdir(folder)
+    config = work.config
+    contenders = {name: _contender(work, name) for name in work.inits}
+    return {
+        "set": config["data"]["name"],
+        "width": config["network"]["hidden_sizes"][0],
+        "contenders": contenders,
+        **stamp(),
+    }
+
+
+def joined(path: pathlib.Path, record: dict[str, Any]) -> dict[str, Any]:
+    """The record with the contenders that a file of earlier cells holds beside its own."""
+    if not path.is_file():
+        return record
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    return {**record, "contenders": {**earlier["contenders"], **record["contenders"]}}
+
+
+def _contender(work: Workdir, name: str) -> dict[str, Any]:
+    chosen = work.chosen(name)
+    steps = work.histories[chosen[0]["run"]].step
+    config = work.config
+    settings = {
+        "contender": config["variants"].get(name, {"start": name}),
+        "fit": config["fit"],
+        "training": config["training"],
+        "splits": len(chosen),
+        "learning_rates": config["learning_rates"],
+    }
+    return {
+        "pairs": [_pair(work, run) for run in chosen],
+        "steps_per_epoch": int(steps[1] - steps[0]),
+        "settings": settings,
+        **chosen[0].get("alone", {}),
+    }
+
+
+def _pair(work: Workdir, run: dict[str, Any]) -> dict[str, Any]:
+    """One split: the curve at the rate chosen on validation, and the end of every rate."""
+    rates = [r for r in work.runs if (r["init"], r["seed"]) == (run["init"], run["seed"])]
+    curve = work.histories[run["run"]].validation_loss
+    kept = curve[np.isfinite(curve)]
+    fits = [f for f in work.fits if (f["init"], f["seed"]) == (run["init"], run["seed"])]
+    pair = {
+        "split": run["seed"],
+        "terms": fits[0]["terms"] if fits else None,
+        "learning_rate": run["learning_rate"],
+        "best_epoch": run["best_epoch"],
+        "test_rmse": run["scores"]["rmse"],
+        "start_rmse": run["start_scores"]["rmse"],
+        "worst": float(kept.max() / kept[0]),
+        "validation_by_rate": _short([r["best_validation_loss"] for r in rates]),
+        "test_rmse_by_rate": _short([r["scores"]["rmse"] for r in rates]),
+        "validation": _short(kept),
+        "stop_reason": run["stop_reason"],
+    }
+    refit = run.get("refit_scores")
+    return pair if refit is None else {**pair, "refit_rmse": refit["rmse"]}
+
+
+def _short(values: Any) -> list[float | None]:
+    """Five significant digits: curves are for reading, not for resuming."""
+    return [None if value is None else float(f"{value:.5g}") for value in values]

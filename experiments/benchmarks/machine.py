@@ -1,0 +1,58 @@
+"""When, on which machine and with which versions a figure was measured, and the file it goes to."""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from spline_fc import workdir
+
+
+def stamp() -> dict[str, Any]:
+    """What every record of results begins with: {"date", "processor", "environment"}."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": processor(),
+        "environment": workdir.environment(),
+    }
+
+
+def sentence(record: Mapping[str, Any]) -> str:
+    """Says a stamp in words: date, processor, cores and versions."""
+    found = record["environment"]
+    versions = [f"{name} {found[name]}" for name in ("jax", "flax", "optax", "numpy")]
+    cores = f"{found['cpu_count']} cores"
+    return f"{record['date']}, {record['processor']}, {cores}, {', '.join(versions)}."
+
+
+def write(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
+    """Writes a record as JSON, beside its place and then renamed: a stop leaves the last whole one.
+
+    Args:
+      path: of the file; its folder is made if need be.
+      record: NumPy numbers and arrays become plain ones.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    text = json.dumps(record, indent=1, default=lambda value: np.asarray(value).tolist())
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def processor() -> str:
+    """Names the accelerator, or else the processor."""
+    if jax.default_backend() != "cpu":
+        return jax.devices()[0].device_kind
+    info = pathlib.Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        if names:
+            return names[0].split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

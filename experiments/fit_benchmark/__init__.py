@@ -1,1 +1,0 @@
-"""The parts of `experiments.benchmark_fit`: cases, contenders, measurement, table."""

@@ -1,1 +1,0 @@
-"""The parts of `experiments.benchmark_recording`: problem, measurement, verdict."""

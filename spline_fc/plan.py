@@ -1,0 +1,158 @@
+"""What a config asks for: every field, its default, and its check before anything is computed."""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from spline_fc import checks, data, network, training
+from spline_fc.files import plain
+from spline_fc.protocol import SPLINE, Contender
+from spline_fc.training import TrainingConfig
+
+PUBLISHED = "published"  # data.split: seed s takes published split s
+WRITERS = ("stdout", "tensorboard")  # of metrics, beside the JSONL files
+_VARIANT = ("start", "fit", "training")
+
+
+class Plan(NamedTuple):
+    """A config, checked and read."""
+
+    config: dict[str, Any]  # plain, every field present: what a workdir keeps
+    data: dict[str, Any]
+    hidden_sizes: tuple[int, ...]
+    contenders: tuple[Contender, ...]
+    learning_rates: tuple[float, ...]
+    seeds: int
+    refit: bool
+    timing: bool
+    checkpoint_every: int
+    knot_records: int
+    writers: tuple[str, ...]
+
+
+def defaults() -> dict[str, Any]:
+    """Every field of a config with its default, as plain nested dicts; None means not given."""
+    training_fields = dataclasses.asdict(TrainingConfig())
+    del training_fields["learning_rate"]  # the grid below takes its place
+    return {
+        "data": {"name": None, **_defaults_of(data.load, leave_out=("seed",))},
+        "fit": network.start_defaults(),
+        "network": {"hidden_sizes": (64, 64)},
+        "training": {**training_fields, "group_rates": dict.fromkeys(training.GROUPS)},
+        "initialisations": (SPLINE, "he_normal"),
+        "variants": {},
+        "learning_rates": (1e-3, 3e-3, 1e-2),
+        "seeds": 5,
+        "refit": False,
+        "timing": False,
+        "checkpoint_every": 20,
+        "knot_records": 50,
+        "writers": (),
+    }
+
+
+def _defaults_of(function: Any, leave_out: tuple[str, ...]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    given = [p for p in parameters if p.kind == p.KEYWORD_ONLY and p.name not in leave_out]
+    return {parameter.name: parameter.default for parameter in given}
+
+
+def read_plan(config: Any) -> Plan:
+    """Checks a config and reads it; fields that are not named have their defaults.
+
+    Args:
+      config: mapping or ConfigDict with any of the fields of `configs/default.py`.
+
+    Returns:
+      Plan.
+
+    Raises:
+      ValueError: an unknown field (the closest one is suggested) or a bad value.
+    """
+    given = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    full = _filled(given)
+    checks.check(full["data"]["name"] is not None, "config.data.name must be given; got None.")
+    checks.check_integer("config.seeds", full["seeds"], 1)
+    checks.check_integer("config.checkpoint_every", full["checkpoint_every"], 1)
+    checks.check_integer("config.knot_records", full["knot_records"], 1)
+    for name in ("refit", "timing"):
+        checks.check_boolean(f"config.{name}", full[name])
+    for name in full["writers"]:
+        checks.check_one_of("config.writers", name, WRITERS)
+    sizes = network.check_hidden_sizes(full["network"]["hidden_sizes"])
+    contenders = tuple(_contender(full, name) for name in _names(full))
+    checks.check(
+        not full["refit"] or all(c.training.schedule == "constant" for c in contenders),
+        "config.training.schedule must be 'constant' with config.refit, which trains for fewer "
+        "epochs than the schedule was made for.",
+    )
+    return Plan(
+        config=plain(full),
+        data={key: value for key, value in full["data"].items() if value not in (None, ())},
+        hidden_sizes=sizes,
+        contenders=contenders,
+        learning_rates=_rates(full["learning_rates"]),
+        seeds=full["seeds"],
+        refit=full["refit"],
+        timing=full["timing"],
+        checkpoint_every=full["checkpoint_every"],
+        knot_records=full["knot_records"],
+        writers=tuple(full["writers"]),
+    )
+
+
+def _filled(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults with what is given in their place, no field beyond them."""
+    full = defaults()
+    checks.check_known_keys("config", given, full)
+    for section, value in given.items():
+        if section == "variants" or not isinstance(full[section], dict):
+            full[section] = value
+            continue
+        checks.check_mapping(f"config.{section}", value)
+        checks.check_known_keys(f"config.{section}", value, full[section])
+        full[section] = {**full[section], **value}
+    return full
+
+
+def _names(full: Mapping[str, Any]) -> tuple[str, ...]:
+    names = tuple(full["initialisations"])
+    checks.check(len(names) > 0, "config.initialisations must name at least one start; got none.")
+    known = (*network.INITIALISERS, *full["variants"])
+    for name in names:
+        checks.check_one_of("config.initialisations", name, known)
+        checks.check(
+            re.fullmatch(r"\w+", name) is not None and names.count(name) == 1,
+            f"config.initialisations must hold words, each once, as they name files; got {name!r}.",
+        )
+    return names
+
+
+def _contender(full: Mapping[str, Any], name: str) -> Contender:
+    """One entry of `initialisations`: a start, or a variant with fields of its own."""
+    variant = dict(full["variants"].get(name, {"start": name}))
+    where = f"config.variants.{name}"
+    checks.check_known_keys(where, variant, _VARIANT)
+    start = variant.get("start", SPLINE)
+    checks.check_one_of(f"{where}.start", start, network.INITIALISERS)
+    options = {**full["fit"], **variant.get("fit", {})}
+    checks.check_known_keys(f"{where}.fit", options, full["fit"])
+    fields = {**full["training"], **variant.get("training", {})}
+    fields["group_rates"] = {k: v for k, v in fields["group_rates"].items() if v is not None}
+    if start != SPLINE:  # there are no hinges whose groups or axes could be kept
+        fields.update(group_rates={}, keep_axes=False)
+    given = {key: value for key, value in options.items() if value is not None}
+    return Contender(name, start, given, training.as_config(fields))
+
+
+def _rates(rates: Any) -> tuple[float, ...]:
+    rates = tuple(rates)
+    checks.check(len(rates) > 0, "config.learning_rates must name at least one rate; got none.")
+    for rate in rates:
+        checks.check_number("config.learning_rates", rate, above=0)
+        checks.check(
+            rates.count(rate) == 1, f"config.learning_rates must differ; got {rate:g} twice."
+        )
+    return tuple(float(rate) for rate in rates)

@@ -1,0 +1,260 @@
+"""How a start is judged: made, trained, its rate chosen on validation rows, scored on test rows.
+
+Every program judges by this one protocol. All seeds and learning rates of a contender are trained
+as one computation; nothing is chosen on test rows; scores are in raw units, whatever the loss that
+was trained on; seconds hold everything that a start does.
+"""
+
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spline_fc import data, network, training
+from spline_fc.checks import as_key
+from spline_fc.cpwl import FitResult, evaluate
+from spline_fc.data import Dataset
+from spline_fc.network import Params
+from spline_fc.timing import Seconds, Stopwatch
+from spline_fc.training import TrainingConfig, TrainResult
+
+SPLINE = "spline"  # the start that is made by spline_start; all others are initialisers
+TIMED_STEPS = 3000  # of a run alone, after compilation
+
+
+class Contender(NamedTuple):
+    """A way to begin and to train on, under a name of its own."""
+
+    name: str
+    start: str  # SPLINE or a name in network.INITIALISERS
+    options: Mapping[str, Any]  # of network.spline_start
+    training: TrainingConfig
+
+
+class Start(NamedTuple):
+    """What one seed of a contender sets out from."""
+
+    params: Params
+    fit: FitResult | None  # the spline that the network equals
+    seconds: Seconds  # of all that it took
+
+
+class Verdict(NamedTuple):
+    """What validation and test rows say of S seeds and L learning rates."""
+
+    best_loss: np.ndarray  # (S, L) best validation loss, infinite where there is none
+    chosen: np.ndarray  # (S,) int, index of the rate with the lowest
+    scores: list[list[dict[str, float]]]  # [S][L], test part, at the best validation step
+    start_scores: list[dict[str, float]]  # [S], test part, before the first step
+
+
+def key_of(seed: int, contender: Contender) -> jax.Array:
+    """The key of a start: contenders of one kind share their random numbers, others do not."""
+    return jax.random.fold_in(as_key(seed), zlib.crc32(contender.start.encode()))
+
+
+def make_start(
+    key: jax.Array, contender: Contender, dataset: Dataset, hidden_sizes: Sequence[int]
+) -> Start:
+    """Makes the network that a contender begins with on the training part.
+
+    Args:
+      key: from `key_of`.
+      contender: which start.
+      dataset: standardised.
+      hidden_sizes: widths of the hidden layers.
+
+    Returns:
+      Start.
+
+    Raises:
+      ValueError: what `network.spline_start` and `network.init_params` refuse.
+    """
+    with Stopwatch() as clock:
+        x, y = (jnp.asarray(array) for array in dataset.train)
+        fit = None
+        if contender.start == SPLINE:
+            given = {"names": dataset.feature_names, **contender.options}
+            if dataset.weights is not None:
+                given["weights"] = dataset.weights.train
+            found = network.spline_start(key, x, y, hidden_sizes, **given)
+            params, fit = found.params, found.fit
+        else:
+            params = network.init_params(contender.start, key, x, y, hidden_sizes)
+        jax.block_until_ready(params)
+    return Start(params, fit, clock.seconds)
+
+
+def train(
+    contender: Contender,
+    starts: Sequence[Start],
+    datasets: Sequence[Dataset],
+    learning_rates: Sequence[float],
+    seeds: Sequence[int],
+    **watched: Any,
+) -> TrainResult:
+    """Trains all seeds and rates of a contender as one vmapped computation.
+
+    Args:
+      contender: its training config; groups of weights and the axis mask hold for spline starts.
+      starts: one per seed.
+      datasets: standardised, one per seed, of equal shapes.
+      learning_rates: the grid.
+      seeds: of the order of the rows.
+      **watched: `recorder`, `on_epochs`, `checkpoints`, `keep_epochs` of `training.train_replicas`.
+
+    Returns:
+      TrainResult with the axes (S, L).
+    """
+    config, origin = contender.training, None
+    if config.keep_axes or config.group_rates:
+        origins = [training.spline_origin(start.fit, start.params) for start in starts]
+        origin = jax.tree.map(lambda *leaves: np.stack(leaves), *origins)
+    stacked = data.stack(datasets)
+    return training.train_replicas(
+        training.stack_params([start.params for start in starts]),
+        stacked,
+        config,
+        learning_rates=learning_rates,
+        seeds=seeds,
+        origin=origin,
+        weights=None if stacked.weights is None else stacked.weights.train,
+        **watched,
+    )
+
+
+def judge(
+    contender: Contender,
+    starts: Sequence[Start],
+    datasets: Sequence[Dataset],
+    result: TrainResult,
+) -> Verdict:
+    """Chooses the learning rate of every seed on validation rows and scores on test rows.
+
+    Args:
+      contender, starts, datasets: as for `train`.
+      result: of `train`.
+
+    Returns:
+      Verdict.
+    """
+    loss = contender.training.loss
+    curves = np.asarray(result.history["validation_loss"])
+    best = np.take_along_axis(curves, result.best_epoch[..., None], -1)[..., 0]
+    best = np.where(np.isfinite(best), best, np.inf)
+    scores = [
+        [score(training.replica(result.params, s, r), dataset, loss) for r in range(best.shape[1])]
+        for s, dataset in enumerate(datasets)
+    ]
+    before = [score(start.params, d, loss) for start, d in zip(starts, datasets, strict=True)]
+    return Verdict(best, best.argmin(axis=1), scores, before)
+
+
+def score(model: Params | FitResult, dataset: Dataset, loss: str) -> dict[str, float]:
+    """Scores a network or a spline on the test part, by task and in raw units.
+
+    Args:
+      model: takes standardised x.
+      dataset: standardised.
+      loss: what the outputs were trained on: cross-entropies take logits.
+
+    Returns:
+      As `training.scores`.
+    """
+    x, y = dataset.test
+    if isinstance(model, FitResult):
+        outputs = evaluate(model, jnp.asarray(x))
+    else:
+        outputs = _apply(model, jnp.asarray(x))
+    return training.scores(
+        dataset.task, loss, outputs, y, scaler=dataset.scaler, target_names=dataset.target_names
+    )
+
+
+_apply = jax.jit(network.apply_params)
+
+
+def mean_loss(fit: FitResult, part: data.Part, loss: str) -> float:
+    """The mean loss of a spline on the rows of one part, as training counts it."""
+    outputs, y = evaluate(fit, jnp.asarray(part.x)), jnp.asarray(part.y)
+    return float(np.mean(training.loss_per_row(loss, outputs, y.astype(outputs.dtype))))
+
+
+def refit(
+    contender: Contender,
+    raw: Sequence[Dataset],
+    hidden_sizes: Sequence[int],
+    seeds: Sequence[int],
+    rates: Sequence[float],
+    epochs: Sequence[int],
+) -> list[dict[str, float]]:
+    """Trains once more on training and validation rows, with what the validation rows chose.
+
+    Start, learning rate and number of epochs are those of the first run. This is how published
+    errors mostly come about: tuned on a part of the training rows, then trained on all of them.
+    Nothing is held out then, so neither the guard nor the best iterate has a say.
+
+    Args:
+      contender: as for `train`; its schedule must not depend on the number of epochs.
+      raw: one data set per seed, not standardised.
+      hidden_sizes: widths.
+      seeds: one per data set.
+      rates, epochs: what was chosen for each seed.
+
+    Returns:
+      Scores on the test part, one dict per seed.
+    """
+    found: list[dict[str, float]] = [{} for _ in seeds]
+    for rate in sorted(set(rates)):
+        own = [i for i, chosen in enumerate(rates) if chosen == rate]
+        sets = [data.standardize(data.join_validation(raw[i])) for i in own]
+        starts = [
+            make_start(key_of(seeds[i], contender), contender, dataset, hidden_sizes)
+            for i, dataset in zip(own, sets, strict=True)
+        ]
+        last = max(epochs[i] for i in own)
+        longest = contender._replace(training=replace(contender.training, epochs=last))
+        kept = sorted({epochs[i] for i in own})
+        result = train(longest, starts, sets, [rate], [seeds[i] for i in own], keep_epochs=kept)
+        for place, (i, dataset) in enumerate(zip(own, sets, strict=True)):
+            params = training.replica(result.kept[epochs[i]], place, 0)
+            found[i] = score(params, dataset, contender.training.loss)
+    return found
+
+
+def time_alone(
+    contender: Contender, dataset: Dataset, hidden_sizes: Sequence[int], seed: int, repeats: int = 3
+) -> dict[str, float]:
+    """Times a start, and a step of one run alone, both warm.
+
+    Args:
+      contender: what to time.
+      dataset: standardised.
+      hidden_sizes: widths.
+      seed: of the start and of the order of the rows.
+      repeats: of each; medians are returned.
+
+    Returns:
+      {"start_seconds", "step_seconds"}; the latter with its share of the evaluation of epochs.
+    """
+    key = key_of(seed, contender)
+
+    def begin() -> tuple[Params, float]:
+        began = time.perf_counter()
+        params = make_start(key, contender, dataset, hidden_sizes).params
+        return params, time.perf_counter() - began
+
+    params, _ = begin()  # compiles
+    steps = max(1, len(dataset.train.x) // contender.training.batch_size)
+    plain = {"learning_rate": 1e-3, "group_rates": (), "keep_axes": False}
+    config = replace(contender.training, epochs=-(-TIMED_STEPS // steps), **plain)
+    runs = [training.train(params, dataset, config, seed=seed).seconds.run for _ in range(repeats)]
+    return {
+        "start_seconds": float(np.median([begin()[1] for _ in range(repeats)])),
+        "step_seconds": float(np.median(runs)) / (steps * config.epochs),
+    }

@@ -1,0 +1,92 @@
+"""The rows of fits.json and runs.json: what a run says of one spline, and of one training."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from spline_fc import protocol
+from spline_fc.data import Dataset
+from spline_fc.protocol import Contender, Start, Verdict
+from spline_fc.training import TrainResult
+from spline_fc.watch import Watch
+
+
+def of_fit(contender: Contender, seed: int, start: Start, dataset: Dataset) -> dict[str, Any]:
+    """The spline alone: seconds are of all that the start took, scores are of the test part.
+
+    Args:
+      contender: whose start it is.
+      seed: of the start.
+      start: with a fit.
+      dataset: of this seed, standardised.
+
+    Returns:
+      A row of fits.json.
+    """
+    fit, loss = start.fit, contender.training.loss
+    return {
+        "init": contender.name,
+        "seed": seed,
+        "terms": int(1 + fit.pruning.kept[fit.pruning.chosen].sum()),
+        "rss": fit.rss,
+        "gcv": fit.gcv,
+        "r2": fit.r2,
+        "stop_reason": fit.stop_reason,
+        "seconds_compile": start.seconds.compile,
+        "seconds_run": start.seconds.run,
+        "validation_loss": protocol.mean_loss(fit, dataset.validation, loss),
+        "test_loss": protocol.mean_loss(fit, dataset.test, loss),
+        "scores": protocol.score(fit, dataset, loss),
+    }
+
+
+def of_runs(
+    contender: Contender,
+    names: Sequence[Sequence[str]],
+    learning_rates: Sequence[float],
+    starts: Sequence[Start],
+    result: TrainResult,
+    verdict: Verdict,
+    watch: Watch,
+) -> list[dict[str, Any]]:
+    """All replicas of one contender, seed after seed.
+
+    Args:
+      contender: who trained.
+      names: of the runs, [S][L].
+      learning_rates: (L,).
+      starts: (S,).
+      result: with the axes (S, L).
+      verdict: on it.
+      watch: who measured the seconds.
+
+    Returns:
+      S * L rows of runs.json.
+    """
+    rows = []
+    for s, start in enumerate(starts):
+        for r, rate in enumerate(learning_rates):
+            epoch = int(result.best_epoch[s, r])
+            trained = np.isfinite(result.history["train_loss"][s, r])
+            row = {
+                "run": names[s][r],
+                "init": contender.name,
+                "seed": s,
+                "learning_rate": rate,
+                "epochs": contender.training.epochs,  # that were asked for
+                "chosen": bool(r == verdict.chosen[s]),
+                "best_epoch": epoch,
+                "best_step": epoch * result.steps_per_epoch,
+                "best_validation_loss": verdict.best_loss[s, r],
+                "test_loss": result.history["test_loss"][s, r, epoch],
+                "scores": verdict.scores[s][r],
+                "start_scores": verdict.start_scores[s],
+                "stop_reason": result.stop_reason[s, r],
+                "diverged": bool(result.diverged[s, r]),
+                "start_seconds": start.seconds.run,
+                "train_seconds": watch.seconds_at(np.flatnonzero(trained).max(initial=0)),
+                "compile_seconds": start.seconds.compile + result.seconds.compile,
+            }
+            rows.append(row)
+    return rows

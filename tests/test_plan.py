@@ -1,0 +1,59 @@
+"""Configs: one truth about fields and defaults, and one sentence about what is wrong."""
+
+import dataclasses
+import importlib
+import pathlib
+
+import pytest
+
+from configs import default
+from spline_fc import plan
+from spline_fc.training import TrainingConfig
+
+CONFIGS = sorted(p.stem for p in pathlib.Path(default.__file__).parent.glob("[a-z]*.py"))
+
+
+def test_the_default_config_is_what_the_library_does_by_default():
+    read = plan.read_plan(default.get_config())
+    bare = plan.read_plan({"data": {"name": "friedman1"}})
+    assert read == bare
+    spline = read.contenders[0]
+    assert dataclasses.replace(spline.training) == TrainingConfig()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_is_read_and_has_a_smoke_mode(name):
+    module = importlib.import_module(f"configs.{name}")
+    assert f"configs/{name}.py" in module.__doc__
+    plan.read_plan(module.get_config())
+    smoke = plan.read_plan(module.get_config("smoke"))
+    assert smoke.seeds == 1 and all(c.training.epochs <= 2 for c in smoke.contenders)
+    with pytest.raises(ValueError, match="oops"):
+        module.get_config("oops")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"training": {"epoch": 3}}, "did you mean 'epochs'"),
+        ({"fit": {"max_term": 3}}, "did you mean 'max_terms'"),
+        ({"sedes": 3}, "did you mean 'seeds'"),
+        ({"seeds": True}, "config.seeds must be an integer"),
+        ({"learning_rates": ()}, "at least one rate"),
+        ({"learning_rates": (0.1, 0.1)}, "must differ"),
+        ({"initialisations": ("splin",)}, "did you mean 'spline'"),
+        ({"initialisations": ("spline", "spline")}, "each once"),
+        ({"variants": {"a": {"strat": 1}}, "initialisations": ("a",)}, "did you mean 'start'"),
+        ({"refit": True, "training": {"schedule": "cosine"}}, "constant"),
+        ({"training": {"group_rates": {"knot": 1.0}}}, "did you mean 'knots'"),
+        ({"training": 5}, "config.training must be a mapping"),
+        ({"refit": "yes"}, "config.refit must be True or False"),
+        ({"writers": ("csv",)}, "config.writers"),
+        ({"data": {"name": None}}, "config.data.name must be given"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(given, sentence):
+    config = {"data": {"name": "friedman1"}, **given}
+    with pytest.raises(ValueError, match=sentence) as told:
+        plan.read_plan(config)
+    assert "\n" not in str(told.value)
