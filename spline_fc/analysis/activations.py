@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, layers, preactivations
 from spline_fc.analysis.regions import count_patterns, segment_breakpoints
 from spline_fc.checks import check, check_integer, check_not_empty
+from spline_fc.network import Params, layer_sizes, preactivations_float64
 from spline_fc.threads import one_thread
 
 
@@ -41,7 +41,7 @@ def activation_flips(networks: Sequence[Params], x: Any) -> dict[str, np.ndarray
 
 def active_rows(params: Params, x: Any) -> dict[str, np.ndarray]:
     """Says on which rows every hidden unit is active: {"Dense_0": (n, h0) bool, ...}."""
-    hidden = preactivations(params, x)[:-1]
+    hidden = preactivations_float64(params, x)[:-1]
     check(len(hidden) > 0, "params must have at least one hidden layer; got one layer.")
     return {f"Dense_{i}": values > 0 for i, values in enumerate(hidden)}
 
@@ -84,9 +84,9 @@ def pattern_count(params: Params, x: Any, *, segments: int = 50, seed: int = 0) 
 def check_same_shapes(networks: Sequence[Params]) -> None:
     """Raises ValueError unless there is a network and all have kernels of the same shapes."""
     check(len(networks) > 0, "networks must hold at least one network; got none.")
-    first, *others = ([kernel.shape for kernel, _ in layers(params)] for params in networks)
+    first, *others = (layer_sizes(params) for params in networks)
     for found in others:
         check(
             found == first,
-            f"networks must have kernels of one shape each, {first}; got {found} beside them.",
+            f"networks must all have the layer sizes {first} of the first; got {found}.",
         )

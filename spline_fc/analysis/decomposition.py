@@ -28,8 +28,10 @@ from spline_fc.analysis.models import (
     checked_model_rows,
     knots_of,
     level,
-    live_terms,
     minimum,
+    minimum_terms,
+    plain,
+    spline_columns,
 )
 from spline_fc.analysis.shapes import (
     Curve,
@@ -43,7 +45,8 @@ from spline_fc.analysis.shapes import (
     raw_output,
     raw_surface,
 )
-from spline_fc.cpwl import Spline
+from spline_fc.cpwl import FitResult, Spline
+from spline_fc.cpwl.spline import num_features
 
 
 class MeanMinimum(NamedTuple):
@@ -73,15 +76,17 @@ class Decomposition(NamedTuple):
     deviation: np.ndarray  # (c, k) standard deviation over the rows
     terms: tuple[PurifiedTerm, ...]
     knots: dict[int, np.ndarray]  # by feature, the knots of the spline inside the data's range
-    rows: np.ndarray  # (n, d), the data
+    rows: np.ndarray  # (n, d + q), the data: z = [x, x projection]
+    spline: Spline
     scaler: Any  # data.Scaler or None
 
 
-def decompose(spline: Spline, x: Any, *, scaler: Any = None) -> Decomposition:
+def decompose(spline: Spline | FitResult, x: Any, *, scaler: Any = None) -> Decomposition:
     """Takes a spline apart into main effects, pairwise surfaces and the rest, exactly.
 
     Args:
-      spline: a Spline with minimum terms of any degree and k outputs.
+      spline: a Spline with minimum terms of any degree and k outputs, or a whole fit. A direction
+        that it bends along is one more variable, with a number beyond the features', as in z.
       x: (n, d) float, finite: the data under which effects are centred, in the spline's units.
       scaler: a data.Scaler; constant, deviations, curves, surfaces and component values are then
         returned in raw units. Rows are always taken in the spline's units.
@@ -91,11 +96,12 @@ def decompose(spline: Spline, x: Any, *, scaler: Any = None) -> Decomposition:
       negative. They are nan for an output that does not vary.
 
     Raises:
-      ValueError: no row, a wrong rank, non-finite values, or fewer columns than the spline reads.
+      ValueError: no row, a wrong rank, non-finite values, or another number of columns.
     """
+    spline = plain(spline)
     x = checked_model_rows(spline, x)
-    terms = live_terms(spline)
-    purified = tuple(_purify(term, x) for term in terms)
+    z, terms = spline_columns(spline, x), minimum_terms(spline)
+    purified = tuple(_purify(term, z) for term in terms)
     mean = sum((p.mean * p.term.coef for p in purified), np.asarray(spline.intercept, np.float64))
     result = Decomposition(
         constant=raw_output(mean, scaler, effect=False),
@@ -104,7 +110,8 @@ def decompose(spline: Spline, x: Any, *, scaler: Any = None) -> Decomposition:
         deviation=np.empty(0),
         terms=purified,
         knots={v: knots_of(terms, v) for v in sorted({v for t in terms for v in t.features})},
-        rows=x,
+        rows=z,
+        spline=spline,
         scaler=scaler,
     )
     values = component_values(result, x)
@@ -128,12 +135,13 @@ def component_values(decomposition: Decomposition, x: Any) -> np.ndarray:
     Raises:
       ValueError: rows that do not fit the spline.
     """
-    x = checked_rows(x, at_least=decomposition.rows.shape[1])
+    spline = decomposition.spline
+    z = spline_columns(spline, checked_rows(x, exactly=num_features(spline)))
     where = {features: c for c, features in enumerate(decomposition.components)}
-    values = np.zeros((len(x), len(where), len(decomposition.constant)))
+    values = np.zeros((len(z), len(where), len(decomposition.constant)))
     for purified in decomposition.terms:
         term = purified.term
-        columns = {v: x[:, v] for v in term.features}
+        columns = {v: z[:, v] for v in term.features}
         parts = _parts(purified, columns)
         for features, part in parts.items():
             values[:, where[features]] += part[:, None] * term.coef
@@ -257,12 +265,12 @@ def breakpoints(term: MinimumTerm, feature: int, levels: Any) -> np.ndarray:
     hinges = term.hinges[term.features.index(feature)]
     levels = np.concatenate([[0.0], np.asarray(levels, np.float64)])
     found = []
-    for sign, knot in hinges:
-        points = knot + sign * levels
+    for slope, knot in hinges:
+        points = knot + levels / slope
         if len(hinges) > 1:  # where another hinge of the feature is lower, nothing happens
             points = points[np.isclose(level(term, feature, points), levels)]
         found.append(points)
-    tips = [(t + u) / 2 for (s, t), (r, u) in combinations(hinges, 2) if s != r]
+    tips = [(s * t - r * u) / (s - r) for (s, t), (r, u) in combinations(hinges, 2) if s != r]
     return np.concatenate([*found, tips])
 
 

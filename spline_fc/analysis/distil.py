@@ -44,8 +44,7 @@ def distil(
         means something, where these are.
       max_terms: upper bound on the terms before pruning, intercept included; the number of rows
         and 1 if that is lower.
-      max_degree: hinges per term at most; 1 explains by one curve per feature. With more the
-        features must be on comparable scales, as a standardised data set's are.
+      max_degree: hinges per term at most; 1 explains by one curve per feature.
       held_out: (m, d), rows to judge the spline on that it has not seen.
       threshold: as in `fit_mars`.
       options: further arguments of `fit_mars`, as knots, allowed, weights or max_hinges.

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis.decomposition import exact_grid, mean_minimum
-from spline_fc.analysis.forward import Params, layers
 from spline_fc.analysis.models import (
     checked_model_rows,
     knots_of,
-    live_terms,
     minimum,
+    minimum_terms,
     model_output,
+    without_directions,
 )
 from spline_fc.analysis.shapes import (
     Curve,
@@ -29,7 +29,9 @@ from spline_fc.analysis.shapes import (
     raw_surface,
 )
 from spline_fc.checks import check, check_integer
-from spline_fc.cpwl import Spline
+from spline_fc.cpwl import FitResult, Spline
+from spline_fc.network import Params, layer_sizes
+from spline_fc.network.structure import layers_float64
 
 
 class ShapeFunctions(NamedTuple):
@@ -41,7 +43,7 @@ class ShapeFunctions(NamedTuple):
 
 
 def exact_dependence(
-    model: Spline | Params,
+    model: Spline | FitResult | Params,
     x: Any,
     feature: int,
     *,
@@ -57,7 +59,8 @@ def exact_dependence(
     its other hinges on some row. No grid is chosen.
 
     Args:
-      model: a Spline, or {"Dense_0": ..., "Dense_1": ...} with one hidden layer.
+      model: a Spline or a whole fit, or {"Dense_0": ..., "Dense_1": ...} with one hidden layer. A
+        spline with hinges along directions counts as its network.
       x: (n, d), the rows to average over, in the units the model takes.
       feature: the column that is moved.
       low, high: ends of the curve in the units of x; by default the range of the column.
@@ -71,10 +74,11 @@ def exact_dependence(
       ValueError: another number of hidden layers, no row, values that are not finite, no such
         column, or low not below high.
     """
+    model = without_directions(model)
     if isinstance(model, Spline):
         draw = _spline_curve
     else:
-        depth = len(layers(model)) - 1
+        depth = len(layer_sizes(model)) - 2
         check(depth == 1, f"params must have one hidden layer; got {depth}.")
         draw = _network_curve
     x = checked_model_rows(model, x)
@@ -84,7 +88,7 @@ def exact_dependence(
 
 
 def dependence_surface(
-    model: Spline | Params,
+    model: Spline | FitResult | Params,
     x: Any,
     features: Any,
     *,
@@ -95,7 +99,7 @@ def dependence_surface(
     """Averages a model over the rows while two features are set to each pair of values of a grid.
 
     Args:
-      model: a Spline, or a network of any depth.
+      model: a Spline, a whole fit, or a network of any depth.
       x: (n, d), the rows to average over, in the units the model takes.
       features: (i, j), two different columns.
       first, second: increasing values of i and of j, in the units of x; by default 41 even points
@@ -109,10 +113,11 @@ def dependence_surface(
     Raises:
       ValueError: rows that do not fit the model, or features or grids that are none.
     """
+    model = without_directions(model)
     is_spline = isinstance(model, Spline)
     x = checked_model_rows(model, x)
     pair = checked_pair(features, x.shape[1])
-    terms = live_terms(model) if is_spline else []
+    terms = minimum_terms(model) if is_spline else []
     grids = [
         checked_grid(name, grid, x, feature, knots_of(terms, feature))
         for name, grid, feature in zip(("first", "second"), (first, second), pair, strict=True)
@@ -122,7 +127,7 @@ def dependence_surface(
 
 
 def shape_functions(
-    model: Spline | Params,
+    model: Spline | FitResult | Params,
     x: Any,
     *,
     features: Any = None,
@@ -132,7 +137,8 @@ def shape_functions(
     """Draws the partial dependence on every feature, centred, and says how much it leaves out.
 
     Args:
-      model: a Spline or a network of any depth.
+      model: a Spline, a whole fit, or a network of any depth. With hinges along directions, a
+        spline of degree 1 has exact curves, one of minima has not.
       x: (n, d), the rows, in the units the model takes.
       features: the columns to draw, all by default; the others count as flat.
       size: points of a curve where exact breakpoints are not to be had, in deeper networks.
@@ -148,7 +154,8 @@ def shape_functions(
       ValueError: rows that do not fit the model, a column that x does not have, size below 2.
     """
     check_integer("size", size, at_least=2)
-    exact = isinstance(model, Spline) or len(layers(model)) == 2
+    model = without_directions(model)
+    exact = isinstance(model, Spline) or len(layer_sizes(model)) == 3
     x = checked_model_rows(model, x)
     features = range(x.shape[1]) if features is None else features
     curves = []
@@ -169,7 +176,7 @@ def shape_functions(
 
 
 def _network_curve(params: Params, x: np.ndarray, feature: int, low: float, high: float) -> Curve:
-    (kernel, bias), (readout, offset) = layers(params)
+    (kernel, bias), (readout, offset) = layers_float64(params)
     weight = kernel[feature]  # (h,)
     # Without the feature's own weights: where no others are left this is the bias to the last bit,
     # so that all rows agree on the breakpoint.
@@ -199,7 +206,7 @@ def _network_curve(params: Params, x: np.ndarray, feature: int, low: float, high
 
 
 def _spline_curve(spline: Spline, x: np.ndarray, feature: int, low: float, high: float) -> Curve:
-    pieces = [_given(term, x, (feature,)) for term in live_terms(spline)]
+    pieces = [_given(term, x, (feature,)) for term in minimum_terms(spline)]
     grid = exact_grid([(term, mean) for term, own, mean in pieces if own], feature, low, high)
     value = _averages(spline, pieces, {feature: grid}, grid.shape)
     return Curve(feature, grid, value, exact=True)
@@ -208,7 +215,7 @@ def _spline_curve(spline: Spline, x: np.ndarray, feature: int, low: float, high:
 def _spline_surface(
     spline: Spline, x: np.ndarray, pair: tuple[int, int], first: np.ndarray, second: np.ndarray
 ) -> np.ndarray:
-    pieces = [_given(term, x, pair) for term in live_terms(spline)]
+    pieces = [_given(term, x, pair) for term in minimum_terms(spline)]
     columns = {pair[0]: first[:, None], pair[1]: second[None, :]}
     return _averages(spline, pieces, columns, (first.size, second.size))
 

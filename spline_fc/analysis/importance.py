@@ -152,7 +152,8 @@ def compare_importance(
       models: by name, as {"spline": spline, "network": params}; all take the same rows.
       x: (n, d); y: (n,) or (n, k), as in `permutation_importance`.
       key: a JAX random key; every model sees the same shuffles.
-      fit: adds the columns nsubsets, gcv and rss of `cpwl.importance`.
+      fit: adds the columns nsubsets, gcv and rss of `cpwl.importance`; those of directions are left
+        out, as they belong to no feature.
       feature_names: one per column; x0, x1, ... by default.
       repeats, metric: as in `permutation_importance`.
       output: the output whose contributions are shown; permutation takes all of them together.
@@ -181,7 +182,8 @@ def compare_importance(
             mean_contribution(model, x, points=points), output
         )
     if fit is not None:
-        columns |= importance(fit, num_features)._asdict()
+        criteria = importance(fit)._asdict()
+        columns |= {name: values[:num_features] for name, values in criteria.items()}
     value = np.stack([np.asarray(c, np.float64) for c in columns.values()], axis=1)
     return ImportanceTable(tuple(feature_names), tuple(columns), value)
 

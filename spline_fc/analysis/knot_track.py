@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis.activations import check_same_shapes
-from spline_fc.analysis.forward import Params, gradients_at, layers, preactivations
+from spline_fc.analysis.forward import gradients_at
 from spline_fc.checks import check, check_integer, check_not_empty, check_number
+from spline_fc.network import Params, preactivations_float64
+from spline_fc.network.structure import layers_float64
 from spline_fc.threads import one_thread
 
 MERGE_DISTANCE = 0.01  # inter-quartile ranges; closer knots of the same direction count as one
@@ -226,7 +228,7 @@ def track_networks(
     check_number("min_alignment", min_alignment, at_least=0, at_most=1)
     check_integer("output", output, at_least=0)
     check_same_shapes(networks)
-    steps, stack = np.asarray(steps), layers(networks[0])
+    steps, stack = np.asarray(steps), layers_float64(networks[0])
     check(
         steps.shape == (len(networks),),
         f"steps must have shape ({len(networks)},), one per network; got {steps.shape}.",
@@ -235,7 +237,7 @@ def track_networks(
     check(output < outputs, f"output must be below {outputs}, the number of outputs; got {output}.")
     home = _home(stack[0][0], home)
     with one_thread():
-        start = preactivations(networks[0], x)[0] > 0
+        start = preactivations_float64(networks[0], x)[0] > 0
         states = [_measure(params, x, home, output, start) for params in networks]
     return _track(states, steps, x, home, scaler, min_alignment, output)
 
@@ -287,12 +289,12 @@ class _State(NamedTuple):
 
 
 def _measure(params: Params, x, home: np.ndarray, output: int, start: np.ndarray) -> _State:
-    kernel, bias = layers(params)[0]
+    kernel, bias = layers_float64(params)[0]
     weight = kernel[home, np.arange(home.size)]
     with np.errstate(divide="ignore", invalid="ignore"):
         alignment = np.abs(weight) / np.linalg.norm(kernel, axis=0)
         knot = np.where(weight != 0, -bias / weight, np.nan)
-    values = preactivations(params, x)
+    values = preactivations_float64(params, x)
     active = values[0] > 0
     slope = np.full(home.size, np.nan)
     if len(params) > 1:

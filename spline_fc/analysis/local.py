@@ -9,11 +9,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, checked_point, finite_layers
-from spline_fc.analysis.models import checked_model_rows, live_terms, minimum
+from spline_fc.analysis.forward import checked_point
+from spline_fc.analysis.models import (
+    checked_model_rows,
+    minimum,
+    minimum_terms,
+    plain,
+    spline_columns,
+)
 from spline_fc.analysis.shapes import raw_input, raw_output
 from spline_fc.checks import check_rank
-from spline_fc.cpwl import Spline
+from spline_fc.cpwl import FitResult, Spline
+from spline_fc.network import Params
+from spline_fc.network.structure import finite_layers
 
 
 class SplineExplanation(NamedTuple):
@@ -22,7 +30,7 @@ class SplineExplanation(NamedTuple):
     prediction: np.ndarray  # (k,)
     intercept: np.ndarray  # (k,)
     term: np.ndarray  # (m,) int, row of the spline's tables; live terms only, also those at 0
-    features: tuple[tuple[int, ...], ...]  # of every term
+    features: tuple[tuple[int, ...], ...]  # of every term; from d on they are directions
     value: np.ndarray  # (m, k)
     group: tuple[tuple[int, ...], ...]  # distinct entries of `features`: single ones first
     group_value: np.ndarray  # (g, k), terms of the same variables added up
@@ -48,11 +56,13 @@ class CellExplanation(NamedTuple):
     room_above: np.ndarray  # (d,), and how far it can rise
 
 
-def explain_spline(spline: Spline, row: Any, *, scaler: Any = None) -> SplineExplanation:
+def explain_spline(
+    spline: Spline | FitResult, row: Any, *, scaler: Any = None
+) -> SplineExplanation:
     """Lists the terms of a spline with their values at one row.
 
     Args:
-      spline: a Spline of k outputs.
+      spline: a Spline of k outputs, or a whole fit.
       row: (d,), in the spline's units.
       scaler: a data.Scaler; values are then in the target's raw units.
 
@@ -60,15 +70,16 @@ def explain_spline(spline: Spline, row: Any, *, scaler: Any = None) -> SplineExp
       SplineExplanation.
 
     Raises:
-      ValueError: the row is no finite vector or is shorter than the spline reads.
+      ValueError: the row is no finite vector of the spline's size.
     """
     check_rank("row", row, 1, "(d,)")
-    x = checked_model_rows(spline, np.asarray(row)[None], "row")
-    terms = live_terms(spline)
+    spline = plain(spline)
+    z = spline_columns(spline, checked_model_rows(spline, np.asarray(row)[None], "row"))
+    terms = minimum_terms(spline)
     intercept = np.asarray(spline.intercept, np.float64)
     value = np.zeros((len(terms), intercept.size))
     for m, term in enumerate(terms):
-        value[m] = term.coef * minimum(term, term.features, {v: x[0, v] for v in term.features})
+        value[m] = term.coef * minimum(term, term.features, {v: z[0, v] for v in term.features})
     intercept = raw_output(intercept, scaler, effect=False)
     value = raw_output(value, scaler, effect=True)
     features = tuple(term.features for term in terms)

@@ -1,35 +1,54 @@
 """Splines, networks and plain functions behind one call, and a spline's terms one by one.
 
-A study reads a spline in float64 NumPy, as it does a network: see `forward`.
+A study reads a spline in float64 NumPy, as it does a network.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import Params, finite_layers, output
+from spline_fc.analysis.forward import output
 from spline_fc.analysis.shapes import checked_rows
 from spline_fc.checks import check, check_finite
-from spline_fc.cpwl import Spline
+from spline_fc.cpwl import FitResult, Spline
+from spline_fc.cpwl.spline import num_features
+from spline_fc.cpwl.terms import live_terms, term_values
+from spline_fc.network import Params, to_params
+from spline_fc.network.structure import finite_layers
 
-Model = Spline | Params | Callable[[np.ndarray], Any]
+Model = Spline | FitResult | Params | Callable[[np.ndarray], Any]
 
 
 class MinimumTerm(NamedTuple):
-    """coef times the minimum over features of the minimum of the feature's hinges."""
+    """coef times the minimum over columns of the minimum of the column's hinges."""
 
     index: int  # row of the spline's tables
-    features: tuple[int, ...]  # distinct, increasing
-    hinges: tuple[tuple[tuple[float, float], ...], ...]  # (sign, knot) pairs of each feature
+    features: tuple[int, ...]  # columns of z, distinct, increasing; from d on they are directions
+    hinges: tuple[tuple[tuple[float, float], ...], ...]  # (slope, knot) pairs of each column
     coef: np.ndarray  # (k,)
+
+
+def plain(model: Model) -> Model:
+    """The spline of a fit; any other model as it is."""
+    return model.spline if isinstance(model, FitResult) else model
+
+
+def without_directions(model: Model) -> Model:
+    """A model in which every term of a spline reads features: with directions, its network."""
+    model = plain(model)
+    if isinstance(model, Spline):
+        if any(term.features[-1] >= num_features(model) for term in minimum_terms(model)):
+            return to_params(model)
+    return model
 
 
 def model_output(model: Model, x: Any) -> np.ndarray:
     """Evaluates a model on rows.
 
     Args:
-      model: a Spline, a network's parameters, or a function of (n, d) that returns (n,) or (n, k).
+      model: a Spline or a whole fit, a network's parameters, or a function of (n, d) that returns
+        (n,) or (n, k).
       x: (n, d) float, finite, in the units the model takes.
 
     Returns:
@@ -39,13 +58,11 @@ def model_output(model: Model, x: Any) -> np.ndarray:
       ValueError: rows that do not fit the model, weights that are not finite, or a function that
         returns another shape or what is not finite.
     """
-    x = checked_model_rows(model, x)
+    model, x = plain(model), checked_model_rows(model, x)
     if isinstance(model, Spline):
-        value = np.tile(np.asarray(model.intercept, np.float64), (len(x), 1))
-        for term in live_terms(model):
-            columns = {v: x[:, v] for v in term.features}
-            value += minimum(term, term.features, columns)[:, None] * term.coef
-        return value
+        live = live_terms(model)
+        values = term_values(spline_columns(model, x), live.terms)
+        return np.asarray(model.intercept, np.float64) + values @ live.coef
     if not callable(model):
         return output(model, x)
     value = np.asarray(model(x), np.float64)
@@ -61,20 +78,25 @@ def model_output(model: Model, x: Any) -> np.ndarray:
 def checked_model_rows(model: Model, x: Any, name: str = "x") -> np.ndarray:
     """Returns rows in float64; raises ValueError unless they, and the model's weights, are finite.
 
-    The rows must have as many columns as a network reads, or at least as many as a spline does.
-    `name` is that of the argument, for the message.
+    The rows must have as many columns as the model reads. `name` is that of the argument, for the
+    message.
     """
+    model = plain(model)
     if isinstance(model, Spline):
-        for field in ("intercept", "coef", "knot"):
+        for field in ("intercept", "coef", "slope", "knot", "projection"):
             check_finite(f"spline.{field}", getattr(model, field))
-        read = [term.features[-1] for term in live_terms(model)]
-        return checked_rows(x, at_least=1 + max(read, default=0), name=name)
+        return checked_rows(x, exactly=num_features(model), name=name)
     columns = None if callable(model) else len(finite_layers(model)[0][0])
     return checked_rows(x, exactly=columns, name=name)
 
 
-def live_terms(spline: Spline) -> list[MinimumTerm]:
-    """Lists the terms that contribute, their hinges gathered by feature.
+def spline_columns(spline: Spline, x: np.ndarray) -> np.ndarray:
+    """The columns z = [x, x projection] that a spline bends along: (n, d) to (n, d + q) float64."""
+    return np.hstack([x, x @ np.asarray(spline.projection, np.float64)])
+
+
+def minimum_terms(spline: Spline) -> list[MinimumTerm]:
+    """Lists the terms that contribute, their hinges gathered by column of z.
 
     Args:
       spline: m terms of up to R factors.
@@ -82,30 +104,28 @@ def live_terms(spline: Spline) -> list[MinimumTerm]:
     Returns:
       At most m terms; absent factors and terms are left out.
     """
-    coef = np.asarray(spline.coef, np.float64)
-    feature, sign, knot = (np.asarray(a) for a in (spline.feature, spline.sign, spline.knot))
-    terms = []
-    for m in range(len(coef)):
-        present = np.flatnonzero(sign[m])
-        if present.size and coef[m].any():
-            own: dict[int, list[tuple[float, float]]] = {}
-            for r in present:
-                own.setdefault(int(feature[m, r]), []).append(
-                    (float(sign[m, r]), float(knot[m, r]))
-                )
-            features = tuple(sorted(own))
-            terms.append(MinimumTerm(m, features, tuple(tuple(own[v]) for v in features), coef[m]))
+    terms, live = [], live_terms(spline)
+    for index, term, coef in zip(live.row, live.terms, live.coef, strict=True):
+        own: dict[int, list[tuple[float, float]]] = {}
+        for column, slope, knot in term.factors:
+            own.setdefault(column, []).append((slope, knot))
+        features = tuple(sorted(own))
+        terms.append(
+            MinimumTerm(int(index), features, tuple(tuple(own[v]) for v in features), coef)
+        )
     return terms
 
 
 def level(term: MinimumTerm, feature: int, column: Any) -> np.ndarray:
-    """Evaluates the minimum of the hinges that a term has on one feature, in the column's shape."""
+    """Evaluates the minimum of the hinges that a term has on one column, in that column's shape."""
     hinges = term.hinges[term.features.index(feature)]
     return np.min([np.maximum(s * (column - t), 0.0) for s, t in hinges], axis=0)
 
 
-def minimum(term: MinimumTerm, features: tuple[int, ...], columns: dict) -> np.ndarray:
-    """Takes the minimum over some features of a term; columns[v] are values of feature v."""
+def minimum(
+    term: MinimumTerm, features: tuple[int, ...], columns: Mapping[int, np.ndarray]
+) -> np.ndarray:
+    """Takes the minimum over some columns of a term; columns[v] are the values of column v."""
     result = level(term, features[0], columns[features[0]])
     for feature in features[1:]:
         result = np.minimum(result, level(term, feature, columns[feature]))
@@ -113,6 +133,6 @@ def minimum(term: MinimumTerm, features: tuple[int, ...], columns: dict) -> np.n
 
 
 def knots_of(terms: list[MinimumTerm], feature: int) -> np.ndarray:
-    """Lists the distinct knots that terms have on a feature, increasing."""
+    """Lists the distinct knots that terms have on a column, increasing."""
     own = [t for t in terms if feature in t.features]
     return np.unique([t for term in own for _, t in term.hinges[term.features.index(feature)]])

@@ -4,15 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import (
-    Params,
-    blocks,
-    checked_point,
-    finite_layers,
-    layers,
-    preactivations,
-)
+from spline_fc.analysis.forward import blocks, checked_point
 from spline_fc.checks import check, check_finite, check_not_empty
+from spline_fc.network import Params, layer_sizes, preactivations_float64
+from spline_fc.network.structure import finite_layers
 
 
 class Cell(NamedTuple):
@@ -38,9 +33,11 @@ def count_patterns(params: Params, x: Any) -> int:
     """
     check_not_empty("x", np.asarray(x))
     check_finite("x", x)
-    check(len(layers(params)) > 1, "params must have at least one hidden layer; got one layer.")
+    check(
+        len(layer_sizes(params)) > 2, "params must have at least one hidden layer; got one layer."
+    )
     patterns = [
-        np.packbits(np.hstack(preactivations(params, block)[:-1]) > 0, axis=1)
+        np.packbits(np.hstack(preactivations_float64(params, block)[:-1]) > 0, axis=1)
         for block in blocks(params, x)
     ]
     return len(np.unique(np.concatenate(patterns), axis=0))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import BLOCK, Params, finite_layers, layers
+from spline_fc.analysis.forward import BLOCK
 from spline_fc.checks import (
     check,
     check_finite,
@@ -14,6 +14,8 @@ from spline_fc.checks import (
     check_number,
     check_rank,
 )
+from spline_fc.network import Params, layer_sizes
+from spline_fc.network.structure import finite_layers
 
 
 class Curve(NamedTuple):
@@ -49,7 +51,7 @@ def partial_dependence(params: Params, x: Any, feature: int, grid: Any) -> np.nd
     Raises:
       ValueError: no row, rows or values that are not finite, or a column that x does not have.
     """
-    x = checked_rows(x, exactly=len(layers(params)[0][0]))
+    x = checked_rows(x, exactly=layer_sizes(params)[0])
     checked_feature(feature, x.shape[1])
     grid = checked_grid("grid", grid, x, feature)
     return average_at(params, x, (feature,), grid[:, None])
@@ -217,10 +219,15 @@ def raw_surface(surface: Surface, scaler: Any, *, effect: bool) -> Surface:
 
 
 def raw_input(values: np.ndarray, scaler: Any, feature: Any = slice(None)) -> np.ndarray:
-    """Turns values of one feature, or (..., d) of all, to raw units; scaler None leaves them."""
+    """Turns values of one feature, or (..., d) of all, to raw units; scaler None leaves them.
+
+    A direction, a column of z beyond the features, has no raw units and is left as it is.
+    """
     if scaler is None:
         return values
     shift, scale = (np.asarray(a, np.float64) for a in (scaler.x_shift, scaler.x_scale))
+    if isinstance(feature, int) and feature >= scale.size:
+        return values
     return values * scale[feature] + shift[feature]
 
 
@@ -232,16 +239,13 @@ def raw_output(values: np.ndarray, scaler: Any, *, effect: bool) -> np.ndarray:
     return values * scale if effect else values * scale + shift
 
 
-def checked_rows(
-    x: Any, *, exactly: int | None = None, at_least: int = 1, name: str = "x"
-) -> np.ndarray:
-    """Checks the rows of a study and returns them in float64; d is fixed, or has a lower bound."""
+def checked_rows(x: Any, *, exactly: int | None = None, name: str = "x") -> np.ndarray:
+    """Checks the rows of a study, and their number of columns if given; returns them in float64."""
     x = np.asarray(x, np.float64)
     check_rank(name, x, 2, "(n, d)")
     check_not_empty(name, x)
-    wanted = f"at least {at_least}" if exactly is None else f"{exactly}"
-    fits = x.shape[1] >= at_least if exactly is None else x.shape[1] == exactly
-    check(fits, f"{name} must have {wanted} columns, as the model reads; got {x.shape[1]}.")
+    fits = exactly is None or x.shape[1] == exactly
+    check(fits, f"{name} must have {exactly} columns, as the model reads; got {x.shape[1]}.")
     check_finite(name, x)
     return x
 

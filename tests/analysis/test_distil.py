@@ -21,14 +21,14 @@ def _spline(degree: int) -> Spline:
     sign[::2, 1:] = 0.0
     feature = np.argsort(rng.random((9, 4)), axis=1)[:, :degree]
     spline = Spline(rng.normal(size=2), rng.normal(size=(9, 2)), feature, sign,
-                    rng.uniform(-1, 1, size=(9, degree)))  # fmt: skip
+                    rng.uniform(-1, 1, size=(9, degree)), np.zeros((4, 0)))  # fmt: skip
     return jax.tree.map(lambda a: a.astype(np.int32 if a.dtype == int else np.float32), spline)
 
 
 @pytest.mark.parametrize("degree", [1, 2])
 def test_an_untrained_network_gives_its_spline_back(degree):
     spline = _spline(degree)
-    start = reshape(to_params(spline, 4), (24,) * (degree + 1), jax.random.key(degree))
+    start = reshape(to_params(spline), (24,) * (degree + 1), jax.random.key(degree))
     found = distil(start, ROWS, max_degree=degree, held_out=UNSEEN)
     assert (found.share > 0.9999).all() and (found.held_out_share > 0.9999).all()
     # The shares are of the function: the two splines differ nowhere by much.
@@ -45,7 +45,7 @@ def test_an_untrained_network_gives_its_spline_back(degree):
 def test_fewer_terms_explain_less_of_a_network_and_say_so():
     params = random_network((4, 12, 2), 3)
     few, many = (distil(params, ROWS, max_terms=t, held_out=UNSEEN) for t in (7, 121))
-    assert (few.fit.spline.sign != 0).any(axis=1).sum() <= 6
+    assert (few.fit.spline.slope != 0).any(axis=1).sum() <= 6
     assert (few.share < many.share - 0.01).all() and (few.worst_error > 0.1).all()
     # Knots keep their distance, or what is not additive would make the curves wild: -5.9.
     assert (many.held_out_share > 0.7).all()
@@ -57,7 +57,7 @@ def test_fewer_terms_explain_less_of_a_network_and_say_so():
 
 def test_the_scale_of_features_is_of_no_matter_to_an_additive_fit():
     scale, shift = np.float32([2.0**-10, 1, 2.0**10, 4]), np.float32([0, 8, 0, -4])
-    params = to_params(_spline(1), 4)
+    params = to_params(_spline(1))
     raw = (ROWS * scale + shift).astype(np.float32)
 
     def network(rows):
@@ -65,7 +65,7 @@ def test_the_scale_of_features_is_of_no_matter_to_an_additive_fit():
 
     found = distil(network, raw)
     assert (found.share > 0.9999).all() and found.held_out_share is None
-    read = {int(v) for v, s in zip(found.fit.spline.feature[:, 0], found.fit.spline.sign[:, 0],
+    read = {int(v) for v, s in zip(found.fit.spline.feature[:, 0], found.fit.spline.slope[:, 0],
                                    strict=True) if s != 0}  # fmt: skip
     assert read == {0, 1, 2, 3}
 

@@ -83,7 +83,7 @@ def test_of_a_spline_it_equals_the_brute_force_average(seed):
 
 def test_every_breakpoint_of_a_minimum_term_is_found():
     term = Spline(np.zeros(1), np.ones((1, 1)), np.array([[0, 1]], np.int32),
-                  np.array([[1.0, -1.0]]), np.array([[-1.0, 0.5]]))  # fmt: skip
+                  np.array([[1.0, -1.0]]), np.array([[-1.0, 0.5]]), np.zeros((2, 0)))  # fmt: skip
     x = np.random.default_rng(1).normal(size=(15, 2))
     found = exact_dependence(term, x, 0, low=-3.0, high=3.0).grid[1:-1]
     heights = np.maximum(0.5 - x[:, 1], 0)  # min(relu(x0 + 1), height) bends at both of them

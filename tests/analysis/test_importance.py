@@ -8,14 +8,13 @@ from spline_fc.analysis.decomposition import component_values, decompose
 from spline_fc.analysis.forward import output
 from spline_fc.analysis.importance import (
     compare_importance,
-    importance_table,
     mean_contribution,
     permutation_importance,
     squared_error,
 )
-from spline_fc.analysis.tables import set_text
 from spline_fc.cpwl import evaluate, fit_mars, importance
 from spline_fc.network import to_params
+from spline_fc.report import importance_table, set_text
 from tests.analysis.splines import plain_output, random_network, random_spline
 
 KEY = jax.random.key(3)
@@ -50,7 +49,8 @@ def test_permutation_is_what_the_error_rises_by(problem):
 
 def test_a_key_repeats_its_shuffles_and_an_unread_column_has_none(problem):
     x, y, _ = problem
-    spline = random_spline(0, d=2, degree=2, k=1)
+    spline = random_spline(0, d=3, degree=2, k=1)
+    spline = spline._replace(feature=np.minimum(spline.feature, 1))
     one, same, other = (
         permutation_importance(spline, x, y, key=k, repeats=2)
         for k in (KEY, KEY, jax.random.key(4))
@@ -102,17 +102,17 @@ def test_contributions_are_against_the_feature_redrawn_from_its_column():
 
 def test_spline_and_its_network_stand_side_by_side_with_the_fit(problem):
     x, y, fit = problem
-    models = {"spline": fit.spline, "network": to_params(fit.spline, 3)}
+    models = {"spline": fit.spline, "network": to_params(fit)}
     found = compare_importance(models, x, y, key=KEY, fit=fit, feature_names=["a", "b", "c"])
     assert found.columns == (
         "spline: permutation", "spline: contribution", "network: permutation",
         "network: contribution", "nsubsets", "gcv", "rss",
     )  # fmt: skip
     np.testing.assert_allclose(found.value[:, :2], found.value[:, 2:4], atol=1e-5)
-    np.testing.assert_array_equal(found.value[:, 4:], np.stack(importance(fit, 3), axis=1))
+    np.testing.assert_array_equal(found.value[:, 4:], np.stack(importance(fit), axis=1))
     assert list(np.argsort(-found.value[:, 0])[:2]) == [0, 1]
     table = importance_table(found)
-    assert [line[0] for line in table.body] == ["a", "b", "c"] and table.body[0][-1] == "100"
+    assert [line[0] for line in table.body] == ["a", "b", "c"] and table.body[0][-1] == "100.0"
     assert "contribution" in set_text(table)
 
 

@@ -11,12 +11,11 @@ from spline_fc import training
 from spline_fc.analysis import (
     knot_drift,
     knot_track,
-    select_units,
     summarize_track,
     track_networks,
 )
 from spline_fc.analysis.knot_track import MERGE_DISTANCE, QUANTILES
-from tests.analysis.conftest import HOME, KNOTS
+from tests.analysis.splines import HOME, KNOTS
 from tests.training.problems import make_dataset, make_params
 
 SCALER = SimpleNamespace(
@@ -161,7 +160,7 @@ def test_permuted_units_permute_records(spline_params, rows):
     walk = _noisy(spline_params, 3)
     one = track_networks(walk, range(4), rows, scaler=SCALER)
     other = track_networks([permuted(p) for p in walk], range(4), rows, scaler=SCALER)
-    _assert_tracks_equal(select_units(one, order)._replace(unit=np.arange(6)), other, rtol=1e-12)
+    _assert_tracks_equal(one.select(order)._replace(unit=np.arange(6)), other, rtol=1e-12)
     summaries = summarize_track(one), summarize_track(other)
     for name, left, right in zip(summaries[0]._fields, *summaries, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-12, err_msg=name)
@@ -273,8 +272,8 @@ def test_a_trained_run_ends_where_its_last_network_stands():
     assert 1 < trained < 10
     np.testing.assert_array_equal(track.step, 4 * np.arange(trained))
     drift = knot_drift(params, result.last_params, x)
-    np.testing.assert_array_equal(track.knot[-1], drift.knot_after)
-    np.testing.assert_array_equal(track.flipped[-1], drift.flipped)
+    np.testing.assert_array_equal(track.knot[-1], drift.knot[1])
+    np.testing.assert_array_equal(track.flipped[-1], drift.flipped[1])
     assert drift.flipped.max() > 0
 
 
@@ -319,3 +318,28 @@ def test_wrong_arguments_are_named(spline_params, rows, change, message):
     trace = change.pop("trace", {**trace, "step": change.pop("step", trace["step"])})
     with pytest.raises(ValueError, match=message):
         knot_track(trace, change.pop("x", rows), **change)
+
+
+def test_two_networks_make_a_track_of_two_records(spline_params, rows):
+    after = _turned(_with_knot(spline_params, 1, KNOTS[1] + 0.25), 3, [5.0, 1.0, 5.0, 0.0], 50.0)
+    drift = knot_drift(spline_params, after, rows, scaler=SCALER, min_alignment=0.7)
+    _assert_tracks_equal(
+        drift,
+        track_networks([spline_params, after], [0, 1], rows, scaler=SCALER, min_alignment=0.7),
+    )
+    assert drift.step.tolist() == [0, 1]
+    assert drift.aligned.tolist() == [[True] * 6, [True] * 3 + [False] + [True] * 2]
+    assert drift.knot[1, 1] - drift.knot[0, 1] == pytest.approx(0.25 * 2.0)
+    wider = {**spline_params, "Dense_0": {"kernel": np.zeros((4, 7)), "bias": np.zeros(7)}}
+    wider["Dense_1"] = {**spline_params["Dense_1"], "kernel": np.zeros((7, 1))}
+    with pytest.raises(ValueError, match=r"layer sizes \(4, 6, 1\) of the first; got \(4, 7, 1\)"):
+        knot_drift(spline_params, wider, rows)
+
+
+def test_units_of_the_spline_are_told_from_added_ones(spline_params, rows):
+    params = _turned(spline_params, 5, [0.9, 0.1, 0.1, 0.1], 1.1)
+    drift = knot_drift(params, params, rows)
+    assert drift.aligned.all()  # by the threshold alone the random unit would pass
+    chosen = drift.select(drift.began_on_axis)
+    np.testing.assert_array_equal(chosen.unit, [0, 1, 2, 3, 4])
+    np.testing.assert_array_equal(chosen.knot, drift.knot[:, :5])

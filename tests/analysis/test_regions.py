@@ -5,8 +5,9 @@ import pytest
 from scipy import ndimage
 
 from spline_fc.analysis import forward
-from spline_fc.analysis.forward import output, preactivations
+from spline_fc.analysis.forward import output
 from spline_fc.analysis.regions import count_patterns, segment_breakpoints, slice_cells
+from spline_fc.network import preactivations_float64 as preactivations
 
 
 def _network(sizes: tuple[int, ...], seed: int) -> dict:

@@ -12,9 +12,10 @@ from spline_fc.analysis import (
     shape_functions,
     slice_cells,
 )
-from spline_fc.analysis.forward import output, preactivations
+from spline_fc.analysis.forward import output
 from spline_fc.cpwl import Spline
 from spline_fc.data import Dataset, Part, identity_scaler
+from spline_fc.network import preactivations_float64 as preactivations
 from spline_fc.network import spline_from_params, to_params
 from spline_fc.training import spline_origin, train
 from tests.analysis.splines import plain_output, random_spline
@@ -38,9 +39,9 @@ def trained() -> dict:
     spline = Spline(
         np.float32([0.3]), rng.normal(size=(12, 1)).astype(np.float32),
         np.arange(12, dtype=np.int32)[:, None] % 3, sign,
-        rng.uniform(-1.5, 1.5, size=(12, 1)).astype(np.float32),
+        rng.uniform(-1.5, 1.5, size=(12, 1)).astype(np.float32), np.zeros((3, 0), np.float32),
     )  # fmt: skip
-    start = to_params(spline, 3)
+    start = to_params(spline)
     found = {"x": np.asarray(dataset.train.x, np.float64), "spline": spline, "start": start}
     for name, options in WAYS.items():
         config = {"learning_rate": 1e-2, "epochs": 20, "batch_size": 25, "averaging": 0.5} | options

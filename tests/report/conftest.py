@@ -7,14 +7,24 @@ import numpy as np
 import pytest
 
 from spline_fc.workdir import FORMAT
-from tests.analysis.conftest import rows, spline_params  # noqa: F401
+from tests.analysis.splines import hinge_network, normal_rows
 
 
 @pytest.fixture
-def workdir(tmp_path: pathlib.Path, spline_params: dict, rows: np.ndarray) -> pathlib.Path:
+def spline_params() -> dict:
+    """Six axis-aligned hinges on three of four features, one output."""
+    return hinge_network()
+
+
+@pytest.fixture
+def workdir(tmp_path: pathlib.Path) -> pathlib.Path:
     """Two initialisations, two seeds, two learning rates; one rejected run diverged."""
-    rng = np.random.default_rng(1)
-    path = tmp_path / "quickstart"
+    return make_workdir(tmp_path / "quickstart")
+
+
+def make_workdir(path: pathlib.Path) -> pathlib.Path:
+    """Writes the files of a run."""
+    rng, rows, spline_params = np.random.default_rng(1), normal_rows(), hinge_network()
     for folder in ("data", "metrics", "params", "fits", "knots"):
         (path / folder).mkdir(parents=True)
     _json(path / "workdir.json", {"format": FORMAT})
@@ -34,7 +44,8 @@ def workdir(tmp_path: pathlib.Path, spline_params: dict, rows: np.ndarray) -> pa
          "seconds_run": 0.2, "stop_reason": "max_terms reached", "validation_loss": 0.2,
          "test_loss": 0.21, "scores": {"rmse": 2.3, "mae": 1.8, "r2": 0.8}}
         for seed in range(2)])  # fmt: skip
-    np.savez(path / "data" / "seed0.npz", task="regression", x=rows.astype(np.float32), y=rows[:, :1].astype(np.float32),
+    np.savez(path / "data" / "seed0.npz", task="regression", x=np.float32(rows),
+             y=np.float32(rows[:, :1]),
              x_shift=np.array([10.0, 0, -5, 1]), x_scale=np.array([2.0, 1, 0.1, 3]),
              y_shift=np.zeros(1), y_scale=np.array([5.0]),
              feature_names=np.array(["alcohol", "pH", "free <b>SO2</b> & more of it", "sugar"]),
@@ -55,7 +66,8 @@ def _run(path: pathlib.Path, init: str, seed: int, rate: float, start: float, en
         loss = loss + 0.01 * (init == "spline")
     begin = 1.7 if init == "spline" else 0.0
     lines = [{"epoch": int(e), "step": int(e * 10), "train_loss": v, "validation_loss": v,
-              "test_loss": v, "seconds": begin + 0.2 * int(e)} for e, v in zip(epochs, loss.tolist(), strict=True)]  # fmt: skip
+              "test_loss": v, "seconds": begin + 0.2 * int(e)}
+             for e, v in zip(epochs, loss.tolist(), strict=True)]  # fmt: skip
     (path / "metrics" / f"{name}.jsonl").write_text("".join(json.dumps(s) + "\n" for s in lines))
     best = int(np.nanargmin(loss))
     chosen = rate == (0.01 if init == "spline" or seed == 0 else 0.001)

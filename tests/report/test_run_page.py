@@ -9,11 +9,12 @@ import sys
 import numpy as np
 import pytest
 
-from spline_fc.cpwl import Spline
+from spline_fc.cpwl import Spline, fit_mars, save_fit
 from spline_fc.report import text_table, write_report
 from spline_fc.report.rows import main_rows, speeds_of
 from spline_fc.report.sections import SECTIONS
 from spline_fc.workdir import read_workdir
+from tests.analysis.splines import normal_rows
 from tests.report.pages import Balance, figures, words
 
 PLACES = ("warnings", *SECTIONS)
@@ -97,10 +98,11 @@ def test_hinges_on_directions_are_counted_and_not_averaged_in(workdir):
     direction = np.array([0.5, -1.0, 2.0, 0.25])
     params["Dense_0/kernel"][:, 5] = -3 * direction
     np.savez(file, **params)
-    (workdir / "directions").mkdir()
-    projection = np.stack([np.ones(4), direction], axis=1)
-    np.savez(workdir / "directions" / "seed0.npz", projection=projection,
-             names=np.array(["ols 1", "sir 1"]))  # fmt: skip
+    found = fit_mars(normal_rows(), normal_rows()[:, :2].prod(axis=1), max_terms=5, max_degree=2)
+    projection = np.stack([np.ones(4), direction], axis=1).astype(np.float32)
+    spline = found.spline._replace(projection=projection)
+    names = (*found.names, "ols 1", "sir 1")
+    save_fit(workdir / "fits" / "seed0.json", found._replace(spline=spline, names=names))
     said = words(write_report(workdir))
     assert (
         "5 on one feature and 1 on a direction that mixes features (offered were ols 1, sir"
@@ -109,7 +111,7 @@ def test_hinges_on_directions_are_counted_and_not_averaged_in(workdir):
     assert "Of the 5 units on a feature" in said["knots"] and "on a direction" in said["knots"]
     units = (workdir / "figures" / "knot_drift.csv").read_text().splitlines()
     assert len(units) == 1 + 5
-    assert "left out: its spline stands on directions" in said["importance"]
+    assert "hinges along directions, which mix features, count for none" in said["importance"]
 
 
 def test_a_network_without_any_unit_on_an_axis_has_all_sections(workdir):
@@ -146,14 +148,14 @@ def test_the_strongest_interaction_is_what_no_curve_carries(workdir, spline_para
     # 3 min(relu(x0), relu(x2)), then 0.1 min(relu(x1), relu(x3)).
     spline = Spline(
         np.zeros(1, np.float32), np.float32([[3.0], [0.1]]), np.int32([[0, 2], [1, 3]]),
-        np.ones((2, 2), np.float32), np.zeros((2, 2), np.float32),
+        np.ones((2, 2), np.float32), np.zeros((2, 2), np.float32), np.zeros((4, 0), np.float32),
     )  # fmt: skip
-    (workdir / "splines").mkdir()
-    save_spline(workdir / "splines" / "seed0.json", spline)
+    fit = fit_mars(normal_rows(), normal_rows()[:, 0], max_terms=5)
+    save_fit(workdir / "fits" / "seed0.json", fit._replace(spline=spline))
     flat = {f"{layer}/{leaf}": value for layer, leaves in spline_params.items()
             for leaf, value in leaves.items()}  # fmt: skip
     np.savez(workdir / "params" / "spline-seed0-best.npz", **flat)  # additive
-    assert "What alcohol and free" in write_report(workdir).read_text(encoding="utf-8")
+    assert "What alcohol and free" in words(write_report(workdir))["shapes"]
     lines = (workdir / "figures" / "interaction.csv").read_text().splitlines()
     first, second, before, after = np.array([line.split(",") for line in lines[1:]], float).T
     assert np.abs(after).max() < 1e-9
@@ -252,3 +254,39 @@ def test_figures_leave_global_settings_alone(workdir):
     before = dict(matplotlib.rcParams)
     write_report(workdir)
     assert dict(matplotlib.rcParams) == before
+
+
+def test_the_headline_tells_steps_and_seconds_and_no_interval_of_two_seeds(workdir):
+    said = headline(write_report(workdir))
+    steps, seconds = said.split(" of the steps and, the start included, ")
+    assert re.fullmatch(r"From the spline start, .* reached the best .* of the He start in \d+ %", steps)
+    assert re.match(r"\d+ % of the seconds \(median of 2 seeds, too few for an interval\)\.", seconds)
+    assert "Its test RMSE is lower than" in said and "cannot tell chance apart" in said
+    assert "interval" not in said.replace("too few for an interval", "")
+
+
+def test_from_three_seeds_on_there_are_intervals(workdir):
+    for name in ("runs", "fits"):
+        rows = json.loads((workdir / f"{name}.json").read_text())
+        third = [dict(row, seed=2) for row in rows if row["seed"] == 0]
+        (workdir / f"{name}.json").write_text(json.dumps(rows + third))
+    path = write_report(workdir)
+    assert "(median of 3 seeds; 95 % intervals " in headline(path)
+    assert re.search(r"\[[\d.]+, [\d.]+\]", words(path)["results"])
+
+
+def test_scores_are_those_of_the_task_and_units_are_never_mixed(workdir):
+    def scored(scores):
+        for name in ("runs", "fits"):
+            rows = json.loads((workdir / f"{name}.json").read_text())
+            (workdir / f"{name}.json").write_text(json.dumps([r | {"scores": scores} for r in rows]))
+        return text_table(workdir), words(write_report(workdir))["results"]
+
+    for said in scored({"log_loss": 0.41, "accuracy": 0.82, "auc": 0.9, "calibration_error": 0.031}):
+        head = " ".join(said.split())
+        assert "0.410" in head and "0.031" in head and "RMSE" not in head
+    assert "test log loss less He's" in said and "test accuracy" in said and "test AUC" in said
+    for said in scored({"rmse": 55.5, "mae": 3.0, "r2": 0.5, "rmse heat": 0.5, "rmse cool $": 78.5}):
+        head = " ".join(said.split())
+        assert "55.5" not in head and "78.5" in head
+    assert "test RMSE, cool $" in said and "test loss less He's" in said
