@@ -123,7 +123,7 @@ def test_worse_needs_evidence():
 
 
 def test_verdicts_count_broken_promises():
-    record = _record([[1.0, 1.5, 0.2], [1.0, 1.01, 0.2]], [[4.0, 0.9], [4.0, 0.9]])
+    record = _record([[1.0, 1.5, 0.2], [1.0, 1.01, 0.2]], [[4.0, 0.9], [4.0, 0.8]])
     promise, against_he = table.verdicts([record])
     assert "50% of 2" in promise
     assert "lower mean test error on 1 of 1 sets, significantly higher on 0" in against_he
