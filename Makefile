@@ -21,6 +21,7 @@ test: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pyrefly check --python-interpreter-path $(BIN)/python
 
 # The kernels of other x86 processors: OpenBLAS's with AVX2, with AVX-512 where this one has it, and
 # those of one with neither, for NumPy's and XLA's own loops as well.
