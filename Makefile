@@ -5,7 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := runs/quickstart
 
-.PHONY: run test lint bench lock clean
+# Few, quick, and the ones whose last digits depend on the processor.
+DELICATE := tests/cpwl/test_foreign.py tests/cpwl/test_reference.py tests/cpwl/test_shrinkage.py \
+  tests/network/test_exactness.py tests/training/test_recording_bits.py
+DELICATE_TEST := $(BIN)/python -m pytest -n auto --dist loadfile $(DELICATE)
+
+.PHONY: run test lint processors bench lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m experiments.train --config=configs/friedman1.py --workdir=$(RUN) --overwrite
@@ -16,6 +21,15 @@ test: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pyrefly check --python-interpreter-path $(BIN)/python
+
+# The kernels of other x86 processors: OpenBLAS's with AVX2, with AVX-512 where this one has it, and
+# those of one with neither, for NumPy's and XLA's own loops as well.
+processors: $(STAMP)
+	OPENBLAS_CORETYPE=Haswell $(DELICATE_TEST)
+	! grep -qs avx512f /proc/cpuinfo || OPENBLAS_CORETYPE=SkylakeX $(DELICATE_TEST)
+	OPENBLAS_CORETYPE=Prescott XLA_FLAGS=--xla_cpu_max_isa=AVX \
+	  NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR" $(DELICATE_TEST)
 
 bench: $(STAMP)
 	$(BIN)/python -m experiments.benchmarks.fit --output=results/fit/cpu.json

@@ -7,6 +7,9 @@ import pathlib
 import jax
 import pytest
 
+# A float64 that slips into float32 arithmetic is an error here; users keep JAX's own setting.
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
 
 @pytest.fixture(autouse=True, scope="module")
 def forget_compiled_programs():
