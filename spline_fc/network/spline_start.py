@@ -97,10 +97,6 @@ def spline_start(
 
 
 # The key is an argument of its own.
-START_OPTIONS = tuple(
-    dict.fromkeys(
-        name
-        for name in (*inspect.signature(spline_start).parameters, *FIT_OPTIONS)
-        if name not in ("key", "x", "y", "hidden_sizes", "options")
-    )
-)
+_PARAMETERS = inspect.signature(spline_start).parameters.values()
+_OWN = tuple(p.name for p in _PARAMETERS if p.kind is p.KEYWORD_ONLY)
+START_OPTIONS = _OWN + tuple(name for name in FIT_OPTIONS if name not in (*_OWN, "key"))
