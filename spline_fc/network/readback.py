@@ -19,6 +19,7 @@ from spline_fc.network.structure import Layer, Params, dtype_of, finite_layers
 Minimum = frozenset[tuple[int, float]]  # hinges by number, with gains; that of the lowest is 1
 Key = Minimum | tuple[int, int]  # or (layer, unit) of an unresolved relu
 Form = dict[Key | None, float]  # None stands for the constant 1
+Forms = dict[int, Form]  # of the units of a layer that matter
 Known = dict[frozenset[int], list[Minimum]]  # minima met so far, by their hinges
 
 
@@ -70,12 +71,12 @@ def _live_units(stack: list[Layer]) -> list[np.ndarray]:
 
 def _read_hinges(
     layer: Layer, live: np.ndarray, dtype: np.dtype, tolerance: float
-) -> tuple[list[Hinge], np.ndarray, dict[int, Form]]:
+) -> tuple[list[Hinge], np.ndarray, Forms]:
     """The distinct hinges of the first layer, the directions (d, q), the live units as forms."""
     kernel, bias = layer
     table: dict[Hinge, int] = {}
     projection = np.zeros((len(kernel), 0))
-    forms: dict[int, Form] = {}
+    forms: Forms = {}
     for unit in live.tolist():
         column = kernel[:, unit]
         largest = int(np.argmax(np.abs(column)))
@@ -107,19 +108,19 @@ def _parallel(projection: np.ndarray, column: np.ndarray, tolerance: float) -> i
 
 
 def _through_layer(
-    forms: dict[int, Form], layer: Layer, live: np.ndarray, index: int, known: Known, tol: float
-) -> dict[int, Form]:
+    forms: Forms, layer: Layer, live: np.ndarray, index: int, known: Known, tolerance: float
+) -> Forms:
     """Every live unit of a further hidden layer as a linear form in minima."""
-    result: dict[int, Form] = {}
+    result: Forms = {}
     unresolved: list[tuple[Form, Key]] = []
     kernel, bias = layer
     for unit in live.tolist():
-        z = _preactivation(forms, *layer, unit, tol)
+        z = _preactivation(forms, *layer, unit, tolerance)
         # Sums of activations are not negative, whatever their forms look like.
         passes = bias[unit] >= 0 and all(kernel[source, unit] >= 0 for source in forms)
-        form: Form | None = z if passes else _relu(z, known, tol)
+        form: Form | None = z if passes else _relu(z, known, tolerance)
         if form is None:
-            form = _mirror(z, unresolved, tol)
+            form = _mirror(z, unresolved, tolerance)
         if form is None:
             key: Key = (index, unit)
             form = {key: 1.0}
@@ -129,7 +130,7 @@ def _through_layer(
 
 
 def _preactivation(
-    forms: dict[int, Form], kernel: np.ndarray, bias: np.ndarray, unit: int, tolerance: float
+    forms: Forms, kernel: np.ndarray, bias: np.ndarray, unit: int, tolerance: float
 ) -> Form:
     total: Form = {None: float(bias[unit])}
     size: Form = {}

@@ -303,11 +303,7 @@ def _too_small(widths: tuple[int, ...], num_outputs: int, hidden_sizes: tuple[in
 
 
 def _probe(
-    incoming: str,
-    num_features: int,
-    key: jax.Array,
-    x: ArrayLike | None,
-    y: ArrayLike | None,
+    incoming: str, num_features: int, key: jax.Array, x: ArrayLike | None, y: ArrayLike | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The rows that new units see, checked; standard normal ones where none are given."""
     check(
