@@ -209,7 +209,7 @@ def _terms(rows: Any) -> tuple[Term, ...]:
 
 
 def _names(names: Any) -> tuple[str, ...]:
-    is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    is_list = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
     check(is_list, f"names must be a list of texts; got {names!r}.")
     return tuple(names)
 

@@ -47,7 +47,7 @@ def hinges(spline: Spline | FitResult) -> Hinges:
       ValueError: what `to_params` refuses.
     """
     spline = _checked_spline(spline)
-    index = _index(_gains(live_terms(spline).terms))
+    index = _index(live_terms(spline).terms)
     return _as_arrays(index, np.asarray(spline.knot).dtype)
 
 
@@ -74,19 +74,18 @@ def to_params(spline: Spline | FitResult, scaler: Scaler | None = None) -> Param
     """
     spline = _checked_spline(spline)
     live = live_terms(spline)
-    terms = _gains(live.terms)
-    index = _index(terms)
+    index = _index(live.terms)
     stack = [_hinge_layer(_as_arrays(index), np.asarray(spline.projection, np.float64))]
     minima, leads = [], []
-    for term in terms:
-        (first, lead), *others = sorted((index[hinge], gain) for hinge, gain in term.items())
+    for term in live.terms:
+        (first, lead), *others = sorted((index[h], gain) for h, gain in _gains(term).items())
         minima.append([(first, 1.0), *((i, gain / lead) for i, gain in others)])
         leads.append(lead)
     coef = live.coef * np.array(leads)[:, None]
     # The order of the units behind Dense_0 depends on the hinges alone, not on the order of terms.
-    order = sorted(range(len(terms)), key=lambda m: (minima[m][-1][0], minima[m]))
+    order = sorted(range(len(minima)), key=lambda m: (minima[m][-1][0], minima[m]))
     # A value is a linear form in the units of the layer at hand; at first every hinge is a unit.
-    values = [[(hinge,) for hinge in minima[m]] for m in order]
+    values: list[list[Combination]] = [[(hinge,) for hinge in minima[m]] for m in order]
     while max(map(len, values), default=1) > 1:
         values, kernel = _halve(values, stack[-1][0].shape[1])
         stack.append((kernel, np.zeros(kernel.shape[1])))
@@ -133,19 +132,12 @@ def fold(stack: list[Layer], scaler: Scaler | None, inverse: bool = False) -> li
         check_finite(f"scaler.{name}", field)
     x_shift, x_scale, y_shift, y_scale = scaler
     if inverse:
-        x_shift, x_scale, y_shift, y_scale = (
-            -x_shift / x_scale,
-            1 / x_scale,
-            -y_shift / y_scale,
-            1 / y_scale,
-        )
-    stack = list(stack)
-    kernel, bias = stack[0]
+        x_shift, x_scale = -x_shift / x_scale, 1 / x_scale
+        y_shift, y_scale = -y_shift / y_scale, 1 / y_scale
+    (kernel, bias), *others = stack
     kernel = kernel / x_scale[:, None]
-    stack[0] = kernel, bias - x_shift @ kernel
-    kernel, bias = stack[-1]
-    stack[-1] = kernel * y_scale, bias * y_scale + y_shift
-    return stack
+    *inner, (last_kernel, last_bias) = [(kernel, bias - x_shift @ kernel), *others]
+    return [*inner, (last_kernel * y_scale, last_bias * y_scale + y_shift)]
 
 
 def _checked_spline(spline: Spline | FitResult) -> Spline:
@@ -154,14 +146,9 @@ def _checked_spline(spline: Spline | FitResult) -> Spline:
     check_rank("spline.coef", spline.coef, 2, "(m, k)")
     check_rank("spline.feature", spline.feature, 2, "(m, R)")
     check_rank("spline.projection", spline.projection, 2, "(d, q)")
-    (m, k), factors = np.shape(spline.coef), np.shape(spline.feature)
-    wanted = {
-        "intercept": (k,),
-        "feature": (m, factors[1]),
-        "slope": factors,
-        "knot": factors,
-    }
-    for name, shape in wanted.items():
+    (m, k), (_, factors) = np.shape(spline.coef), np.shape(spline.feature)
+    for name in ("intercept", "feature", "slope", "knot"):
+        shape = (k,) if name == "intercept" else (m, factors)
         came = np.shape(getattr(spline, name))
         check(came == shape, f"spline.{name} must have shape {shape}; got {came}.")
     for name in ("intercept", "coef", "slope", "knot", "projection"):
@@ -176,25 +163,19 @@ def _checked_spline(spline: Spline | FitResult) -> Spline:
     return spline
 
 
-def _gains(terms: Iterable[Term]) -> list[dict[Hinge, float]]:
-    """The hinges of every term and their gains: of min(a h, b h) = min(a, b) h the smaller."""
-    found = []
-    for term in terms:
-        gains: dict[Hinge, float] = {}
-        for factor in term.factors:
-            hinge, gain = hinge_of(factor), abs(factor[1])
-            gains[hinge] = min(gain, gains.get(hinge, gain))
-        found.append(gains)
-    return found
+def _gains(term: Term) -> dict[Hinge, float]:
+    """The hinges of a term and their gains: of min(a h, b h) = min(a, b) h the smaller."""
+    gains: dict[Hinge, float] = {}
+    for factor in term.factors:
+        hinge, gain = hinge_of(factor), abs(factor[1])
+        gains[hinge] = min(gain, gains.get(hinge, gain))
+    return gains
 
 
-def _index(terms: Iterable[Iterable[Hinge]]) -> dict[Hinge, int]:
+def _index(terms: Iterable[Term]) -> dict[Hinge, int]:
     """Numbers the distinct hinges in order of first appearance."""
-    index: dict[Hinge, int] = {}
-    for term in terms:
-        for hinge in term:
-            index.setdefault(hinge, len(index))
-    return index
+    met = dict.fromkeys(hinge_of(factor) for term in terms for factor in term.factors)
+    return {hinge: i for i, hinge in enumerate(met)}
 
 
 def _as_arrays(index: dict[Hinge, int], dtype: np.typing.DTypeLike = np.float64) -> Hinges:

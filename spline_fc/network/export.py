@@ -6,7 +6,7 @@ Splines have their own JSON files, `cpwl.save_spline`.
 import importlib
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -22,17 +22,18 @@ _ONNX_OPSET = 17
 _ONNX_IR = 8  # the version that goes with this opset; newer ones need a newer runtime
 
 
-def save_npz(path: str | os.PathLike, params: Mapping[str, Any]) -> None:
+def save_npz(path: str | os.PathLike, params: Params) -> None:
     """Writes a parameter tree to an .npz file with the keys "Dense_0/kernel" and so on.
 
     Args:
       path: file to write; ".npz" is appended if it is missing.
       params: nested dicts of arrays.
     """
-    np.savez(path, **{name: np.asarray(leaf) for name, leaf in flatten(params).items()})
+    arrays: dict[str, Any] = jax.tree.map(np.asarray, flatten(params))
+    np.savez(path, **arrays)
 
 
-def load_npz(path: str | os.PathLike) -> dict[str, Any]:
+def load_npz(path: str | os.PathLike) -> Params:
     """Reads a parameter tree from an .npz file.
 
     Args:
@@ -48,33 +49,15 @@ def load_npz(path: str | os.PathLike) -> dict[str, Any]:
         return unflatten({name: jnp.asarray(file[name]) for name in file.files})
 
 
-def save_safetensors(path: str | os.PathLike, params: Mapping[str, Any]) -> None:
-    """Writes a parameter tree to a safetensors file with the keys "Dense_0/kernel" and so on.
-
-    Args:
-      path: file to write.
-      params: nested dicts of arrays.
-
-    Raises:
-      ImportError: the package safetensors is not installed.
-    """
+def save_safetensors(path: str | os.PathLike, params: Params) -> None:
+    """Does what `save_npz` does, with a safetensors file; ImportError without that package."""
     safetensors = _optional("safetensors.numpy")
     flat = {name: np.ascontiguousarray(leaf) for name, leaf in flatten(params).items()}
     safetensors.save_file(flat, os.fspath(path))
 
 
-def load_safetensors(path: str | os.PathLike) -> dict[str, Any]:
-    """Reads a parameter tree from a safetensors file.
-
-    Args:
-      path: a file that `save_safetensors` wrote.
-
-    Returns:
-      Nested dicts of jax arrays in the dtypes that were saved (where JAX has them enabled).
-
-    Raises:
-      ImportError: the package safetensors is not installed.
-    """
+def load_safetensors(path: str | os.PathLike) -> Params:
+    """Reads what `save_safetensors` wrote, as `load_npz` does; ImportError without safetensors."""
     flat = _optional("safetensors.numpy").load_file(os.fspath(path))
     return unflatten({name: jnp.asarray(leaf) for name, leaf in flat.items()})
 

@@ -14,7 +14,7 @@ from spline_fc.checks import check, check_rank
 from spline_fc.cpwl.spline import HIGHEST
 from spline_fc.network.structure import Params, layers, layers_float64
 
-Precision = jax.lax.PrecisionLike
+Precision = str | jax.lax.Precision | None  # as in `jax.numpy.matmul`
 
 
 def apply_params(params: Params, x: jax.Array, precision: Precision = HIGHEST) -> jax.Array:
@@ -24,7 +24,7 @@ def apply_params(params: Params, x: jax.Array, precision: Precision = HIGHEST) -
       params: {"Dense_0": {"kernel": (d, h0), "bias": (h0,)}, ..., "Dense_L": ...}; the last layer
         is linear, all others are followed by ReLU.
       x: (..., d), float.
-      precision: of the matrix products, as in `jax.numpy.matmul`.
+      precision: of the matrix products, "default", "high" or "highest".
 
     Returns:
       (..., k), in the wider dtype of x and the parameters.
@@ -38,16 +38,8 @@ def apply_params(params: Params, x: jax.Array, precision: Precision = HIGHEST) -
 def preactivations(params: Params, x: jax.Array, precision: Precision = HIGHEST) -> list[jax.Array]:
     """Evaluates every layer before its activation; the last entry is the network's output.
 
-    Args:
-      params: as for `apply_params`.
-      x: (..., d), float.
-      precision: as for `apply_params`.
-
     Returns:
-      [(..., h0), ..., (..., k)].
-
-    Raises:
-      ValueError: as for `apply_params`.
+      [(..., h0), ..., (..., k)]; arguments and errors as for `apply_params`.
     """
     stack = layers(params)
     return _walk(stack, _checked_input(stack, x), precision)
@@ -56,16 +48,9 @@ def preactivations(params: Params, x: jax.Array, precision: Precision = HIGHEST)
 def last_hidden(params: Params, x: jax.Array, precision: Precision = HIGHEST) -> jax.Array:
     """Evaluates what the output layer takes in.
 
-    Args:
-      params: as for `apply_params`.
-      x: (..., d), float.
-      precision: as for `apply_params`.
-
     Returns:
-      (..., h), the activations of the last hidden layer; x itself if there is none.
-
-    Raises:
-      ValueError: as for `apply_params`.
+      (..., h), the activations of the last hidden layer; x itself if there is none. Arguments and
+      errors as for `apply_params`.
     """
     stack = layers(params)
     x = _checked_input(stack, x)

@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.typing import ArrayLike
 
 from spline_fc.checks import (
+    as_key,
     check,
     check_finite,
     check_integer,
@@ -37,8 +39,8 @@ from spline_fc.network.structure import (
 def replace_head(
     model: Any,
     path: str | Sequence[str | int],
-    features: jax.Array,
-    targets: jax.Array,
+    features: ArrayLike,
+    targets: ArrayLike,
     key: jax.Array | int,
     *,
     names: Sequence[str | int] | None = None,
@@ -81,8 +83,8 @@ def replace_head(
     head = _as_params(subtree, names, "/".join(map(str, keys)) or "the tree")
     check_integer("max_degree", max_degree, 1)
     check_integer("max_terms", max_terms, 1)
-    features, targets = _checked_rows(features, targets, head)
-    new = _fit_head(features, targets, head, key, max_terms, max_degree, incoming)
+    rows = _checked_rows(features, targets, head)
+    new = _fit_head(*rows, head, as_key(key), max_terms, max_degree, incoming)
     replaced = {name: new[layer_name(i)] for i, name in enumerate(names)}
     if not is_module:
         return _replace(tree, keys, replaced)
@@ -164,7 +166,9 @@ def _as_params(subtree: Any, names: Sequence[str | int], where: str) -> Params:
     return head
 
 
-def _checked_rows(features: Any, targets: Any, head: Params) -> tuple[np.ndarray, np.ndarray]:
+def _checked_rows(
+    features: ArrayLike, targets: ArrayLike, head: Params
+) -> tuple[np.ndarray, np.ndarray]:
     sizes = layer_sizes(head)
     for name, array, wanted in (("features", features, sizes[0]), ("targets", targets, sizes[-1])):
         check_rank(name, array, 2, "(n, d)" if name == "features" else "(n, k)")

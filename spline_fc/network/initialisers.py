@@ -91,7 +91,7 @@ def init_params(
     x, y = x.astype(np.float64), y.astype(np.float64)
     sampler = samplers.SAMPLERS[name]
     if name in SOLVED:
-        keys = jax.random.split(key, len(hidden_sizes))
+        keys = list(jax.random.split(key, len(hidden_sizes)))
         stack, h = _drawn(sampler, keys, x, y, hidden_sizes)
         return from_layers([*stack, _solved(h, y)], dtype)
     *keys, last_key = jax.random.split(key, len(hidden_sizes) + 1)

@@ -7,8 +7,6 @@ gives nothing, and relu(a A - b B) = a A - min(a A, b B) for minima A and B. Any
 key of its own, which must have cancelled by the end, as relu(z) - relu(-z) = z.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
 
@@ -21,6 +19,8 @@ from spline_fc.network.structure import Layer, Params, dtype_of, finite_layers
 Minimum = frozenset[tuple[int, float]]  # hinges by number, with gains; that of the lowest is 1
 Key = Minimum | tuple[int, int]  # or (layer, unit) of an unresolved relu
 Form = dict[Key | None, float]  # None stands for the constant 1
+Forms = dict[int, Form]  # of the units of a layer that matter
+Known = dict[frozenset[int], list[Minimum]]  # minima met so far, by their hinges
 
 
 def spline_from_params(params: Params, scaler: Scaler | None = None) -> Spline:
@@ -54,7 +54,7 @@ def spline_from_params(params: Params, scaler: Scaler | None = None) -> Spline:
     live = _live_units(stack)
     tolerance = 64 * float(jnp.finfo(dtype).eps)
     table, projection, forms = _read_hinges(stack[0], live[0], dtype, tolerance)
-    known: dict[frozenset[int], list[Minimum]] = {}
+    known: Known = {}
     for index in range(1, len(stack) - 1):
         forms = _through_layer(forms, stack[index], live[index], index, known, tolerance)
     outputs = [_preactivation(forms, *stack[-1], j, tolerance) for j in range(len(stack[-1][1]))]
@@ -71,12 +71,12 @@ def _live_units(stack: list[Layer]) -> list[np.ndarray]:
 
 def _read_hinges(
     layer: Layer, live: np.ndarray, dtype: np.dtype, tolerance: float
-) -> tuple[list[Hinge], np.ndarray, dict[int, Form]]:
+) -> tuple[list[Hinge], np.ndarray, Forms]:
     """The distinct hinges of the first layer, the directions (d, q), the live units as forms."""
     kernel, bias = layer
     table: dict[Hinge, int] = {}
     projection = np.zeros((len(kernel), 0))
-    forms: dict[int, Form] = {}
+    forms: Forms = {}
     for unit in live.tolist():
         column = kernel[:, unit]
         largest = int(np.argmax(np.abs(column)))
@@ -108,33 +108,29 @@ def _parallel(projection: np.ndarray, column: np.ndarray, tolerance: float) -> i
 
 
 def _through_layer(
-    forms: dict[int, Form],
-    layer: Layer,
-    live: np.ndarray,
-    index: int,
-    known: dict[frozenset[int], list[Minimum]],
-    tolerance: float,
-) -> dict[int, Form]:
+    forms: Forms, layer: Layer, live: np.ndarray, index: int, known: Known, tolerance: float
+) -> Forms:
     """Every live unit of a further hidden layer as a linear form in minima."""
-    result: dict[int, Form] = {}
+    result: Forms = {}
     unresolved: list[tuple[Form, Key]] = []
     kernel, bias = layer
     for unit in live.tolist():
         z = _preactivation(forms, *layer, unit, tolerance)
         # Sums of activations are not negative, whatever their forms look like.
         passes = bias[unit] >= 0 and all(kernel[source, unit] >= 0 for source in forms)
-        form = z if passes else _relu(z, known, tolerance)
+        form: Form | None = z if passes else _relu(z, known, tolerance)
         if form is None:
             form = _mirror(z, unresolved, tolerance)
         if form is None:
-            form = {(index, unit): 1.0}
-            unresolved.append((z, (index, unit)))
+            key: Key = (index, unit)
+            form = {key: 1.0}
+            unresolved.append((z, key))
         result[unit] = form
     return result
 
 
 def _preactivation(
-    forms: dict[int, Form], kernel: np.ndarray, bias: np.ndarray, unit: int, tolerance: float
+    forms: Forms, kernel: np.ndarray, bias: np.ndarray, unit: int, tolerance: float
 ) -> Form:
     total: Form = {None: float(bias[unit])}
     size: Form = {}
@@ -148,21 +144,23 @@ def _preactivation(
     return {k: v for k, v in total.items() if abs(v) > tolerance * size.get(k, 0.0)}
 
 
-def _relu(z: Form, known: dict[frozenset[int], list[Minimum]], tolerance: float) -> Form | None:
+def _relu(z: Form, known: Known, tolerance: float) -> Form | None:
     """The form of relu(z), or None if it is none of the three known cases."""
     if all(value >= 0 for value in z.values()):
         return z
     if all(value <= 0 for value in z.values()):
         return {}
-    if len(z) != 2 or not all(isinstance(key, frozenset) for key in z):
+    if len(z) != 2:
         return None
     (second, b), (first, a) = sorted(z.items(), key=lambda item: item[1])
+    if not (isinstance(first, frozenset) and isinstance(second, frozenset)):
+        return None
     both, gain = _minimum([(first, a), (second, -b)], known, tolerance)
     return {} if both == first else {first: a, both: -gain}
 
 
 def _minimum(
-    scaled: list[tuple[Any, float]], known: dict[frozenset[int], list[Minimum]], tolerance: float
+    scaled: list[tuple[Minimum, float]], known: Known, tolerance: float
 ) -> tuple[Minimum, float]:
     """The minimum of multiples of minima, as a multiple of one.
 
@@ -177,9 +175,7 @@ def _minimum(
     found = frozenset((hinge, gain / lead) for hinge, gain in gains.items())
     alike = known.setdefault(frozenset(gains), [])
     for other in alike:
-        if all(
-            abs(gain * lead - gains[hinge]) <= tolerance * gains[hinge] for hinge, gain in other
-        ):
+        if all(abs(g * lead - gains[hinge]) <= tolerance * gains[hinge] for hinge, g in other):
             return other, lead
     alike.append(found)
     return found, lead
@@ -200,14 +196,15 @@ def _assemble(
     outputs: list[Form], table: list[Hinge], projection: np.ndarray, dtype: np.dtype
 ) -> Spline:
     """Terms in the order in which their hinges were found; absent factors have slope 0."""
-    keys = {key for form in outputs for key in form if key is not None}
-    for key in keys:
-        check(
-            isinstance(key, frozenset),
-            "params must take minima of hinges in its upper layers to be a spline; "
-            f"unit {tuple(key)[-1]} of Dense_{tuple(key)[0]} takes none.",
-        )
-    terms = _by_first_appearance([sorted(key) for key in keys])
+    minima: list[list[tuple[int, float]]] = []
+    for key in {key for form in outputs for key in form if key is not None}:
+        if not isinstance(key, frozenset):
+            raise ValueError(
+                "params must take minima of hinges in its upper layers to be a spline; "
+                f"unit {key[1]} of Dense_{key[0]} takes none."
+            )
+        minima.append(sorted(key))
+    terms = _by_first_appearance(minima)
     shape = (len(terms), max(map(len, terms), default=1))
     feature, slope, knot = np.zeros(shape, np.int32), np.zeros(shape), np.zeros(shape)
     for m, term in enumerate(terms):

@@ -10,17 +10,10 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 
-from spline_fc.checks import (
-    as_key,
-    check,
-    check_finite,
-    check_integer,
-    check_not_empty,
-    check_one_of,
-    check_rank,
-    check_same_length,
-)
+from spline_fc.checks import as_key, check, check_integer, check_one_of
+from spline_fc.cpwl.inputs import checked_data
 from spline_fc.network.samplers import DATA_FREE, SAMPLERS, generator
 from spline_fc.network.structure import (
     Layer,
@@ -43,8 +36,8 @@ def reshape(
     *,
     incoming: str = "he_normal",
     balance: str | None = "powers_of_two",
-    x: jax.Array | None = None,
-    y: jax.Array | None = None,
+    x: ArrayLike | None = None,
+    y: ArrayLike | None = None,
 ) -> Params:
     """Brings a network into a given architecture without changing its function.
 
@@ -100,7 +93,8 @@ def deepen(params: Params, hidden_sizes: Sequence[int]) -> Params:
     _, *widths, num_outputs = layer_sizes(params)
     widths = tuple(widths)
     plan = _plan(widths, num_outputs, hidden_sizes)
-    check(plan is not None, _too_small(widths, num_outputs, hidden_sizes))
+    if plan is None:
+        raise ValueError(_too_small(widths, num_outputs, hidden_sizes))
     stack = layers_float64(params)
     deeper: list[Layer] = []
     previous = None
@@ -182,8 +176,8 @@ def widen(
     key: jax.Array | int,
     *,
     incoming: str = "he_normal",
-    x: jax.Array | None = None,
-    y: jax.Array | None = None,
+    x: ArrayLike | None = None,
+    y: ArrayLike | None = None,
 ) -> Params:
     """Adds units with random incoming weights and none into what was there before.
 
@@ -309,11 +303,7 @@ def _too_small(widths: tuple[int, ...], num_outputs: int, hidden_sizes: tuple[in
 
 
 def _probe(
-    incoming: str,
-    num_features: int,
-    key: jax.Array,
-    x: jax.Array | None,
-    y: jax.Array | None,
+    incoming: str, num_features: int, key: jax.Array, x: ArrayLike | None, y: ArrayLike | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The rows that new units see, checked; standard normal ones where none are given."""
     check(
@@ -326,17 +316,10 @@ def _probe(
     )
     if x is None:
         return generator(key).standard_normal((_PROBE_ROWS, num_features)), None
-    check_rank("x", x, 2, "(n, d)")
-    check_not_empty("x", x)
-    check_finite("x", x)
-    came = np.shape(x)[1]
+    x, wide_y, _, _ = checked_data(x, np.zeros(np.shape(x)[:1]) if y is None else y, None).widened()
+    came = x.shape[1]
     check(came == num_features, f"x must have {num_features} columns; got {came}.")
-    if y is not None:
-        check_rank("y", y, 2, "(n, k)")
-        check_same_length("y", y, "x", x)
-        check_finite("y", y)
-        y = np.asarray(y, np.float64)
-    return np.asarray(x, np.float64), y
+    return x, None if y is None else wide_y
 
 
 def _revive(kernel: np.ndarray, bias: np.ndarray, h: np.ndarray) -> Layer:

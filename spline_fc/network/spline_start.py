@@ -114,6 +114,5 @@ def _keywords(function: Any) -> list[inspect.Parameter]:
     return [p for p in parameters if p.kind is p.KEYWORD_ONLY]
 
 
-START_OPTIONS = tuple(
-    p.name for f in (spline_start, fit_mars) for p in _keywords(f) if p.name != "key"
-)
+_OWN = tuple(p.name for p in _keywords(spline_start))
+START_OPTIONS = _OWN + tuple(name for name in FIT_OPTIONS if name not in (*_OWN, "key"))

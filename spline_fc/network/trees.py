@@ -37,7 +37,9 @@ class Leaf(NamedTuple):
     value: np.ndarray
 
 
-def ensemble_to_params(ensemble: Any, x: jax.Array, *, collapse: bool = False) -> Params:
+def ensemble_to_params(
+    ensemble: Any, x: jax.Array | np.ndarray, *, collapse: bool = False
+) -> Params:
     """Turns a fitted forest or boosted ensemble into a network.
 
     Args:

@@ -49,6 +49,7 @@ def assert_same(first, second):
         {},
         {"num_outputs": 2, "weights": np.linspace(0, 2, 60)},
         {"max_degree": 2, "prune": "cv", "linear": (1,)},
+        {"directions": ("ols",), "names": ("weight", "größe", "")},
     ],
 )
 def test_a_fit_comes_back_exactly(tmp_path, options):
@@ -121,9 +122,19 @@ DAMAGES = {
         lambda r: set_field(r, "spline", "coef", 0, 0, value=np.inf),
         "coef must be finite",
     ),
-    "a strange sign": (
-        lambda r: set_field(r, "spline", "sign", 0, 0, value=0.5),
-        "sign must be 1, -1 or 0",
+    "an earlier format": (
+        lambda r: set_field(r, "format", value="spline_fc.fit/1"),
+        "must have format 'spline_fc.fit/2'; got 'spline_fc.fit/1' of an earlier version",
+    ),
+    "a slope of infinity": (
+        lambda r: set_field(r, "spline", "slope", 0, 0, value=np.inf),
+        "slope must be finite",
+    ),
+    "a name too few": (lambda r: r["names"].pop(), "names must name the 3 columns"),
+    "names of numbers": (lambda r: set_field(r, "names", value=[1, 2]), "names must be a list"),
+    "a column too many": (
+        lambda r: set_field(r, "spline", "feature", 0, 0, value=3),
+        "feature must name columns, 0 to 2",
     ),
     "a negative column": (
         lambda r: set_field(r, "spline", "feature", 0, 0, value=-1),
@@ -159,7 +170,22 @@ def test_files_of_something_else_are_refused_by_name(tmp_path, content):
 
 
 def test_a_spline_whose_fields_disagree_is_refused(tmp_path):
-    spline = Spline(np.zeros(2), np.zeros((3, 1)), *(np.zeros((3, 1), int),) * 3)
+    tables = (np.zeros((3, 1), int),) * 3
+    spline = Spline(np.zeros(2), np.zeros((3, 1)), *tables, np.zeros((1, 0)))
     save_spline(tmp_path / "spline.json", spline)
     with pytest.raises(ValueError, match=r"coef must have shape \(3, 2\)"):
         load_spline(tmp_path / "spline.json")
+
+
+def test_a_failed_write_leaves_the_earlier_file(tmp_path, monkeypatch):
+    path = tmp_path / "fit.json"
+    save_fit(path, plain_fit())
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="no space"):
+        save_fit(path, plain_fit()._replace(stop_reason="Another."))
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

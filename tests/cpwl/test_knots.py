@@ -6,10 +6,9 @@ from spline_fc.cpwl.knots import candidate_knots
 
 
 def _knots(column, num_knots, weights=None):
-    x = np.asarray(column, float)[:, None]
-    weights = np.ones(len(x)) if weights is None else np.asarray(weights, float)
-    table, usable = candidate_knots(x, weights, num_knots)
-    return table[0][usable[0]]
+    weights = None if weights is None else np.asarray(weights, float)
+    knots, usable = candidate_knots(np.asarray(column, float), weights, num_knots)
+    return knots[usable]
 
 
 def test_quantiles_of_distinct_values_are_equally_spaced_in_rank():

@@ -1,5 +1,6 @@
 """Shrinking: the ridge that costs next to nothing, against the textbook formula."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,83 +13,126 @@ def problem():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 3))
     y = np.sin(2 * x[:, 0]) + np.abs(x[:, 1]) + 0.1 * rng.normal(size=400)
-    fit = cpwl.fit_mars(x, y, max_terms=25, threshold=0, prune="none")
-    return x, y, fit.spline
+    return x, y, cpwl.fit_mars(x, y, max_terms=25, threshold=0, prune="none")
 
 
-def rss(spline, x, y):
-    return float(((y.reshape(len(y), -1) - np.asarray(cpwl.evaluate(spline, x))) ** 2).sum())
+def rss(fit, x, y):
+    return float(((y.reshape(len(y), -1) - np.asarray(cpwl.evaluate(fit, x))) ** 2).sum())
 
 
 def ridge_oracle(spline, x, y, ridge):
-    basis = np.asarray(cpwl.basis(spline, jnp.asarray(x)), np.float64)
+    """Coefficients of hinges on standardised features, in the units of the features again."""
+    scale = x.std(0)[np.asarray(spline.feature)[:, 0]]
+    basis = np.asarray(cpwl.basis(spline, jnp.asarray(x)), np.float64) / scale
     centred, target = basis - basis.mean(0), y - y.mean()
     square = centred.T @ centred / len(y) + ridge * np.eye(basis.shape[1])
     coef = np.linalg.solve(square, centred.T @ target / len(y))
-    return coef, y.mean() - basis.mean(0) @ coef
+    return coef / scale, y.mean() - basis.mean(0) @ coef
 
 
 def test_coefficients_shrink_and_the_residual_stays_within_the_tolerance(problem):
-    x, y, spline = problem
-    least = rss(cpwl.shrink(spline, x, y, most=0), x, y)
+    x, y, fit = problem
+    least = rss(cpwl.shrink(fit, x, y, most=0), x, y)
     norms = []
     for tolerance in (1e-3, 1e-2, 1e-1):
-        small = cpwl.shrink(spline, x, y, tolerance=tolerance, most=10)
-        norms.append(float((small.coef**2).sum()))
+        small = cpwl.shrink(fit, x, y, tolerance=tolerance, most=10)
+        norms.append(float((small.spline.coef**2).sum()))
         assert rss(small, x, y) <= (1 + tolerance) * least * (1 + 1e-5)
     assert norms[0] > norms[1] > norms[2]
-    assert norms[0] < float((spline.coef**2).sum())
+    assert norms[0] < float((fit.spline.coef**2).sum())
 
 
-def test_most_is_the_ridge_in_mean_squares_of_the_features(problem):
-    x, y, spline = problem
-    found = cpwl.shrink(spline, x, y, tolerance=1e6, most=1e-3)
-    coef, intercept = ridge_oracle(spline, x, y, 1e-3 * np.mean(x.var(axis=0)))
+def test_what_the_fit_says_is_true_of_its_new_spline(problem):
+    x, y, fit = problem
+    small = cpwl.shrink(fit, x, y, tolerance=0.1, most=10)
+    assert small.rss > 1.01 * fit.rss
+    assert small.rss == pytest.approx(rss(small, x, y), rel=1e-4)
+    assert small.r2 == pytest.approx(1 - small.rss / (len(y) * y.var()), rel=1e-6)
+    assert small.gcv == pytest.approx(fit.gcv * small.rss / fit.rss, rel=1e-6)
+    assert small.seconds.run > fit.seconds.run and small.terms == fit.terms
+
+
+def test_most_is_the_ridge_of_hinges_on_standardised_features(problem):
+    x, y, fit = problem
+    found = cpwl.shrink(fit, x, y, tolerance=1e6, most=1e-3).spline
+    coef, intercept = ridge_oracle(fit.spline, x, y, 1e-3)
     np.testing.assert_allclose(found.coef[:, 0], coef, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(found.intercept, intercept, rtol=1e-3, atol=1e-4)
 
 
 def test_no_ridge_is_least_squares(problem):
-    x, y, spline = problem
-    found = cpwl.shrink(spline, x, y, most=0)
-    assert rss(found, x, y) <= rss(spline, x, y) * (1 + 1e-4)
+    x, y, fit = problem
+    found = cpwl.shrink(fit, x, y, most=0)
+    assert rss(found, x, y) <= rss(fit, x, y) * (1 + 1e-4)
 
 
 def test_integer_weights_are_repeated_rows(problem):
-    x, y, spline = problem
+    x, y, fit = problem
     weights = np.random.default_rng(1).integers(0, 3, size=len(x))
-    repeated = cpwl.shrink(spline, np.repeat(x, weights, 0), np.repeat(y, weights))
-    weighted = cpwl.shrink(spline, x, y, weights=weights)
-    np.testing.assert_allclose(weighted.coef, repeated.coef, rtol=1e-4, atol=1e-5)
+    repeated = cpwl.shrink(fit, np.repeat(x, weights, 0), np.repeat(y, weights))
+    weighted = cpwl.shrink(fit, x, y, weights=weights)
+    np.testing.assert_allclose(weighted.spline.coef, repeated.spline.coef, rtol=1e-4, atol=1e-5)
+    assert weighted.gcv == pytest.approx(repeated.gcv, rel=1e-9)
 
 
-def test_units_of_features_and_targets_do_not_matter(problem):
-    x, y, spline = problem
-    wide = spline._replace(knot=8 * spline.knot)
-    found = cpwl.shrink(wide, 8 * x, 2 * y)
-    wanted = cpwl.shrink(spline, x, y)
-    np.testing.assert_allclose(found.coef, wanted.coef / 4, rtol=1e-3, atol=1e-5)
+@pytest.mark.parametrize("max_degree", [1, 2])
+def test_units_of_features_and_targets_do_not_matter(problem, max_degree):
+    x, y, _ = problem
+    scale, shift = np.array([1e3, 1.0, 1e-3]), np.array([1e3, -2.0, 0.0])
+    options = dict(max_terms=9, max_degree=max_degree, knots=16, directions=("ols",))
+    one = cpwl.shrink(cpwl.fit_mars(x, y, **options), x, y)
+    moved = x * scale + shift
+    other = cpwl.shrink(cpwl.fit_mars(moved, 2 * y, **options), moved, 2 * y)
+    np.testing.assert_allclose(
+        2 * np.asarray(cpwl.evaluate(one, x)), cpwl.evaluate(other, moved), atol=2e-3 * y.std()
+    )
+
+
+def test_the_tolerance_holds_on_a_heavy_tail():
+    """One far outlier makes nearly all rows alike to any ridge."""
+    rng = np.random.default_rng(1)
+    x = rng.pareto(0.5, (2000, 1))
+    x = (x - x.mean()) / x.std()
+    middle, width = np.median(x), np.subtract(*np.quantile(x, [0.75, 0.25]))
+    inside = np.abs(x - middle) < 3 * width
+    y = (np.sin(3 * (x - middle) / width) * inside)[:, 0] + 0.05 * rng.normal(size=2000)
+    with jax.enable_x64(True):
+        fit = cpwl.fit_mars(x, y, max_terms=21, knots=64)
+        assert rss(cpwl.shrink(fit, x, y, tolerance=0.01), x, y) <= 1.0101 * rss(fit, x, y)
+
+
+def test_linear_features_stay_linear(problem):
+    x, y, _ = problem
+    fit = cpwl.shrink(cpwl.fit_mars(x, y + x[:, 2], max_terms=9, linear=[2]), x, y + x[:, 2])
+    far = np.zeros((3, 3), np.float32)
+    far[:, 2] = [-100, 0, 100]
+    low, middle, high = np.asarray(cpwl.evaluate(fit, far))[:, 0]
+    assert high - middle == pytest.approx(middle - low, rel=1e-4) and high - middle > 50
 
 
 def test_outputs_share_one_ridge_and_dependent_terms_are_no_obstacle(problem):
-    x, y, spline = problem
+    x, y, fit = problem
+    spline = fit.spline
+    rows = {name: jnp.concatenate([getattr(spline, name)] * 2) for name in ("slope", "knot")}
     twice = spline._replace(
-        **{name: jnp.concatenate([getattr(spline, name)] * 2) for name in ("sign", "knot")},
+        **rows,
         feature=jnp.concatenate([spline.feature] * 2),
         coef=jnp.tile(spline.coef, (2, 2)),
         intercept=jnp.tile(spline.intercept, 2),
     )
-    found = cpwl.shrink(twice, x, np.stack([y, y], axis=1))
-    assert np.isfinite(found.coef).all()
-    np.testing.assert_allclose(found.coef[:, 0], found.coef[:, 1], rtol=1e-6)
-    assert rss(found, x, np.stack([y, y], axis=1)) <= 2 * 1.06 * rss(spline, x, y)
+    both = np.stack([y, y], axis=1)
+    found = cpwl.shrink(fit._replace(spline=twice), x, both)
+    assert np.isfinite(found.spline.coef).all()
+    np.testing.assert_allclose(found.spline.coef[:, 0], found.spline.coef[:, 1], rtol=1e-6)
+    assert rss(found, x, both) <= 2 * 1.06 * rss(fit, x, y)
 
 
 def test_a_constant_and_an_absent_term_survive(problem):
-    x, y, spline = problem
-    empty = spline._replace(sign=jnp.zeros_like(spline.sign))
+    x, y, fit = problem
+    empty = fit._replace(spline=fit.spline._replace(slope=jnp.zeros_like(fit.spline.slope)))
     found = cpwl.shrink(empty, x, y)
     np.testing.assert_allclose(cpwl.evaluate(found, x), y.mean(), rtol=1e-5)
+    assert found.r2 == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -97,12 +141,12 @@ def test_a_constant_and_an_absent_term_survive(problem):
         (dict(tolerance=0.0), "tolerance"),
         (dict(most=-1.0), "most"),
         (dict(y=np.zeros((400, 2))), "y must have 1 columns"),
-        (dict(x=np.zeros((400, 1))), "x must have at least"),
+        (dict(x=np.zeros((400, 1))), "x must have 3 columns"),
         (dict(y=np.full(400, np.nan)), "finite"),
     ],
 )
 def test_bad_input_is_named(problem, change, message):
-    x, y, spline = problem
+    x, y, fit = problem
     arguments = {"x": x, "y": y, **change}
     with pytest.raises(ValueError, match=message):
-        cpwl.shrink(spline, arguments.pop("x"), arguments.pop("y"), **arguments)
+        cpwl.shrink(fit, arguments.pop("x"), arguments.pop("y"), **arguments)

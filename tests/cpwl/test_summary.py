@@ -5,7 +5,6 @@ import pytest
 
 from spline_fc.cpwl import (
     FitResult,
-    FitSeconds,
     ForwardTrace,
     PruningPath,
     Spline,
@@ -14,6 +13,7 @@ from spline_fc.cpwl import (
     importance,
     summarize,
 )
+from spline_fc.timing import Seconds
 
 
 def small_fit(gcv=(1.0, 2.0, 10.0, 26.0), chosen=0):
@@ -21,7 +21,7 @@ def small_fit(gcv=(1.0, 2.0, 10.0, 26.0), chosen=0):
     terms = (
         Term(((0, 1.0, 0.5),)),
         Term(((2, -1.0, -0.25),)),
-        Term(((0, 1.0, 0.5), (1, -1.0, 2.0))),
+        Term(((0, 1.0, 0.5), (1, -0.25, 2.0))),
     )
     kept = np.array([[1, 1, 1], [1, 1, 0], [0, 1, 0], [0, 0, 0]], bool)
     path = PruningPath(kept, np.array([10.0, 14.0, 50.0, 150.0]), np.array(gcv), None, chosen)
@@ -29,19 +29,21 @@ def small_fit(gcv=(1.0, 2.0, 10.0, 26.0), chosen=0):
         np.array([3.0]),
         np.array([[1.5], [-2.0], [0.125]]),
         np.array([[0, 0], [2, 0], [0, 1]]),
-        np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, -1.0]]),
+        np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, -0.25]]),
         np.array([[0.5, 0.0], [-0.25, 0.0], [0.5, 2.0]]),
+        np.ones((3, 1)),
     )
+    names = ("x0", "x1", "x2", "ols 1")
     trace = ForwardTrace(np.zeros(1), np.ones(1, int), *(np.zeros(0),) * 3)
-    seconds = FitSeconds(2.0, 0.5)
+    seconds = Seconds(2.0, 0.5)
     return FitResult(
-        spline, 10.0, gcv[chosen], 0.9, terms, trace, path, 40.0, 3.0, seconds, "Enough."
+        spline, names, 10.0, gcv[chosen], 0.9, terms, trace, path, 40.0, 3.0, seconds, "Enough."
     )
 
 
 def test_importance_by_hand():
     # Subsets {x0, x1, x2}, {x0, x2}, {x2} gain 4, 36, 100 in RSS and 1, 8, 16 in GCV.
-    found = importance(small_fit(), 4)
+    found = importance(small_fit())
     np.testing.assert_array_equal(found.nsubsets, [2, 1, 3, 0])
     np.testing.assert_allclose(found.rss, 100 * np.sqrt(np.array([40, 4, 140, 0]) / 140))
     np.testing.assert_allclose(found.gcv, 100 * np.sqrt(np.array([9, 1, 25, 0]) / 25))
@@ -49,30 +51,25 @@ def test_importance_by_hand():
 
 
 def test_importance_starts_at_the_chosen_subset():
-    found = importance(small_fit(chosen=1), 3)
-    np.testing.assert_array_equal(found.nsubsets, [1, 0, 2])
-    np.testing.assert_allclose(found.rss, 100 * np.sqrt(np.array([36, 0, 136]) / 136))
+    found = importance(small_fit(chosen=1))
+    np.testing.assert_array_equal(found.nsubsets, [1, 0, 2, 0])
+    np.testing.assert_allclose(found.rss, 100 * np.sqrt(np.array([36, 0, 136, 0]) / 136))
 
 
 def test_a_term_that_worsens_gcv_counts_against_its_features():
-    found = importance(small_fit(gcv=(5.0, 1.0, 2.0, 18.0)), 3)
+    found = importance(small_fit(gcv=(5.0, 1.0, 2.0, 18.0)))
     # Gains -4, 1, 16: x1 is read by the first subset alone.
-    np.testing.assert_allclose(found.gcv, 100 * np.array([-(3**0.5), -2, 13**0.5]) / 13**0.5)
+    np.testing.assert_allclose(found.gcv, 100 * np.array([-(3**0.5), -2, 13**0.5, 0]) / 13**0.5)
 
 
 def test_infinite_gcv_gains_nothing():
-    found = importance(small_fit(gcv=(np.inf, np.inf, 2.0, 18.0)), 3)
-    np.testing.assert_allclose(found.gcv, [0, 0, 100])
-
-
-def test_importance_needs_room_for_every_feature():
-    with pytest.raises(ValueError, match="num_features must be at least 3.*got 2"):
-        importance(small_fit(), 2)
+    found = importance(small_fit(gcv=(np.inf, np.inf, 2.0, 18.0)))
+    np.testing.assert_allclose(found.gcv, [0, 0, 100, 0])
 
 
 def test_a_fit_without_terms_has_no_importance():
     fit = fit_mars(np.ones((5, 2), np.float32), np.ones(5, np.float32), max_terms=3)
-    found = importance(fit, 2)
+    found = importance(fit)
     assert found.order().size == 0
     np.testing.assert_array_equal(found.gcv, [0, 0])
     assert "no feature matters" in summarize(fit)
@@ -84,7 +81,7 @@ def test_importance_finds_the_features_that_matter():
     y = np.stack([8 * np.abs(x[:, 4] - 0.5), 3 * x[:, 1]], axis=1)
     y += 0.1 * rng.normal(size=y.shape).astype(np.float32)
     fit = fit_mars(x, y, max_terms=9, weights=rng.random(300))
-    found = importance(fit, 6)
+    found = importance(fit)
     assert list(found.order()[:2]) == [4, 1]
     for score in (found.gcv, found.rss):
         assert score[4] == pytest.approx(100)
@@ -92,13 +89,13 @@ def test_importance_finds_the_features_that_matter():
 
 
 def test_summary_says_what_was_found():
-    text = summarize(small_fit(), ["age", "mass", "dose", "idle"])
+    text = summarize(small_fit(), ["age", "mass", "dose"])
     lines = text.splitlines()
     assert lines[1].split() == ["(Intercept)", "3"]
     assert lines[2].split() == ["h(age-0.5)", "1.5"]
     assert lines[3].split() == ["h(-0.25-dose)", "-2"]
-    assert lines[4].split() == ["min(h(age-0.5),", "h(2-mass))", "0.125"]
-    assert "Selected 4 of 4 terms, and 3 of 4 features" in text
+    assert lines[4].split() == ["min(h(age-0.5),", "h(0.25*(2-mass)))", "0.125"]
+    assert "Selected 4 of 4 terms, and 3 of 3 features and 1 directions" in text
     assert "Terms at each degree of interaction: 1 2 1" in text
     assert "Importance (gcv): dose (100), age (60), mass (20)" in text
     assert "Forward pass: Enough." in text
@@ -117,6 +114,19 @@ def test_summary_shows_one_column_per_output_and_linear_terms_whole():
     assert not any(f"h(x0-{low})" in line or f"h({low}-x0)" in line for line in lines)
 
 
+def test_a_direction_appears_by_its_name():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    y = np.abs(x @ [1.0, -1.0, 0.5])
+    options = dict(max_terms=5, knots=16)
+    fit = fit_mars(x, y, directions=("phd",), num_directions=1, names=["a", "b", "c"], **options)
+    assert fit.names == ("a", "b", "c", "phd 1")
+    assert importance(fit).order()[0] == 3
+    text = summarize(fit)
+    assert "phd 1" in text.splitlines()[2] and "Importance (gcv): phd 1 (100)" in text
+    assert "of 3 features and 1 directions" in text
+
+
 def test_summary_wants_a_name_for_every_feature():
-    with pytest.raises(ValueError, match="feature_names must name at least 3 columns"):
+    with pytest.raises(ValueError, match="feature_names must name the 3 features; got 2"):
         summarize(small_fit(), ["a", "b"])

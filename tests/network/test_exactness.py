@@ -111,6 +111,18 @@ def test_hinges_that_differ_by_a_positive_factor_share_a_unit():
     assert_equal(spline, to_params(spline))
 
 
+@pytest.mark.parametrize("slopes", [(3.0, 2.0, 5.0), (2.0, 3.0, 5.0)])
+def test_of_a_hinge_that_a_term_repeats_the_smallest_slope_counts(slopes):
+    spline = random_spline(0, terms=2, degree=3)._replace(
+        feature=np.array([[0, 0, 0], [0, 0, 1]], np.int32),
+        slope=np.array([slopes, slopes], np.float32),
+        knot=np.zeros((2, 3), np.float32),
+        coef=np.ones((2, 1), np.float32),
+    )
+    assert layer_sizes(to_params(spline)) == (5, 2, 2, 1)
+    assert_equal(spline, to_params(spline))
+
+
 def test_units_are_the_hinges_with_their_directions():
     spline = random_spline(0, terms=9, degree=2, directions=2)
     table = hinges(spline)
