@@ -155,7 +155,7 @@ def study(problem: Problem, rows: int) -> dict[str, float]:
 
     def examine():
         analysis.summarize_track(analysis.knot_track(result.trace, x))
-        analysis.flips_per_layer(result.trace, x)
+        analysis.activation_flips(analysis.recorded_networks(result.trace).networks, x)
 
     return {"rows": len(x), **_timing(examine)._asdict()}
 

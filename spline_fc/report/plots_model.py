@@ -55,8 +55,8 @@ def shapes(before: list[Curve], after: list[Curve], rows: Rows, index: int = 0) 
     return fig.Picture(
         "shapes",
         "What the model does with each feature",
-        f"Effect on {one_line(rows.target_names[index])}, centred, all panels on one scale: the spline "
-        "network before training (dashed) and after it (solid). The grey area is the data.",
+        f"Effect on {one_line(rows.target_names[index])}, centred, all panels on one scale: the "
+        "spline network before training (dashed) and after it (solid). The grey area is the data.",
         figure,
         numbers,
     )
@@ -107,8 +107,8 @@ def interaction(before: Surface, after: Surface, rows: Rows, index: int = 0) -> 
     return fig.Picture(
         "interaction",
         f"What {names[0]} and {names[1]} do together",
-        f"Their joint effect on {one_line(rows.target_names[index])} less what each does alone; the pair "
-        "with the strongest interaction in the spline. Lighter is higher, lines are of equal "
+        f"Their joint effect on {one_line(rows.target_names[index])} less what each does alone; the "
+        "pair with the strongest interaction in the spline. Lighter is higher, lines are of equal "
         "effect (dashed below 0), one scale for both panels.",
         figure,
         {

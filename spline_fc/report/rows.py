@@ -78,11 +78,19 @@ def main_rows(work: Workdir, speeds: Sequence[Speed]) -> list[Row]:
       speeds: from `speeds_of`.
 
     Returns:
-      One Row for the spline alone (if it was fitted) and one per initialisation, in run order.
+      One Row for every spline alone (if one was fitted) and one per initialisation, in run order.
     """
     found = {speed.init: speed for speed in speeds}
     measured = [_init_row(work, init, found.get(init)) for init in work.inits]
-    rows = ([_spline_row(work.fits)] if work.fits else []) + measured
+    fits: dict[str, list[Mapping[str, Any]]] = {}
+    for fit in work.fits:
+        if isinstance(fit, Mapping):
+            fits.setdefault(str(fit.get("init", "")), []).append(fit)
+    alone = [
+        _spline_row(own, SPLINE_ALONE if len(fits) == 1 else f"{display_name(init)} alone")
+        for init, own in fits.items()
+    ]
+    rows = alone + measured
     reference = next((row for row in measured if row.init == work.reference), None)
     return [_against(row, reference) for row in rows]
 
@@ -125,10 +133,10 @@ def _reference_targets(work: Workdir) -> dict[int, float]:
     return targets
 
 
-def _spline_row(fits: Sequence[Mapping[str, Any]]) -> Row:
+def _spline_row(fits: Sequence[Mapping[str, Any]], name: str) -> Row:
     loss = _column(fits, "validation_loss")
     return Row(
-        name=SPLINE_ALONE,
+        name=name,
         init="",
         seeds=_column(fits, "seed"),
         failed=0,
@@ -175,7 +183,7 @@ def _against(row: Row, reference: Row | None) -> Row:
 
 
 def _scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    found = [row.get("scores") or {} for row in rows]
+    found = [s if isinstance(s := row.get("scores"), Mapping) else {} for row in rows]
     return {name: _column(found, name) for name in dict.fromkeys(k for s in found for k in s)}
 
 

@@ -143,14 +143,12 @@ def curve_table(speeds: Sequence[Speed], reference: str | None) -> Table:
             [f"{np.isfinite(s.half_life).sum()} of {s.seeds.size}" for s in speeds],
         ),
     ]
-    return _table(
-        columns,
-        [
-            "The mean validation loss over the steps that all starts had is the area under the curve "
-            "divided by its length. Steps per halving: ln 2 over the rate of floor + amplitude "
-            "× exp(−rate × step), fitted up to the best epoch; median and 95 % bootstrap interval."
-        ],
-    )
+    notes = [
+        "The mean validation loss over the steps that all starts had is the area under the curve "
+        "divided by its length. Steps per halving: ln 2 over the rate of floor + amplitude × "
+        "exp(−rate × step), fitted up to the best epoch; median and 95 % bootstrap interval."
+    ]
+    return _table(columns, notes)
 
 
 def importance_table(found: ImportanceTable, *, scale: float = 1.0, target: str = "") -> Table:

@@ -13,7 +13,7 @@ BROKEN = {
     "environment.json": "environment.json",
     "fits.json": "fits.json",
     "data/seed0.npz": "data/seed0.npz must be an NPZ file",
-    "fits/seed0.json": "fits/seed0.json must hold a saved fit",
+    "fits/spline-seed0.json": "fits/spline-seed0.json must hold a saved fit",
     "knots/spline-seed0.npz": "knots/spline-seed0.npz must be an NPZ file",
     "params/spline-seed0-best.npz": "params/spline-seed0-best.npz must be an NPZ file",
     "metrics/spline-seed0-lr0.01.jsonl": "metrics/spline-seed0-lr0.01.jsonl must",

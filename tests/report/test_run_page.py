@@ -15,7 +15,7 @@ from spline_fc.report.rows import main_rows, speeds_of
 from spline_fc.report.sections import SECTIONS
 from spline_fc.workdir import read_workdir
 from tests.analysis.splines import normal_rows
-from tests.report.pages import Balance, figures, words
+from tests.report.pages import Balance, figures, headline, words
 
 PLACES = ("warnings", *SECTIONS)
 
@@ -31,7 +31,7 @@ def test_table_holds_spline_alone_and_every_start(workdir):
     assert rows["He"].learning_rates == (0.001, 0.01)
     assert rows["spline"].start_loss.tolist() == [0.2, 0.2]
     # He's target is its own best, so it arrives at its best step.
-    assert rows["He"].reach.steps.tolist() == rows["He"].best_step.tolist()
+    assert rows["He"].reach.steps.tolist() == [run["best_step"] for run in read_workdir(workdir).chosen("he_normal")]
     assert rows["He"].reach.step_ratio is None
     spline = rows["spline"].reach
     assert (spline.steps / rows["He"].reach.steps < 1).all() and spline.step_ratio.wins == 2
@@ -102,7 +102,7 @@ def test_hinges_on_directions_are_counted_and_not_averaged_in(workdir):
     projection = np.stack([np.ones(4), direction], axis=1).astype(np.float32)
     spline = found.spline._replace(projection=projection)
     names = (*found.names, "ols 1", "sir 1")
-    save_fit(workdir / "fits" / "seed0.json", found._replace(spline=spline, names=names))
+    save_fit(workdir / "fits" / "spline-seed0.json", found._replace(spline=spline, names=names))
     said = words(write_report(workdir))
     assert (
         "5 on one feature and 1 on a direction that mixes features (offered were ols 1, sir"
@@ -151,7 +151,7 @@ def test_the_strongest_interaction_is_what_no_curve_carries(workdir, spline_para
         np.ones((2, 2), np.float32), np.zeros((2, 2), np.float32), np.zeros((4, 0), np.float32),
     )  # fmt: skip
     fit = fit_mars(normal_rows(), normal_rows()[:, 0], max_terms=5)
-    save_fit(workdir / "fits" / "seed0.json", fit._replace(spline=spline))
+    save_fit(workdir / "fits" / "spline-seed0.json", fit._replace(spline=spline))
     flat = {f"{layer}/{leaf}": value for layer, leaves in spline_params.items()
             for leaf, value in leaves.items()}  # fmt: skip
     np.savez(workdir / "params" / "spline-seed0-best.npz", **flat)  # additive
@@ -259,8 +259,9 @@ def test_figures_leave_global_settings_alone(workdir):
 def test_the_headline_tells_steps_and_seconds_and_no_interval_of_two_seeds(workdir):
     said = headline(write_report(workdir))
     steps, seconds = said.split(" of the steps and, the start included, ")
-    assert re.fullmatch(r"From the spline start, .* reached the best .* of the He start in \d+ %", steps)
-    assert re.match(r"\d+ % of the seconds \(median of 2 seeds, too few for an interval\)\.", seconds)
+    assert re.fullmatch(r"From the spline start, .* reached the best .* He start in \d+ %", steps)
+    few = r"\(median of 2 seeds, too few for an interval\)"
+    assert re.match(rf"\d+ % of the seconds {few}\.", seconds)
     assert "Its test RMSE is lower than" in said and "cannot tell chance apart" in said
     assert "interval" not in said.replace("too few for an interval", "")
 
@@ -278,15 +279,18 @@ def test_from_three_seeds_on_there_are_intervals(workdir):
 def test_scores_are_those_of_the_task_and_units_are_never_mixed(workdir):
     def scored(scores):
         for name in ("runs", "fits"):
-            rows = json.loads((workdir / f"{name}.json").read_text())
-            (workdir / f"{name}.json").write_text(json.dumps([r | {"scores": scores} for r in rows]))
+            file = workdir / f"{name}.json"
+            rows = [row | {"scores": scores} for row in json.loads(file.read_text())]
+            file.write_text(json.dumps(rows))
         return text_table(workdir), words(write_report(workdir))["results"]
 
-    for said in scored({"log_loss": 0.41, "accuracy": 0.82, "auc": 0.9, "calibration_error": 0.031}):
+    classes = {"log_loss": 0.41, "accuracy": 0.82, "auc": 0.9, "calibration_error": 0.031}
+    for said in scored(classes):
         head = " ".join(said.split())
         assert "0.410" in head and "0.031" in head and "RMSE" not in head
     assert "test log loss less He's" in said and "test accuracy" in said and "test AUC" in said
-    for said in scored({"rmse": 55.5, "mae": 3.0, "r2": 0.5, "rmse heat": 0.5, "rmse cool $": 78.5}):
+    targets = {"rmse": 55.5, "mae": 3.0, "r2": 0.5, "rmse heat": 0.5, "rmse cool $": 78.5}
+    for said in scored(targets):
         head = " ".join(said.split())
         assert "55.5" not in head and "78.5" in head
     assert "test RMSE, cool $" in said and "test loss less He's" in said
