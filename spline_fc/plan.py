@@ -90,7 +90,7 @@ def read_plan(config: Any) -> Plan:
     )
     return Plan(
         config=plain(full),
-        data={key: value for key, value in full["data"].items() if value not in (None, ())},
+        data={key: value for key, value in full["data"].items() if value is not None},
         hidden_sizes=sizes,
         contenders=contenders,
         learning_rates=_rates(full["learning_rates"]),
@@ -114,6 +114,8 @@ def _filled(given: Mapping[str, Any]) -> dict[str, Any]:
         checks.check_mapping(f"config.{section}", value)
         checks.check_known_keys(f"config.{section}", value, full[section])
         full[section] = {**full[section], **value}
+    # An empty tuple is how a command line says that no column is named.
+    full["data"] = {k: None if v in ((), []) else v for k, v in full["data"].items()}
     return full
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 
 from spline_fc.checks import as_key, check_integer, check_known_keys, check_number
-from spline_fc.cpwl import FitResult, fit_mars, shrink
+from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_mars, shrink
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.network.convert import to_params
 from spline_fc.network.reshape import check_hidden_sizes, reshape
