@@ -10,7 +10,7 @@ defaults are those of the library, which this file only names and explains.
 
 from ml_collections import config_dict
 
-from spline_fc import plan
+from spline_fc import runs
 
 
 def get_config(mode: str = "") -> config_dict.ConfigDict:
@@ -19,7 +19,7 @@ def get_config(mode: str = "") -> config_dict.ConfigDict:
     Args:
       mode: "smoke" for a run of seconds, as every config takes it.
     """
-    default = plan.defaults()
+    default = runs.defaults()
     config = config_dict.ConfigDict()
     config.data = data_fields(default["data"])
     config.fit = fit_fields(default["fit"])

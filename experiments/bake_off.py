@@ -15,7 +15,7 @@ import jax
 from absl import flags
 
 from experiments import bake_off_records, bake_off_table, startup, sweeps
-from spline_fc import files, pipeline, progress
+from spline_fc import files, pipeline, runs
 
 _CONFIG = flags.DEFINE_string("config", "configs/bake_off.py", "A config with a sweep[:mode].")
 _WORKDIR = flags.DEFINE_string("workdir", "runs/bake_off", "Folder of the runs.")
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
     output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else workdir / "records"
     output.mkdir(parents=True, exist_ok=True)
     for name in _ONLY.value or cells:
-        pipeline.run(cells[name], workdir / name, progress=progress.to_terminal())
+        pipeline.run(cells[name], workdir / name, progress=runs.to_terminal())
         record = bake_off_records.of_run(workdir / name)
         path = output / f"{record['set']}-{record['width']}.json"
         files.write_json(path, bake_off_records.joined(path, record))

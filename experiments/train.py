@@ -15,7 +15,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from experiments import startup
-from spline_fc import pipeline, progress, report
+from spline_fc import pipeline, report, runs
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: configs/NAME.py[:mode].")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for results; see spline_fc/workdir.py.")
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> None:
         _CONFIG.value,
         _WORKDIR.value,
         overwrite=_OVERWRITE.value,
-        progress=progress.to_terminal(),
+        progress=runs.to_terminal(),
     )
     print(report.text_table(_WORKDIR.value))
     print(f"report: {page}")

@@ -61,7 +61,9 @@ def plain(value: Any) -> Any:
     return value
 
 
-def write_npz(path: str | os.PathLike, arrays: Mapping[str, Any], *, compressed: bool = False):
+def write_npz(
+    path: str | os.PathLike, arrays: Mapping[str, Any], *, compressed: bool = False
+) -> None:
     """Writes arrays by name to an NPZ file."""
     with replacing(path) as file:
         (np.savez_compressed if compressed else np.savez)(file, **arrays)

@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc import analysis, data, files, place, protocol, report, rows, training, workdir
+from spline_fc import analysis, data, files, protocol, report, runs, training, workdir
 from spline_fc.data import Dataset
-from spline_fc.plan import PUBLISHED, Plan, read_plan
-from spline_fc.progress import Progress
 from spline_fc.protocol import SPLINE, Contender, Start
+from spline_fc.runs import Plan, Progress, Watch
 from spline_fc.training import Checkpoints, TrainResult
-from spline_fc.watch import Watch
 
 KNOT_ROWS = 500  # on which activation is counted
 
@@ -54,14 +52,14 @@ def run(
     Raises:
       ValueError, FileNotFoundError: bad config, data or workdir.
     """
-    plan, progress = read_plan(config), progress or Progress(None)
+    plan, progress = runs.read_plan(config), progress or Progress(None)
     page = pathlib.Path(folder) / "report.html"
-    if not overwrite and place.is_finished(folder, plan.config):
+    if not overwrite and runs.is_finished(folder, plan.config):
         return page
     progress.phase("reading")
     raw = [_load(plan, seed) for seed in range(plan.seeds)]
     datasets = [data.standardize(dataset) for dataset in raw]
-    with place.claim(folder, plan.config, overwrite) as partial, _told(partial):
+    with runs.claim(folder, plan.config, overwrite) as partial, _told(partial):
         workdir.begin(partial, plan.config)
         workdir.write_status(partial, "running")
         diverged = _run(Road(plan, raw, datasets, partial, progress))
@@ -88,7 +86,7 @@ def _told(folder: pathlib.Path) -> Iterator[None]:
 
 def _load(plan: Plan, seed: int) -> Dataset:
     """The data of one seed, in raw units."""
-    split = seed if plan.data.get("split") == PUBLISHED else plan.data.get("split")
+    split = seed if plan.data.get("split") == runs.PUBLISHED else plan.data.get("split")
     return data.load({**plan.data, "split": split}, seed=seed)
 
 
@@ -96,7 +94,7 @@ def _run(road: Road) -> bool:
     """Starts, trains, judges and writes; True when a chosen run diverged."""
     starts = _starts(road)
     fits = [
-        rows.of_fit(contender, seed, start, dataset)
+        runs.fit_row(contender, seed, start, dataset)
         for contender in road.plan.contenders
         for seed, (start, dataset) in enumerate(
             zip(starts[contender.name], road.datasets, strict=True)
@@ -104,12 +102,12 @@ def _run(road: Road) -> bool:
         if start.fit is not None
     ]
     files.write_json(road.folder / "fits.json", fits)
-    runs: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for contender in road.plan.contenders:
         own = workdir.finished_rows(road.folder, contender.name, contender.training.epochs)
-        runs += own or _contend(road, contender, starts[contender.name])
-        files.write_json(road.folder / "runs.json", runs)
-    return any(run["diverged"] for run in runs if run["chosen"])
+        rows += own or _contend(road, contender, starts[contender.name])
+        files.write_json(road.folder / "runs.json", rows)
+    return any(row["diverged"] for row in rows if row["chosen"])
 
 
 def _starts(road: Road) -> dict[str, list[Start]]:
@@ -154,7 +152,7 @@ def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[
     verdict = protocol.judge(contender, starts, road.datasets, result)
     for s in seeds:
         _write_chosen(road, f"{name}-seed{s}", s, (s, int(verdict.chosen[s])), result)
-    found = rows.of_runs(contender, names, plan.learning_rates, starts, result, verdict, watch)
+    found = runs.run_rows(contender, names, plan.learning_rates, starts, result, verdict, watch)
     if plan.refit:
         _add_refit(road, contender, [row for row in found if row["chosen"]])
     if plan.timing:

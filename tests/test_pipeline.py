@@ -7,8 +7,8 @@ import pytest
 
 import spline_fc as sfc
 from spline_fc import data, pipeline, workdir
-from spline_fc.progress import Progress
-from tests.runs import bits, rows, small
+from spline_fc.runs.progress import Progress
+from tests.small_runs import bits, rows, small
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 import spline_fc as sfc
 from experiments import bake_off_records, bake_off_table, sweeps
 from spline_fc import data, pipeline, protocol
-from spline_fc.plan import read_plan
+from spline_fc.runs.plan import read_plan
 
 ROOT = pathlib.Path(__file__).parents[2]
 SWEEP = """

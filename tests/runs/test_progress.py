@@ -2,7 +2,7 @@
 
 import io
 
-from spline_fc.progress import Progress, duration
+from spline_fc.runs.progress import Progress, duration
 
 
 class Terminal(io.StringIO):

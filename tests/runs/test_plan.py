@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from configs import default
-from spline_fc import plan
+from spline_fc.runs import plan
 from spline_fc.training import TrainingConfig
 
 CONFIGS = sorted(p.stem for p in pathlib.Path(default.__file__).parent.glob("[a-z]*.py"))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spline_fc import files, place
+from spline_fc import files
+from spline_fc.runs import place
 
 CONFIG = {"data": {"name": "friedman1"}, "training": {"epochs": 10, "schedule": "constant"}}
 
@@ -105,7 +106,7 @@ def test_files_that_no_run_wrote_are_never_touched(tmp_path):
 
 def test_a_second_process_is_refused(tmp_path):
     code = (
-        "import sys; from spline_fc import place\n"
+        "import sys; from spline_fc.runs import place\n"
         "try:\n"
         "    with place.claim(sys.argv[1], {}, True): pass\n"
         "except ValueError as error: print(error)"
@@ -142,5 +143,5 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
 
 
 def _env():
-    root = pathlib.Path(__file__).parents[1]
+    root = pathlib.Path(__file__).parents[2]
     return {**os.environ, "PYTHONPATH": str(root)}

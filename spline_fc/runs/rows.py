@@ -9,10 +9,10 @@ from spline_fc import protocol
 from spline_fc.data import Dataset
 from spline_fc.protocol import Contender, Start, Verdict
 from spline_fc.training import TrainResult
-from spline_fc.watch import Watch
+from spline_fc.runs.watch import Watch
 
 
-def of_fit(contender: Contender, seed: int, start: Start, dataset: Dataset) -> dict[str, Any]:
+def fit_row(contender: Contender, seed: int, start: Start, dataset: Dataset) -> dict[str, Any]:
     """The spline alone: seconds are of all that the start took, scores are of the test part.
 
     Args:
@@ -41,7 +41,7 @@ def of_fit(contender: Contender, seed: int, start: Start, dataset: Dataset) -> d
     }
 
 
-def of_runs(
+def run_rows(
     contender: Contender,
     names: Sequence[Sequence[str]],
     learning_rates: Sequence[float],

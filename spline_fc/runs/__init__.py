@@ -1,0 +1,21 @@
+"""Gatehouse: what surrounds a run: its plan, its place, its progress, its rows."""
+
+from spline_fc.runs.place import claim, is_finished
+from spline_fc.runs.plan import PUBLISHED, Plan, defaults, read_plan
+from spline_fc.runs.progress import Progress, to_terminal
+from spline_fc.runs.rows import fit_row, run_rows
+from spline_fc.runs.watch import Watch
+
+__all__ = [
+    "PUBLISHED",
+    "Plan",
+    "Progress",
+    "Watch",
+    "claim",
+    "defaults",
+    "fit_row",
+    "is_finished",
+    "read_plan",
+    "run_rows",
+    "to_terminal",
+]
