@@ -93,14 +93,7 @@ def _load(plan: Plan, seed: int) -> Dataset:
 def _run(road: Road) -> bool:
     """Starts, trains, judges and writes; True when a chosen run diverged."""
     starts = _starts(road)
-    fits = [
-        runs.fit_row(contender, seed, start, dataset)
-        for contender in road.plan.contenders
-        for seed, (start, dataset) in enumerate(
-            zip(starts[contender.name], road.datasets, strict=True)
-        )
-        if start.fit is not None
-    ]
+    fits = runs.fit_rows(road.plan, starts, road.datasets)
     files.write_json(road.folder / "fits.json", fits)
     rows: list[dict[str, Any]] = []
     for contender in road.plan.contenders:

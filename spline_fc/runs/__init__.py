@@ -3,7 +3,7 @@
 from spline_fc.runs.place import claim, is_finished
 from spline_fc.runs.plan import PUBLISHED, Plan, defaults, read_plan
 from spline_fc.runs.progress import Progress, to_terminal
-from spline_fc.runs.rows import fit_row, run_rows
+from spline_fc.runs.rows import fit_rows, run_rows
 from spline_fc.runs.watch import Watch
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "Watch",
     "claim",
     "defaults",
-    "fit_row",
+    "fit_rows",
     "is_finished",
     "read_plan",
     "run_rows",

@@ -1,30 +1,44 @@
 """The rows of fits.json and runs.json: what a run says of one spline, and of one training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from spline_fc import protocol
+from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset
 from spline_fc.protocol import Contender, Start, Verdict
-from spline_fc.training import TrainResult
+from spline_fc.runs.plan import Plan
 from spline_fc.runs.watch import Watch
+from spline_fc.training import TrainResult
 
 
-def fit_row(contender: Contender, seed: int, start: Start, dataset: Dataset) -> dict[str, Any]:
-    """The spline alone: seconds are of all that the start took, scores are of the test part.
+def fit_rows(
+    plan: Plan, starts: Mapping[str, Sequence[Start]], datasets: Sequence[Dataset]
+) -> list[dict[str, Any]]:
+    """The splines alone: seconds are of all that a start took, scores are of the test part.
 
     Args:
-      contender: whose start it is.
-      seed: of the start.
-      start: with a fit.
-      dataset: of this seed, standardised.
+      plan: with the contenders.
+      starts: of every contender, one per seed.
+      datasets: one per seed, standardised.
 
     Returns:
-      A row of fits.json.
+      The rows of fits.json.
     """
-    fit, loss = start.fit, contender.training.loss
+    return [
+        _fit_row(contender, seed, start.fit, start, dataset)
+        for contender in plan.contenders
+        for seed, (start, dataset) in enumerate(zip(starts[contender.name], datasets, strict=True))
+        if start.fit is not None
+    ]
+
+
+def _fit_row(
+    contender: Contender, seed: int, fit: FitResult, start: Start, dataset: Dataset
+) -> dict[str, Any]:
+    loss = contender.training.loss
     return {
         "init": contender.name,
         "seed": seed,

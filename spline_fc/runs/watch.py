@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spline_fc import files, training
+from spline_fc.protocol import Contender, Start
 from spline_fc.runs.plan import Plan
 from spline_fc.runs.progress import Progress
-from spline_fc.protocol import Contender, Start
 
 
 class Watch:
