@@ -125,21 +125,8 @@ def from_earth(
     """Turns a model of the R package earth, written as JSON, into a spline.
 
     Additive models keep their coefficients; products become minimum terms, as for `from_pyearth`.
-    Of a model with a glm part the linear part is read. These lines of R write the file, x and y
-    being numeric matrices:
-
-        library(earth); library(jsonlite)
-        fit <- earth(x, y, degree = 2)
-        factor_of <- function(m, v) list(
-          var0 = v - 1, sign = if (fit$dirs[m, v] == 2) 0 else fit$dirs[m, v],
-          knot = fit$cuts[m, v])
-        term <- function(m) list(
-          factors = lapply(unname(which(fit$dirs[m, ] != 0)), function(v) factor_of(m, v)))
-        model <- list(forward_terms = lapply(seq_len(nrow(fit$dirs)), term),
-                      selected_terms = I(fit$selected.terms),
-                      coefficients = unname(fit$coefficients),
-                      settings = list(penalty = fit$penalty))
-        write_json(model, "earth.json", digits = NA, auto_unbox = TRUE)
+    Of a model with a glm part the linear part is read. docs/foreign.md has the lines of R that
+    write the file.
 
     Args:
       json_or_path: the JSON as a mapping, as text, or as the path of a file, with the fields
