@@ -79,7 +79,7 @@ def make_start(
         x, y = (jnp.asarray(array) for array in dataset.train)
         fit = None
         if contender.start == SPLINE:
-            given = {"names": dataset.feature_names, **contender.options}
+            given: dict[str, Any] = {"names": dataset.feature_names, **contender.options}
             if dataset.weights is not None:
                 given["weights"] = dataset.weights.train
             found = network.spline_start(key, x, y, hidden_sizes, **given)
@@ -113,7 +113,8 @@ def train(
     """
     config, origin = contender.training, None
     if config.keep_axes or config.group_rates:
-        origins = [training.spline_origin(start.fit, start.params) for start in starts]
+        spline_starts = [(start.fit, start.params) for start in starts if start.fit is not None]
+        origins = [training.spline_origin(fit.spline, params) for fit, params in spline_starts]
         origin = jax.tree.map(lambda *leaves: np.stack(leaves), *origins)
     stacked = data.stack(datasets)
     return training.train_replicas(

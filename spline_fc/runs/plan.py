@@ -34,8 +34,8 @@ class Plan(NamedTuple):
 
 def defaults() -> dict[str, Any]:
     """Every field of a config with its default, as plain nested dicts; None means not given."""
-    training_fields = dataclasses.asdict(TrainingConfig())
-    del training_fields["learning_rate"]  # the grid below takes its place
+    training_fields: dict[str, Any] = dataclasses.asdict(TrainingConfig())
+    training_fields.pop("learning_rate")  # the grid below takes its place
     return {
         "data": {"name": None, **_defaults_of(data.load, leave_out=("seed",))},
         "fit": network.start_defaults(),
