@@ -57,7 +57,9 @@ def claim(
     partial = folder.with_name(f"{folder.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
     with _locked(partial):
-        if not _goes_on(partial, config, overwrite):
+        if _goes_on(partial, config, overwrite):
+            _sweep(partial)
+        else:
             _empty(partial)
             if longer:
                 _copy(folder, partial)
@@ -149,6 +151,13 @@ def _empty(partial: pathlib.Path) -> None:
     for entry in partial.iterdir():
         if entry.name != LOCK:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _sweep(partial: pathlib.Path) -> None:
+    """Deletes what a killed process was writing; see `files.replacing`."""
+    for path in partial.rglob(".*"):
+        if path.is_file() and "checkpoints" not in path.relative_to(partial).parts:
+            path.unlink()
 
 
 def _copy(folder: pathlib.Path, partial: pathlib.Path) -> None:

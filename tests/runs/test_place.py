@@ -70,7 +70,8 @@ def test_an_unfinished_run_goes_on_with_the_same_config_or_more_epochs(tmp_path)
         raise KeyboardInterrupt
     for config in (CONFIG, changed(epochs=20)):
         with pytest.raises(KeyboardInterrupt), place.claim(folder, config, False) as partial:
-            assert (partial / "runs.json").exists()
+            assert (partial / "runs.json").exists() and not (partial / ".runs.json.7").exists()
+            files.write_text(partial / ".runs.json.7", "half")  # as a kill leaves it
             raise KeyboardInterrupt
     with (
         pytest.raises(ValueError, match="unfinished run"),
