@@ -117,7 +117,7 @@ class Store:
     def _set_aside(self, epoch: int) -> pathlib.Path:
         count, aside = 1, self._epochs / f"{epoch}.damaged"
         while aside.exists():
-            count, aside = count + 1, self._epochs / f"{epoch}.damaged-{count}"
+            count, aside = count + 1, self._epochs / f"{epoch}.damaged-{count + 1}"
         return (self._epochs / str(epoch)).rename(aside)
 
 

@@ -107,7 +107,7 @@ def shuffle(seed: jax.Array, epoch: jax.Array, rows: int) -> jax.Array:
     places also keep the first order where upper halves agree. Compiles faster than jax's
     permutation, too.
     """
-    bits = jax.random.bits(jax.random.fold_in(jax.random.key(seed), epoch), (rows,))
+    bits = jax.random.bits(jax.random.fold_in(jax.random.key(seed), epoch), (rows,), jnp.uint32)
     place = jnp.arange(rows, dtype=jnp.uint32)
     if rows > 1 << 16:
         return jax.lax.sort_key_val(bits, place)[1].astype(jnp.int32)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.checks import check, check_one_of
-from spline_fc.cpwl import Spline
+from spline_fc.cpwl import FitResult, Spline
 from spline_fc.network import Params, hinges, layer_sizes, to_params
 from spline_fc.network.structure import layer_name
 
@@ -22,11 +22,11 @@ class Origin(NamedTuple):
     feature: np.ndarray  # (units of Dense_0,) int32, home feature of a hinge; -1 for a unit without
 
 
-def spline_origin(spline: Spline, params: Params) -> Origin:
+def spline_origin(spline: Spline | FitResult, params: Params) -> Origin:
     """Tells the units of a reshaped network that came from its spline from those that are new.
 
     Args:
-      spline: the spline that `params` was converted and reshaped from.
+      spline: the spline (or fit) that `params` was converted and reshaped from.
       params: its network; spline units come first in every layer.
 
     Returns:
@@ -36,7 +36,7 @@ def spline_origin(spline: Spline, params: Params) -> Origin:
       ValueError: `params` is too small to hold the spline.
     """
     num_features, *widths, _ = layer_sizes(params)
-    _, *exact, _ = layer_sizes(to_params(spline, num_features))
+    _, *exact, _ = layer_sizes(to_params(spline))
     exact += [exact[-1]] * (len(widths) - len(exact))
     check(
         len(exact) == len(widths) and all(e <= w for e, w in zip(exact, widths, strict=True)),

@@ -53,21 +53,22 @@ class TrainResult(NamedTuple):
 
     def __repr__(self) -> str:
         losses, shape = self.history["validation_loss"], np.shape(self.best_epoch)
+        replicas = f", {shape[0]} x {shape[1]} replicas" if shape else ""
         lines = [
             f"TrainResult: {losses.shape[-1] - 1} epochs of {self.steps_per_epoch} steps"
-            + f", {' x '.join(map(str, shape))} replicas" * bool(shape)
-            + f"; {self.seconds.compile:.1f} s compiling, {self.seconds.run:.1f} s running"
+            f"{replicas}; {self.seconds.compile:.1f} s compiling, {self.seconds.run:.1f} s running"
         ]
-        for index in list(np.ndindex(shape))[:_SHOWN]:
-            best = int(self.best_epoch[index])
+        indices = list(np.ndindex(shape))
+        for index in indices[:_SHOWN]:
+            best, curve = int(self.best_epoch[index]), losses[index]
+            name = f"{index[0]} {index[1]}: " if index else ""
             lines.append(
-                f"  {' '.join(map(str, index))}: ".lstrip(" :")
-                + f"validation loss {losses[index][best]:.5g} at epoch {best}, "
-                + f"{losses[index][0]:.5g} before training. "
-                + str(np.asarray(self.stop_reason, object)[index])
+                f"{name}validation loss {curve[best]:.5g} at epoch {best}, {curve[0]:.5g} before "
+                f"training. {np.asarray(self.stop_reason, object)[index]}"
             )
-        hidden = int(np.prod(shape)) - _SHOWN
-        return "\n".join([*lines, f"... and {hidden} more replicas"] if hidden > 0 else lines)
+        if len(indices) > _SHOWN:
+            lines.append(f"... and {len(indices) - _SHOWN} more replicas")
+        return "\n".join(lines)
 
 
 def train(

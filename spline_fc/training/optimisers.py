@@ -45,7 +45,7 @@ def make_optimiser(
         "adam": lambda: (scale_by_adam(), descent),
         "adamw": lambda: (scale_by_adam(), decay, descent),
         "sgd": lambda: (optax.trace(momentum), descent),
-        "lbfgs": lambda: (optax.lbfgs(),),
+        "lbfgs": lambda: (_lbfgs(),),
         "gauss_newton": lambda: (gauss_newton(),),
     }
     pull = () if initial_decay is None else (decay_towards_initial(initial_decay),)
@@ -66,14 +66,26 @@ def scale_by_adam() -> optax.GradientTransformation:
         square = optax.tree.update_moment_per_elem_norm(updates, state.nu, b2, 2)
         mean, square = jax.lax.optimization_barrier((mean, square))
         count = optax.safe_increment(state.count)
+        dtype = jax.tree.leaves(mean)[0].dtype
+        first, second = (_bias_correction(decay, count, dtype) for decay in (b1, b2))
         scaled = jax.tree.map(
-            lambda m, v: m / (jnp.sqrt(v) + epsilon),
-            optax.tree.bias_correction(mean, b1, count),
-            optax.tree.bias_correction(square, b2, count),
+            lambda m, v: m / first / (jnp.sqrt(v / second) + epsilon), mean, square
         )
         return scaled, optax.ScaleByAdamState(count=count, mu=mean, nu=square)
 
     return optax.GradientTransformation(optax.scale_by_adam().init, update)
+
+
+def _bias_correction(decay: float, count: jax.Array, dtype: np.dtype) -> jax.Array:
+    """1 - decay^count as optax has it, but for a promotion of dtypes, which may be forbidden."""
+    wide = dtype if dtype.itemsize >= 4 else jnp.float32
+    return (1 - jax.lax.pow(jnp.asarray(decay, wide), count)).astype(dtype)
+
+
+def _lbfgs() -> optax.GradientTransformationExtraArgs:
+    """optax's, which promotes dtypes, also where that is forbidden elsewhere."""
+    rule = optax.lbfgs()
+    return rule._replace(update=jax.numpy_dtype_promotion("standard")(rule.update))
 
 
 class InitialState(NamedTuple):

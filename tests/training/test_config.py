@@ -32,6 +32,7 @@ def test_unknown_field_is_named_with_the_closest_one():
         ("epochs", -1, "training.epochs must be an integer >= 0"),
         ("warmup_epochs", -1, "training.warmup_epochs must be an integer >= 0"),
         ("averaging", 1.0, "training.averaging must be a finite number >= 0 and < 1"),
+        ("precision", "tensorfloat32", "training.precision must be one of 'default', 'high'"),
         ("patience", -1, "training.patience must be an integer >= 0"),
     ],
 )

@@ -17,13 +17,14 @@ FREE = {"learning_rate": 1e-2, "epochs": 3, "batch_size": 25, "averaging": 0.5}
 def _start(num_terms=3, hidden_sizes=(6, 6)):
     feature = np.array([[0], [1], [1], [2]], np.int32)[:num_terms]
     spline = Spline(
-        np.float32([0.5]),
-        np.ones((num_terms, 1), np.float32),
-        feature,
-        np.ones((num_terms, 1), np.float32),
-        np.linspace(-1, 1, 4, dtype=np.float32)[:num_terms, None],
+        intercept=np.float32([0.5]),
+        coef=np.ones((num_terms, 1), np.float32),
+        feature=feature,
+        slope=np.ones((num_terms, 1), np.float32),
+        knot=np.linspace(-1, 1, 4, dtype=np.float32)[:num_terms, None],
+        projection=np.zeros((3, 0), np.float32),
     )
-    params = reshape(to_params(spline, 3), hidden_sizes, jax.random.key(0))
+    params = reshape(to_params(spline), hidden_sizes, jax.random.key(0))
     return params, spline_origin(spline, params)
 
 
@@ -75,6 +76,34 @@ def test_axes_are_kept_exactly(optimizer):
     kernel = np.asarray(last["Dense_0"]["kernel"])
     np.testing.assert_array_equal(np.count_nonzero(kernel[:, :3], axis=0), 1)
     assert not np.array_equal(kernel[0, 0], params["Dense_0"]["kernel"][0, 0])
+
+
+def test_a_hinge_on_a_direction_has_no_axis_to_keep():
+    one = np.ones((2, 1), np.float32)
+    feature, direction = np.array([[1], [3]], np.int32), np.ones((3, 1), np.float32)
+    spline = Spline(one[0], one, feature, one, 0 * one, direction)
+    params = to_params(spline)
+    np.testing.assert_array_equal(spline_origin(spline, params).feature, [1, -1])
+
+
+@pytest.mark.parametrize("optimizer", ["gauss_newton", "lbfgs"])
+@pytest.mark.parametrize("mask", [{"group_rates": {"knots": 0.0}}, {"keep_axes": True}])
+def test_a_step_under_a_mask_is_the_step_that_was_judged(optimizer, mask):
+    params, origin = _start()
+    config = {"optimizer": optimizer, "learning_rate": 1.0, "batch_size": 100, "epochs": 20,
+              "averaging": 0.0, "warmup_epochs": 0, "guard": 0.0, **mask}  # fmt: skip
+    loss = train(params, make_dataset(), config, origin=origin).history["train_loss"]
+    assert (np.diff(loss) <= 1e-6).all()  # the whole part is the batch
+    assert loss[-1] < 0.5 * loss[0]
+
+
+@pytest.mark.parametrize("optimizer", ["gauss_newton", "lbfgs"])
+def test_rates_that_would_scale_a_judged_step_are_refused(optimizer):
+    config = {**FREE, "optimizer": optimizer, "group_rates": {"output": 8.0, "knots": 0.0}}
+    params, origin = _start()
+    message = rf"group_rates must be 0 or 1 with the optimizer '{optimizer}'.*got {{'output': 8.0}}"
+    with pytest.raises(ValueError, match=message):
+        train(params, make_dataset(), config, origin=origin)
 
 
 def test_axes_are_left_without_a_mask():
@@ -164,8 +193,7 @@ def test_a_group_that_matches_nothing_is_named(group):
 
 def test_network_too_small_for_its_spline():
     params, _ = _start(3, (3,))
-    one = np.ones((4, 1), np.float32)
-    knot = np.arange(4, dtype=np.float32)[:, None]
-    spline = Spline(one[0], one, np.array([[0], [1], [1], [2]]), one, knot)
+    one, knot = np.ones((4, 1), np.float32), np.arange(4, dtype=np.float32)[:, None]
+    spline = Spline(one[0], one, np.array([[0], [1], [1], [2]]), one, knot, np.zeros((3, 0)))
     with pytest.raises(ValueError, match=r"at least \(4,\) hidden units .* got \(3,\)"):
         spline_origin(spline, params)

@@ -8,9 +8,11 @@ import pytest
 
 from spline_fc.data import stack
 from spline_fc.network import apply_params
+from spline_fc.timing import Seconds
 from spline_fc.training import (
     Recorder,
     TrainingConfig,
+    TrainResult,
     epochs,
     stack_params,
     train,
@@ -34,7 +36,7 @@ def _python_loop(params, dataset, config, seed):
     """The same training, one step at a time, with a learning rate and an average by hand."""
     optimiser = optax.scale_by_adam()
     slope = jax.jit(jax.grad(lambda p, x, y: jnp.mean((apply_params(p, x) - y) ** 2)))
-    update = jax.jit(optimiser.update)
+    update = jax.numpy_dtype_promotion("standard")(jax.jit(optimiser.update))
     state, average = optimiser.init(params), params
     steps = len(dataset.train.x) // config.batch_size
     warmup, total, count, averages = config.warmup_epochs * steps, config.epochs * steps, 0, []
@@ -316,8 +318,9 @@ def _with_target(change):
         (make_params((4, 8, 1)), make_dataset(), {},
          r"train x and y must have \(4, 1\) columns, .* got \(3, 1\)"),
         (make_params((3, 8, 2)), make_dataset(), {}, r"must have \(3, 2\) columns.*got \(3, 1\)"),
-        ({"Dense_1": make_params()["Dense_0"]}, make_dataset(), {}, r"layers Dense_0, Dense_1, .* got \[\'Dense_1\'\]"),
-        ({}, make_dataset(), {}, "params must hold at least one layer"),
+        ({"Dense_1": make_params()["Dense_0"]}, make_dataset(), {},
+         r"layers Dense_0, Dense_1, .* got \['Dense_1'\]"),
+        ({}, make_dataset(), {}, "params must be a dict of at least one layer"),
         (make_params(), _with_target(lambda y: y[:, 0]), {},
          r"train y must have shape \(n, k\); got \(100,\)"),
         (make_params(), _with_target(lambda y: y[:9]), {},
@@ -406,3 +409,23 @@ def test_other_losses_train(loss):
     result = train(make_params((3, 8, 8, outputs)), dataset._replace(**parts), config)
     history = result.history["train_loss"]
     assert history[-1] < 0.5 * history[0]
+
+
+def test_results_print_in_a_few_lines():
+    history = {"validation_loss": np.array([[[2.0, 1.0]] * 3] * 5)}
+    reasons = np.full((5, 3), "All 1 epochs were done.", object)
+    grid = TrainResult({}, {}, history, np.ones((5, 3), int), 4, None, Seconds(1.0, 2.0), reasons,
+                       np.zeros((5, 3), bool))  # fmt: skip
+    lines = repr(grid).splitlines()
+    assert lines[0] == (
+        "TrainResult: 1 epochs of 4 steps, 5 x 3 replicas; 1.0 s compiling, 2.0 s running"
+    )
+    assert lines[2] == (
+        "0 1: validation loss 1 at epoch 1, 2 before training. All 1 epochs were done."
+    )
+    assert lines[-1] == "... and 3 more replicas" and len(lines) == 14
+    alone = train(make_params(), make_dataset(), CONFIG)
+    first, second = repr(alone).splitlines()
+    assert first.startswith("TrainResult: 4 epochs of 6 steps; ")
+    assert second.endswith(" before training. All 4 epochs were done.")
+    assert isinstance(alone.seconds, Seconds) and alone.seconds.compile > 0 < alone.seconds.run

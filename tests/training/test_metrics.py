@@ -9,6 +9,7 @@ from spline_fc.training import (
     JsonlWriter,
     TensorboardWriter,
     TerminalWriter,
+    make_writer,
     write_epochs,
     write_history,
 )
@@ -66,3 +67,30 @@ def test_tensorboard_that_is_missing_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(ImportError, match=r"pip install spline_fc\[tensorboard\]"):
         TensorboardWriter(tmp_path)
+
+
+def test_a_config_names_its_writers(tmp_path, capsys):
+    metrics = {"train_loss": 2.0}
+    for name, target in (("jsonl", tmp_path / "run.jsonl"), ("stdout", None)):
+        writer = make_writer(name, target)
+        writer.write(1, 7, metrics)
+        writer.close()
+    assert json.loads((tmp_path / "run.jsonl").read_text()) == {"epoch": 1, "step": 7, **metrics}
+    assert capsys.readouterr().out == "epoch 1  step 7  train_loss 2\n"
+    stream = io.StringIO()
+    make_writer("stdout", stream).write(1, 7, metrics)
+    assert stream.getvalue() == "epoch 1  step 7  train_loss 2\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "message"),
+    [
+        ("json", "a", "writer must be one of .*did you mean 'jsonl'"),
+        ("jsonl", None, "target must be a path for the writer 'jsonl'; got None"),
+        ("tensorboard", io.StringIO(), "target must be a path for the writer 'tensorboard'"),
+        ("stdout", "a.txt", "target must be a stream for the writer 'stdout'; got 'a.txt'"),
+    ],
+)
+def test_writers_that_do_not_fit_are_named(name, target, message):
+    with pytest.raises(ValueError, match=message):
+        make_writer(name, target)

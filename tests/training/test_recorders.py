@@ -112,8 +112,8 @@ def test_a_resumed_run_has_the_same_records(tmp_path, recorded):
             raise Stop
 
     def run(on_epochs=None):
-        return train(make_params(), make_dataset(), CONFIG, recorder=network_recorder(), on_epochs=on_epochs,
-                     checkpoints=Checkpoints(tmp_path, 2))  # fmt: skip
+        saved = {"checkpoints": Checkpoints(tmp_path, 2), "recorder": network_recorder()}
+        return train(make_params(), make_dataset(), CONFIG, on_epochs=on_epochs, **saved)
 
     with pytest.raises(Stop):
         run(stop)

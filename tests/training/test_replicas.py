@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 
@@ -9,7 +10,7 @@ def test_a_stacked_network_is_found_again():
     trees = [make_params(seed=s) for s in range(3)]
     stacked = stack_params(trees)
     assert stacked["Dense_0"]["kernel"].shape == (3, 3, 8)
-    grid = {name: {leaf: a[:, None] for leaf, a in layer.items()} for name, layer in stacked.items()}
+    grid = jax.tree.map(lambda leaf: leaf[:, None], stacked)
     assert_trees_equal(replica(grid, 2, 0), trees[2])
 
 
