@@ -12,6 +12,8 @@ from collections.abc import Callable
 import jax
 from absl import app, flags
 
+from experiments import sweeps
+
 CACHE = flags.DEFINE_string(
     "compilation_cache",
     None,
@@ -27,6 +29,12 @@ def start(main: Callable[[list[str]], None]) -> None:
     Args:
       main: takes what is left of the command line.
     """
+    for word in sys.argv[1:]:
+        if word.startswith("--config="):  # flags would tell of a bad one by a traceback
+            try:
+                sweeps.read(word.removeprefix("--config="))
+            except ValueError as error:
+                sys.exit(f"error: {error}")
     app.run(lambda argv: _run(main, argv))
 
 

@@ -58,6 +58,17 @@ def test_a_bad_command_line_ends_in_one_sentence(tmp_path, flag, sentence):
     assert not (tmp_path / "run").exists() and not (tmp_path / "run.partial").exists()
 
 
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [("configs/friedman.py", "did you mean configs/friedman1.py?"),
+     ("configs/friedman1.py:oops", "must be 'smoke' or left out")],
+)  # fmt: skip
+def test_a_wrong_config_ends_in_one_sentence(tmp_path, config, sentence):
+    done = run(tmp_path / "run", config=config)
+    assert done.returncode != 0 and sentence in done.stderr.splitlines()[-1]
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
 def test_the_target_and_other_fields_of_a_table_are_set_by_flags(tmp_path):
     path = tmp_path / "table.csv"
     rows = [f"{i},{i % 7},{i % 5},{(i % 5) ** 2 + i % 7},{1 + i % 2}" for i in range(120)]
