@@ -59,7 +59,7 @@ def _load(file: str) -> Any:
     path = pathlib.Path(file)
     if path.suffix != ".py" or not path.is_file():
         known = sorted(p.name for p in pathlib.Path(default.__file__).parent.glob("[a-z]*.py"))
-        close = difflib.get_close_matches(path.name, known, n=1, cutoff=0.4)
+        close = difflib.get_close_matches(path.name, known, n=1)
         hint = f" (did you mean configs/{close[0]}?)" if close else ""
         raise ValueError(f"--config must name a file, configs/NAME.py; got {file!r}{hint}.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
