@@ -35,7 +35,18 @@ def start(main: Callable[[list[str]], None]) -> None:
                 sweeps.read(word.removeprefix("--config="))
             except ValueError as error:
                 sys.exit(f"error: {error}")
-    app.run(lambda argv: _run(main, argv))
+    begun: list[bool] = []
+
+    def begin(argv: list[str]) -> None:
+        begun.append(True)
+        _run(main, argv)
+
+    try:
+        app.run(begin)
+    except (AttributeError, TypeError, ValueError, flags.Error) as error:
+        if begun:
+            raise
+        sys.exit(f"error: {str(error).strip().splitlines()[0]}")  # of a field of the config
 
 
 def no_arguments(argv: list[str]) -> None:

@@ -47,7 +47,7 @@ def test_a_run_prints_its_table_and_says_its_phases(tmp_path):
         ("--config.training.optimizer=adamm", "did you mean 'adam'"),
         ("--config.data.name=missing/file.csv", "missing/file.csv"),
         ("--config.data.target=oops", "target must be left out for 'friedman1'"),
-        ("--config.fit.directions=oops", "did you mean"),
+        ("--config.fit.directions=oops", "directions must be one of"),
         ("--nonsense", "nonsense"),
     ],
 )
