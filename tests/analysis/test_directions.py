@@ -1,5 +1,6 @@
 """Splines that bend along directions: a direction is one more variable of its own."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -31,7 +32,9 @@ def test_components_sum_to_the_spline_and_number_directions_after_features(degre
 
 @pytest.mark.parametrize("degree", [1, 2])
 def test_dependence_moves_a_feature_and_with_it_the_directions(degree):
-    spline = random_spline(5, degree=degree, q=2)
+    spline = jax.tree.map(  # in the dtype of a fit, as it becomes a network on the way
+        lambda a: np.float32(a) if a.dtype == float else a, random_spline(5, degree=degree, q=2)
+    )
     surface = dependence_surface(spline, ROWS, (0, 2), first=[-1.0, 0.5], second=[0.0, 1.0])
     moved = ROWS.copy()
     moved[:, 0], moved[:, 2] = 0.5, 1.0
