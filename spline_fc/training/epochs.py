@@ -4,7 +4,7 @@ import functools
 import math
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -182,15 +182,15 @@ def _assess(
         state, losses = _undo(structure, numbers, state, losses)
     iterate = state.iterate
     history = state.history.at[:, epoch].set(jnp.where(was_running, losses, jnp.nan))
-    best = where(
+    best_params, best_loss, best_epoch = where(
         was_running & (losses[1] < state.best_loss),
         (iterate.average, losses[1], epoch),
         (state.best_params, state.best_loss, state.best_epoch),
     )
     if structure.patience:
-        tired = (iterate.status == RUNNING) & (epoch - best[2] >= numbers.patience)
+        tired = (iterate.status == RUNNING) & (epoch - best_epoch >= numbers.patience)
         iterate = iterate._replace(status=jnp.where(tired, OUT_OF_PATIENCE, iterate.status))
-    return TrainState(iterate, *best, history, state.pace)
+    return TrainState(iterate, best_params, best_loss, best_epoch, history, state.pace)
 
 
 def _undo(
@@ -209,8 +209,8 @@ def _undo(
     params, average = where(undone, [state.best_params, state.best_params], [params, average])
     if structure.optimizer == "lbfgs":
         # The first link of its chain; a decay that follows knows where it all began.
-        fresh = optimiser_of(structure, numbers).init(params)[0]
-        optimizer = (where(undone, fresh, optimizer[0]), *optimizer[1:])
+        fresh: Any = optimiser_of(structure, numbers).init(params)
+        optimizer = (where(undone, fresh[0], optimizer[0]), *optimizer[1:])
     state = state._replace(
         iterate=iterate._replace(params=params, average=average, optimizer=optimizer),
         pace=jnp.where(undone, state.pace / 2, state.pace),
@@ -323,13 +323,13 @@ def advance(
       TrainState.
     """
     structure, recorder, replicas = program
-    per_epoch = recorder is not None and recorder.per_epoch
-    in_steps, rows = None if per_epoch else recorder, data.train[0].shape[-2]
+    in_steps = None if recorder is None or recorder.per_epoch else recorder
+    rows = data.train[0].shape[-2]
     epoch = _make_epoch(structure, numbers, in_steps, rows)
     if replicas:
         groups = group_sizes(state.best_params, structure.batch_size)
         epoch = over_replicas(epoch, (None, "both", "seeds", "rates", "seeds"), groups)
-    if per_epoch:
+    if recorder is not None and recorder.per_epoch:
         epoch = _recorded(epoch, recorder, replicas)
 
     def body(carry):

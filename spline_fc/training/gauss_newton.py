@@ -1,6 +1,6 @@
 """Exact Gauss-Newton steps on mini-batches, for the mean squared error of a ReLU network."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -96,9 +96,9 @@ def gauss_newton() -> optax.GradientTransformationExtraArgs:
         dtype = jax.tree.leaves(params)[0].dtype
         return GaussNewtonState(jnp.asarray(_FIRST_DAMPING, dtype))
 
-    def update(updates, state, params, *, batch, rate, mask=None, **unused):
-        del updates, unused
-        x, y, *weights = batch
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+        del updates
+        (x, y, *weights), rate, mask = extra["batch"], extra["rate"], extra.get("mask")
         root = jnp.sqrt(weights[0]) if weights else jnp.ones((x.shape[0], 1), x.dtype)
 
         def predict(params):

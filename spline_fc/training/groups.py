@@ -85,7 +85,7 @@ def membership(params: Params, origin: Origin, group: str) -> Params:
     return tree
 
 
-def axis_mask(params: Params, feature: jax.Array) -> Params:
+def axis_mask(params: Params, feature: np.ndarray | jax.Array) -> Params:
     """Keeps each hinge of Dense_0 on its own feature: 0 for its weights to all others, else 1.
 
     Args:

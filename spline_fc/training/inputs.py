@@ -4,8 +4,8 @@ What is on the device stays there: it is checked there, in one pass, and only a 
 brings it to the host. What comes as NumPy arrays is checked and cut on the host.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,13 @@ from spline_fc.training.steps import PARTS, Data, Evaluation
 
 _BLOCK = 256  # rows evaluated at once
 _Array = np.ndarray | jax.Array
+
+
+class _Rows(NamedTuple):
+    """A part of the data, wherever it lies."""
+
+    x: _Array
+    y: _Array
 
 
 def prepare(
@@ -47,9 +54,9 @@ def prepare(
     Raises:
       ValueError: anything that does not fit, by name.
     """
-    lead, dtype = int(replicas is not None), _dtype(params)
+    lead = int(replicas is not None)
+    sizes, dtype = layer_sizes(params, lead), _dtype(params)
     parts = [_part(name, getattr(dataset, name), lead) for name in PARTS]
-    sizes = layer_sizes(params, lead)
     if replicas is not None:
         _check_replicas(params, parts, replicas)
     _check_columns(sizes, parts)
@@ -74,24 +81,19 @@ def _as_array(values: Any) -> _Array:
 
 
 def _dtype(params: Params) -> np.dtype:
-    """The one dtype of the parameters; ValueError unless they are arrays of one kind of float."""
-    check(
-        isinstance(params, Mapping) and len(params) > 0,
-        f"params must be a dict of at least one layer; got {type(params).__name__}.",
-    )
-    leaves = jax.tree.leaves_with_path(params)
-    wanted = _as_array(leaves[0][1]).dtype if leaves else None
-    for path, leaf in leaves:
-        came = _as_array(leaf).dtype
+    """The one dtype of the parameters; ValueError unless it is a float and that of all leaves."""
+    leaves = [(path, _as_array(leaf).dtype) for path, leaf in jax.tree.leaves_with_path(params)]
+    wanted = leaves[0][1]
+    for path, came in leaves:
         check(
             came == wanted and jnp.issubdtype(wanted, jnp.floating),
             f"params{jax.tree_util.keystr(path)} must be of one floating dtype with all others; "
             f"got {came}.",
         )
-    return np.dtype(wanted)
+    return wanted
 
 
-def _part(name: str, part: Part, lead: int) -> Part:
+def _part(name: str, part: Part, lead: int) -> _Rows:
     x, y = _as_array(part.x), _as_array(part.y)
     shape = "(S, n, {})" if lead else "(n, {})"
     check_rank(f"{name} x", x, 2 + lead, shape.format("d"))
@@ -100,10 +102,10 @@ def _part(name: str, part: Part, lead: int) -> Part:
     check(wanted == came, f"{name} y must have leading axes {wanted}, as x has; got {came}.")
     if name != "test":
         check_not_empty(f"the {name} part", x)
-    return Part(x, y)
+    return _Rows(x, y)
 
 
-def _check_replicas(params: Params, parts: Sequence[Part], seeds: int) -> None:
+def _check_replicas(params: Params, parts: Sequence[_Rows], seeds: int) -> None:
     """Raises ValueError unless parameters and parts have one and the same leading axis."""
     replicas = parts[0].x.shape[0]
     check(seeds == replicas, f"seeds must have length {replicas}, one per data set; got {seeds}.")
@@ -120,7 +122,7 @@ def _check_replicas(params: Params, parts: Sequence[Part], seeds: int) -> None:
     )
 
 
-def _check_columns(sizes: Sequence[int], parts: Sequence[Part]) -> None:
+def _check_columns(sizes: Sequence[int], parts: Sequence[_Rows]) -> None:
     """Raises ValueError unless the network leads from the columns of x to those of y."""
     wanted = sizes[0], sizes[-1]
     for name, (x, y) in zip(PARTS, parts, strict=True):
@@ -137,7 +139,7 @@ def _all_finite(arrays: list[jax.Array]) -> jax.Array:
     return jnp.stack([jnp.isfinite(array).all() for array in arrays]).all()
 
 
-def _check_all_finite(params: Params, parts: Sequence[Part]) -> None:
+def _check_all_finite(params: Params, parts: Sequence[_Rows]) -> None:
     """Raises ValueError, naming the array and the place, if a number is not finite."""
     leaves = jax.tree.leaves_with_path(params)
     named = {f"params{jax.tree_util.keystr(path)}": leaf for path, leaf in leaves}
@@ -150,7 +152,7 @@ def _check_all_finite(params: Params, parts: Sequence[Part]) -> None:
             check_finite(name, array)
 
 
-def _check_targets(loss: str, parts: Sequence[Part]) -> None:
+def _check_targets(loss: str, parts: Sequence[_Rows]) -> None:
     """Raises ValueError if the targets of a cross-entropy are no probabilities."""
     if not loss.endswith("cross_entropy"):
         return
@@ -185,7 +187,7 @@ def _weights(weights: Any, x: _Array) -> np.ndarray:
     return values / mean
 
 
-def _evaluation(parts: Sequence[Part], weight: np.ndarray | None, dtype: Any) -> Evaluation:
+def _evaluation(parts: Sequence[_Rows], weight: np.ndarray | None, dtype: Any) -> Evaluation:
     """Cuts all parts into blocks of equal size, padded with rows of weight 0."""
     largest = max(part.x.shape[-2] for part in parts)
     size, pieces = min(_BLOCK, largest), []
@@ -209,7 +211,8 @@ def _evaluation(parts: Sequence[Part], weight: np.ndarray | None, dtype: Any) ->
         return (jnp if on_device else np).concatenate(arrays, axis=len(lead))
 
     x, y, share, part = (join(arrays) for arrays in zip(*pieces, strict=True))
-    return Evaluation(*(jnp.asarray(a, dtype) for a in (x, y, share)), jnp.asarray(part, jnp.int32))
+    x, y, share = (jnp.asarray(array, dtype) for array in (x, y, share))
+    return Evaluation(x, y, share, jnp.asarray(part, jnp.int32))
 
 
 def _check_origin(params: Params, config: TrainingConfig, origin: Origin | None) -> None:

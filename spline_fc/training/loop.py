@@ -184,7 +184,7 @@ class _Run(NamedTuple):
     recorder: Recorder | None
     data: Data
     rate: jax.Array  # () or (L,)
-    seed: np.ndarray  # () or (S,), uint32
+    seed: np.ndarray | np.uint32  # () or (S,)
 
     def program(self) -> Program:
         return Program(self.config.structure(), self.recorder, np.ndim(self.rate) == 1)

@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 
 import numpy as np
 
-from spline_fc.checks import check, check_one_of
+from spline_fc.checks import check_one_of
 
 
 class MetricWriter(Protocol):
@@ -103,15 +103,13 @@ def make_writer(name: str, target: str | os.PathLike | TextIO | None = None) -> 
       ImportError: "tensorboard" without tensorboardX.
     """
     check_one_of("writer", name, WRITERS)
-    is_path, is_stream = isinstance(target, (str, os.PathLike)), hasattr(target, "write")
-    if name == "stdout":
-        check(
-            target is None or is_stream,
-            f"target must be a stream for the writer 'stdout'; got {target!r}.",
-        )
+    is_path = isinstance(target, (str, os.PathLike))
+    if name == "stdout" and not is_path:
         return TerminalWriter(sys.stdout if target is None else target)
-    check(is_path, f"target must be a path for the writer {name!r}; got {target!r}.")
-    return JsonlWriter(target) if name == "jsonl" else TensorboardWriter(target)
+    if name != "stdout" and is_path:
+        return JsonlWriter(target) if name == "jsonl" else TensorboardWriter(target)
+    wanted = "stream" if name == "stdout" else "path"
+    raise ValueError(f"target must be a {wanted} for the writer {name!r}; got {target!r}.")
 
 
 def write_history(

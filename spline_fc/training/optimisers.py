@@ -65,7 +65,7 @@ def scale_by_adam() -> optax.GradientTransformation:
         mean = optax.tree.update_moment(updates, state.mu, b1, 1)
         square = optax.tree.update_moment_per_elem_norm(updates, state.nu, b2, 2)
         mean, square = jax.lax.optimization_barrier((mean, square))
-        count = optax.safe_increment(state.count)
+        count = jnp.asarray(optax.safe_increment(state.count))
         dtype = jax.tree.leaves(mean)[0].dtype
         first, second = (_bias_correction(decay, count, dtype) for decay in (b1, b2))
         scaled = jax.tree.map(
@@ -105,7 +105,7 @@ def decay_towards_initial(strength: float | jax.Array) -> optax.GradientTransfor
     def init(params):
         return InitialState(jax.tree.map(jnp.copy, params))
 
-    def update(updates, state, params):
+    def update(updates, state, params=None):
         pulled = jax.tree.map(
             lambda u, p, s: u + strength * (s - p), updates, params, state.initial
         )

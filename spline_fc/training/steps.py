@@ -124,7 +124,9 @@ def _freeze(params: Params, mask: Params | None) -> Params:
     return jax.tree.map(lambda p, m: jnp.where(m != 0, p, jax.lax.stop_gradient(p)), params, mask)
 
 
-def make_step(structure: Structure, numbers: Numbers, recorder: Recorder | None):
+def make_step(
+    structure: Structure, numbers: Numbers, recorder: Recorder | None
+) -> Callable[[Iterate, Batch, jax.Array, Params | None], Iterate]:
     """Builds the pure step (iterate, batch, learning_rate, scale) -> iterate."""
     optimiser = optimiser_of(structure, numbers)
 

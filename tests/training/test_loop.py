@@ -320,7 +320,7 @@ def _with_target(change):
         (make_params((3, 8, 2)), make_dataset(), {}, r"must have \(3, 2\) columns.*got \(3, 1\)"),
         ({"Dense_1": make_params()["Dense_0"]}, make_dataset(), {},
          r"layers Dense_0, Dense_1, .* got \['Dense_1'\]"),
-        ({}, make_dataset(), {}, "params must be a dict of at least one layer"),
+        ({}, make_dataset(), {}, "params must have the layers Dense_0, .* got "),
         (make_params(), _with_target(lambda y: y[:, 0]), {},
          r"train y must have shape \(n, k\); got \(100,\)"),
         (make_params(), _with_target(lambda y: y[:9]), {},
