@@ -12,6 +12,8 @@ from collections.abc import Callable
 import jax
 from absl import app, flags
 
+from experiments import sweeps
+
 CACHE = flags.DEFINE_string(
     "compilation_cache",
     None,
@@ -27,7 +29,24 @@ def start(main: Callable[[list[str]], None]) -> None:
     Args:
       main: takes what is left of the command line.
     """
-    app.run(lambda argv: _run(main, argv))
+    for word in sys.argv[1:]:
+        if word.startswith("--config="):  # flags would tell of a bad one by a traceback
+            try:
+                sweeps.read(word.removeprefix("--config="))
+            except ValueError as error:
+                sys.exit(f"error: {error}")
+    begun: list[bool] = []
+
+    def begin(argv: list[str]) -> None:
+        begun.append(True)
+        _run(main, argv)
+
+    try:
+        app.run(begin)
+    except (AttributeError, TypeError, ValueError, flags.Error) as error:
+        if begun:
+            raise
+        sys.exit(f"error: {str(error).strip().splitlines()[0]}")  # of a field of the config
 
 
 def no_arguments(argv: list[str]) -> None:

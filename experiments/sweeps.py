@@ -1,6 +1,7 @@
-"""Configs that carry a sweep: what `sweep(add)` adds, as locked configs under their names."""
+"""Config files: read with one sentence for what is wrong, and the sweeps that some carry."""
 
 import copy
+import difflib
 import importlib.util
 import pathlib
 from typing import Any
@@ -25,6 +26,8 @@ def expand(path: str) -> dict[str, config_dict.ConfigDict]:
     """
     file, _, mode = path.partition(":")
     module = _load(file)
+    if not hasattr(module, "sweep"):
+        raise ValueError(f"{file} must have a sweep(add) to be run as one; it has none.")
     config, found = module.get_config(), {}
 
     def add(name: str, fields: dict[str, Any]) -> None:
@@ -41,13 +44,25 @@ def expand(path: str) -> dict[str, config_dict.ConfigDict]:
     return found
 
 
+def read(path: str) -> config_dict.ConfigDict:
+    """Reads a config from "configs/NAME.py" or "configs/NAME.py:mode".
+
+    Raises:
+      ValueError: no such file (the closest config is suggested), or a mode that it does not have.
+    """
+    file, _, mode = path.partition(":")
+    module = _load(file)
+    return module.get_config(mode) if mode else module.get_config()
+
+
 def _load(file: str) -> Any:
     path = pathlib.Path(file)
     if path.suffix != ".py" or not path.is_file():
-        raise ValueError(f"--config must name a file of Python, configs/NAME.py; got {file!r}.")
+        known = sorted(p.name for p in pathlib.Path(default.__file__).parent.glob("[a-z]*.py"))
+        close = difflib.get_close_matches(path.name, known, n=1)
+        hint = f" (did you mean configs/{close[0]}?)" if close else ""
+        raise ValueError(f"--config must name a file, configs/NAME.py; got {file!r}{hint}.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    if not hasattr(module, "sweep"):
-        raise ValueError(f"{file} must have a sweep(add) to be run as one; it has none.")
     return module

@@ -1,7 +1,7 @@
 """Runs the road that a config describes: data, spline, network, training on, report.
 
     python -m experiments.train --config=configs/friedman1.py --workdir=runs/friedman1
-    python -m experiments.train --config=configs/default.py --config.data.name=my.csv \
+    python -m experiments.train --config=configs/default.py --config.data.name=my.csv \\
         --config.data.target=price --workdir=runs/my
 
 The same command goes on with an interrupted run; with more epochs it goes on with a finished one.

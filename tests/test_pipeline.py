@@ -55,7 +55,7 @@ def test_a_finished_run_is_not_run_again_nor_replaced_by_another(finished):
         {"training.batch_size": 5000},
         {"fit.max_terms": 0},
         {"learning_rates": (-1.0,)},
-        {"training.keep_axes": 1},
+        {"training.guard": 0.5},
         {"data.name": "missing/file.csv"},
         {"fit.directions": ("oops",)},
     ],
@@ -109,10 +109,11 @@ def test_more_epochs_go_on_to_the_bits_of_one_long_run(tmp_path):
 )  # fmt: skip
 def test_the_network_before_its_first_step_scores_what_the_spline_scores(tmp_path, name, loss):
     config = small(**{"training.loss": loss, "seeds": 1, "training.epochs": 1})
-    with config.unlocked():
-        config.data = {"name": name}
+    source = {"name": name}
     if name == "two targets":
-        config.data.update(name=_two_targets(tmp_path), target=("a", "b"))
+        source = {"name": _two_targets(tmp_path), "target": ("a", "b")}
+    with config.unlocked():
+        config.data = source
     folder = pipeline.run(config, tmp_path / "run").parent
     fit = rows(folder, "fits")[0]["scores"]
     for run in rows(folder):

@@ -19,6 +19,7 @@ from configs import friedman1
 from experiments.benchmarks import machine
 from experiments.benchmarks.starts import Starts, spline_starts
 from spline_fc import analysis, data, training
+from spline_fc.runs import read_plan
 
 AIM = 0.1  # share of training time that recording may cost
 
@@ -50,15 +51,17 @@ def prepare(config: Any, seeds: int, records: int) -> Problem:
     Returns:
       Problem.
     """
+    plan = read_plan(config)
+    contender = plan.contenders[0]
     starts = spline_starts(
-        lambda seed: data.load(config.data, seed=seed),
+        lambda seed: data.load(plan.data, seed=seed),
         seeds,
-        config.network.hidden_sizes,
-        **config.fit,
+        plan.hidden_sizes,
+        **contender.options,
     )
-    settings = training.as_config(config.training)
+    settings = contender.training
     every = max(1, -(-settings.epochs // records))
-    return Problem(starts, settings, tuple(config.learning_rates), every)
+    return Problem(starts, settings, plan.learning_rates, every)
 
 
 def grid(problem: Problem, recorder: training.Recorder | None) -> training.TrainResult:

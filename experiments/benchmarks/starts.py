@@ -3,11 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-
-from spline_fc import data, network
-from spline_fc.network.structure import Params
+from spline_fc import data, protocol, training
+from spline_fc.network import Params
+from spline_fc.protocol import Contender
 
 
 class Starts(NamedTuple):
@@ -25,19 +23,20 @@ def spline_starts(
 
     Args:
       load: the data of a seed, in raw units.
-      seeds: S; seed s is the key of its start as well.
+      seeds: S; seed s decides on its start as well.
       hidden_sizes: widths of the hidden layers.
       **options: of `network.spline_start`.
 
     Returns:
       Starts.
     """
-    networks, datasets = [], []
-    for seed in range(seeds):
-        dataset = data.standardize(load(seed))
-        key = jax.random.key(seed)
-        start = network.spline_start(key, *dataset.train, tuple(hidden_sizes), **options)
-        networks.append(start.params)
-        datasets.append(dataset)
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
-    return Starts(stacked, data.stack(datasets), (networks[0], datasets[0]))
+    contender = Contender(protocol.SPLINE, protocol.SPLINE, options, training.TrainingConfig())
+    datasets = [data.standardize(load(seed)) for seed in range(seeds)]
+    networks = [
+        protocol.make_start(
+            protocol.key_of(seed, contender), contender, dataset, hidden_sizes
+        ).params
+        for seed, dataset in enumerate(datasets)
+    ]
+    first = (networks[0], datasets[0])
+    return Starts(training.stack_params(networks), data.stack(datasets), first)

@@ -1,9 +1,10 @@
 """Continuous piecewise-linear splines: how they are fitted, described and kept."""
 
 from spline_fc.cpwl.directions import DIRECTIONS, derive_directions
-from spline_fc.cpwl.fit import FIT_OPTIONS, FitResult, fit_mars
+from spline_fc.cpwl.fit import FIT_OPTIONS, PRUNE_METHODS, FitResult, fit_mars
 from spline_fc.cpwl.foreign import fit_pyearth, from_earth, from_pyearth
 from spline_fc.cpwl.forward import ForwardTrace
+from spline_fc.cpwl.inputs import check_search_options
 from spline_fc.cpwl.io import (
     fit_from_dict,
     fit_to_dict,
@@ -37,6 +38,8 @@ from spline_fc.cpwl.terms import (
 
 __all__ = [
     "DIRECTIONS",
+    "PRUNE_METHODS",
+    "check_search_options",
     "FIT_OPTIONS",
     "Factor",
     "FitResult",

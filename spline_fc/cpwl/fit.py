@@ -115,10 +115,7 @@ def fit_mars(
       Huang, Wang (2009), Adaptive hinging hyperplanes, Automatica 45(7).
     """
     with Stopwatch() as clock:
-        inputs.check_search_options(
-            max_terms=max_terms, max_degree=max_degree, penalty=penalty, threshold=threshold,
-            min_span=min_span, end_span=end_span,
-        )  # fmt: skip
+        inputs.check_search_options(max_terms, max_degree, penalty, threshold, min_span, end_span)
         _check_pruning_options(prune, num_folds, max_hinges)
         data = inputs.checked_data(x, y, weights)
         _check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
@@ -232,13 +229,7 @@ def _fit(data: CheckedData, columns, space: SearchSpace, limits, backward, on_st
     y = data.y.astype(float, copy=False)
     mean = data.weights.astype(float, copy=False) @ y / data.weights.sum(dtype=float)
     # Clipped, as the rounded mean of a constant target may miss it.
-    mean = np.clip(
-        mean,
-        *(
-            bound(y, axis=0, where=counts[:, None], initial=start)
-            for bound, start in ((np.min, np.inf), (np.max, -np.inf))
-        ),
-    )
+    mean = np.clip(mean, y[counts].min(axis=0), y[counts].max(axis=0))
     centred = np.where(counts[:, None], y - mean, 0).astype(data.dtype)
     # The tables need more digits than the data; this reaches no further than the block.
     with jax.enable_x64(True):

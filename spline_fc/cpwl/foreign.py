@@ -91,14 +91,7 @@ def fit_pyearth(
     earth_class = _earth_class()
     import threadpoolctl  # comes with scikit-learn, which py-earth needs
 
-    inputs.check_search_options(
-        max_terms=max_terms,
-        max_degree=max_degree,
-        penalty=penalty,
-        threshold=threshold,
-        min_span=min_span,
-        end_span=end_span,
-    )
+    inputs.check_search_options(max_terms, max_degree, penalty, threshold, min_span, end_span)
     if penalty is None:
         penalty = pruning.default_penalty(max_degree)
     checks.check(penalty >= 0, f"penalty must be >= 0 for py-earth; got {penalty}.")

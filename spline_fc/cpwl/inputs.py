@@ -109,7 +109,7 @@ def column_groups(name: str, groups: Any, num_columns: int) -> tuple[frozenset[i
 
 
 def check_search_options(
-    *, max_terms: Any, max_degree: Any, penalty: Any, threshold: Any, min_span: Any, end_span: Any
+    max_terms: Any, max_degree: Any, penalty: Any, threshold: Any, min_span: Any, end_span: Any
 ) -> None:
     """Raises ValueError on the first option of a MARS search that is out of its range."""
     checks.check_integer("max_terms", max_terms, 1)

@@ -90,23 +90,12 @@ def fit_from_dict(record: Mapping) -> FitResult:
 
 
 def save_fit(path: str | os.PathLike, fit: FitResult) -> None:
-    """Writes a whole fit to a JSON file, without pickle.
-
-    Args:
-      path: file to write.
-      fit: any FitResult; weights and outputs need no special care.
-    """
+    """Writes a whole fit to a JSON file, without pickle."""
     _write(path, fit_to_dict(fit))
 
 
 def load_fit(path: str | os.PathLike) -> FitResult:
-    """Reads a whole fit from a JSON file.
-
-    Args:
-      path: file that `save_fit` wrote.
-
-    Returns:
-      FitResult, every float as it was saved; the spline in its dtype where JAX has it enabled.
+    """Reads a whole fit from a JSON file, every float as it was saved.
 
     Raises:
       ValueError: the file holds no fit or a damaged one; the sentence names it and the field.

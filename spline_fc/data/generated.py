@@ -16,14 +16,15 @@ from spline_fc.data.records import Dataset, Part, check_dataset, identity_scaler
 class CpwlTarget(NamedTuple):
     """The truth behind the source "cpwl", field for field as a Spline of one factor per term.
 
-    f(x) = intercept + sum_m coef[m] * relu(sign[m] * (x[feature[m]] - knot[m])), in raw units.
+    f(x) = intercept + sum_m coef[m] * relu(slope[m] * (x[feature[m]] - knot[m])), in raw units.
     """
 
     intercept: np.ndarray  # (1,), float64
     coef: np.ndarray  # (m, 1), float64
     feature: np.ndarray  # (m, 1), int32
-    sign: np.ndarray  # (m, 1), +1 or -1
+    slope: np.ndarray  # (m, 1), +1 or -1
     knot: np.ndarray  # (m, 1), float64
+    projection: np.ndarray  # (6, 0), no directions
 
 
 class Source(NamedTuple):
@@ -44,14 +45,15 @@ def cpwl_target() -> CpwlTarget:
         intercept=np.array([1.0]),
         coef=np.array([[4.0], [-6.0], [5.0], [3.0], [-4.0]]),
         feature=np.array([[0], [0], [1], [2], [3]], np.int32),
-        sign=np.array([[1.0], [1.0], [-1.0], [1.0], [-1.0]]),
+        slope=np.array([[1.0], [1.0], [-1.0], [1.0], [-1.0]]),
         knot=np.array([[0.2], [0.65], [0.5], [0.35], [0.8]]),
+        projection=np.zeros((6, 0)),
     )
 
 
 def evaluate_cpwl(target: CpwlTarget, x: np.ndarray) -> np.ndarray:
     """Evaluates a CpwlTarget at x (n, d); returns (n,)."""
-    hinge = np.maximum(target.sign[:, 0] * (x[:, target.feature[:, 0]] - target.knot[:, 0]), 0)
+    hinge = np.maximum(target.slope[:, 0] * (x[:, target.feature[:, 0]] - target.knot[:, 0]), 0)
     return target.intercept[0] + hinge @ target.coef[:, 0]
 
 

@@ -167,11 +167,7 @@ def _groups(on_feature: np.ndarray, kernel: np.ndarray, fit: FitResult | None) -
         lengths = np.linalg.norm(projection, axis=0)
         cosine = np.abs(kernel.T @ (projection / np.where(lengths > 0, lengths, 1.0)))
         on_direction = (cosine > 1 - 1e-5).any(axis=1) & ~on_feature
-    return {
-        ON_FEATURE: on_feature,
-        ON_DIRECTION: on_direction,
-        RANDOM: ~on_feature & ~on_direction,
-    }
+    return {ON_FEATURE: on_feature, ON_DIRECTION: on_direction, RANDOM: ~on_feature & ~on_direction}
 
 
 def _strongest_pair(start: Spline | Params, x: np.ndarray) -> tuple[int, int] | None:

@@ -3,11 +3,12 @@
 import functools
 import pathlib
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
-
-import jinja2
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from spline_fc import files
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 class Block(Protocol):
@@ -61,7 +62,9 @@ class Section(NamedTuple):
 
 
 @functools.cache
-def _templates() -> jinja2.Environment:
+def _templates() -> "jinja2.Environment":
+    import jinja2  # imported here, as a program that writes no page need not wait for it
+
     return jinja2.Environment(
         loader=jinja2.PackageLoader("spline_fc.report"),
         autoescape=True,

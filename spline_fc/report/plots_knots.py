@@ -119,7 +119,7 @@ def drift_over_steps(track: KnotTrack, flips: dict[str, np.ndarray]) -> fig.Pict
         axes[-1].plot(found.step, average, **line, linewidth=1.8, label=f"layer {index + 1}")
         numbers[f"flipped_{layer}"] = average
     axes[-1].set_title("activations that changed, share")
-    axes[-1].legend(frameon=False, fontsize=7.5, loc="upper left", handlelength=3)
+    axes[-1].legend(frameon=False, fontsize=7.5, loc="best", handlelength=3)
     axes[-1].set_ylim(0, None)
     for ax in axes:
         ax.set(xlabel="training steps", xlim=(0, None))

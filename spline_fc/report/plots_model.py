@@ -107,9 +107,9 @@ def interaction(before: Surface, after: Surface, rows: Rows, index: int = 0) -> 
     return fig.Picture(
         "interaction",
         f"What {names[0]} and {names[1]} do together",
-        f"Their joint effect on {one_line(rows.target_names[index])} less what each does alone; the "
-        "pair with the strongest interaction in the spline. Lighter is higher, lines are of equal "
-        "effect (dashed below 0), one scale for both panels.",
+        f"Their joint effect on {one_line(rows.target_names[index])} less what each does alone; "
+        "the pair with the strongest interaction in the spline. Lighter is higher, lines are of "
+        "equal effect (dashed below 0), one scale for both panels.",
         figure,
         {
             "first": grid[0].ravel(),

@@ -40,10 +40,7 @@ def convergence(study: Study) -> list[Block]:
         place(study.work.path, plots_training.convergence, study.work, study.rows),
     ]
     if any(speed.reaches for speed in study.speeds):
-        parts += [
-            Heading("Steps and seconds to a target"),
-            speed_table(study.work, study.speeds),
-        ]
+        parts += [Heading("Steps and seconds to a target"), speed_table(study.work, study.speeds)]
     if study.speeds:
         parts += [Heading("Whole curves"), curve_table(study.speeds, study.work.reference)]
     return parts

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from spline_fc import checks, data, network, training
+from spline_fc.cpwl import DIRECTIONS, PRUNE_METHODS, check_search_options
 from spline_fc.files import plain
 from spline_fc.protocol import SPLINE, Contender
 from spline_fc.training import TrainingConfig
@@ -141,12 +142,24 @@ def _contender(full: Mapping[str, Any], name: str) -> Contender:
     checks.check_one_of(f"{where}.start", start, network.INITIALISERS)
     options = {**full["fit"], **variant.get("fit", {})}
     checks.check_known_keys(f"{where}.fit", options, full["fit"])
+    _check_fit(f"{where}.fit", options)
     fields = {**full["training"], **variant.get("training", {})}
     fields["group_rates"] = {k: v for k, v in fields["group_rates"].items() if v is not None}
     if start != SPLINE:  # there are no hinges whose groups or axes could be kept
         fields.update(group_rates={}, keep_axes=False)
     given = {key: value for key, value in options.items() if value is not None}
     return Contender(name, start, given, training.as_config(fields))
+
+
+def _check_fit(name: str, options: Mapping[str, Any]) -> None:
+    """What a fit would refuse without a look at the data."""
+    for direction in options["directions"]:
+        checks.check_one_of(f"{name}.directions", direction, DIRECTIONS)
+    search = ("max_terms", "max_degree", "penalty", "threshold", "min_span", "end_span")
+    check_search_options(**{option: options[option] for option in search})
+    checks.check_number(f"{name}.share", options["share"], above=0, at_most=1)
+    checks.check_number(f"{name}.tolerance", options["tolerance"], above=0)
+    checks.check_one_of(f"{name}.prune", options["prune"], PRUNE_METHODS)
 
 
 def _rates(rates: Any) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spline_fc import files
 from spline_fc.checks import check, check_integer
 
 _DIGESTS = "digests.json"
@@ -79,8 +80,9 @@ class Store:
         """
         partial = self._epochs / f"{epoch}{_PARTIAL}{os.getpid()}"
         leaves = {f"{i:05d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
-        self._checkpointer.save(partial / "state", leaves)
-        _write_json(partial / _DIGESTS, _file_digests(partial))
+        with files.uninterrupted():  # its threads would tell of their end by a traceback
+            self._checkpointer.save(partial / "state", leaves)
+        files.write_json(partial / _DIGESTS, _file_digests(partial))
         partial.rename(self._epochs / str(epoch))
         for old in _saved(self._epochs)[: -1 if is_last else -2]:
             shutil.rmtree(self._epochs / str(old))
@@ -165,13 +167,6 @@ def _damage(folder: pathlib.Path) -> str | None:
     return None
 
 
-def _write_json(path: pathlib.Path, content: Any) -> None:
-    """Whole or not there at all, whenever the process is killed."""
-    partial = path.with_name(f"{path.name}{_PARTIAL}{os.getpid()}")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
 def _claim(folder: pathlib.Path, run: Mapping[str, Any]) -> None:
     """Writes down what decides a run; refuses the folder of another one."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -190,7 +185,7 @@ def _claim(folder: pathlib.Path, run: Mapping[str, Any]) -> None:
             not (folder / "epochs").exists(),
             f"checkpoints must have a run.json that tells whose they are; {folder} has none.",
         )
-    _write_json(path, run)
+    files.write_json(path, run)
 
 
 def _check_same_run(came: Mapping[str, Any], run: Mapping[str, Any], folder: pathlib.Path) -> None:

@@ -59,6 +59,19 @@ def test_paired_ratio_with_runs_that_never_arrive():
     assert result.median.value == 0.5 and result.median.high == np.inf
 
 
+def test_both_there_before_the_first_step_is_a_tie():
+    result = paired_ratio([0.0, 0.0, np.inf, 1.0], [0.0, 4.0, np.inf, 2.0])
+    np.testing.assert_array_equal(result.ratio, [1.0, 0.0, np.nan, 0.5])
+    assert (result.pairs, result.wins, result.undefined) == (3, 2, 1)
+
+
+@pytest.mark.parametrize("values", [[2.0], [1.0, 3.0]])
+def test_fewer_than_three_values_give_no_interval(values):
+    found = bootstrap(values)
+    assert found.value == 2.0 and np.isnan(found.low) and np.isnan(found.high)
+    assert np.isfinite(bootstrap([*values, 2.0, 2.0])).all()
+
+
 def test_rate_of_an_exponential_is_found():
     time = np.arange(40.0)
     rate = fit_rate(time, 0.3 + 2.0 * np.exp(-0.17 * time))

@@ -47,7 +47,7 @@ def test_a_run_prints_its_table_and_says_its_phases(tmp_path):
         ("--config.training.optimizer=adamm", "did you mean 'adam'"),
         ("--config.data.name=missing/file.csv", "missing/file.csv"),
         ("--config.data.target=oops", "target must be left out for 'friedman1'"),
-        ("--config.fit.directions=oops", "did you mean"),
+        ("--config.fit.directions=oops", "directions must be one of"),
         ("--nonsense", "nonsense"),
     ],
 )
@@ -56,6 +56,17 @@ def test_a_bad_command_line_ends_in_one_sentence(tmp_path, flag, sentence):
     assert done.returncode != 0 and "Traceback" not in done.stderr
     assert any(sentence in line for line in done.stderr.splitlines()), done.stderr
     assert not (tmp_path / "run").exists() and not (tmp_path / "run.partial").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [("configs/friedman.py", "did you mean configs/friedman1.py?"),
+     ("configs/friedman1.py:oops", "must be 'smoke' or left out")],
+)  # fmt: skip
+def test_a_wrong_config_ends_in_one_sentence(tmp_path, config, sentence):
+    done = run(tmp_path / "run", config=config)
+    assert done.returncode != 0 and sentence in done.stderr.splitlines()[-1]
+    assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
 def test_the_target_and_other_fields_of_a_table_are_set_by_flags(tmp_path):

@@ -40,9 +40,9 @@ def make_workdir(path: pathlib.Path) -> pathlib.Path:
             _params(path, f"{init}-seed{seed}", spline_params, rng)
     _json(path / "runs.json", runs)
     _json(path / "fits.json", [
-        {"init": "spline", "seed": seed, "terms": 6, "rss": 60.0, "gcv": 0.22, "r2": 0.8, "seconds_compile": 1.5,
-         "seconds_run": 0.2, "stop_reason": "max_terms reached", "validation_loss": 0.2,
-         "test_loss": 0.21, "scores": {"rmse": 2.3, "mae": 1.8, "r2": 0.8}}
+        {"init": "spline", "seed": seed, "terms": 6, "rss": 60.0, "gcv": 0.22, "r2": 0.8,
+         "seconds_compile": 1.5, "seconds_run": 0.2, "stop_reason": "max_terms reached",
+         "validation_loss": 0.2, "test_loss": 0.21, "scores": {"rmse": 2.3, "mae": 1.8, "r2": 0.8}}
         for seed in range(2)])  # fmt: skip
     np.savez(path / "data" / "seed0.npz", task="regression", x=np.float32(rows),
              y=np.float32(rows[:, :1]),

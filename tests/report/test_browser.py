@@ -1,5 +1,6 @@
 """The report of the quickstart, made small, in a real browser."""
 
+import html
 import json
 import os
 import pathlib
@@ -11,41 +12,67 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 
 import pytest
-from spline_fc.analysis.report import SECTIONS
 
 from configs import friedman1
 from spline_fc import pipeline
+from spline_fc.report import write_report
+from spline_fc.report.sections import SECTIONS
+from tests.report.conftest import make_workdir
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 SECONDS = 120
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 
-# Appended to copies of the page: what a reader would see, as numbers.
+# Appended to copies of the page: what a reader would see, as numbers. Figures, which are images,
+# are put in as elements first, so that their words can be measured.
 MEASURE = """<script>
+for (const e of document.querySelectorAll('figure img')) {
+  const holder = document.createElement('div');
+  const bytes = Uint8Array.from(atob(e.src.split(',')[1]), c => c.charCodeAt(0));
+  holder.innerHTML = new TextDecoder().decode(bytes);
+  const svg = holder.querySelector('svg');
+  svg.setAttribute('class', 'figure'); svg.setAttribute('style', 'width: 100%; height: auto');
+  e.replaceWith(svg);
+}
 const box = e => { const r = e.getBoundingClientRect(); return [r.width, r.height]; };
+const drawn = [...document.querySelectorAll('svg.figure')];
+const cells = [...document.querySelectorAll('td, th')].filter(e => e.offsetParent);
+const lines = (node, from, to) => {
+  const range = document.createRange(); range.setStart(node, from); range.setEnd(node, to);
+  return new Set([...range.getClientRects()].map(r => Math.round(r.top))).size; };
+const split = cells.filter(e => !e.classList.contains('name')).flatMap(e => {
+  const walker = document.createTreeWalker(e, NodeFilter.SHOW_TEXT), found = [];
+  for (let node; (node = walker.nextNode());)
+    for (const m of node.data.matchAll(/[^ \\n]+/g))
+      if (lines(node, m.index, m.index + m[0].length) > 1) found.push(m[0]);
+  return found; });
 const out = {
   sections: Object.fromEntries([...document.querySelectorAll('section, #warnings')]
     .map(e => [e.id, box(e)])),
-  figures: [...document.querySelectorAll('svg[role=img]')].map(e => box(e)),
-  texts: [...document.querySelectorAll('svg[role=img]')].map(e => {
+  figures: drawn.map(box),
+  texts: drawn.map(e => {
     const r = e.getBoundingClientRect();
     return [...e.querySelectorAll('text')].filter(t => {
       const b = t.getBoundingClientRect();
       return b.left < r.left - 2 || b.right > r.right + 2 || b.top < r.top - 2 ||
              b.bottom > r.bottom + 2; }).map(t => t.textContent); }),
-  overlaps: [...document.querySelectorAll('svg[role=img]')].map(e => {
+  overlaps: drawn.map(e => {
     const all = [...e.querySelectorAll('text')].filter(t => t.textContent.trim())
       .map(t => [t.textContent, t.getBoundingClientRect()]);
     return all.flatMap(([one, a], i) => all.slice(i + 1).filter(([, b]) =>
       Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
       Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3).map(([two]) => [one, two])); }),
+  tables: [...document.querySelectorAll('.table')].map(e => [e.scrollWidth, e.clientWidth]),
+  cut: cells.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.trim()),
+  cells: cells.length,
+  split: split,
   width: [document.documentElement.scrollWidth, document.documentElement.clientWidth],
   fetched: performance.getEntriesByType('resource').map(e => e.name)
     .filter(name => !name.startsWith('data:')),
 };
-const p = document.createElement('pre'); p.id = 'measured'; p.textContent = JSON.stringify(out);
-document.body.append(p);
+const p = parent.document.createElement('pre'); p.id = 'measured';
+p.textContent = JSON.stringify(out); parent.document.body.append(p);
 </script></body>"""
 
 
@@ -82,7 +109,8 @@ def open_page(page: pathlib.Path, profile: pathlib.Path, width: int = 1280) -> O
         BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
         "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}",
         "--enable-logging=stderr", "--v=0", f"--window-size={width},900",
-        "--virtual-time-budget=2000", "--dump-dom", page.resolve().as_uri(),
+        "--virtual-time-budget=2000", "--allow-file-access-from-files",
+        "--dump-dom", page.resolve().as_uri(),
     ]  # fmt: skip
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
@@ -113,9 +141,18 @@ def sections(dom: str) -> set[str]:
 
 
 def measured(page: pathlib.Path, folder: pathlib.Path, width: int) -> dict:
-    """Boxes of sections, figures and texts as the browser lays them out."""
-    dom = open_page(changed(page, folder, "</body>", MEASURE), folder / "profile", width).dom
-    return json.loads(re.search(r'<pre id="measured">(.*?)</pre>', dom, re.S)[1])
+    """Boxes of sections, figures, texts and cells as the browser lays them out at a width.
+
+    The page stands in a frame of that width: windows have a least one.
+    """
+    copy = changed(page, folder, "</body>", MEASURE)
+    frame = folder / "frame.html"
+    frame.write_text(
+        f'<body style="margin: 0"><iframe src="{copy.name}" width="{width}" height="900" '
+        'style="border: 0"></iframe></body>'
+    )
+    dom = open_page(frame, folder / "profile", width + 100).dom
+    return json.loads(html.unescape(re.search(r'<pre id="measured">(.*?)</pre>', dom, re.S)[1]))
 
 
 def test_opens_without_a_word_on_the_console(opened):
@@ -143,13 +180,29 @@ def test_every_section_and_figure_has_room_and_its_words(report, tmp_path):
     assert len(seen["figures"]) >= 8 and all(min(box) > 100 for box in seen["figures"])
     assert not any(seen["texts"])  # no label runs out of its figure
     assert not any(seen["overlaps"])  # or lies on another
-    assert seen["width"][0] <= seen["width"][1]  # nothing to scroll sideways
     assert seen["fetched"] == []
 
 
-def test_narrow_screens_scroll_figures_not_the_page(report, tmp_path):
-    seen = measured(report, tmp_path, 500)
-    assert seen["width"][0] <= seen["width"][1]
+@pytest.mark.parametrize("width", [1400, 420])
+@pytest.mark.parametrize("scores", ["rmse", "classes", "targets"])
+def test_tables_are_read_without_scrolling_and_no_number_is_split(tmp_path, width, scores):
+    known = {
+        "rmse": {"rmse": 1234.5678},
+        "classes": {"log_loss": 0.41, "accuracy": 0.8, "auc": 0.9, "calibration_error": 0.03},
+        "targets": {f"rmse load of the {place} at noon": 12.3 for place in ("north", "south")},
+    }[scores]
+    run = make_workdir(tmp_path / "quickstart")
+    for name in ("runs", "fits"):
+        rows = json.loads((run / f"{name}.json").read_text())
+        rows += [row | {"seed": seed} for row in rows if row["seed"] == 0 for seed in (2, 3)]
+        for row in rows:
+            row["scores"] = {key: v * (1 + row["seed"] / 7) for key, v in known.items()}
+        (run / f"{name}.json").write_text(json.dumps(rows))
+    seen = measured(write_report(run), tmp_path, width)
+    assert seen["cells"] > 60
+    assert seen["split"] == [] and seen["cut"] == []
+    assert all(inner <= outer for inner, outer in seen["tables"])
+    assert seen["width"][0] <= seen["width"][1]  # nothing to scroll sideways
 
 
 def test_a_broken_page_is_noticed(report, tmp_path):

@@ -31,7 +31,8 @@ def test_table_holds_spline_alone_and_every_start(workdir):
     assert rows["He"].learning_rates == (0.001, 0.01)
     assert rows["spline"].start_loss.tolist() == [0.2, 0.2]
     # He's target is its own best, so it arrives at its best step.
-    assert rows["He"].reach.steps.tolist() == [run["best_step"] for run in read_workdir(workdir).chosen("he_normal")]
+    chosen = read_workdir(workdir).chosen("he_normal")
+    assert rows["He"].reach.steps.tolist() == [run["best_step"] for run in chosen]
     assert rows["He"].reach.step_ratio is None
     spline = rows["spline"].reach
     assert (spline.steps / rows["He"].reach.steps < 1).all() and spline.step_ratio.wins == 2

@@ -37,6 +37,9 @@ def test_every_config_is_read_and_has_a_smoke_mode(name):
     [
         ({"training": {"epoch": 3}}, "did you mean 'epochs'"),
         ({"fit": {"max_term": 3}}, "did you mean 'max_terms'"),
+        ({"fit": {"directions": ("oops",)}}, "fit.directions must be one of"),
+        ({"fit": {"max_terms": 0}}, "max_terms must be an integer >= 1"),
+        ({"fit": {"share": 0}}, "fit.share must be"),
         ({"sedes": 3}, "did you mean 'seeds'"),
         ({"seeds": True}, "config.seeds must be an integer"),
         ({"learning_rates": ()}, "at least one rate"),
