@@ -71,16 +71,16 @@ def _pair(work: Workdir, run: dict[str, Any]) -> dict[str, Any]:
         "terms": fits[0]["terms"] if fits else None,
         "learning_rate": run["learning_rate"],
         "best_epoch": run["best_epoch"],
-        "test_rmse": run["scores"]["rmse"],
-        "start_rmse": run["start_scores"]["rmse"],
+        "test_rmse": run["test_rmse"],
+        "start_rmse": run["start_rmse"],
         "worst": float(kept.max() / kept[0]),
         "validation_by_rate": _short([r["best_validation_loss"] for r in rates]),
-        "test_rmse_by_rate": _short([r["scores"]["rmse"] for r in rates]),
+        "test_rmse_by_rate": _short([r["test_rmse"] for r in rates]),
         "validation": _short(kept),
         "stop_reason": run["stop_reason"],
     }
-    refit = run.get("refit_scores")
-    return pair if refit is None else {**pair, "refit_rmse": refit["rmse"]}
+    refit = run.get("refit_rmse")
+    return pair if refit is None else {**pair, "refit_rmse": refit}
 
 
 def _short(values: Any) -> list[float | None]:

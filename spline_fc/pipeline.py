@@ -186,4 +186,4 @@ def _add_refit(road: Road, contender: Contender, chosen: Sequence[dict[str, Any]
         [row["best_epoch"] for row in chosen],
     )
     for row, scores in zip(chosen, found, strict=True):
-        row["refit_scores"] = scores
+        row.update({f"refit_{name}": value for name, value in scores.items()})

@@ -246,6 +246,12 @@ def read_knots(work: Workdir, init: str, seed: int) -> tuple[KnotTrack, dict[str
     return KnotTrack(*(wide[field] for field in KnotTrack._fields)), flips
 
 
+def scores_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores of the test part in a row of fits.json or runs.json, by their names."""
+    found = {key.removeprefix("test_"): v for key, v in row.items() if key.startswith("test_")}
+    return {name: value for name, value in found.items() if name != "loss"}
+
+
 def read_workdir(path: str | os.PathLike) -> Workdir:
     """Reads a workdir; what is absent or damaged is named in `damage`, and the rest is there.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from spline_fc.analysis import Comparison, Reach, Speed, compare, compare_speed, relative_targets
 from spline_fc.report.formats import display_name
-from spline_fc.workdir import Workdir
+from spline_fc.workdir import Workdir, scores_of
 
 SPLINE_ALONE = "spline alone"
 MULTIPLES = (2.0, 1.2, 1.0)  # of the reference's best loss: the targets of the speed table
@@ -183,7 +183,7 @@ def _against(row: Row, reference: Row | None) -> Row:
 
 
 def _scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    found = [s if isinstance(s := row.get("scores"), Mapping) else {} for row in rows]
+    found = [scores_of(row) for row in rows]
     return {name: _column(found, name) for name in dict.fromkeys(k for s in found for k in s)}
 
 

@@ -51,7 +51,7 @@ def _fit_row(
         "seconds_run": start.seconds.run,
         "validation_loss": protocol.mean_loss(fit, dataset.validation, loss),
         "test_loss": protocol.mean_loss(fit, dataset.test, loss),
-        "scores": protocol.score(fit, dataset, loss),
+        **_flat("test", protocol.score(fit, dataset, loss)),
     }
 
 
@@ -94,8 +94,8 @@ def run_rows(
                 "best_step": epoch * result.steps_per_epoch,
                 "best_validation_loss": verdict.best_loss[s, r],
                 "test_loss": result.history["test_loss"][s, r, epoch],
-                "scores": verdict.scores[s][r],
-                "start_scores": verdict.start_scores[s],
+                **_flat("test", verdict.scores[s][r]),
+                **_flat("start", verdict.start_scores[s]),
                 "stop_reason": result.stop_reason[s, r],
                 "diverged": bool(result.diverged[s, r]),
                 "start_seconds": start.seconds.run,
@@ -104,3 +104,8 @@ def run_rows(
             }
             rows.append(row)
     return rows
+
+
+def _flat(when: str, scores: Mapping[str, float]) -> dict[str, float]:
+    """Scores as columns: rows of these files are the rows of a table."""
+    return {f"{when}_{name}": value for name, value in scores.items()}

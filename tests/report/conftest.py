@@ -42,7 +42,8 @@ def make_workdir(path: pathlib.Path) -> pathlib.Path:
     _json(path / "fits.json", [
         {"init": "spline", "seed": seed, "terms": 6, "rss": 60.0, "gcv": 0.22, "r2": 0.8,
          "seconds_compile": 1.5, "seconds_run": 0.2, "stop_reason": "max_terms reached",
-         "validation_loss": 0.2, "test_loss": 0.21, "scores": {"rmse": 2.3, "mae": 1.8, "r2": 0.8}}
+         "validation_loss": 0.2, "test_loss": 0.21, "test_rmse": 2.3, "test_mae": 1.8,
+         "test_r2": 0.8}
         for seed in range(2)])  # fmt: skip
     np.savez(path / "data" / "seed0.npz", task="regression", x=np.float32(rows),
              y=np.float32(rows[:, :1]),
@@ -73,7 +74,7 @@ def _run(path: pathlib.Path, init: str, seed: int, rate: float, start: float, en
     chosen = rate == (0.01 if init == "spline" or seed == 0 else 0.001)
     return {"run": name, "init": init, "seed": seed, "learning_rate": rate, "chosen": chosen,
             "best_epoch": best, "best_step": best * 10, "best_validation_loss": float(loss[best]),
-            "test_loss": float(loss[best]), "scores": {"rmse": 5 * float(loss[best]) ** 0.5},
+            "test_loss": float(loss[best]), "test_rmse": 5 * float(loss[best]) ** 0.5,
             "stop_reason": "all epochs done", "diverged": diverged, "train_seconds": 4.0,
             "compile_seconds": 2.0, "start_seconds": begin}  # fmt: skip
 

@@ -55,3 +55,9 @@ class Balance(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open and self.open.pop() == tag
+
+
+def with_scores(row, scores):
+    """A row of runs.json or fits.json with other test scores than its own."""
+    kept = {k: v for k, v in row.items() if not k.startswith("test_") or k == "test_loss"}
+    return kept | {f"test_{name}": value for name, value in scores.items()}

@@ -18,6 +18,7 @@ from spline_fc import pipeline
 from spline_fc.report import write_report
 from spline_fc.report.sections import SECTIONS
 from tests.report.conftest import make_workdir
+from tests.report.pages import with_scores
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
@@ -195,8 +196,10 @@ def test_tables_are_read_without_scrolling_and_no_number_is_split(tmp_path, widt
     for name in ("runs", "fits"):
         rows = json.loads((run / f"{name}.json").read_text())
         rows += [row | {"seed": seed} for row in rows if row["seed"] == 0 for seed in (2, 3)]
-        for row in rows:
-            row["scores"] = {key: v * (1 + row["seed"] / 7) for key, v in known.items()}
+        rows = [
+            with_scores(row, {key: v * (1 + row["seed"] / 7) for key, v in known.items()})
+            for row in rows
+        ]
         (run / f"{name}.json").write_text(json.dumps(rows))
     seen = measured(write_report(run), tmp_path, width)
     assert seen["cells"] > 60

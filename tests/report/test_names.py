@@ -13,7 +13,7 @@ from tests.report.pages import Balance, figures
 NAMES = (
     "cost_$_usd_$",
     "one $ and \\\\frac{",
-    "a\"><script>alert(1)</script> & <b>b</b>",
+    'a"><script>alert(1)</script> & <b>b</b>',
     "first\nsecond 日本語 $x_{1}^2$",
 )
 

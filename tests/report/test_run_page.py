@@ -15,7 +15,7 @@ from spline_fc.report.rows import main_rows, speeds_of
 from spline_fc.report.sections import SECTIONS
 from spline_fc.workdir import read_workdir
 from tests.analysis.splines import normal_rows
-from tests.report.pages import Balance, figures, headline, words
+from tests.report.pages import Balance, figures, headline, with_scores, words
 
 PLACES = ("warnings", *SECTIONS)
 
@@ -223,8 +223,7 @@ def test_a_failed_run_says_why(workdir):
 
 def test_a_run_without_reference_or_test_error_still_has_a_table(workdir):
     runs = [r for r in json.loads((workdir / "runs.json").read_text()) if r["init"] == "spline"]
-    for run in runs:
-        del run["scores"]
+    runs = [with_scores(run, {}) for run in runs]
     (workdir / "runs.json").write_text(json.dumps(runs))
     (workdir / "fits.json").unlink()
     table = text_table(workdir)
@@ -281,7 +280,7 @@ def test_scores_are_those_of_the_task_and_units_are_never_mixed(workdir):
     def scored(scores):
         for name in ("runs", "fits"):
             file = workdir / f"{name}.json"
-            rows = [row | {"scores": scores} for row in json.loads(file.read_text())]
+            rows = [with_scores(row, scores) for row in json.loads(file.read_text())]
             file.write_text(json.dumps(rows))
         return text_table(workdir), words(write_report(workdir))["results"]
 

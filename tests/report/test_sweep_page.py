@@ -14,7 +14,7 @@ def test_a_sweep_sets_workdirs_side_by_side(workdir, tmp_path):
     shutil.copytree(workdir, other)
     runs = json.loads((other / "runs.json").read_text())
     for run in runs:
-        run["scores"]["rmse"] *= 2.0 if run["init"] == "spline" else 1.0
+        run["test_rmse"] *= 2.0 if run["init"] == "spline" else 1.0
     (other / "runs.json").write_text(json.dumps(runs))
     path = write_sweep([workdir, other], tmp_path / "sweep")
     page = path.read_text(encoding="utf-8")
