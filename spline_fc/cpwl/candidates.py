@@ -57,7 +57,7 @@ class Choice(NamedTuple):
         return 1 + self.paired.astype(int)
 
 
-def _pair_gains(candidates: Candidates, tolerance: float, places: jax.Array):
+def _pair_gains(candidates: Candidates, tolerance: float, places: jax.Array | int):
     """Gain (d, K) of every pair, which sign enters first, and whether the second is independent.
 
     The better conditioned hinge enters first; where one place is left, the one that gains more, if
@@ -88,7 +88,7 @@ def _pair_gains(candidates: Candidates, tolerance: float, places: jax.Array):
     return jnp.where(usable, gain, 0), flipped, paired
 
 
-def best_pair(candidates: Candidates, tolerance: float, places: jax.Array) -> Choice:
+def best_pair(candidates: Candidates, tolerance: float, places: jax.Array | int) -> Choice:
     """Finds the reflected pair that lowers the residual sum of squares most.
 
     Args:

@@ -169,8 +169,8 @@ def _whiten(x: np.ndarray, weights: np.ndarray) -> _Whitened:
 
 def _ols(data: _Whitened, y: np.ndarray, _: int) -> np.ndarray:
     slopes = data.rows.T @ (data.weights[:, None] * y)  # (r, k)
-    left, size, _ = np.linalg.svd(slopes, full_matrices=False)
-    return left[:, size > RANK_TOLERANCE * size.max(initial=0)]
+    found = np.linalg.svd(slopes, full_matrices=False)
+    return found.U[:, found.S > RANK_TOLERANCE * found.S.max(initial=0)]
 
 
 def _sir(data: _Whitened, y: np.ndarray, num_slices: int) -> np.ndarray:

@@ -214,7 +214,7 @@ def _outside(on_step: Callable | None) -> Callable | None:
     """The callback under the settings of its owner, not those of the fit."""
     if on_step is None:
         return None
-    enabled = jax.config.jax_enable_x64
+    enabled = jax.config.read("jax_enable_x64")
 
     def call(num_terms: int, explained: float) -> None:
         with jax.enable_x64(enabled):
@@ -233,10 +233,12 @@ def _fit(data: CheckedData, columns, space: SearchSpace, limits, backward, on_st
     centred = np.where(counts[:, None], y - mean, 0).astype(data.dtype)
     # The tables need more digits than the data; this reaches no further than the block.
     with jax.enable_x64(True):
-        rows = jax.device_put((columns, centred, weights))
-        terms, trace, reason = forward(*rows, space, limits, on_step)
+        columns, centred, weights = jax.device_put((columns, centred, weights))
+        terms, trace, reason = forward(columns, centred, weights, space, limits, on_step)
         size = (limits.max_terms - 1, limits.max_degree)
-        coef, path, rss, total = _prune_and_solve(*rows, terms, size, space.linear, backward)
+        coef, path, rss, total = _prune_and_solve(
+            columns, centred, weights, terms, size, space.linear, backward
+        )
     return _Parts(terms, trace, reason, coef, path, mean, rss, total)
 
 

@@ -177,7 +177,7 @@ def _kept_coefficients(
     coef = np.zeros((1 + len(basis.columns), len(mean)))
     coef[0] = model.coef[0] - mean
     place = {column.parts: j for j, column in enumerate(basis.columns, start=1)}
-    for source, row in zip(np.flatnonzero(model.selected), model.coef[1:], strict=True):
+    for source, row in zip(np.flatnonzero(model.selected).tolist(), model.coef[1:], strict=True):
         for column in _columns_of(source, model.terms[source], frame):
             coef[place[column.parts]] += row
             coef[0] += column.constant * row

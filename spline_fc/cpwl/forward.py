@@ -49,7 +49,7 @@ class _Parent(NamedTuple):
 class _Search:
     """The forward pass under way: terms, parents with their tables, and the trace."""
 
-    def __init__(self, features, y, weights, space: SearchSpace, limits: ForwardLimits):
+    def __init__(self, features, y, weights, space: SearchSpace, limits: ForwardLimits) -> None:
         self.space, self.limits = space, limits
         self.x_host, self.y = np.asarray(features).T, y
         self.rows = moments.block_rows(self.x_host.shape[0], space.knots.shape[1])
@@ -174,13 +174,13 @@ class _Search:
                 self.candidates[p], choice, columns, hinges, other.grouping, other.whole,
                 self.data.gap, first_column, tolerance,
             )  # fmt: skip
-        self._extend_basis(choice, columns, hinges, first_column)
+        if self.basis is not None:
+            self._extend_basis(self.basis, choice, columns, hinges, first_column)
 
-    def _extend_basis(self, choice, columns, hinges, first_column: int) -> None:
+    def _extend_basis(self, basis: steps.Basis, choice, columns, hinges, first_column: int) -> None:
         projection, norm, effect, paired = jax.device_get(
             (choice.projection, choice.norm, choice.effect, choice.paired)
         )
-        basis = self.basis
         for i in range(1 + bool(paired)):
             j = first_column + i
             basis.triangle[j] = projection[i]

@@ -21,9 +21,8 @@ class CheckedData(NamedTuple):
 
     def widened(self) -> "CheckedData":
         """The same in float64; arrays that are so already are not copied."""
-        return CheckedData(
-            *(array.astype(np.float64, copy=False) for array in self[:3]), self.dtype
-        )
+        x, y, weights = (array.astype(np.float64, copy=False) for array in self[:3])
+        return CheckedData(x, y, weights, self.dtype)
 
 
 def checked_data(x: Any, y: Any, weights: Any) -> CheckedData:
@@ -95,7 +94,7 @@ def column_set(name: str, columns: Any, num_columns: int) -> frozenset[int]:
     for column in columns:
         is_integer = isinstance(column, (int, np.integer)) and not isinstance(column, bool)
         checks.check(
-            is_integer and 0 <= column < num_columns,
+            is_integer and 0 <= int(column) < num_columns,
             f"{name} must name columns of x, 0 to {num_columns - 1}; got {column!r}.",
         )
     return frozenset(map(int, columns))

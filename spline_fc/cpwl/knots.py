@@ -1,5 +1,6 @@
 """Candidate knots, and which of them spans and constraints leave to a parent."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ def default_min_span(num_features: int, num_active: float) -> int:
     return max(1, int((2.9702 + np.log(num_features * num_active)) / 1.7329))
 
 
-def knot_choices(knots: Any, num_rows: int, num_columns: int) -> list[int | str | np.ndarray]:
+def knot_choices(knots: Any, num_rows: int, num_columns: int) -> Sequence[int | str | np.ndarray]:
     """Says for every column of z which candidates are wanted.
 
     Args:
@@ -53,6 +54,7 @@ def knot_choices(knots: Any, num_rows: int, num_columns: int) -> list[int | str 
             check(knots == "all", f'knots must be "all", an integer or d arrays; got {knots!r}.')
         else:
             check_integer("knots", knots, 1)
+            knots = int(knots)
         return [knots] * num_columns
     sized = hasattr(knots, "__len__") and np.ndim(knots[0] if len(knots) else 0) == 1
     check(

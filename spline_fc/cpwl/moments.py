@@ -136,7 +136,7 @@ def pad(z: jax.Array) -> jax.Array:
 
 
 def _sums(
-    grouping: Grouping, columns: jax.Array, count, shape: tuple[int, int], powers: int
+    grouping: Grouping, columns: jax.Array, count, shape: tuple[int, ...], powers: int
 ) -> jax.Array:
     """Sums z * offset**p over the rows of every bin, (powers, c, s, K); the pass over the data.
 
@@ -160,7 +160,7 @@ def _sums(
     return jnp.moveaxis(sums, 2, 0).reshape(powers, len(columns), *shape)
 
 
-def bin_sums(grouping: Grouping, columns: jax.Array, shape: tuple[int, int], count=None) -> BinSums:
+def bin_sums(grouping: Grouping, columns: jax.Array, shape: tuple[int, ...], count=None) -> BinSums:
     """Sums z and z * offset over the rows of every bin.
 
     Args:
@@ -174,7 +174,7 @@ def bin_sums(grouping: Grouping, columns: jax.Array, shape: tuple[int, int], cou
 
 
 def bin_sums_and_squares(
-    grouping: Grouping, columns: jax.Array, shape: tuple[int, int]
+    grouping: Grouping, columns: jax.Array, shape: tuple[int, ...]
 ) -> tuple[BinSums, jax.Array]:
     """Sums z, z * offset and z * offset**2 over the rows of every bin; arguments as of `bin_sums`.
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spline_fc.cpwl.spline import Spline, basis
 
@@ -69,7 +70,7 @@ def of_first(moments: Moments, p: int) -> Moments:
     )
 
 
-def gcv_score(rss, num_terms, num_rows: float, penalty: float):
+def gcv_score(rss: ArrayLike, num_terms: ArrayLike, num_rows: float, penalty: float) -> np.ndarray:
     """Generalised cross-validation, Friedman (1991) eq. 30 and 32; infinite when C reaches n.
 
     Args:
@@ -90,7 +91,9 @@ def chunk_rows(num_rows: int) -> int:
     return -(-num_rows // -(-num_rows // CHUNK_ROWS))
 
 
-def row_chunk(i, chunk: int, features, y, weights):
+def row_chunk(
+    i: jax.Array, chunk: int, features: jax.Array, y: jax.Array, weights: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """First row, x (chunk, d), y and weights of chunk i; the last one overlaps the one before.
 
     Rows that an earlier chunk had already get weight 0.
@@ -258,12 +261,15 @@ def prune(
     used = np.ones((1, num_folds))  # fit 0 has all rows, the others leave out one fold each
     if num_folds > 1:
         used = np.vstack([used, 1 - np.eye(num_folds)])
-    subsets = eliminate(*(np.tensordot(used, part, 1) for part in products), moments.change)
+    gram, target, total = (np.tensordot(used, part, 1) for part in products)
+    subsets = eliminate(gram, target, total, moments.change)
     kept, rss = subsets.kept[0], subsets.rss[0]
     gcv = gcv_score(rss, 1 + kept.sum(1), float(moments.weight.sum()), penalty)
     cv_rss = _held_out_rss(moments, subsets.coef[1:]) if num_folds > 1 else None
     # Without a rule the first, largest subset is taken.
-    score = {"gcv": gcv, "cv": cv_rss, "none": -np.arange(len(rss), 0, -1.0)}[method]
+    score = -np.arange(len(rss), 0, -1.0)
+    if method != "none":
+        score = gcv if method == "gcv" or cv_rss is None else cv_rss
     if max_hinges is not None:
         score = np.where((kept @ uses > 0).sum(1) <= max_hinges, score, np.inf)
     best = np.flatnonzero(score <= score.min())  # all infinite: the intercept alone

@@ -32,7 +32,9 @@ def _residual_products(spline: Spline, features, y, weights, *, chunk: int):
     return jax.lax.fori_loop(0, -(-len(y) // chunk), one, zero)
 
 
-def least_squares(terms: Spline, features, y, weights, gram, target, total: float):
+def least_squares(
+    terms: Spline, features, y, weights, gram: np.ndarray, target: np.ndarray, total: float
+) -> tuple[np.ndarray, float]:
     """Coefficients of an intercept and some terms, refined on the rows, and the RSS that is left.
 
     Solving from cross products squares the condition number. Where that costs digits, correcting

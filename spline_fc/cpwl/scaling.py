@@ -6,6 +6,7 @@ Candidates are chosen among the raw values and mapped as the data are: a knot of
 data value in raw units, to the last bit.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ class ScaledColumns(NamedTuple):
     units: Units
 
 
-def scaled_columns(data: CheckedData, projection: np.ndarray, choices: list) -> ScaledColumns:
+def scaled_columns(data: CheckedData, projection: np.ndarray, choices: Sequence) -> ScaledColumns:
     """Chooses candidates on every column of z, then shifts and scales both, column by column.
 
     Args:
@@ -81,15 +82,11 @@ def scaled_columns(data: CheckedData, projection: np.ndarray, choices: list) -> 
 
     found = in_threads(one, range(len(choices)))
     width = max(len(row) for row, *_ in found)
-    raw, scaled, usable = (
-        np.stack([np.pad(row, (0, width - len(row)), mode=mode) for row in rows])
-        for rows, mode in zip(list(zip(*found, strict=True))[:3], _PADDING, strict=True)
-    )
+    raw = np.stack([np.pad(row, (0, width - len(row)), "edge") for row, *_ in found])
+    scaled = np.stack([np.pad(row, (0, width - len(row)), "edge") for _, row, *_ in found])
+    usable = np.stack([np.pad(row, (0, width - len(row))) for *_, row, _ in found])
     units = Units(np.array([scale for *_, scale in found]), scaled, raw.astype(np.float64))
     return ScaledColumns(columns, usable, units)
-
-
-_PADDING = ("edge", "edge", "constant")
 
 
 def _raw_column(x: np.ndarray, projection: np.ndarray, v: int) -> np.ndarray:

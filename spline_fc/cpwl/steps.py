@@ -80,13 +80,17 @@ def _enter_constant(candidates, choice, parent_column, data: Data, column, toler
 
 
 @partial(jax.jit, donate_argnames="candidates")
-def advance_constant(candidates, choice, parent_column, data: Data, column, tolerance):
+def advance_constant(
+    candidates, choice, parent_column, data: Data, column, tolerance
+) -> tuple[tables.Candidates, tables.Choice, jax.Array, jax.Array]:
     """Lets a choice enter the tables of the constant parent; hands on what the others need."""
     return _enter_constant(candidates, choice, parent_column, data, column, tolerance)
 
 
 @partial(jax.jit, donate_argnames="candidates")
-def advance_parent(candidates, choice, columns, hinges, grouping, whole, gap, column, tolerance):
+def advance_parent(
+    candidates, choice, columns, hinges, grouping, whole, gap, column, tolerance
+) -> tuple[tables.Candidates, tables.Choice]:
     """Lets a choice enter the tables of a parent term."""
     joining = candidates.features
     products = _minimum_products(
@@ -96,7 +100,9 @@ def advance_parent(candidates, choice, columns, hinges, grouping, whole, gap, co
 
 
 @partial(jax.jit, donate_argnames="candidates")
-def advance_additive(candidates, choice, data: Data, column, rss, least_gain, floor, tolerance):
+def advance_additive(
+    candidates, choice, data: Data, column, rss, least_gain, floor, tolerance
+) -> tuple[tables.Candidates, tables.Choice, jax.Array, jax.Array]:
     """Takes up to BURST steps in which the constant is the only parent, without asking the host.
 
     Args:
@@ -126,13 +132,13 @@ def advance_additive(candidates, choice, data: Data, column, rss, least_gain, fl
         return candidates, following, column, rss - choice.head[0], heads, taken + 1
 
     heads = jnp.zeros((BURST, len(choice.head)), choice.head.dtype)
-    state = (candidates, choice, column, rss, heads, 0)
+    state = (candidates, choice, column, rss, heads, jnp.zeros((), int))
     candidates, choice, _, _, heads, taken = jax.lax.while_loop(goes_on, step, state)
     return candidates, choice, heads, taken
 
 
 @partial(jax.jit, donate_argnames=("columns", "raw"))
-def remember(columns, raw, new_columns, new_raw, place):
+def remember(columns, raw, new_columns, new_raw, place) -> tuple[jax.Array, jax.Array]:
     """Puts one or two new columns and their products in their places."""
     places = place + jnp.arange(2)
     after_targets = places + len(columns) - len(raw)
@@ -143,7 +149,9 @@ def remember(columns, raw, new_columns, new_raw, place):
 
 
 @partial(jax.jit, static_argnames="max_terms")
-def start_constant(data: Data, y: jax.Array, allowed: jax.Array, tolerance, *, max_terms: int):
+def start_constant(
+    data: Data, y: jax.Array, allowed: jax.Array, tolerance, *, max_terms: int
+) -> tuple[tables.Candidates, tables.Choice, jax.Array, jax.Array]:
     """Tables of the constant parent once the intercept stands."""
     weighted = jnp.concatenate([jnp.ones_like(y[:, :1]), y], axis=1) * data.weights[:, None]
     columns = moments.pad(weighted.T)
@@ -164,8 +172,17 @@ def start_constant(data: Data, y: jax.Array, allowed: jax.Array, tolerance, *, m
 
 
 @jax.jit
-def start_parent(data: Data, parent_column, grouping, whole, basis: Basis, num_columns, allowed,
-                  joining, tolerance):  # fmt: skip
+def start_parent(
+    data: Data,
+    parent_column,
+    grouping,
+    whole,
+    basis: Basis,
+    num_columns,
+    allowed,
+    joining,
+    tolerance,
+) -> tuple[tables.Candidates, tables.Choice]:
     """Tables of a new parent term against the basis so far, for the features that may join it."""
     gap, num_outputs = data.gap[joining], basis.effects.shape[1]
     hinges = jnp.concatenate([jnp.moveaxis(basis.target, -1, 0), basis.raw])[:, :, joining]
@@ -174,10 +191,14 @@ def start_parent(data: Data, parent_column, grouping, whole, basis: Basis, num_c
     in_use = jnp.arange(len(products)) < count
     products = jnp.where(in_use[:, None, None, None], products, 0)
     candidates = tables.start(
-        products[num_outputs:], basis.effects, basis.triangle,
+        products[num_outputs:],
+        jnp.asarray(basis.effects),
+        jnp.asarray(basis.triangle),
         _minimum_norms(data, parent_column, grouping, joining),
-        jnp.moveaxis(products[:num_outputs], 0, -1), allowed[joining], joining,
-    )  # fmt: skip
+        jnp.moveaxis(products[:num_outputs], 0, -1),
+        allowed[joining],
+        joining,
+    )
     places = len(basis.triangle) - num_columns
     return candidates, tables.best_pair(candidates, tolerance, places)
 
@@ -196,9 +217,9 @@ def _minimum_norms(data: Data, parent_column: jax.Array, grouping, joining) -> j
     shape = (3 * len(gap), num_bins)
     sums, squares = moments.bin_sums_and_squares(grouping, columns, shape)
     (_, *counts), (_, *firsts), (_, *squares) = (jnp.split(a, 3, axis=1) for a in (*sums, squares))
-    shifted = [moments.BinSums(*pair) for pair in zip(counts, firsts, strict=True)]
-    taken = moments.squared_hinges(*shifted, squares, gap)[0]
-    twice = 2 * moments.hinges(*shifted, gap)[1]
+    right, left = (moments.BinSums(*pair) for pair in zip(counts, firsts, strict=True))
+    taken = moments.squared_hinges(right, left, (squares[0], squares[1]), gap)[0]
+    twice = 2 * moments.hinges(right, left, gap)[1]
     return jnp.maximum(hinge - taken - twice, 0)
 
 

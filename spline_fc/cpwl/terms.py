@@ -78,15 +78,15 @@ def as_spline(
     for m, term in enumerate(terms):
         table[m, : len(term.factors)] = term.factors
     padding = np.zeros((len(table) - len(coef), coef.shape[1]))
-    spline = Spline(
-        intercept=intercept.astype(dtype),
-        coef=np.concatenate([coef, padding]).astype(dtype),
-        feature=table[:, :, 0].astype(np.int32),
-        slope=table[:, :, 1].astype(dtype),
-        knot=table[:, :, 2].astype(dtype),
-        projection=projection.astype(dtype),
+    arrays = (
+        intercept.astype(dtype),
+        np.concatenate([coef, padding]).astype(dtype),
+        table[:, :, 0].astype(np.int32),
+        table[:, :, 1].astype(dtype),
+        table[:, :, 2].astype(dtype),
+        projection.astype(dtype),
     )
-    return jax.device_put(spline)
+    return Spline(*jax.device_put(arrays))
 
 
 def term_values(z: np.ndarray, terms: Sequence[Term]) -> np.ndarray:

@@ -66,7 +66,7 @@ class NNXMLP(nnx.Module):
         param_dtype: Any = jnp.float32,
         precision: Precision = HIGHEST,
         rngs: nnx.Rngs,
-    ):
+    ) -> None:
         widths = (num_features, *hidden_sizes, num_outputs)
         self.num_layers = len(widths) - 1
         for i in range(self.num_layers):

@@ -132,7 +132,8 @@ def _members(ensemble: Any) -> tuple[np.ndarray, list[tuple[Any, float]]]:
         trees = [tree.tree_ for tree in ensemble.estimators_]
         return np.zeros(ensemble.n_outputs_), [(tree, 1 / len(trees)) for tree in trees]
     check(
-        isinstance(ensemble, GradientBoostingRegressor) and ensemble.loss == "squared_error",
+        isinstance(ensemble, GradientBoostingRegressor)
+        and getattr(ensemble, "loss", "") == "squared_error",
         "ensemble must be a random forest, extra trees or gradient boosting regressor with squared "
         f"error; got {type(ensemble).__name__}.",
     )
