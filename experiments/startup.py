@@ -79,7 +79,7 @@ def _keep_compiled_programs() -> None:
         return
     folder = pathlib.Path(chosen) if chosen else _default_folder()
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from spline_fc import data, network, training
 from spline_fc.checks import as_key
-from spline_fc.cpwl import FitResult, evaluate
+from spline_fc.cpwl import FitResult, evaluate_float64
 from spline_fc.data import Dataset
 from spline_fc.network import Params
 from spline_fc.timing import Seconds, Stopwatch
@@ -169,7 +169,7 @@ def score(model: Params | FitResult, dataset: Dataset, loss: str) -> dict[str, f
     """
     x, y = dataset.test
     if isinstance(model, FitResult):
-        outputs = evaluate(model, jnp.asarray(x))
+        outputs = evaluate_float64(model.spline, x)
     else:
         outputs = _apply(model, jnp.asarray(x))
     return training.scores(
@@ -182,8 +182,8 @@ _apply = jax.jit(network.apply_params)
 
 def mean_loss(fit: FitResult, part: data.Part, loss: str) -> float:
     """The mean loss of a spline on the rows of one part, as training counts it."""
-    outputs, y = evaluate(fit, jnp.asarray(part.x)), jnp.asarray(part.y)
-    return float(np.mean(training.loss_per_row(loss, outputs, y.astype(outputs.dtype))))
+    outputs = jnp.asarray(evaluate_float64(fit.spline, part.x), part.y.dtype)
+    return float(np.mean(training.loss_per_row(loss, outputs, jnp.asarray(part.y))))
 
 
 def refit(

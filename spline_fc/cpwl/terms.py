@@ -106,6 +106,21 @@ def term_values(z: np.ndarray, terms: Sequence[Term]) -> np.ndarray:
     return values
 
 
+def evaluate_float64(spline: Spline, x: np.ndarray) -> np.ndarray:
+    """Evaluates a spline in NumPy: nothing is compiled, however many terms it has.
+
+    Args:
+      spline: of d features and k outputs.
+      x: (n, d) float.
+
+    Returns:
+      (n, k) float64.
+    """
+    live, x = live_terms(spline), np.asarray(x, np.float64)
+    z = np.concatenate([x, x @ np.asarray(spline.projection, np.float64)], axis=1)
+    return np.asarray(spline.intercept, np.float64) + term_values(z, live.terms) @ live.coef
+
+
 def hinge_use(terms: Sequence[Term], linear: frozenset[int]) -> np.ndarray:
     """Which distinct hinges each term is made of, (m, h) bool; a linear term counts two."""
     used = [[hinge_of(factor) for factor in term.factors] for term in terms]
