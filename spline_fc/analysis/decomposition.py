@@ -202,28 +202,22 @@ def pair_surface(
     """
     x = decomposition.rows
     i, j = checked_pair(features, x.shape[1])
-    grids = [
-        checked_grid(name, grid, x, feature, decomposition.knots.get(feature, ()))
-        for name, grid, feature in (("first", first, i), ("second", second, j))
-    ]
-    columns = {i: grids[0][:, None], j: grids[1][None, :]}
-    value = np.zeros((grids[0].size, grids[1].size, len(decomposition.constant)))
+    first = checked_grid("first", first, x, i, decomposition.knots.get(i, ()))
+    second = checked_grid("second", second, x, j, decomposition.knots.get(j, ()))
+    columns = {i: first[:, None], j: second[None, :]}
+    value = np.zeros((first.size, second.size, len(decomposition.constant)))
     for purified in decomposition.terms:
         if {i, j} <= set(purified.term.features):
             part = _parts(purified, columns)[tuple(sorted((i, j)))]
             value += part[..., None] * purified.term.coef
-    surface = Surface((i, j), *grids, value)
+    surface = Surface((i, j), first, second, value)
     return raw_surface(surface, decomposition.scaler, effect=True)
 
 
 def mean_minimum(levels: list[np.ndarray]) -> MeanMinimum:
-    """Integrates P(V > t), V the minimum of independent draws, one from each of the samples.
+    """Integrates P(V > t), V the minimum of one draw from each of some samples (n,) of levels >= 0.
 
-    Args:
-      levels: samples (n,) of non-negative numbers, at least one.
-
-    Returns:
-      MeanMinimum; its last value is the mean of V.
+    The last value is the mean of V.
     """
     at = np.unique(np.concatenate([[0.0], *levels]))
     beyond = np.ones(at.size)
@@ -235,16 +229,9 @@ def mean_minimum(levels: list[np.ndarray]) -> MeanMinimum:
 def exact_grid(
     pieces: Sequence[tuple[MinimumTerm, MeanMinimum | None]], feature: int, low: float, high: float
 ) -> np.ndarray:
-    """Gathers the ends of a curve and all breakpoints between them.
+    """Gathers the ends of a curve and all breakpoints between them, increasing.
 
-    Args:
-      pieces: terms that read the feature, and the law of the minimum of their other hinges, or None
-        where there are none.
-      feature: the column.
-      low, high: the ends.
-
-    Returns:
-      (g,) increasing.
+    Pieces are terms that read the feature, each with the law of the minimum of its other hinges.
     """
     knots = [breakpoints(t, feature, () if law is None else law.at) for t, law in pieces]
     grid = np.unique(np.concatenate([[low, high], *knots]))
@@ -252,16 +239,7 @@ def exact_grid(
 
 
 def breakpoints(term: MinimumTerm, feature: int, levels: Any) -> np.ndarray:
-    """Finds where a term's minimum over one feature has a kink, or reaches one of given levels.
-
-    Args:
-      term: a term that reads the feature.
-      feature: the column.
-      levels: (a,), values > 0 are looked for; 0 is the knots.
-
-    Returns:
-      Values of the feature, in no order.
-    """
+    """Finds where a term's minimum over one feature has a kink or reaches a level, in no order."""
     hinges = term.hinges[term.features.index(feature)]
     levels = np.concatenate([[0.0], np.asarray(levels, np.float64)])
     found = []
@@ -294,7 +272,7 @@ def _parts(purified: PurifiedTerm, columns: dict) -> dict[tuple[int, ...], np.nd
         return (smallest if mean is None else mean(smallest)) - purified.mean
 
     present = [v for v in purified.term.features if v in columns]
-    parts = {(v,): mean_given((v,)) for v in present}
+    parts: dict[tuple[int, ...], np.ndarray] = {(v,): mean_given((v,)) for v in present}
     for i, j in combinations(present, 2):
         parts[i, j] = mean_given((i, j)) - parts[i,] - parts[j,]
     return parts

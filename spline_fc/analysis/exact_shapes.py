@@ -75,15 +75,16 @@ def exact_dependence(
         column, or low not below high.
     """
     model = without_directions(model)
-    if isinstance(model, Spline):
-        draw = _spline_curve
-    else:
+    if not isinstance(model, Spline):
         depth = len(layer_sizes(model)) - 2
         check(depth == 1, f"params must have one hidden layer; got {depth}.")
-        draw = _network_curve
     x = checked_model_rows(model, x)
     checked_feature(feature, x.shape[1])
-    curve = draw(model, x, feature, *checked_range(x[:, feature], low, high))
+    low, high = checked_range(x[:, feature], low, high)
+    if isinstance(model, Spline):
+        curve = _spline_curve(model, x, feature, low, high)
+    else:
+        curve = _network_curve(model, x, feature, low, high)
     return raw_curve(curve, scaler, effect=False)
 
 
@@ -114,16 +115,19 @@ def dependence_surface(
       ValueError: rows that do not fit the model, or features or grids that are none.
     """
     model = without_directions(model)
-    is_spline = isinstance(model, Spline)
     x = checked_model_rows(model, x)
-    pair = checked_pair(features, x.shape[1])
-    terms = minimum_terms(model) if is_spline else []
-    grids = [
-        checked_grid(name, grid, x, feature, knots_of(terms, feature))
-        for name, grid, feature in zip(("first", "second"), (first, second), pair, strict=True)
-    ]
-    value = (_spline_surface if is_spline else _network_surface)(model, x, pair, *grids)
-    return raw_surface(Surface(pair, *grids, value), scaler, effect=False)
+    i, j = checked_pair(features, x.shape[1])
+    terms = minimum_terms(model) if isinstance(model, Spline) else []
+    first = checked_grid("first", first, x, i, knots_of(terms, i))
+    second = checked_grid("second", second, x, j, knots_of(terms, j))
+    if isinstance(model, Spline):
+        pieces = [_given(term, x, (i, j)) for term in terms]
+        columns = {i: first[:, None], j: second[None, :]}
+        value = _averages(model, pieces, columns, (first.size, second.size))
+    else:
+        points = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
+        value = average_at(model, x, (i, j), points).reshape(first.size, second.size, -1)
+    return raw_surface(Surface((i, j), first, second, value), scaler, effect=False)
 
 
 def shape_functions(
@@ -155,24 +159,23 @@ def shape_functions(
     """
     check_integer("size", size, at_least=2)
     model = without_directions(model)
-    exact = isinstance(model, Spline) or len(layer_sizes(model)) == 3
     x = checked_model_rows(model, x)
+    exact = isinstance(model, Spline) or len(layer_sizes(model)) == 3
     features = range(x.shape[1]) if features is None else features
     curves = []
     for feature in features:
         checked_feature(feature, x.shape[1])
         if x[:, feature].min() < x[:, feature].max():
-            if exact:
+            if isinstance(model, Spline) or exact:
                 curve = exact_dependence(model, x, feature)
             else:
                 grid = feature_grid(x, feature, size)
                 value = partial_dependence(model, x, feature, grid)
                 curve = Curve(feature, grid, value, exact=False)
-            value = centred(curve.value, curve.grid, x[:, feature])
-            curves.append(curve._replace(value=value))
+            curves.append(centred(curve, x[:, feature]))
     non_additive = 1.0 - additive_shares(model_output(model, x), x, curves)
-    curves = tuple(raw_curve(curve, scaler, effect=True) for curve in curves)
-    return ShapeFunctions(curves, non_additive, exact)
+    shown = tuple(raw_curve(curve, scaler, effect=True) for curve in curves)
+    return ShapeFunctions(shown, non_additive, exact)
 
 
 def _network_curve(params: Params, x: np.ndarray, feature: int, low: float, high: float) -> Curve:
@@ -212,14 +215,6 @@ def _spline_curve(spline: Spline, x: np.ndarray, feature: int, low: float, high:
     return Curve(feature, grid, value, exact=True)
 
 
-def _spline_surface(
-    spline: Spline, x: np.ndarray, pair: tuple[int, int], first: np.ndarray, second: np.ndarray
-) -> np.ndarray:
-    pieces = [_given(term, x, pair) for term in minimum_terms(spline)]
-    columns = {pair[0]: first[:, None], pair[1]: second[None, :]}
-    return _averages(spline, pieces, columns, (first.size, second.size))
-
-
 def _given(term: Any, x: np.ndarray, features: tuple[int, ...]) -> tuple[Any, tuple, Any]:
     """A term, which of the features it reads, and the law of its other hinges, row by row."""
     own = tuple(v for v in term.features if v in features)
@@ -239,10 +234,3 @@ def _averages(spline: Spline, pieces: list, columns: dict, shape: tuple[int, ...
             part = np.full(shape, mean.value[-1])
         value += part[..., None] * term.coef
     return value
-
-
-def _network_surface(
-    params: Params, x: np.ndarray, pair: tuple[int, int], first: np.ndarray, second: np.ndarray
-) -> np.ndarray:
-    points = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
-    return average_at(params, x, pair, points).reshape(first.size, second.size, -1)

@@ -33,15 +33,9 @@ def blocks(params: Params, x: Any) -> list[np.ndarray]:
 
 
 def gradients_at(params: Params, values: list[np.ndarray], index: int) -> np.ndarray:
-    """Differentiates one output by the activations of the first hidden layer.
+    """Differentiates output `index` by the first hidden layer's activations: (n, h0) float64.
 
-    Args:
-      params: with at least one hidden layer.
-      values: of n rows, from `network.preactivations_float64`.
-      index: which of the k outputs.
-
-    Returns:
-      (n, h0) float64. With one hidden layer every row is the output kernel's column `index`.
+    `values` are those of n rows, from `network.preactivations_float64`.
     """
     stack = layers_float64(params)
     gradient = np.broadcast_to(stack[-1][0][:, index], (len(values[-1]), len(stack[-1][0])))

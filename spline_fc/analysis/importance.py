@@ -174,13 +174,15 @@ def compare_importance(
         len(feature_names) == num_features,
         f"feature_names must name {num_features} columns; got {len(feature_names)}.",
     )
+    check_integer("output", output, at_least=0)
     columns: dict[str, np.ndarray] = {}
     for name, model in models.items():
         shuffled = permutation_importance(model, x, y, key=key, repeats=repeats, metric=metric)
+        moved = mean_contribution(model, x, points=points)
+        outputs = moved.shape[1]
+        check(output < outputs, f"output must be below {outputs}; got {output}.")
         columns[f"{name}: permutation"] = shuffled.mean
-        columns[f"{name}: contribution"] = _column(
-            mean_contribution(model, x, points=points), output
-        )
+        columns[f"{name}: contribution"] = moved[:, output]
     if fit is not None:
         criteria = importance(fit)._asdict()
         columns |= {name: values[:num_features] for name, values in criteria.items()}
@@ -205,9 +207,3 @@ def _redraws(column: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
         return values, counts / column.size
     values = np.quantile(column, (np.arange(points) + 0.5) / points)
     return values, np.full(points, 1 / points)
-
-
-def _column(values: np.ndarray, output: int) -> np.ndarray:
-    check_integer("output", output, at_least=0)
-    check(output < values.shape[1], f"output must be below {values.shape[1]}; got {output}.")
-    return values[:, output]

@@ -122,15 +122,8 @@ def knot_track(
       ValueError: no trace of these recorders, no record in it, or arguments that do not fit it.
     """
     found = recorded_networks(trace)
-    return track_networks(
-        found.networks,
-        found.step,
-        x,
-        home,
-        scaler=scaler,
-        min_alignment=min_alignment,
-        output=output,
-    )
+    options = {"scaler": scaler, "min_alignment": min_alignment, "output": output}
+    return track_networks(found.networks, found.step, x, home, **options)
 
 
 def knot_drift(
@@ -353,14 +346,11 @@ def _merged(knot, direction, home, spread, aligned) -> np.ndarray:
 
     same_feature = (home[:, None] == home[None, :]) & ~np.eye(home.size, dtype=bool)
     new_pairs = same_feature & ~close(knot[0])
-    return np.stack(
-        [
-            (new_pairs & (d[:, None] == d[None, :]) & a[:, None] & a[None, :] & close(k)).any(
-                axis=1
-            )
-            for k, d, a in zip(knot, direction, aligned, strict=True)
-        ]
-    )
+    merged = []
+    for k, d, a in zip(knot, direction, aligned, strict=True):
+        alike = (d[:, None] == d[None, :]) & a[:, None] & a[None, :]
+        merged.append((new_pairs & alike & close(k)).any(axis=1))
+    return np.stack(merged)
 
 
 def _home(kernel: np.ndarray, home: Any) -> np.ndarray:

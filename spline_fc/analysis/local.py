@@ -126,30 +126,21 @@ def explain_network(
             owners += [(depth, unit) for unit in range(value.size)]
             value, slope = value * (value > 0), slope * (value > 0)
     height, normal = np.concatenate(heights), np.concatenate(normals, axis=1)
-    distance, layer, unit = _nearest(height, normal, owners)
     below, above = _room(height, normal)
     width = np.ones(size) if scaler is None else np.asarray(scaler.x_scale, np.float64)
     value, slope = raw_output(value, scaler, effect=False), raw_output(slope, scaler, effect=True)
     contribution = slope * (row - reference)[:, None]
     slope = slope / width[:, None]
     offset = value - raw_input(row, scaler) @ slope
-    reference, below, above = raw_input(reference, scaler), below * width, above * width
-    return CellExplanation(
-        value,
-        slope,
-        offset,
-        reference,
-        value - contribution.sum(axis=0),
-        contribution,
-        distance,
-        layer,
-        unit,
-        below,
-        above,
-    )
+    reference, level = raw_input(reference, scaler), value - contribution.sum(axis=0)
+    nearest, room = _nearest(height, normal, owners), (below * width, above * width)
+    return CellExplanation(value, slope, offset, reference, level, contribution, *nearest, *room)
 
 
-def _nearest(height: np.ndarray, normal: np.ndarray, owners: list) -> tuple[float, int, int]:
+def _nearest(
+    height: np.ndarray, normal: np.ndarray, owners: list[tuple[int, int]]
+) -> tuple[float, int, int]:
+    """How far the nearest boundary is, and the layer and unit that switch there."""
     length = np.linalg.norm(normal, axis=0)
     moves = length > 0  # a unit that nothing alive feeds is constant on the cell
     if not moves.any():

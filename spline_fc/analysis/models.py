@@ -4,7 +4,7 @@ A study reads a spline in float64 NumPy, as it does a network.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from spline_fc.network import Params, to_params
 from spline_fc.network.structure import finite_layers
 
 Model = Spline | FitResult | Params | Callable[[np.ndarray], Any]
+T = TypeVar("T")
 
 
 class MinimumTerm(NamedTuple):
@@ -29,30 +30,25 @@ class MinimumTerm(NamedTuple):
     coef: np.ndarray  # (k,)
 
 
-def plain(model: Model) -> Model:
+def plain(model: FitResult | T) -> Spline | T:
     """The spline of a fit; any other model as it is."""
     return model.spline if isinstance(model, FitResult) else model
 
 
-def without_directions(model: Model) -> Model:
+def without_directions(model: Spline | FitResult | Params) -> Spline | Params:
     """A model in which every term of a spline reads features: with directions, its network."""
     model = plain(model)
-    if isinstance(model, Spline):
-        if any(term.features[-1] >= num_features(model) for term in minimum_terms(model)):
-            return to_params(model)
+    if isinstance(model, Spline) and any(
+        term.features[-1] >= num_features(model) for term in minimum_terms(model)
+    ):
+        return to_params(model)
     return model
 
 
 def model_output(model: Model, x: Any) -> np.ndarray:
-    """Evaluates a model on rows.
+    """Evaluates a model on rows: (n, d) to (n, k), float64.
 
-    Args:
-      model: a Spline or a whole fit, a network's parameters, or a function of (n, d) that returns
-        (n,) or (n, k).
-      x: (n, d) float, finite, in the units the model takes.
-
-    Returns:
-      (n, k) float64; a function is handed float64 rows and computes as it likes.
+    A function may return (n,) as well; it is handed float64 rows and computes as it likes.
 
     Raises:
       ValueError: rows that do not fit the model, weights that are not finite, or a function that
@@ -96,14 +92,7 @@ def spline_columns(spline: Spline, x: np.ndarray) -> np.ndarray:
 
 
 def minimum_terms(spline: Spline) -> list[MinimumTerm]:
-    """Lists the terms that contribute, their hinges gathered by column of z.
-
-    Args:
-      spline: m terms of up to R factors.
-
-    Returns:
-      At most m terms; absent factors and terms are left out.
-    """
+    """Lists the terms that contribute, their hinges gathered by column of z."""
     terms, live = [], live_terms(spline)
     for index, term, coef in zip(live.row, live.terms, live.coef, strict=True):
         own: dict[int, list[tuple[float, float]]] = {}

@@ -26,6 +26,10 @@ class Curve(NamedTuple):
     value: np.ndarray  # (g, k)
     exact: bool  # the grid holds every breakpoint, so that interpolation is exact
 
+    def at(self, values: np.ndarray) -> np.ndarray:
+        """Interpolates: (n,) values of the feature to (n, k), constant beyond the grid."""
+        return np.stack([np.interp(values, self.grid, v) for v in self.value.T], axis=-1)
+
 
 class Surface(NamedTuple):
     """A function of two features, given by its values at a grid and exact there."""
@@ -62,20 +66,9 @@ def average_at(
 ) -> np.ndarray:
     """Averages a network over rows while some features are set to each of given points.
 
-    Only the first layer sees the features: what the others bring to it is computed once. Rows and
-    points are taken in blocks, so that memory does not grow with either.
-
-    Args:
-      params: {"Dense_0": ..., ...}, of any depth.
-      x: (n, d) float64, the rows.
-      features: (f,) distinct columns.
-      points: (p, f), values for them.
-
-    Returns:
-      (p, k) float64.
-
-    Raises:
-      ValueError: a weight is not finite.
+    Points are (p, f) for f features, averages (p, k). Only the first layer sees the features: what
+    the others bring to it is computed once. Rows and points are taken in blocks, so that memory
+    does not grow with either.
     """
     (kernel, bias), *deeper = finite_layers(params)
     widest = max(bias.size, *(b.size for _, b in deeper), 1)
@@ -96,17 +89,7 @@ def average_at(
 
 
 def feature_grid(x: Any, feature: int, size: int, knots: Any = ()) -> np.ndarray:
-    """Chooses where to draw a shape function: evenly over the data's range, and at given knots.
-
-    Args:
-      x: (n, d).
-      feature: the column.
-      size: number of even points.
-      knots: further points; those outside the range are left out.
-
-    Returns:
-      (g,) increasing and distinct; a single point for a constant column.
-    """
+    """Chooses `size` even points over the data's range, and the knots within it, as a grid."""
     column = np.asarray(x, np.float64)[:, feature]
     low, high = column.min(), column.max()
     knots = np.asarray(knots, np.float64)
@@ -114,37 +97,18 @@ def feature_grid(x: Any, feature: int, size: int, knots: Any = ()) -> np.ndarray
     return np.unique(np.concatenate([np.linspace(low, high, size), inside]))
 
 
-def centred(curve: np.ndarray, grid: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """Shifts a shape function to mean zero under the data.
-
-    Args:
-      curve: (g, k) values at the grid.
-      grid: (g,) increasing.
-      column: (n,) the feature's values in the data.
-
-    Returns:
-      (g, k).
-    """
-    means = [np.interp(column, grid, curve[:, j]).mean() for j in range(curve.shape[1])]
-    return curve - np.array(means)
+def centred(curve: Curve, column: np.ndarray) -> Curve:
+    """Shifts a shape function to mean zero under the data, the feature's values (n,)."""
+    return curve._replace(value=curve.value - curve.at(column).mean(axis=0))
 
 
-def additive_shares(values: np.ndarray, x: Any, curves: Sequence[Curve]) -> np.ndarray:
+def additive_shares(values: np.ndarray, x: np.ndarray, curves: Sequence[Curve]) -> np.ndarray:
     """Measures how much of a model's variance its shape functions carry, for every output.
 
-    Args:
-      values: (n, k), what the model returns for the rows.
-      x: (n, d), the rows, in the units of the curves.
-      curves: one per feature that matters; features without a curve count as flat.
-
-    Returns:
-      (k,), R^2 of the sum of centred curves; nan where values do not vary.
+    That is R^2 (k,) of the sum of curves for what the model returns (n, k) at the rows (n, d), nan
+    where that does not vary. Features without a curve count as flat.
     """
-    x = np.asarray(x, np.float64)
-    total = np.zeros(values.shape)
-    for curve in curves:
-        for j, column in enumerate(curve.value.T):
-            total[:, j] += np.interp(x[:, curve.feature], curve.grid, column)
+    total = sum((curve.at(x[:, curve.feature]) for curve in curves), np.zeros(values.shape))
     return share_explained(values, total - total.mean(axis=0) + values.mean(axis=0))
 
 
@@ -185,35 +149,19 @@ def thin_curve(curve: Curve, size: int = 201) -> Curve:
     if len(curve.grid) <= size:
         return curve
     grid = np.linspace(curve.grid[0], curve.grid[-1], size)
-    value = [np.interp(grid, curve.grid, column) for column in curve.value.T]
-    return Curve(curve.feature, grid, np.stack(value, axis=1), exact=False)
+    return Curve(curve.feature, grid, curve.at(grid), exact=False)
 
 
 def raw_curve(curve: Curve, scaler: Any, *, effect: bool) -> Curve:
-    """Turns a curve to raw units.
-
-    Args:
-      curve: in standardised units.
-      scaler: a data.Scaler, or None to leave the curve as it is.
-      effect: True for differences, as centred curves are: the target's shift is then left out.
-
-    Returns:
-      Curve.
-    """
-    if scaler is None:
-        return curve
+    """Turns a curve to raw units; an `effect`, as a centred one is, is left unshifted."""
     grid = raw_input(curve.grid, scaler, curve.feature)
     return curve._replace(grid=grid, value=raw_output(curve.value, scaler, effect=effect))
 
 
 def raw_surface(surface: Surface, scaler: Any, *, effect: bool) -> Surface:
     """Turns a surface to raw units, as `raw_curve` does a curve."""
-    if scaler is None:
-        return surface
-    first, second = (
-        raw_input(grid, scaler, feature)
-        for grid, feature in zip(surface[1:3], surface.features, strict=True)
-    )
+    first = raw_input(surface.first, scaler, surface.features[0])
+    second = raw_input(surface.second, scaler, surface.features[1])
     value = raw_output(surface.value, scaler, effect=effect)
     return surface._replace(first=first, second=second, value=value)
 
@@ -262,7 +210,7 @@ def checked_pair(features: Any, num_features: int) -> tuple[int, int]:
     check(len(set(pair)) == len(pair) == 2, f"features must be two different columns; got {pair}.")
     for feature in pair:
         checked_feature(feature, num_features)
-    return pair
+    return pair[0], pair[1]
 
 
 def checked_range(column: np.ndarray, low: Any, high: Any) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 import pathlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,36 +135,55 @@ def compare_speed(
         f"reference must be one of {sorted(curves)}; got {reference!r}.",
     )
     until = min((h.step[-1] for seeds in curves.values() for h in seeds.values()), default=0.0)
-    measured = {init: _measure(seeds, targets, until) for init, seeds in curves.items()}
-    return [_speed(init, measured, reference) for init in curves]
+    speeds = {init: _measure(init, seeds, targets, until) for init, seeds in curves.items()}
+    base = None if reference is None else speeds[reference]
+    return [s if base is None or s is base else _over(s, base) for s in speeds.values()]
 
 
-class _Measured(NamedTuple):
-    seeds: list[int]
-    reaches: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # loss, steps, seconds
-    area: np.ndarray
-    half_life: np.ndarray
-
-
-def _measure(seeds: Mapping[int, History], targets, until: float) -> _Measured:
-    order, reaches = sorted(seeds), {}
+def _measure(
+    init: str,
+    seeds: Mapping[int, History],
+    targets: Mapping[str, Mapping[int, float]],
+    until: float,
+) -> Speed:
+    """The speed of one contender by itself."""
+    order = sorted(seeds)
+    histories, reaches = [seeds[seed] for seed in order], []
     for name, losses in targets.items():
         wanted = np.array([losses.get(seed, np.nan) for seed in order])
         steps, seconds = np.full((2, len(order)), np.nan)
-        for i, (seed, target) in enumerate(zip(order, wanted, strict=True)):
-            history, allowed = seeds[seed], target + _ROUNDING * abs(target)
-            steps[i] = steps_to_target(history.step, history.validation_loss, allowed)
+        for i, history in enumerate(histories):
+            loss, allowed = history.validation_loss, wanted[i] + _ROUNDING * abs(wanted[i])
+            steps[i] = steps_to_target(history.step, loss, allowed)
             if np.isfinite(history.seconds).all():
-                seconds[i] = steps_to_target(history.seconds, history.validation_loss, allowed)
-        reaches[name] = (wanted, steps, seconds)
-    return _Measured(
-        order,
-        reaches,
-        np.array(
-            [area_under_curve(h.step, h.validation_loss, until) for h in (seeds[s] for s in order)]
-        ),
-        np.array([half_life(seeds[s]) for s in order]),
+                seconds[i] = steps_to_target(history.seconds, loss, allowed)
+        reaches.append(Reach(name, wanted, steps, seconds, None, None))
+    halves = np.array([half_life(history) for history in histories])
+    return Speed(
+        init=init,
+        seeds=np.array(order),
+        reaches=reaches,
+        area=np.array([area_under_curve(h.step, h.validation_loss, until) for h in histories]),
+        area_ratio=None,
+        half_life=halves,
+        half_life_interval=bootstrap(halves[~np.isnan(halves)], np.median),
     )
+
+
+def _over(own: Speed, base: Speed) -> Speed:
+    """A speed with its ratios to another's, paired by the seeds that both sides ran."""
+    _, ours, theirs = np.intersect1d(own.seeds, base.seeds, return_indices=True)
+
+    def ratio(numerator: np.ndarray, denominator: np.ndarray) -> PairedRatio:
+        return paired_ratio(numerator[ours], denominator[theirs])
+
+    reaches = [
+        mine._replace(
+            step_ratio=ratio(mine.steps, its.steps), second_ratio=ratio(mine.seconds, its.seconds)
+        )
+        for mine, its in zip(own.reaches, base.reaches, strict=True)
+    ]
+    return own._replace(reaches=reaches, area_ratio=ratio(own.area, base.area))
 
 
 def half_life(history: History) -> float:
@@ -183,40 +202,3 @@ def half_life(history: History) -> float:
         return float("nan")
     fit = fit_rate(step[:end], loss[:end])
     return float(np.log(2) / fit.rate) if fit.amplitude > 0 else float("nan")
-
-
-def _speed(init: str, measured: Mapping[str, _Measured], reference: str | None) -> Speed:
-    own = measured[init]
-    other = measured[reference] if reference is not None and reference != init else None
-    ratio = _ratio_of(own, other)
-    reaches = []
-    for name, (loss, steps, seconds) in own.reaches.items():
-        theirs = other.reaches[name] if other is not None else (None, None, None)
-        reaches.append(
-            Reach(name, loss, steps, seconds, ratio(steps, theirs[1]), ratio(seconds, theirs[2]))
-        )
-    known = own.half_life[~np.isnan(own.half_life)]
-    return Speed(
-        init=init,
-        seeds=np.array(own.seeds),
-        reaches=reaches,
-        area=own.area,
-        area_ratio=ratio(own.area, other.area if other is not None else None),
-        half_life=own.half_life,
-        half_life_interval=bootstrap(known, np.median),
-    )
-
-
-def _ratio_of(own: _Measured, other: _Measured | None) -> Callable[..., PairedRatio | None]:
-    """A function that pairs two arrays by the seeds both sides ran."""
-    shared = sorted(set(own.seeds) & set(other.seeds)) if other is not None else []
-
-    def ratio(ours: np.ndarray, theirs: np.ndarray | None) -> PairedRatio | None:
-        if other is None or theirs is None:
-            return None
-        return paired_ratio(
-            ours[[own.seeds.index(s) for s in shared]],
-            theirs[[other.seeds.index(s) for s in shared]],
-        )
-
-    return ratio

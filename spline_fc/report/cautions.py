@@ -21,14 +21,7 @@ class Caution(NamedTuple):
 
 
 def collect(study: Study) -> list[Caution]:
-    """Gathers every caution about a run.
-
-    Args:
-      study: of its workdir.
-
-    Returns:
-      Cautions, grave ones first.
-    """
+    """Gathers every caution about a run, grave ones first."""
     work, rows = study.work, study.rows
     found = [
         *_about_status(work),
@@ -135,7 +128,7 @@ def _mostly(init: str, number: int, seeds: int) -> str | None:
     return f"{display_name(init)} in {number} of {seeds} seeds" if 2 * number > seeds else None
 
 
-def _about_units(init: str, seed: int, layers: Mapping[str, LayerActivity]) -> list[Caution]:
+def _about_units(init: str, seed: int | None, layers: Mapping[str, LayerActivity]) -> list[Caution]:
     """Dead units of every hidden layer, and units of the first that never switch.
 
     Deeper units of a network that began as a spline may be always on by design: they pass on what

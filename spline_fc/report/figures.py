@@ -10,13 +10,14 @@ import csv
 import io
 import pathlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from spline_fc import files
 from spline_fc.report.page import Image
@@ -27,20 +28,15 @@ HAIR = "#d5dae0"
 DENSITY = "#e6eaee"
 # Okabe and Ito (2008): told apart with every common kind of colour vision; line styles and markers
 # say the same once more, for print and for screens without colour.
-BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-)
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+PURPLE, ORANGE, SKY = "#CC79A7", "#E69F00", "#56B4E9"
 LINES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 COLUMNS = 4
 WIDTH = 9.6  # inches; the page shows a figure of this width at its full measure
 DPI = 120
 
+_TICKS = {"color": MUTED, "labelsize": 7.5, "major.size": 3, "minor.size": 1.5, "major.width": 0.8}
 _STYLE = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -59,21 +55,14 @@ _STYLE = {
     "axes.titlepad": 7.0,
     "axes.labelsize": 8.5,
     "axes.axisbelow": True,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "xtick.major.size": 3.0,
-    "ytick.major.size": 3.0,
-    "xtick.minor.size": 1.5,
-    "ytick.minor.size": 1.5,
-    "xtick.major.width": 0.8,
-    "ytick.major.width": 0.8,
+    **{f"{axis}tick.{key}": value for axis in "xy" for key, value in _TICKS.items()},
     "lines.solid_capstyle": "round",
     "lines.dash_capstyle": "butt",
     "svg.fonttype": "none",
     "svg.hashsalt": "spline_fc",
     "text.parse_math": False,  # a $ in the name of a column is a dollar
+    "legend.frameon": False,
+    "legend.fontsize": 7.5,
     "axes.titley": 1.0,  # else every drawing measures all tick labels, for the title to evade them
 }
 
@@ -105,21 +94,18 @@ def look(index: int) -> dict[str, Any]:
     return {"color": colours[i], "linestyle": LINES[style], "marker": MARKERS[style]}
 
 
-def panels(count: int, columns: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:
-    """Makes a grid of small axes at the full measure.
-
-    Args:
-      count: number of axes.
-      columns: axes per row.
-      height: of one row, inches, with its title and tick labels.
-      **options: left, right, top, bottom margins of a row in inches, and gap between columns.
-
-    Returns:
-      The figure and its axes in reading order.
-    """
-    left, right = options.get("left", 0.3), options.get("right", 0.1)
-    top, bottom = options.get("top", 0.34), options.get("bottom", 0.32)
-    gap = options.get("gap", 0.22)
+def panels(
+    count: int,
+    columns: int,
+    height: float,
+    *,
+    left: float = 0.3,
+    right: float = 0.1,
+    top: float = 0.34,
+    bottom: float = 0.32,
+    gap: float = 0.22,
+) -> tuple[Figure, list[Axes]]:
+    """Makes axes in reading order at the full measure, rows `height` inches high with margins."""
     rows = -(-count // columns)
     figure = Figure(figsize=(WIDTH, rows * height))
     width = (WIDTH - left - right - (columns - 1) * gap) / columns
@@ -138,28 +124,31 @@ def columns(count: int) -> int:
     return min(max(count, 2), COLUMNS)
 
 
-def corner(ax: Axes, text: str) -> None:
-    """Writes a quiet remark at the right end of the title line."""
-    ax.set_title(text, loc="right", fontsize=7.5, fontweight="normal", color=MUTED)
+def ticks(ax: Axes, x: int | None = None, y: int | None = None) -> None:
+    """Says how many ticks there are at most along x and along y."""
+    for axis, most in ((ax.xaxis, x), (ax.yaxis, y)):
+        if most is not None:
+            axis.set_major_locator(MaxNLocator(most))
 
 
-def density(ax: Axes, values: np.ndarray, height: float, bins: int = 32) -> None:
-    """Draws how the data lie along x as a pale area, `height` in axes units at its peak."""
-    counts, edges = np.histogram(values, bins=bins)
+def stacked(tables: Iterable[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Sets tables below one another; a single value stands in every line of its table."""
+    full = [dict(zip(t, np.broadcast_arrays(*t.values()), strict=True)) for t in tables]
+    return {name: np.concatenate([table[name] for table in full]) for name in full[0]}
+
+
+def density(ax: Axes, values: np.ndarray, height: float, along: str = "x") -> None:
+    """Draws how the data lie along an axis as a pale area, `height` in axes units at its peak."""
+    counts, edges = np.histogram(values, bins=32)
     scaled = counts / max(counts.max(), 1) * height
-    ax.stairs(scaled, edges, fill=True, color=DENSITY, transform=ax.get_xaxis_transform(), zorder=0)
+    look: dict[str, Any] = {"transform": ax.get_xaxis_transform()}
+    if along == "y":
+        look = {"transform": ax.get_yaxis_transform(), "orientation": "horizontal"}
+    ax.stairs(scaled, edges, fill=True, color=DENSITY, zorder=0, **look)
 
 
 def spread_labels(positions: Any, gap: float) -> np.ndarray:
-    """Moves label positions apart until neighbours are at least `gap` away, order kept.
-
-    Args:
-      positions: (m,) wanted positions.
-      gap: least distance.
-
-    Returns:
-      (m,) positions, as near to the wanted ones as a few sweeps bring them.
-    """
+    """Moves label positions (m,) apart until neighbours are at least `gap` away, order kept."""
     wanted = np.asarray(positions, np.float64)
     order = np.argsort(wanted, kind="stable")
     placed = wanted[order].copy()
@@ -178,13 +167,7 @@ def spread_labels(positions: Any, gap: float) -> np.ndarray:
 def place(folder: pathlib.Path, draw: Callable[..., Picture], *arguments: Any) -> Image:
     """Draws a figure for the page; its PNG and the CSV of its numbers go to FOLDER/figures.
 
-    Args:
-      folder: of the page.
-      draw: makes a Picture.
-      *arguments: of `draw`.
-
-    Returns:
-      The figure as SVG within a data URI: nothing in it can clash with the page or run there.
+    In the page it is SVG within a data URI: nothing in it can clash with the page or run there.
     """
     target = folder / "figures"
     target.mkdir(exist_ok=True)
@@ -194,19 +177,15 @@ def place(folder: pathlib.Path, draw: Callable[..., Picture], *arguments: Any) -
             picture.figure.savefig(file, format="png", dpi=DPI, pil_kwargs={"compress_level": 3})
         text = io.BytesIO()
         picture.figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    write_csv(target / f"{picture.name}.csv", picture.numbers)
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(picture.numbers)
+    columns = (np.asarray(column).tolist() for column in picture.numbers.values())
+    writer.writerows(zip(*columns, strict=True))
+    files.write_text(target / f"{picture.name}.csv", table.getvalue())
     return Image(
         source="data:image/svg+xml;base64," + base64.b64encode(text.getvalue()).decode("ascii"),
         alt=f"{picture.title}: a figure, whose numbers are in figures/{picture.name}.csv",
         title=picture.title,
         caption=picture.caption,
     )
-
-
-def write_csv(file: pathlib.Path, numbers: Mapping[str, Any]) -> None:
-    """Writes columns of equal length under their names."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(numbers)
-    writer.writerows(zip(*(np.asarray(c).tolist() for c in numbers.values()), strict=True))
-    files.write_text(file, text.getvalue())

@@ -12,15 +12,12 @@ import numpy as np
 from spline_fc.analysis import Interval, PairedRatio, bootstrap
 
 NAMES = {
-    "spline": "spline",
     "he_normal": "He",
     "glorot_uniform": "Glorot",
     "lecun_normal": "LeCun",
-    "orthogonal": "orthogonal",
     "lsuv": "LSUV",
     "swim": "SWIM",
     "box_lsq": "box",
-    "tree": "tree",
 }
 NONE = "–"
 MUCH = 1.5  # a ratio from which "times" is said, not per cent

@@ -18,7 +18,7 @@ from spline_fc.analysis import (
     slice_cells,
 )
 from spline_fc.analysis.activations import active_rows
-from spline_fc.analysis.models import Model
+from spline_fc.analysis.shapes import raw_input
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.network import Params
 from spline_fc.workdir import Rows
@@ -73,16 +73,7 @@ class Plane(NamedTuple):
 
 
 def measure_units(pair: Pair, rows: Rows, fit: FitResult | None) -> Units:
-    """Measures the hidden units of one start on the training rows.
-
-    Args:
-      pair: of networks with a hidden layer.
-      rows: of its seed.
-      fit: that the start was made of, if it was.
-
-    Returns:
-      Units.
-    """
+    """Measures the hidden units of one start on the training rows of its seed."""
     drift = knot_drift(*pair, rows.x, scaler=rows.scaler, min_alignment=MIN_ALIGNMENT)
     before, after = (_unit_columns(params) for params in pair)
     apart = np.linalg.norm(before - after, axis=0)
@@ -91,64 +82,48 @@ def measure_units(pair: Pair, rows: Rows, fit: FitResult | None) -> Units:
         layer: LayerActivity(then[layer].mean(axis=0), (then[layer] != on).mean(axis=0))
         for layer, on in active.items()
     }
-    found = tuple(pattern_count(params, rows.x, segments=SEGMENTS) for params in pair)
+    first, second = (pattern_count(params, rows.x, segments=SEGMENTS) for params in pair)
     return Units(
         drift=drift,
         turned=np.degrees(2 * np.arcsin(np.minimum(apart / 2, 1.0))),
         groups=_groups(drift.began_on_axis, before, fit),
         layers=layers,
-        patterns=(found[0], found[1]),
+        patterns=(first, second),
     )
 
 
 def measure_shapes(start: Spline | Params, after: Params, x: np.ndarray) -> Shapes:
     """Draws shape functions, and what the strongest pair of features does beyond them.
 
-    Args:
-      start: what the network was before training: the spline itself where it can be read.
-      after: the trained network.
-      x: (n, d) standardised rows to average over.
-
-    Returns:
-      Shapes.
+    The start is the spline itself where it can be read; rows to average over are standardised.
     """
-    models = (start, after)
-    found = [shape_functions(model, x, size=GRID) for model in models]
+    first, second = shape_functions(start, x, size=GRID), shape_functions(after, x, size=GRID)
     pair = _strongest_pair(start, x)
-    surfaces = None
-    if pair is not None:
-        first, second = (_together(m, s, x, pair) for m, s in zip(models, found, strict=True))
-        surfaces = (first, second)
-    return Shapes(found[0], found[1], surfaces)
+    if pair is None:
+        return Shapes(first, second, None)
+    surfaces = _together(start, first, x, pair), _together(after, second, x, pair)
+    return Shapes(first, second, surfaces)
 
 
 def measure_plane(pair: Pair, drift: KnotTrack, x: np.ndarray, rows: Rows) -> Plane | None:
     """Cuts the plane of the two features with most slope on their hinges into linear pieces.
 
-    Args:
-      pair: of networks.
-      drift: of their units.
-      x: (n, d) rows whose range is cut.
-      rows: for the units of the features.
-
-    Returns:
-      Plane; None with a single feature, or where there are too many units for a page.
+    None with a single feature, or where there are too many units for a page.
     """
     widths = [leaves["bias"].size for leaves in pair.before.values()]
     if x.shape[1] < 2 or sum(widths) > MOST_CELLS_UNITS:
         return None
-    scaler = rows.scaler
     slopes = np.nan_to_num(np.abs(drift.slope[0]) * drift.aligned[-1])
-    weight = np.bincount(drift.feature, slopes, x.shape[1]) * scaler.x_scale
+    weight = np.bincount(drift.feature, slopes, x.shape[1]) * rows.scaler.x_scale
     order = np.argsort(np.where(np.ptp(x, axis=0) > 0, -weight, np.inf), kind="stable")
     chosen = np.sort(order[:2])
     low, high = x.min(axis=0), x.max(axis=0)
     origin, axes = np.median(x, axis=0), np.zeros((2, x.shape[1]))
     origin[chosen] = (low[chosen] + high[chosen]) / 2
     axes[[0, 1], chosen] = (high[chosen] - low[chosen]) / 2
-    ends = np.stack([low, high])[:, chosen] * scaler.x_scale[chosen] + scaler.x_shift[chosen]
+    ends = raw_input(np.stack([low, high]), rows.scaler)[:, chosen]
     left, right, bottom, top = ends.T.ravel().tolist()
-    before, after = (slice_cells(params, origin, *axes, (-1, 1)) for params in pair)
+    before, after = (slice_cells(params, origin, axes[0], axes[1], (-1, 1)) for params in pair)
     return Plane((int(chosen[0]), int(chosen[1])), (left, right, bottom, top), before, after)
 
 
@@ -184,13 +159,14 @@ def _strongest_pair(start: Spline | Params, x: np.ndarray) -> tuple[int, int] | 
     return pair if deviation > 0 else None
 
 
-def _together(model: Model, found: ShapeFunctions, x: np.ndarray, pair: tuple) -> Surface:
+def _together(
+    model: Spline | Params, found: ShapeFunctions, x: np.ndarray, pair: tuple[int, int]
+) -> Surface:
     """What two features do together less what each does alone, by partial dependence."""
     grids = [np.linspace(x[:, v].min(), x[:, v].max(), SIDE) for v in pair]
     surface = dependence_surface(model, x, pair, first=grids[0], second=grids[1])
     value = surface.value
     curves = {curve.feature: curve for curve in found.curves}
     for axis, (feature, grid) in enumerate(zip(pair, grids, strict=True)):
-        own = [np.interp(grid, curves[feature].grid, v) for v in curves[feature].value.T]
-        value = value - np.expand_dims(np.stack(own, axis=-1), 1 - axis)
+        value = value - np.expand_dims(curves[feature].at(grid), 1 - axis)
     return surface._replace(value=value - value.mean(axis=(0, 1)))

@@ -75,16 +75,7 @@ def _templates() -> "jinja2.Environment":
 
 
 def write(target: pathlib.Path, template: str, **values: Any) -> pathlib.Path:
-    """Fills a template and writes the page at once: a reader never finds half of it.
-
-    Args:
-      target: path of the page.
-      template: its name under templates/.
-      **values: of the template; text is escaped there.
-
-    Returns:
-      The path.
-    """
+    """Fills a template, which escapes text, and writes the page at once; returns its path."""
     files.write_text(target, _templates().get_template(template).render(values))
     return target
 

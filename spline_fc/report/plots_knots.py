@@ -1,13 +1,11 @@
 """Figures of knots: where they stood, where they went, and how far units drifted."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.ticker import MaxNLocator
 
 from spline_fc.analysis import KnotTrack, summarize_track
+from spline_fc.analysis.shapes import raw_input
 from spline_fc.report import figures as fig
 from spline_fc.report.formats import count, shortened, significant
 from spline_fc.workdir import Rows
@@ -17,19 +15,11 @@ FIGURES = ("knot", "displacement", "alignment", "aligned", "slope", "active", "f
 
 
 def knot_drift(drift: KnotTrack, rows: Rows) -> fig.Picture:
-    """Knots per feature at the start and at the end, over the density of the data.
-
-    Args:
-      drift: two records in raw units.
-      rows: the data it was measured on.
-
-    Returns:
-      Picture; its numbers are one line per unit.
-    """
+    """Knots per feature at the start and at the end, the two records, over the data's density."""
     order = _busiest(drift.feature, drift.aligned[1], rows)
     columns = fig.columns(len(order))
     figure, axes = fig.panels(max(len(order), 1), columns, 1.75, left=0.55)
-    raw = rows.x * rows.scaler.x_scale + rows.scaler.x_shift
+    raw = raw_input(rows.x, rows.scaler)
     for i, (ax, feature) in enumerate(zip(axes, order, strict=False)):
         _knot_panel(ax, drift, feature, raw[:, feature])
         ax.set_title(shortened(rows.feature_names[feature], 15))
@@ -51,20 +41,11 @@ def knot_drift(drift: KnotTrack, rows: Rows) -> fig.Picture:
 
 
 def knots_over_steps(track: KnotTrack, rows: Rows, best_step: float | None) -> fig.Picture:
-    """The way of every knot through training, one panel per feature.
-
-    Args:
-      track: in raw units, of the units to show.
-      rows: the data, for names and ranges.
-      best_step: where the best validation loss was met; marked if known.
-
-    Returns:
-      Picture; its numbers are one line per record and unit.
-    """
+    """The way of every knot through training, one panel per feature, the best step marked."""
     order = _busiest(track.feature, track.aligned[0], rows)
     columns = fig.columns(len(order))
     figure, axes = fig.panels(max(len(order), 1), columns, 1.95, left=0.55, bottom=0.5, gap=0.42)
-    raw = rows.x * rows.scaler.x_scale + rows.scaler.x_shift
+    raw = raw_input(rows.x, rows.scaler)
     for i, (ax, feature) in enumerate(zip(axes, order, strict=False)):
         _way_panel(ax, track, feature, raw[:, feature], best_step)
         ax.set_title(shortened(rows.feature_names[feature], 18))
@@ -88,24 +69,15 @@ def knots_over_steps(track: KnotTrack, rows: Rows, best_step: float | None) -> f
 
 
 def drift_over_steps(track: KnotTrack, flips: dict[str, np.ndarray]) -> fig.Picture:
-    """Distributions over units at every record: displacement, alignment, activations per layer.
-
-    Args:
-      track: of the units to speak of.
-      flips: (records, units) per hidden layer, all units.
-
-    Returns:
-      Picture; its numbers are one line per record.
-    """
-    found = summarize_track(track)
-    bands = {"displacement": "how far knots have moved, IQR",
-             "alignment": "alignment of the spline's units"} if track.unit.size else {}  # fmt: skip
+    """Displacement and alignment of some units over records, and how many of all have flipped."""
+    found, bands = summarize_track(track), {}
+    if track.unit.size:
+        bands["displacement"] = "how far knots have moved, IQR"
+        bands["alignment"] = "alignment of the spline's units"
     panels = len(bands) + 1
     margins = {"left": 0.62, "bottom": 0.5, "top": 0.42, "gap": 0.7}
     figure, axes = fig.panels(panels, max(panels, 2), 2.75, **margins)
-    numbers: dict[str, Any] = {
-        name: getattr(found, name) for name in ("step", "aligned", "left_axis")
-    }
+    numbers = {name: getattr(found, name) for name in ("step", "aligned", "left_axis")}
     for ax, (key, title) in zip(axes, bands.items(), strict=False):
         values = getattr(found, key)
         _bands(ax, found.step, values)
@@ -119,11 +91,11 @@ def drift_over_steps(track: KnotTrack, flips: dict[str, np.ndarray]) -> fig.Pict
         axes[-1].plot(found.step, average, **line, linewidth=1.8, label=f"layer {index + 1}")
         numbers[f"flipped_{layer}"] = average
     axes[-1].set_title("activations that changed, share")
-    axes[-1].legend(frameon=False, fontsize=7.5, loc="best", handlelength=3)
+    axes[-1].legend(loc="best", handlelength=3)
     axes[-1].set_ylim(0, None)
     for ax in axes:
         ax.set(xlabel="training steps", xlim=(0, None))
-        ax.xaxis.set_major_locator(MaxNLocator(4))
+        fig.ticks(ax, x=4)
     of_knots = (
         "Median (line), quartiles (dark) and 5 to 95 % (pale) over the spline's units on a "
         "feature; displacement in inter-quartile ranges of it, aligned units alone. On the right: s"
@@ -158,27 +130,26 @@ def _knot_panel(ax: Axes, drift: KnotTrack, feature: int, column: np.ndarray) ->
     strongest = np.nanmax(slope[drift.aligned[1]], initial=0) or 1.0
     ends = np.stack([drift.knot[:, shown].T, np.tile((0.76, 0.28), (shown.size, 1))], axis=2)
     widths = 0.6 + 2.4 * np.nan_to_num(slope[shown]) / strongest
-    ax.add_collection(
-        LineCollection(ends, colors=fig.MUTED, linewidths=widths, alpha=0.7, zorder=2)
-    )
-    fills = ("white", fig.VERMILION)
+    lines = {"colors": fig.MUTED, "linewidths": widths, "alpha": 0.7, "zorder": 2}
+    ax.add_collection(LineCollection(list(ends), **lines))
     for record, (height, colour) in enumerate(((0.76, fig.BLUE), (0.28, fig.VERMILION))):
+        look = {"color": colour, "markersize": 5.5, "markeredgewidth": 1.1, "zorder": 3}
+        look["markerfacecolor"] = colour if record else "white"
         for side, marker in ((1, ">"), (-1, "<")):
             own = shown[drift.direction[record, shown] == side]
-            ax.plot(drift.knot[record, own], np.full(own.size, height), marker, markersize=5.5,
-                    color=colour, markerfacecolor=fills[record], markeredgewidth=1.1,
-                    zorder=3)  # fmt: skip
+            ax.plot(drift.knot[record, own], np.full(own.size, height), marker, **look)
     off = int((here & ~drift.aligned[1]).sum())
-    fig.corner(ax, count(shown.size, "unit") + (f", {off} off axis" if off else ""))
+    said = count(shown.size, "unit") + (f", {off} off axis" if off else "")
+    ax.set_title(said, loc="right", fontsize=7.5, fontweight="normal", color=fig.MUTED)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_locator(MaxNLocator(4))
+    fig.ticks(ax, x=4)
 
 
-def _way_panel(ax: Axes, track: KnotTrack, feature: int, column, best_step) -> None:
-    counts, edges = np.histogram(column, bins=32)
-    ax.stairs(counts / counts.max() * 0.22, edges, orientation="horizontal", fill=True,
-              color=fig.DENSITY, transform=ax.get_yaxis_transform(), zorder=0)  # fmt: skip
+def _way_panel(
+    ax: Axes, track: KnotTrack, feature: int, column: np.ndarray, best_step: float | None
+) -> None:
+    fig.density(ax, column, 0.22, along="y")
     shown = np.where(track.aligned, track.knot, np.nan)
     for side, colour, line in ((1, fig.BLUE, "-"), (-1, fig.VERMILION, (0, (4, 1.5)))):
         units = np.flatnonzero((track.feature == feature) & (np.sign(track.direction[0]) == side))
@@ -187,14 +158,12 @@ def _way_panel(ax: Axes, track: KnotTrack, feature: int, column, best_step) -> N
         ax.axvline(best_step, color=fig.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
     margin = 0.04 * np.ptp(column)
     ax.set(xlim=(0, max(track.step[-1], 1)), ylim=(column.min() - margin, column.max() + margin))
-    ax.xaxis.set_major_locator(MaxNLocator(3))
-    ax.yaxis.set_major_locator(MaxNLocator(4))
+    fig.ticks(ax, x=3, y=4)
 
 
 def _bands(ax: Axes, step: np.ndarray, quantiles: np.ndarray) -> None:
     for low, high, alpha in ((0, 4, 0.25), (1, 3, 0.5)):
-        ax.fill_between(
-            step, quantiles[:, low], quantiles[:, high], color=fig.SKY, alpha=alpha, linewidth=0
-        )
+        ends = quantiles[:, low], quantiles[:, high]
+        ax.fill_between(step, *ends, color=fig.SKY, alpha=alpha, linewidth=0)
     ax.plot(step, quantiles[:, 2], color=fig.BLUE, linewidth=1.8)
     ax.yaxis.set_major_formatter(lambda v, _: significant(v, 2))

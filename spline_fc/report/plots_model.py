@@ -1,11 +1,12 @@
 """Figures of the model: shape functions, an interaction, the importance of features."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from spline_fc.analysis import Curve, ImportanceTable, Surface
-from spline_fc.analysis.shapes import raw_input
+from spline_fc.analysis.shapes import raw_curve, raw_input, raw_surface
 from spline_fc.report import figures as fig
 from spline_fc.report.formats import one_line, shortened, significant
 from spline_fc.workdir import Rows
@@ -15,90 +16,58 @@ MOST_LINES = 20  # likewise
 WHEN = ("before", "after")
 
 
-def shapes(before: list[Curve], after: list[Curve], rows: Rows, index: int = 0) -> fig.Picture:
-    """Shape functions before and after training, the most influential features first.
+def shapes(before: Sequence[Curve], after: Sequence[Curve], rows: Rows) -> fig.Picture:
+    """Shape functions of the first output, the most influential features first.
 
-    Args:
-      before, after: one Curve per feature, same features, in standardised units, centred.
-      rows: the data they were averaged over.
-      index: which output.
-
-    Returns:
-      Picture; its numbers are one line per feature and grid point, in raw units.
+    Before and after training there is one curve per feature, centred, in standardised units.
     """
-    reach = [
-        max(np.ptp(b.value[:, index]), np.ptp(a.value[:, index]))
-        for b, a in zip(before, after, strict=True)
+    pairs = [
+        tuple(raw_curve(curve, rows.scaler, effect=True) for curve in both)
+        for both in zip(before, after, strict=True)
     ]
-    order = [int(i) for i in np.argsort(reach)[::-1]]
-    columns = fig.columns(len(order))
-    figure, axes = fig.panels(min(len(order), MOST_PANELS), columns, 1.95, left=0.55, gap=0.3)
-    numbers: dict[str, list] = {k: [] for k in ("feature_name", "when", "x", "effect")}
-    scale = rows.scaler.y_scale[index]
-    bound = (
-        1.12
-        * scale
-        * max(np.abs(c.value[:, index]).max() for i in order for c in (before[i], after[i]))
-    )
-    for place, i in enumerate(order):
-        lines = [_raw_curve(c, rows, index) for c in (before[i], after[i])]
-        for when, (x, y) in zip(WHEN, lines, strict=True):
-            numbers["feature_name"] += [rows.feature_names[before[i].feature]] * x.size
-            numbers["when"] += [when] * x.size
-            numbers["x"] += x.tolist()
-            numbers["effect"] += y.tolist()
-        if place < len(axes):
-            _shape_panel(axes[place], lines, rows, before[i].feature)
-            axes[place].set_ylim(-bound, bound)
-            if place % columns:
-                axes[place].set_yticklabels([])
+    pairs.sort(key=lambda both: -max(np.ptp(curve.value[:, 0]) for curve in both))
+    columns = fig.columns(len(pairs))
+    figure, axes = fig.panels(min(len(pairs), MOST_PANELS), columns, 1.95, left=0.55, gap=0.3)
+    bound = 1.12 * max(np.abs(curve.value[:, 0]).max() for both in pairs for curve in both)
+    for place, (ax, both) in enumerate(zip(axes, pairs, strict=False)):
+        _shape_panel(ax, both, rows)
+        ax.set_ylim(-bound, bound)
+        if place % columns:
+            ax.set_yticklabels([])
     return fig.Picture(
         "shapes",
         "What the model does with each feature",
-        f"Effect on {one_line(rows.target_names[index])}, centred, all panels on one scale: the "
+        f"Effect on {one_line(rows.target_names[0])}, centred, all panels on one scale: the "
         "spline network before training (dashed) and after it (solid). The grey area is the data.",
         figure,
-        numbers,
+        fig.stacked(
+            {
+                "feature_name": rows.feature_names[curve.feature],
+                "when": when,
+                "x": curve.grid,
+                "effect": curve.value[:, 0],
+            }
+            for both in pairs
+            for when, curve in zip(WHEN, both, strict=True)
+        ),
     )
 
 
-def interaction(before: Surface, after: Surface, rows: Rows, index: int = 0) -> fig.Picture:
-    """What two features do together, before and after training.
-
-    Args:
-      before, after: surfaces of the same two features at the same grid, in standardised units.
-      rows: the data, for names and units.
-      index: which output.
-
-    Returns:
-      Picture; its numbers are one line per grid point, in raw units.
-    """
-    scale = float(rows.scaler.y_scale[index])
+def interaction(before: Surface, after: Surface, rows: Rows) -> fig.Picture:
+    """What two features do together on the first output, at one grid, in standardised units."""
+    surfaces = [raw_surface(surface, rows.scaler, effect=True) for surface in (before, after)]
+    first, second = surfaces[0].first, surfaces[0].second
+    heights = [surface.value[:, :, 0] for surface in surfaces]
     names = [one_line(rows.feature_names[feature]) for feature in before.features]
-    first, second = (
-        raw_input(grid, rows.scaler, feature)
-        for grid, feature in zip(before[1:3], before.features, strict=True)
-    )
-    heights = [surface.value[:, :, index] * scale for surface in (before, after)]
     bound = max(float(np.abs(height).max()) for height in heights) or 1.0
     figure, axes = fig.panels(2, 2, 3.4, left=0.62, right=1.0, bottom=0.5, top=0.42, gap=0.6)
+    look = {"cmap": "cividis", "vmin": -bound, "vmax": bound, "rasterized": True}
     for ax, height, when in zip(axes, heights, WHEN, strict=True):
-        drawn = ax.pcolormesh(
-            first,
-            second,
-            height.T,
-            cmap="cividis",
-            vmin=-bound,
-            vmax=bound,
-            shading="gouraud",
-            rasterized=True,
-        )
+        drawn = ax.pcolormesh(first, second, height.T, shading="gouraud", **look)
         levels = np.linspace(-bound, bound, 9)
         ax.contour(first, second, height.T, levels, colors="white", linewidths=0.8)
-        ax.set_title(when)
-        ax.set_xlabel(shortened(names[0], 40))
-        ax.xaxis.set_major_locator(MaxNLocator(5))
-        ax.yaxis.set_major_locator(MaxNLocator(5))
+        ax.set(title=when, xlabel=shortened(names[0], 40))
+        fig.ticks(ax, x=5, y=5)
     axes[0].set_ylabel(shortened(names[1], 40))
     place = axes[1].get_position()
     bar = figure.add_axes((place.x1 + 0.02, place.y0, 0.012, place.height))
@@ -107,7 +76,7 @@ def interaction(before: Surface, after: Surface, rows: Rows, index: int = 0) -> 
     return fig.Picture(
         "interaction",
         f"What {names[0]} and {names[1]} do together",
-        f"Their joint effect on {one_line(rows.target_names[index])} less what each does alone; "
+        f"Their joint effect on {one_line(rows.target_names[0])} less what each does alone; "
         "the pair with the strongest interaction in the spline. Lighter is higher, lines are of "
         "equal effect (dashed below 0), one scale for both panels.",
         figure,
@@ -120,15 +89,9 @@ def interaction(before: Surface, after: Surface, rows: Rows, index: int = 0) -> 
 
 
 def importance(found: ImportanceTable, scale: float, target: str) -> fig.Picture:
-    """Importance of every feature before and after training, one panel per measure.
+    """Importance of every feature to the models "before" and "after", one panel per measure.
 
-    Args:
-      found: of the models "before" and "after".
-      scale: raw units of the output per unit of the contributions.
-      target: name of the output.
-
-    Returns:
-      Picture; its numbers are the whole table, one line per feature.
+    Contributions are drawn in raw units of the target: `scale` of them is a unit.
     """
     order = np.argsort(-found.value[:, 0], kind="stable")
     shown = order[:MOST_LINES][::-1]
@@ -144,28 +107,16 @@ def importance(found: ImportanceTable, scale: float, target: str) -> fig.Picture
         factor = scale if measure == "contribution" else 1.0
         before, after = (value[f"{when}: {measure}"][shown] * factor for when in WHEN)
         ax.hlines(places, 0, np.maximum(before, after), color=fig.HAIR, linewidth=0.8, zorder=1)
-        ax.plot(
-            before,
-            places,
-            "o",
-            color=fig.INK,
-            markerfacecolor="white",
-            markersize=6.5,
-            label="before training",
-            zorder=2,
-        )
+        open_ = {"color": fig.INK, "markerfacecolor": "white", "markersize": 6.5}
+        ax.plot(before, places, "o", label="before training", zorder=2, **open_)
         ax.plot(after, places, "D", color=fig.BLUE, markersize=3.8, label="after", zorder=3)
-        ax.set(
-            xlim=(min(0.0, before.min(), after.min()), None),
-            ylim=(-0.6, len(shown) - 0.4),
-            xlabel=label,
-        )
-        ax.set_title(title)
+        ax.set(title=title, xlabel=label, ylim=(-0.6, len(shown) - 0.4))
+        ax.set_xlim(min(0.0, before.min(), after.min()), None)
         ax.set_yticks(places, [""] * len(shown))
-        ax.xaxis.set_major_locator(MaxNLocator(5))
+        fig.ticks(ax, x=5)
         ax.xaxis.set_major_formatter(lambda v, _: significant(v, 2))
     axes[0].set_yticklabels([shortened(found.feature_names[j], 20) for j in shown])
-    axes[1].legend(frameon=False, fontsize=7.5, loc="lower right")
+    axes[1].legend(loc="lower right")
     return fig.Picture(
         "importance",
         "Which features matter",
@@ -176,19 +127,13 @@ def importance(found: ImportanceTable, scale: float, target: str) -> fig.Picture
     )
 
 
-def _shape_panel(ax: Axes, lines: list[tuple], rows: Rows, feature: int) -> None:
-    (x0, y0), (x1, y1) = lines
-    column = rows.x[:, feature] * rows.scaler.x_scale[feature] + rows.scaler.x_shift[feature]
-    fig.density(ax, column, 0.3)
+def _shape_panel(ax: Axes, both: Sequence[Curve], rows: Rows) -> None:
+    before, after = both
+    feature = before.feature
+    fig.density(ax, raw_input(rows.x[:, feature], rows.scaler, feature), 0.3)
     ax.axhline(0, color=fig.HAIR, linewidth=0.8, zorder=1)
-    ax.plot(x1, y1, color=fig.BLUE, linewidth=2.0, zorder=3)
-    ax.plot(x0, y0, color=fig.INK, linewidth=1.2, linestyle=(0, (3, 2)), zorder=4)
+    ax.plot(after.grid, after.value[:, 0], color=fig.BLUE, linewidth=2.0, zorder=3)
+    dashed = {"color": fig.INK, "linewidth": 1.2, "linestyle": (0, (3, 2))}
+    ax.plot(before.grid, before.value[:, 0], zorder=4, **dashed)
     ax.set_title(shortened(rows.feature_names[feature]))
-    ax.xaxis.set_major_locator(MaxNLocator(4))
-    ax.yaxis.set_major_locator(MaxNLocator(5))
-
-
-def _raw_curve(curve: Curve, rows: Rows, index: int) -> tuple[np.ndarray, np.ndarray]:
-    s = rows.scaler
-    x = curve.grid * s.x_scale[curve.feature] + s.x_shift[curve.feature]
-    return x, curve.value[:, index] * s.y_scale[index]
+    fig.ticks(ax, x=4, y=5)

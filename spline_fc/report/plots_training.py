@@ -13,31 +13,27 @@ from spline_fc.report.formats import shortened, significant
 from spline_fc.report.rows import Contest, Row
 from spline_fc.workdir import Workdir
 
+COLUMNS = ("epoch", "step", "seconds", "validation_loss")
+
 
 def convergence(work: Workdir, rows: Sequence[Row]) -> fig.Picture:
-    """Validation loss over steps and over seconds, one line per seed and their median.
-
-    Args:
-      work: with at least one history.
-      rows: of the main table.
-
-    Returns:
-      Picture; its numbers are one line per run and epoch.
-    """
+    """Validation loss over steps and over seconds, one line per seed and their median."""
     figure, axes = fig.panels(2, 2, 3.7, left=0.62, right=1.15, bottom=0.5, top=0.42, gap=0.4)
-    trained = [row for row in rows if row.init]
     labels: list[tuple[float, str, Any]] = []
-    numbers: dict[str, list] = {
-        k: [] for k in ("run", "epoch", "step", "seconds", "validation_loss")
-    }
-    for index, row in enumerate(trained):
-        paths = _paths(work, row, numbers)
-        if not paths:
+    numbers = []
+    for index, row in enumerate(row for row in rows if row.init):
+        curves, look = work.curves(row.init), fig.look(index)
+        if not curves:
             continue
-        look = fig.look(index)
-        for ax, column in zip(axes, (0, 1), strict=True):
-            end = _lines(ax, [(path[column], path[2]) for path in paths], look)
+        losses = [history.validation_loss for history in curves.values()]
+        _lines(axes[0], [history.step for history in curves.values()], losses, look)
+        end = _lines(axes[1], [history.seconds for history in curves.values()], losses, look)
         labels.append((end, row.name, look["color"]))
+        names = {run["seed"]: run["run"] for run in work.chosen(row.init)}
+        numbers += [
+            {"run": names[seed], **{key: getattr(history, key) for key in COLUMNS}}
+            for seed, history in curves.items()
+        ]
     alone = next((row for row in rows if not row.init), None)
     if alone is not None and np.isfinite(alone.validation_loss).any():
         level = float(np.nanmean(alone.validation_loss))
@@ -55,19 +51,12 @@ def convergence(work: Workdir, rows: Sequence[Row]) -> fig.Picture:
         "median. The dotted level is the spline without any training. Seconds include all that a "
         "start does but no compilation; runs that were trained together share their time evenly.",
         figure,
-        numbers,
+        fig.stacked(numbers),
     )
 
 
 def sweep(contests: Sequence[Contest]) -> fig.Picture:
-    """Every start against the reference, one line per workdir: error, steps and seconds.
-
-    Args:
-      contests: at least one.
-
-    Returns:
-      Picture; its numbers are one line per contest.
-    """
+    """Every start against the reference, one line per workdir: error, steps and seconds."""
     titles = list(dict.fromkeys(c.title for c in contests))
     starts = list(dict.fromkeys(c.start for c in contests))
     values = {
@@ -84,15 +73,14 @@ def sweep(contests: Sequence[Contest]) -> fig.Picture:
             own = [i for i, c in enumerate(contests) if c.start == start]
             y = np.array([-titles.index(contests[i].title) for i in own], float)
             y -= (index - (len(starts) - 1) / 2) * height
-            look = fig.look(index)
-            ax.hlines(y, *drawn[own, 1:].T, color=look["color"], linewidth=1.4)
-            ax.plot(drawn[own, 0], y, look["marker"], color=look["color"], markersize=5,
-                    label=start)  # fmt: skip
+            marker, colour = (fig.look(index)[key] for key in ("marker", "color"))
+            ax.hlines(y, *drawn[own, 1:].T, color=colour, linewidth=1.4)
+            ax.plot(drawn[own, 0], y, marker, color=colour, markersize=5, label=start)
         ax.set_yticks([-i for i in range(len(titles))], [""] * len(titles))
         ax.set_ylim(0.6 - len(titles), 0.6)
     axes[0].set_yticklabels([shortened(title, 20) for title in titles])
-    axes[0].legend(frameon=False, fontsize=7.5, loc="lower left", bbox_to_anchor=(0.35, 1.0),
-                   ncols=len(starts), handlelength=1)  # fmt: skip
+    above: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.35, 1.0)}
+    axes[0].legend(ncols=len(starts), handlelength=1, **above)
     _sweep_axes(axes, contests[0].reference)
     ends = {
         f"{name}{end}": column
@@ -120,8 +108,7 @@ def _sweep_axes(axes: list[Axes], reference: str) -> None:
     for ax, title, label, par in zip(axes, titles, labels, (0, 1, 1), strict=True):
         ax.axvline(par, color=fig.INK, linewidth=0.9)
         ax.grid(True, axis="x", color=fig.HAIR, linewidth=0.5)
-        ax.set_title(title)
-        ax.set_xlabel(label)
+        ax.set(title=title, xlabel=label)
     for ax in axes[1:]:  # ratios of 0, there before the first step, must have a place
         ax.set_xscale("symlog", linthresh=0.01, linscale=0.5)
         ax.set_xlim(0, None)
@@ -129,37 +116,20 @@ def _sweep_axes(axes: list[Axes], reference: str) -> None:
         ax.xaxis.set_minor_locator(NullLocator())
 
 
-def _paths(work: Workdir, row: Row, numbers: dict[str, list]) -> list[tuple]:
-    """(steps, seconds, loss) per seed of a contender, also filed in `numbers`."""
-    names = {run["seed"]: run["run"] for run in work.chosen(row.init)}
-    paths = []
-    for seed, history in work.curves(row.init).items():
-        paths.append((history.step, history.seconds, history.validation_loss))
-        numbers["run"] += [names[seed]] * history.step.size
-        for key in ("epoch", "step", "seconds", "validation_loss"):
-            numbers[key] += getattr(history, key).tolist()
-    return paths
-
-
-def _lines(ax: Axes, paths: list[tuple], look: dict[str, Any]) -> float:
+def _lines(
+    ax: Axes, places: list[np.ndarray], losses: list[np.ndarray], look: dict[str, Any]
+) -> float:
     """Draws seeds and their median; returns where the median ends."""
-    for x, y in paths:
-        ax.plot(x, y, color=look["color"], linewidth=0.7, alpha=0.3, zorder=2)
-    size = min(x.size for x, _ in paths)
-    x = np.median([x[:size] for x, _ in paths], axis=0)
-    y = np.median([y[:size] for _, y in paths], axis=0)
-    ax.plot(x, y, color=look["color"], linestyle=look["linestyle"], linewidth=2.0, zorder=3)
+    colour = look["color"]
+    for x, y in zip(places, losses, strict=True):
+        ax.plot(x, y, color=colour, linewidth=0.7, alpha=0.3, zorder=2)
+    size = min(y.size for y in losses)
+    x, y = (np.median([line[:size] for line in lines], axis=0) for lines in (places, losses))
+    ax.plot(x, y, color=colour, linestyle=look["linestyle"], linewidth=2.0, zorder=3)
     if np.isfinite(y).any():
         best = int(np.nanargmin(y))
-        ax.plot(
-            x[best],
-            y[best],
-            look["marker"],
-            color=look["color"],
-            markersize=6,
-            markeredgecolor="white",
-            zorder=4,
-        )
+        dot = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
+        ax.plot(x[best], y[best], look["marker"], zorder=4, **dot)
     return float(y[-1])
 
 
@@ -194,13 +164,5 @@ def _end_labels(ax: Axes, labels: list[tuple[float, str, Any]]) -> None:
     low, high = np.log(ax.get_ylim())
     places = [(np.log(level) - low) / (high - low) for level, _, _ in known]
     for place, (_, name, colour) in zip(fig.spread_labels(places, 0.055), known, strict=True):
-        ax.text(
-            1.02,
-            place,
-            name,
-            color=colour,
-            transform=ax.transAxes,
-            va="center",
-            fontweight="bold",
-            fontsize=8.5,
-        )
+        style = {"color": colour, "va": "center", "fontweight": "bold", "fontsize": 8.5}
+        ax.text(1.02, place, name, transform=ax.transAxes, **style)

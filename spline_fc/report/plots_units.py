@@ -16,25 +16,9 @@ MARGINS = {"left": 0.62, "bottom": 0.5, "top": 0.42}
 
 
 def alignment(units: Mapping[str, Units]) -> fig.Picture:
-    """Distribution over units of the alignment with the home feature, start and end.
-
-    Args:
-      units: by initialisation, in contender order.
-
-    Returns:
-      Picture; its numbers are one line per unit.
-    """
+    """Distribution over units of the alignment with the home feature, start and end, per start."""
     shown = min(len(units), fig.COLUMNS)
     figure, axes = fig.panels(shown, max(shown, 2), 2.5, gap=0.5, **MARGINS)
-    numbers: dict[str, list] = {
-        k: [] for k in ("init", "unit", "alignment_before", "alignment_after")
-    }
-    for init, found in units.items():
-        before, after = found.drift.alignment
-        numbers["init"] += [init] * before.size
-        numbers["unit"] += found.drift.unit.tolist()
-        numbers["alignment_before"] += before.tolist()
-        numbers["alignment_after"] += after.tolist()
     dashed = {"color": fig.INK, "linewidth": 1.3, "linestyle": (0, (3, 1.5))}
     for ax, (init, found) in zip(axes, units.items(), strict=False):
         bins = np.linspace(0, 1, 21)
@@ -42,11 +26,10 @@ def alignment(units: Mapping[str, Units]) -> fig.Picture:
         ax.stairs(after, bins, fill=True, color=fig.SKY, alpha=0.75, label="end")
         ax.stairs(before, bins, label="start", **dashed)
         ax.axvline(MIN_ALIGNMENT, color=fig.MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
-        ax.set(xlim=(0, 1.02), xlabel="alignment, |w_v| / |w|")
-        ax.set_title(display_name(init))
+        ax.set(xlim=(0, 1.02), xlabel="alignment, |w_v| / |w|", title=display_name(init))
         ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes[0].set_ylabel("units of the first layer")
-    axes[0].legend(frameon=False, fontsize=7.5, loc="upper left", handlelength=2.4)
+    axes[0].legend(loc="upper left", handlelength=2.4)
     rest = f" The first {shown} starts; the others are in the CSV." if len(units) > shown else ""
     return fig.Picture(
         "alignment",
@@ -56,36 +39,31 @@ def alignment(units: Mapping[str, Units]) -> fig.Picture:
         f"{MIN_ALIGNMENT:g}) a unit mixes features and has no knot; such units are counted, never "
         f"averaged.{rest}",
         figure,
-        numbers,
+        fig.stacked(
+            {
+                "init": init,
+                "unit": found.drift.unit,
+                "alignment_before": found.drift.alignment[0],
+                "alignment_after": found.drift.alignment[1],
+            }
+            for init, found in units.items()
+        ),
     )
 
 
 def flipped(units: Mapping[str, Units]) -> fig.Picture:
-    """Cumulative shares of units by how many rows they changed sides on, per hidden layer.
-
-    Args:
-      units: by initialisation, in contender order.
-
-    Returns:
-      Picture; its numbers are one line per initialisation, layer and unit.
-    """
+    """Cumulative shares of units by how many rows they changed sides on, per hidden layer."""
     layers = max(len(found.layers) for found in units.values())
     figure, axes = fig.panels(layers, max(layers, 2), 2.5, gap=0.6, **MARGINS)
-    numbers: dict[str, list] = {k: [] for k in ("init", "layer", "unit", "flipped")}
     for index, (init, found) in enumerate(units.items()):
         look = {key: fig.look(index)[key] for key in ("color", "linestyle")}
-        for ax, (layer, activity) in zip(axes, found.layers.items(), strict=False):
-            share = activity.flipped
-            _cumulative(ax, share, label=display_name(init), linewidth=1.8, **look)
-            numbers["init"] += [init] * share.size
-            numbers["layer"] += [layer] * share.size
-            numbers["unit"] += list(range(share.size))
-            numbers["flipped"] += share.tolist()
+        for ax, activity in zip(axes, found.layers.values(), strict=False):
+            _cumulative(ax, activity.flipped, label=display_name(init), linewidth=1.8, **look)
     for i, ax in enumerate(axes):
         ax.set(xlim=(0, None), ylim=(0, 1.03), xlabel="share of rows that changed sides")
         ax.set_title(f"hidden layer {i + 1}")
     axes[0].set_ylabel("share of units at or below")
-    axes[-1].legend(frameon=False, fontsize=7.5, loc="lower right", handlelength=3)
+    axes[-1].legend(loc="lower right", handlelength=3)
     return fig.Picture(
         "flipped",
         "Whose activations changed",
@@ -93,28 +71,22 @@ def flipped(units: Mapping[str, Units]) -> fig.Picture:
         "active after training and were not before, or the other way round. A line in the upper "
         "left corner: the activation pattern stayed what it was.",
         figure,
-        numbers,
+        fig.stacked(
+            {"init": init, "layer": layer, "unit": np.arange(a.flipped.size), "flipped": a.flipped}
+            for init, found in units.items()
+            for layer, a in found.layers.items()
+        ),
     )
 
 
 def cells(plane: Plane, feature_names: tuple[str, ...]) -> fig.Picture:
-    """The linear pieces of a network on one plane through the data, before and after training.
-
-    Args:
-      plane: from `measure_plane`.
-      feature_names: d names.
-
-    Returns:
-      Picture; its numbers are one line per cell.
-    """
+    """The linear pieces of a network on one plane through the data, before and after training."""
     first, second = (shortened(feature_names[v], 40) for v in plane.features)
     figure, axes = fig.panels(2, 2, 3.9, gap=0.7, **MARGINS)
     left, right, bottom, top = plane.box
     middle = np.array([left + right, bottom + top]) / 2
     half = np.array([right - left, top - bottom]) / 2
-    numbers: dict[str, list] = {
-        k: [] for k in ("network", "cell", "corners", "area", "slope_first", "slope_second")
-    }
+    numbers = []
     panels = {"before": plane.before, "after": plane.after}
     heights = [
         np.array([c.polygon.mean(axis=0) @ c.slope[:, 0] + c.intercept[0] for c in found])
@@ -128,12 +100,17 @@ def cells(plane: Plane, feature_names: tuple[str, ...]) -> fig.Picture:
         ax.add_collection(PolyCollection(corners, array=height, clim=range_of_all, **look))
         ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=first)
         ax.set_title(f"{title}: {len(found):,} cells")
-        numbers["network"] += [title] * len(found)
-        numbers["cell"] += list(range(len(found)))
-        numbers["corners"] += [len(c.polygon) for c in found]
-        numbers["area"] += _areas(corners).tolist()
-        numbers["slope_first"] += [float(c.slope[0, 0] / half[0]) for c in found]
-        numbers["slope_second"] += [float(c.slope[1, 0] / half[1]) for c in found]
+        slopes = np.array([c.slope[:, 0] for c in found]) / half
+        numbers.append(
+            {
+                "network": title,
+                "cell": np.arange(len(found)),
+                "corners": [len(c.polygon) for c in found],
+                "area": _areas(corners),
+                "slope_first": slopes[:, 0],
+                "slope_second": slopes[:, 1],
+            }
+        )
     axes[0].set_ylabel(second)
     return fig.Picture(
         "cells",
@@ -142,7 +119,7 @@ def cells(plane: Plane, feature_names: tuple[str, ...]) -> fig.Picture:
         "the other features stay at their medians. Lighter is a higher output, same scale in all "
         "panels. A border is where a hidden unit switches, whether or not the output bends there.",
         figure,
-        numbers,
+        fig.stacked(numbers),
     )
 
 

@@ -29,14 +29,14 @@ class Row(NamedTuple):
     name: str
     init: str  # key of the initialisation; empty for the spline alone
     seeds: np.ndarray  # (s,)
-    failed: int  # chosen runs that diverged
-    learning_rates: tuple[float, ...]  # chosen, distinct
     start_loss: np.ndarray  # (s,) validation loss before training
     validation_loss: np.ndarray  # (s,) best
     test_loss: np.ndarray  # (s,) at the best validation step
     scores: dict[str, np.ndarray]  # (s,) each, of the test part in raw units
-    reach: Reach | None  # of the reference's best validation loss
-    against: Comparison | None  # with the reference, by shared seed
+    failed: int = 0  # chosen runs that diverged
+    learning_rates: tuple[float, ...] = ()  # chosen, distinct
+    reach: Reach | None = None  # of the reference's best validation loss
+    against: Comparison | None = None  # with the reference, by shared seed
 
 
 class Contest(NamedTuple):
@@ -51,35 +51,21 @@ class Contest(NamedTuple):
 
 
 def contests_of(title: str, work: Workdir) -> list[Contest]:
-    """Compares every start of a workdir, and the spline alone, with its reference.
-
-    Args:
-      title: what the workdir is called.
-      work: from `read_workdir`.
-
-    Returns:
-      One Contest per start other than the reference; none without a reference.
-    """
+    """Compares every start of a workdir, and the spline alone, with its reference if it has one."""
     rows = main_rows(work, speeds_of(work))
     reference = next((row for row in rows if row.init and row.init == work.reference), None)
+    if reference is None:
+        return []
+    name, error = reference.name, error_of(reference)[1]
     return [
-        Contest(title, row.name, reference.name, error_of(row)[1], error_of(reference)[1],
-                row.against)
+        Contest(title, row.name, name, error_of(row)[1], error, row.against)
         for row in rows
-        if reference is not None and row.against is not None
-    ]  # fmt: skip
+        if row.against is not None
+    ]
 
 
 def main_rows(work: Workdir, speeds: Sequence[Speed]) -> list[Row]:
-    """Measures every contender of a workdir.
-
-    Args:
-      work: from `read_workdir`.
-      speeds: from `speeds_of`.
-
-    Returns:
-      One Row for every spline alone (if one was fitted) and one per initialisation, in run order.
-    """
+    """Measures every contender of a workdir: splines alone, then the starts in run order."""
     found = {speed.init: speed for speed in speeds}
     measured = [_init_row(work, init, found.get(init)) for init in work.inits]
     fits: dict[str, list[Mapping[str, Any]]] = {}
@@ -98,11 +84,7 @@ def main_rows(work: Workdir, speeds: Sequence[Speed]) -> list[Row]:
 def speeds_of(work: Workdir) -> list[Speed]:
     """Compares the chosen runs of a workdir; the last target is the reference's best loss.
 
-    Args:
-      work: from `read_workdir`.
-
-    Returns:
-      One Speed per initialisation with a run that has metrics and did not diverge.
+    There is one Speed per initialisation with a run that has metrics and did not diverge.
     """
     best = _reference_targets(work)
     named = f"{display_name(work.reference)}'s best" if work.reference else "best"
@@ -139,14 +121,10 @@ def _spline_row(fits: Sequence[Mapping[str, Any]], name: str) -> Row:
         name=name,
         init="",
         seeds=_column(fits, "seed"),
-        failed=0,
-        learning_rates=(),
         start_loss=loss,
         validation_loss=loss,
         test_loss=_column(fits, "test_loss"),
         scores=_scores(fits),
-        reach=None,
-        against=None,
     )
 
 
@@ -165,7 +143,6 @@ def _init_row(work: Workdir, init: str, speed: Speed | None) -> Row:
         test_loss=_column(good, "test_loss"),
         scores=_scores(good),
         reach=speed.reaches[-1] if speed is not None and speed.reaches else None,
-        against=None,
     )
 
 

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from spline_fc.analysis import PairedRatio, summarize_track
+from spline_fc.analysis import PairedRatio
 from spline_fc.report import cautions, page
 from spline_fc.report.formats import (
     MUCH,
     count,
     display_name,
     mean_error,
-    percent,
     share,
     significant,
 )
@@ -82,8 +81,8 @@ def _what(work: Workdir) -> str:
     names = ", ".join(display_name(init) for init in work.inits)
     grid = "learning rate " if len(rates) == 1 else "learning rates "
     grid += ", ".join(f"{rate:g}" for rate in rates)
-    pieces = [f"{count(len(work.runs), 'run')}: {count(seeds, 'seed')} and {grid} from each start "
-              f"({names})"]  # fmt: skip
+    runs = f"{count(len(work.runs), 'run')}: {count(seeds, 'seed')}"
+    pieces = [f"{runs} and {grid} from each start ({names})"]
     network, options = (work.config.get(key) or {} for key in ("network", "training"))
     if network.get("hidden_sizes"):
         pieces.append(f"hidden layers of {', '.join(map(str, network['hidden_sizes']))} units")
@@ -111,16 +110,17 @@ def _arrival(row: Row, goal: str, steps: PairedRatio, seconds: PairedRatio | Non
     if math.isinf(steps.median.value):
         arrived = int(np.isfinite(ratios).sum())
         return f"{began} network reached {goal} in only {arrived} of {count(ratios.size, 'seed')}."
-    timed = seconds is not None and seconds.pairs and math.isfinite(seconds.median.value)
+    if seconds is not None and not (seconds.pairs and math.isfinite(seconds.median.value)):
+        seconds = None  # not measured
     if steps.median.value == 0:
         at_once = f"{int((ratios == 0).sum())} of {count(ratios.size, 'seed')}"
         said = f"{began} network is at or below {goal} before its first step in {at_once}"
-        if not timed:
+        if seconds is None:
             return f"{said}."
         taken = _share(seconds.median.value, "seconds")
         return f"{said}; the start included, that takes {taken}{_range([seconds])}."
     said = f"{began} same network reached {goal} in {_share(steps.median.value, 'steps')}"
-    if not timed:
+    if seconds is None:
         return f"{said}{_range([steps])}."
     taken = _share(seconds.median.value, "seconds")
     return f"{said} and, the start included, {taken}{_range([steps, seconds])}."
@@ -158,36 +158,29 @@ def _error(row: Row, reference: Row) -> str:
 
 
 def _tiles(study: Study) -> list[tuple[str, str]]:
-    """Key figures: (figure, what it is)."""
+    """Key figures, at most six: (figure, what it is)."""
     tiles = []
-    row, reference = study.row, study.work.reference
-    if row is not None and row.against is not None:
-        name = display_name(reference)
+    row, reference = study.row, study.reference
+    if row is not None and row.against is not None and reference is not None:
+        name = reference.name
         ratios = {"steps": row.against.steps, "seconds": row.against.seconds}
         for what, found in ratios.items():
             if found is not None and math.isfinite(found.median.value):
-                tiles.append((share(found.median.value),
-                              f"of {name}'s {what} to {name}'s best loss"))  # fmt: skip
-    for row in study.rows:
-        what, values = error_of(row)
-        if row.init in ("", study.init, reference) and np.isfinite(values).any():
-            name = row.name if not row.init else f"trained from {row.name}"
+                said = f"of {name}'s {what} to {name}'s best loss"
+                tiles.append((share(found.median.value), said))
+    alone = [row for row in study.rows if not row.init][:1]
+    for row in (*alone, study.row, reference):
+        what, values = error_of(row) if row is not None else ("", np.zeros(0))
+        if row is not None and np.isfinite(values).any():
+            name = f"trained from {row.name}" if row.init else row.name
             tiles.append((significant(float(np.nanmean(values)), 3), f"{what}, {name}"))
-    return tiles + _unit_tiles(study)
+    return tiles + _hinge_tile(study)
 
 
-def _unit_tiles(study: Study) -> list[tuple[str, str]]:
+def _hinge_tile(study: Study) -> list[tuple[str, str]]:
     units = study.units.get(study.init or "")
-    hinges = units and summarize_track(units.drift.select(units.drift.began_on_axis))
-    if not hinges or not hinges.units:
+    if units is None or not units.drift.began_on_axis.any():
         return []
-    return [
-        (
-            f"{hinges.aligned[1]} of {hinges.units}",
-            f"of the spline's units on a feature are still on it, seed {study.seed}",
-        ),
-        (
-            percent(float(hinges.flipped_share[1])),
-            f"of their activations changed sides, seed {study.seed}",
-        ),
-    ]
+    aligned = units.drift.aligned[1, units.drift.began_on_axis]
+    said = f"of the spline's units on a feature are still on it, seed {study.seed}"
+    return [(f"{aligned.sum()} of {aligned.size}", said)]

@@ -9,8 +9,6 @@ from spline_fc.report.page import Block, Words
 from spline_fc.report.study import Study
 from spline_fc.report.tables import importance_table
 
-SHOWN = 201  # points of a curve that has more
-
 
 def shapes(study: Study) -> list[Block]:
     """What the model does with one feature, before and after training."""
@@ -25,7 +23,7 @@ def shapes(study: Study) -> list[Block]:
         ),
         Words(" ".join(_carried(found.before, found.after, rows.y.shape[1]))),
     ]
-    before, after = ([thin_curve(c, SHOWN) for c in f.curves] for f in (found.before, found.after))
+    before, after = ([thin_curve(c) for c in f.curves] for f in (found.before, found.after))
     if before:
         parts.append(place(study.work.path, plots.shapes, before, after, rows))
     if found.surfaces is not None:

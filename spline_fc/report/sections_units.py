@@ -12,6 +12,7 @@ from spline_fc.report.study import Study
 from spline_fc.report.tables import Table
 
 MOST_MOVED = 12
+MIDDLE = (0.5, 0.05, 0.95)  # quantiles of a table: a value and its range
 ARROW = "\N{NO-BREAK SPACE}→ "
 
 
@@ -49,7 +50,7 @@ def regions(study: Study) -> list[Block]:
         return [Words("Activations need the training rows and the parameters of the run.", "note")]
     folder = study.work.path
     parts: list[Block] = [
-        Words(_flip_sentence(study)),
+        Words(_flip_sentence(study, len(study.data.x))),
         place(folder, plots_units.flipped, study.units),
         Heading("Linear pieces"),
         _patterns_table(study),
@@ -64,18 +65,17 @@ def _patterns_table(study: Study) -> Table:
     body, rows = [], 0
     for init, units in study.units.items():
         for moment, found in zip(("before", "after"), units.patterns, strict=True):
-            low, median, high = (
-                f"{v:.0f}" for v in np.quantile(found.crossings, (0.05, 0.5, 0.95))
-            )
+            borders = with_range(*(f"{v:.0f}" for v in np.quantile(found.crossings, MIDDLE)))
             name, rows = f"{display_name(init)}, {moment}", found.rows
-            body.append([name, f"{found.patterns:,}", percent(found.patterns / found.rows),
-                         with_range(median, low, high)])  # fmt: skip
+            share = percent(found.patterns / found.rows)
+            body.append([name, f"{found.patterns:,}", share, borders])
     header = ["network", "activation patterns", "of the rows", "borders between two rows"]
-    return Table(header, body, [
+    note = (
         f"Distinct patterns of all hidden units among {rows:,} training rows; borders between "
         f"linear pieces on the straight way from one row to another, median and 5 to 95 % over "
         f"{SEGMENTS} pairs, the same for all networks."
-    ])  # fmt: skip
+    )
+    return Table(header, body, [note])
 
 
 def _groups_table(study: Study) -> Table:
@@ -84,20 +84,20 @@ def _groups_table(study: Study) -> Table:
     for init, units in study.units.items():
         for name, mask in units.groups.items():
             if mask.any():
-                turned, flipped = (
-                    np.nanquantile(values[mask], (0.5, 0.05, 0.95))
-                    for values in (units.turned, units.drift.flipped[1])
-                )
+                turned = np.nanquantile(units.turned[mask], MIDDLE)
+                flipped = np.nanquantile(units.drift.flipped[1, mask], MIDDLE)
                 on_axis = int((units.drift.alignment[1, mask] >= MIN_ALIGNMENT).sum())
-                body.append([display_name(init), name, str(int(mask.sum())), str(on_axis),
-                             with_range(*(significant(v, 2) for v in turned)),
-                             with_range(*(percent(v) for v in flipped))])  # fmt: skip
-    header = ["start", "units that began", "units", f"alignment ≥ {MIN_ALIGNMENT:g} after",
-              "turned by, degrees", "rows that changed sides"]  # fmt: skip
-    return Table(header, body, [
+                degrees = with_range(*(significant(v, 2) for v in turned))
+                rows = with_range(*(percent(v) for v in flipped))
+                numbers = [str(int(mask.sum())), str(on_axis), degrees, rows]
+                body.append([display_name(init), name, *numbers])
+    header = ["start", "units that began", "units", f"alignment ≥ {MIN_ALIGNMENT:g} after"]
+    header += ["turned by, degrees", "rows that changed sides"]
+    note = (
         "Median over units and 5 to 95 %. Turned: the angle between a unit's weights before and "
         "after training, features standardised; it needs no axis."
-    ], words=2)  # fmt: skip
+    )
+    return Table(header, body, [note], words=2)
 
 
 def _moved_table(drift: KnotTrack, feature_names: tuple[str, ...]) -> Table:
@@ -118,10 +118,9 @@ def _moved_table(drift: KnotTrack, feature_names: tuple[str, ...]) -> Table:
         ]
         for i in ranked
     ]
-    header = ["unit", "feature", "knot", "moved by, IQR", "active", "slope", "alignment",
-              "active rows"]  # fmt: skip
-    return Table(header, body, ["Start → end of training, in raw units; IQR is the inter-quartile "
-                                "range of the feature."], words=2)  # fmt: skip
+    header = ["unit", "feature", "knot", "moved by, IQR", "active", "slope", "alignment"]
+    note = "Start → end of training, in raw units; IQR is the inter-quartile range of the feature."
+    return Table([*header, "active rows"], body, [note], words=2)
 
 
 def _both(before: float, after: float) -> tuple[str, str]:
@@ -162,9 +161,9 @@ def _begun_sentence(study: Study) -> str:
     if loose == units:
         return f"All {units} first-layer units began with random directions and have no knot."
     said = f"{units - loose} of the {units} first-layer units began as hinges of the spline"
-    if groups[ON_DIRECTION]:
-        projection = study.fit.spline.projection
-        names = ", ".join(one_line(name) for name in study.fit.names[projection.shape[0] :])
+    if study.fit is not None and groups[ON_DIRECTION]:
+        directions = study.fit.names[study.fit.spline.projection.shape[0] :]
+        names = ", ".join(one_line(name) for name in directions)
         said += (
             f": {groups[ON_FEATURE]} on one feature and {groups[ON_DIRECTION]} on a direction "
             f"that mixes features (offered were {names})"
@@ -177,7 +176,7 @@ def _begun_sentence(study: Study) -> str:
     return f"{said}." + (left_out if groups[ON_DIRECTION] else "")
 
 
-def _flip_sentence(study: Study) -> str:
+def _flip_sentence(study: Study, rows: int) -> str:
     """How much of the activation pattern changed, per start and layer."""
     parts = []
     for init, units in study.units.items():
@@ -189,6 +188,6 @@ def _flip_sentence(study: Study) -> str:
         ]
         parts.append(f"from the {display_name(init)} start {' and '.join(shares)}")
     return (
-        f"Training turned units on or off on some of the {len(study.data.x):,} training rows: "
+        f"Training turned units on or off on some of the {rows:,} training rows: "
         f"{'; '.join(parts)}, of all pairs of row and unit."
     )

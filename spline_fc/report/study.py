@@ -1,6 +1,7 @@
 """Everything that is measured for the page about one run, before anything is drawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -35,16 +36,16 @@ class Study(NamedTuple):
     speeds: list[Speed]
     init: str | None  # the start the page is about
     seed: int | None
-    data: Rows | None
-    num_averaged: int  # rows that shapes and importance are averaged over
-    units: dict[str, Units]  # by initialisation
-    track: KnotTrack | None
-    flips: dict[str, np.ndarray]  # (records, units) per hidden layer
-    fit: FitResult | None
-    shapes: Shapes | None
-    plane: Plane | None
-    importance: ImportanceTable | None
     damage: tuple[str, ...]  # what could not be read or measured, one sentence each
+    data: Rows | None = None
+    num_averaged: int = 0  # rows that shapes and importance are averaged over
+    units: Mapping[str, Units] = MappingProxyType({})  # by initialisation
+    track: KnotTrack | None = None
+    flips: Mapping[str, np.ndarray] = MappingProxyType({})  # (records, units) per hidden layer
+    fit: FitResult | None = None
+    shapes: Shapes | None = None
+    plane: Plane | None = None
+    importance: ImportanceTable | None = None
 
     @property
     def row(self) -> Row | None:
@@ -74,72 +75,72 @@ class _Attempts:
 
 
 def study(work: Workdir) -> Study:
-    """Gathers what a page speaks of.
-
-    Args:
-      work: from `read_workdir`.
-
-    Returns:
-      Study; what the folder lacks is None or empty, and named in `damage` if it is broken.
-    """
+    """Gathers what a page speaks of; what the folder lacks is None or empty."""
     attempt = _Attempts()
     speeds = attempt("The speed of the starts", speeds_of, work) or []
     rows = attempt("The results", main_rows, work, speeds) or []
     seed = min((run["seed"] for run in work.runs), default=None)
     init = _subject(work)
-    found = _of_seed(attempt, work, init, seed)
-    return Study(work=work, rows=rows, speeds=speeds, init=init, seed=seed, **found,
-                 damage=(*work.damage, *attempt.damage))  # fmt: skip
+    found = {} if seed is None else _of_seed(attempt, work, init, seed)
+    return Study(work, rows, speeds, init, seed, (*work.damage, *attempt.damage), **found)
 
 
-def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int | None) -> dict:
+def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int) -> dict[str, Any]:
     """The fields of a Study that speak of the networks of one seed."""
-    found: dict[str, Any] = {"data": None, "fit": None, "num_averaged": 0, "units": {},
-                             "track": None, "flips": {}, "shapes": None, "plane": None,
-                             "importance": None}  # fmt: skip
-    if seed is None:
-        return found
-    data = found["data"] = attempt("The training rows", read_data, work, seed)
+    data = attempt("The training rows", read_data, work, seed)
     fits = {name: attempt(f"The fit of {name}", read_fit, work, name, seed) for name in work.inits}
-    fit = found["fit"] = fits.get(init or "")
+    found: dict[str, Any] = {"data": data}
     if init is not None:
+        found["fit"] = fits.get(init)
         way = attempt("The way of the knots", read_knots, work, init, seed)
-        found["track"], found["flips"] = way or (None, {})
+        if way is not None:
+            found["track"], found["flips"] = way
     if data is None:
         return found
-    pairs = {name: attempt(f"The parameters of {name}", _read_pair, work, name, seed)
-             for name in work.inits}  # fmt: skip
-    for name, pair in pairs.items():
-        units = pair and attempt(f"The units of {name}", measure_units, pair, data, fits[name])
-        if units:
-            found["units"][name] = units
-    pair = pairs.get(init or "")
-    if pair is not None:
-        found |= _of_pair(attempt, pair, found["units"].get(init), data, init, fit)
+    units = found["units"] = {}
+    for name in work.inits:
+        pair = attempt(f"The parameters of {name}", _read_pair, work, name, seed)
+        if pair is None:
+            continue
+        measured = attempt(f"The units of {name}", measure_units, pair, data, fits[name])
+        if measured is not None:
+            units[name] = measured
+        if name == init:
+            found |= _of_pair(attempt, pair, measured, data, fits[name])
     return found
 
 
-def _of_pair(attempt: _Attempts, pair: Pair, units, data: Rows, init: str, fit) -> dict:
+def _of_pair(
+    attempt: _Attempts, pair: Pair, units: Units | None, data: Rows, fit: FitResult | None
+) -> dict[str, Any]:
     """Shapes, importance and linear pieces of the start the page is about."""
     every = -(-len(data.x) // MOST_ROWS)
     x, y = data.x[::every], data.y[::every]
     start = fit.spline if fit is not None else pair.before
-    return {
+    found: dict[str, Any] = {
         "num_averaged": len(x),
         "shapes": attempt("Shape functions", measure_shapes, start, pair.after, x),
         "importance": attempt("Importance", _importance, start, pair.after, x, y, data, fit),
-        "plane": units and attempt(
-            "Linear pieces", measure_plane, pair, units.drift, x, data),
-    }  # fmt: skip
+    }
+    if units is not None:
+        found["plane"] = attempt("Linear pieces", measure_plane, pair, units.drift, x, data)
+    return found
 
 
-def _importance(start: Spline | Params, after: Params, x, y, data: Rows, fit) -> ImportanceTable:
+def _importance(
+    start: Spline | Params,
+    after: Params,
+    x: np.ndarray,
+    y: np.ndarray,
+    data: Rows,
+    fit: FitResult | None,
+) -> ImportanceTable:
     return compare_importance(
         {"before": start, "after": after},
         x,
         y,
         key=jax.random.key(0),
-        fit=fit if isinstance(start, Spline) else None,
+        fit=fit,
         feature_names=data.feature_names,
         points=REDRAWS,
     )

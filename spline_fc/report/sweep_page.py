@@ -63,15 +63,16 @@ def sweep_table(contests: Sequence[Contest]) -> Table:
         for c in contests
     ]
     names = ", ".join(dict.fromkeys(c.reference for c in contests))
-    header = ["workdir", "start", "seeds", "test error", f"of {names}", "difference, %",
-              "seeds better", "ratio of steps", "ratio of seconds"]  # fmt: skip
-    return Table(header, body, [
+    header = ["workdir", "start", "seeds", "test error", f"of {names}", "difference, %"]
+    header += ["seeds better", "ratio of steps", "ratio of seconds"]
+    note = (
         f"Test error: RMSE of the raw target or log loss, of several targets the loss that was "
         f"trained on; mean ± standard error over seeds. Difference: to {names}, in per cent of its "
         f"mean, by shared seed; below 0 is better. Ratios: of what it took to reach {names}'s best "
         f"validation loss, medians over paired seeds. In brackets 95 % bootstrap intervals, from "
         f"three seeds on."
-    ], words=2)  # fmt: skip
+    )
+    return Table(header, body, [note], words=2)
 
 
 def _finding(contests: Sequence[Contest]) -> str:

@@ -1,6 +1,7 @@
 """The tables of a run: the spline alone, then every start, summed up over seeds."""
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -45,15 +46,7 @@ class Table(NamedTuple):
 
 
 def score_table(rows: Sequence[Row], reference: str | None) -> Table:
-    """Sets the losses and test scores of contenders, with bootstrap intervals over seeds.
-
-    Args:
-      rows: from `main_rows`.
-      reference: the initialisation that others are compared with.
-
-    Returns:
-      Table; columns that no contender fills are left out.
-    """
+    """Sets the losses and test scores of contenders, with bootstrap intervals over seeds."""
     columns = _score_columns(rows, mean_interval)
     notes = [
         "Mean over seeds, in brackets the 95 % bootstrap interval (from three seeds on); losses in "
@@ -61,7 +54,8 @@ def score_table(rows: Sequence[Row], reference: str | None) -> Table:
     ]
     if reference and rows:
         name, error = display_name(reference), error_of(rows[-1])[0]
-        columns.append((f"{error} less {name}'s", [_difference(row) for row in rows]))
+        less = [interval(row.against.mean) if row.against else "" for row in rows]
+        columns.append((f"{error} less {name}'s", less))
         notes.append(
             f"{error[0].upper()}{error[1:]} less {name}'s: mean of the differences by seed; below "
             "0 is better, and an interval without 0 is a difference."
@@ -77,14 +71,7 @@ def arrival_table(rows: Sequence[Row], reference: str) -> Table:
 
 
 def main_table(work: Workdir) -> Table:
-    """Sets results and speed in one table, with standard errors, as a terminal takes it.
-
-    Args:
-      work: from `read_workdir`.
-
-    Returns:
-      Table; columns that no contender fills are left out.
-    """
+    """Sets results and speed in one table, with standard errors, as a terminal takes it."""
     rows = main_rows(work, speeds_of(work))
     columns = _score_columns(rows, mean_error)
     notes = [
@@ -98,27 +85,15 @@ def main_table(work: Workdir) -> Table:
 
 
 def speed_table(work: Workdir, speeds: Sequence[Speed]) -> Table:
-    """Sets what every contender needed to reach each target.
-
-    Args:
-      work: from `read_workdir`; of it, the seconds that compilation took.
-      speeds: from `speeds_of`.
-
-    Returns:
-      Table, one line per target and contender; columns that nobody fills are left out.
-    """
+    """Sets what every contender needed to reach each target, a line for each of both."""
     name = display_name(work.reference) if work.reference else "reference"
-    reaches = [
-        (speed, reach, _compile_seconds(work, speed)) for speed in speeds for reach in speed.reaches
-    ]
+    pairs = [(speed, reach) for speed in speeds for reach in speed.reaches]
+    cold = [reach.seconds + _compile_seconds(work, speed) for speed, reach in pairs]
     columns = [
-        ("start", [display_name(speed.init) for speed, _, _ in reaches]),
-        ("target", [reach.target for _, reach, _ in reaches]),
-        ("steps", [_steps(reach) for _, reach, _ in reaches]),
-        (f"ratio of steps to {name}'s", [ratio(reach.step_ratio) for _, reach, _ in reaches]),
-        ("seconds", [_median(reach.seconds) for _, reach, _ in reaches]),
-        (f"ratio of seconds to {name}'s", [ratio(reach.second_ratio) for _, reach, _ in reaches]),
-        ("seconds, cold", [_median(reach.seconds + cold) for _, reach, cold in reaches]),
+        ("start", [display_name(speed.init) for speed, _ in pairs]),
+        ("target", [reach.target for _, reach in pairs]),
+        *_reach_columns([reach for _, reach in pairs], name),
+        ("seconds, cold", [_median(seconds) for seconds in cold]),
     ]
     notes = [
         "Medians over seeds; in brackets 95 % bootstrap intervals of the median paired ratio. A "
@@ -204,7 +179,7 @@ def text_table(workdir: Any) -> str:
 
 def set_text(table: Table) -> str:
     """Aligns a Table for a terminal; long headers are broken over lines."""
-    header = [_broken(name) for name in table.header]
+    header = [textwrap.wrap(name, 16, break_long_words=False) for name in table.header]
     depth = max((len(lines) for lines in header), default=0)
     padded = [[""] * (depth - len(lines)) + lines for lines in header]
     lines = [list(line) for line in zip(*padded, strict=True)]
@@ -226,7 +201,7 @@ def _table(columns: Columns, notes: list[str], words: int = 1) -> Table:
 def _score_columns(rows: Sequence[Row], mean: Callable[[Any], str]) -> Columns:
     columns = [
         ("start", [row.name for row in rows]),
-        ("seeds", [_seeds(row) for row in rows]),
+        ("seeds", [str(r.seeds.size) + f" ({r.failed} diverged)" * bool(r.failed) for r in rows]),
         ("learning rate", [", ".join(f"{r:g}" for r in row.learning_rates) for row in rows]),
         ("validation loss at step 0", [mean(row.start_loss) for row in rows]),
         ("best validation loss", [mean(row.validation_loss) if row.init else "" for row in rows]),
@@ -252,19 +227,18 @@ def _shown_scores(rows: Sequence[Row]) -> dict[str, str]:
 
 def _arrival_columns(rows: Sequence[Row], reference: str) -> Columns:
     name = display_name(reference)
-    reaches = [row.reach for row in rows]
-    return [
-        (f"steps to {name}'s best", [_steps(reach) for reach in reaches]),
-        (f"ratio of steps to {name}'s", [ratio(reach and reach.step_ratio) for reach in reaches]),
-        (
-            f"seconds to {name}'s best",
-            [_median(reach.seconds) if reach else "" for reach in reaches],
-        ),
-        (
-            f"ratio of seconds to {name}'s",
-            [ratio(reach and reach.second_ratio) for reach in reaches],
-        ),
-    ]
+    return _reach_columns([row.reach for row in rows], name, f" to {name}'s best")
+
+
+def _reach_columns(reaches: Sequence[Reach | None], name: str, goal: str = "") -> Columns:
+    """Steps and seconds to a goal, each with its ratio to the reference's."""
+    cells: dict[str, Callable[[Reach], str]] = {
+        f"steps{goal}": _steps,
+        f"ratio of steps to {name}'s": lambda reach: ratio(reach.step_ratio),
+        f"seconds{goal}": lambda reach: _median(reach.seconds),
+        f"ratio of seconds to {name}'s": lambda reach: ratio(reach.second_ratio),
+    }
+    return [(title, [say(r) if r else "" for r in reaches]) for title, say in cells.items()]
 
 
 def _arrival_notes(name: str) -> list[str]:
@@ -283,41 +257,19 @@ def _compile_seconds(work: Workdir, speed: Speed) -> np.ndarray:
     return np.array([found.get(int(seed), math.nan) for seed in speed.seeds])
 
 
-def _seeds(row: Row) -> str:
-    return f"{row.seeds.size}" + (f" ({row.failed} diverged)" if row.failed else "")
-
-
-def _difference(row: Row) -> str:
-    return interval(row.against.mean) if row.against is not None else ""
-
-
-def _steps(reach: Reach | None) -> str:
-    known = reach.steps[~np.isnan(reach.steps)] if reach is not None else np.zeros(0)
-    if known.size == 0:
-        return ""
+def _steps(reach: Reach) -> str:
+    known = reach.steps[~np.isnan(reach.steps)]
     reached = int(np.isfinite(known).sum())
-    median = float(np.median(known))
     share = "" if reached == known.size else f" ({reached} of {known.size} arrive)"
-    return ("never" if math.isinf(median) else f"{median:,.0f}") + share
+    return _median(known, "{:,.0f}".format) + share
 
 
-def _median(seconds: np.ndarray) -> str:
-    known = seconds[~np.isnan(seconds)]
+def _median(values: np.ndarray, say: Callable[[float], str] = lambda v: significant(v, 2)) -> str:
+    known = values[~np.isnan(values)]
     if known.size == 0:
         return ""
     median = float(np.median(known))
-    return "never" if math.isinf(median) else significant(median, 2)
-
-
-def _broken(name: str, width: int = 16) -> list[str]:
-    lines = [""]
-    for word in name.split():
-        joined = f"{lines[-1]} {word}".strip()
-        if len(joined) <= width:
-            lines[-1] = joined
-        else:
-            lines.append(word)
-    return [line for line in lines if line]
+    return "never" if math.isinf(median) else say(median)
 
 
 def _aligned(cells: list[str], widths: list[int]) -> str:

@@ -43,8 +43,8 @@ def test_of_a_linear_network_it_is_a_line():
 
 def test_a_centred_curve_has_mean_zero_under_the_data():
     grid, column = np.linspace(0, 1, 5), np.random.default_rng(0).uniform(size=100)
-    curve = centred(np.stack([grid**2, np.exp(grid)], axis=1), grid, column)
-    for values in curve.T:
+    curve = centred(Curve(0, grid, np.stack([grid**2, np.exp(grid)], axis=1), True), column)
+    for values in curve.value.T:
         assert abs(np.interp(column, grid, values).mean()) < 1e-12
 
 
