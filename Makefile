@@ -37,7 +37,7 @@ bench: $(STAMP)
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-annotate --no-header --quiet \
-	  --extra export --extra tensorboard --extra checkpoint --extra test --extra lint pyproject.toml -o requirements.lock
+	  --extra export --extra tensorboard --extra test --extra lint pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) runs
@@ -46,5 +46,5 @@ clean:
 $(STAMP): requirements.txt requirements.lock pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python >= 3.11 is needed')"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[export,tensorboard,checkpoint,test,lint]"
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[export,tensorboard,test,lint]"
 	touch $(STAMP)
