@@ -80,7 +80,7 @@ def read_history(path: Any) -> History:
         complete = isinstance(record, dict) and {"epoch", "step"} <= set(record)
         check(complete, f"{path} must give epoch and step in every line; line {number} does not.")
     columns = ("epoch", "step", *LOSSES, "seconds")
-    return History(*(np.array([_number(r.get(c)) for r in records]) for c in columns))
+    return History(*(np.array([r.get(c) for r in records], np.float64) for c in columns))
 
 
 def steps_to_target(step: Any, loss: Any, target: float) -> float:
@@ -234,7 +234,3 @@ def fit_rate(time: Any, loss: Any) -> RateFit:
         rate=float(rates[best]),
         r2=float(1 - rss[best] / total) if total > 0 else 1.0,
     )
-
-
-def _number(value: Any) -> float:
-    return float("nan") if value is None else float(value)

@@ -79,8 +79,6 @@ class TrackSummary(NamedTuple):
     displacement: np.ndarray  # (r, 5) of |displacement| of aligned units
     slope_change: np.ndarray  # (r, 5) of |slope_change| of aligned units
     alignment: np.ndarray  # (r, 5) of units aligned at the start
-    active: np.ndarray  # (r, 5) of all units
-    flipped: np.ndarray  # (r, 5) of all units
 
 
 def knot_track(
@@ -245,7 +243,6 @@ def summarize_track(track: KnotTrack) -> TrackSummary:
       TrackSummary.
     """
     on_start = np.broadcast_to(track.aligned[0], track.aligned.shape)
-    everyone = np.ones_like(track.aligned)
 
     def count(marked: np.ndarray) -> np.ndarray:
         return marked.sum(axis=1)
@@ -265,23 +262,13 @@ def summarize_track(track: KnotTrack) -> TrackSummary:
         displacement=_quantiles(np.abs(track.displacement), track.aligned),
         slope_change=_quantiles(np.abs(track.slope_change), track.aligned),
         alignment=_quantiles(track.alignment, on_start),
-        active=_quantiles(track.active, everyone),
-        flipped=_quantiles(track.flipped, everyone),
     )
 
 
-class _State(NamedTuple):
-    """The first hidden layer of one network, seen from fixed home features."""
-
-    alignment: np.ndarray  # (h,)
-    knot: np.ndarray  # (h,), units of x
-    direction: np.ndarray  # (h,)
-    slope: np.ndarray  # (h,)
-    active: np.ndarray  # (h,) share of rows
-    flipped: np.ndarray  # (h,) share of rows
-
-
-def _measure(params: Params, x, home: np.ndarray, output: int, start: np.ndarray) -> _State:
+def _measure(
+    params: Params, x: np.ndarray, home: np.ndarray, output: int, start: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """(h,) alignment, knot, direction, slope, and shares of rows that are active and flipped."""
     kernel, bias = layers_float64(params)[0]
     weight = kernel[home, np.arange(home.size)]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -296,7 +283,7 @@ def _measure(params: Params, x, home: np.ndarray, output: int, start: np.ndarray
         slope = weight * (gradient * active).sum(axis=0) / np.maximum(active.sum(axis=0), 1)
     # Shares, not the booleans of every row: records may be many.
     shares = active.mean(axis=0), (active != start).mean(axis=0)
-    return _State(alignment, knot, np.sign(weight), slope, *shares)
+    return alignment, knot, np.sign(weight), slope, *shares
 
 
 def _track(states, steps, x, home, scaler, min_alignment, output) -> KnotTrack:

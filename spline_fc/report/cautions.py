@@ -91,10 +91,10 @@ def _about_rates(work: Workdir) -> list[Caution]:
         if len(grid) < 2:
             continue
         for edge, side in ((grid[0], "smallest"), (grid[-1], "largest")):
-            if (said := _mostly(init, chosen.count(edge), len(chosen))) is not None:
-                at_edge.setdefault(f"the {side} learning rate of the grid ({edge:g})", []).append(
-                    said
-                )
+            said = _mostly(init, chosen.count(edge), len(chosen))
+            if said is not None:
+                place = f"the {side} learning rate of the grid ({edge:g})"
+                at_edge.setdefault(place, []).append(said)
     return [
         Caution(f"Chosen was {edge} by {', '.join(said)}: the grid may be too narrow.")
         for edge, said in at_edge.items()
@@ -109,18 +109,13 @@ def _about_budget(work: Workdir) -> list[Caution]:
         first = [run["best_epoch"] == 0 for run in runs]
         growing.append(_mostly(init, sum(last), len(runs)))
         idle.append(_mostly(init, sum(first), len(runs)))
-    found = []
-    if any(growing):
-        found.append(
-            f"Still improving at the last epoch: {', '.join(filter(None, growing))}; a longer "
-            f"budget may change the comparison."
-        )
-    if any(idle):
-        found.append(
-            f"Training added nothing to {', '.join(filter(None, idle))}: the best validation loss "
-            f"is the one at step 0."
-        )
-    return [Caution(sentence) for sentence in found]
+    short = "Still improving at the last epoch: {}; a longer budget may change the comparison."
+    no_use = "Training added nothing to {}: the best validation loss is the one at step 0."
+    return [
+        Caution(sentence.format(", ".join(said)))
+        for sentence, found in ((short, growing), (no_use, idle))
+        if (said := [name for name in found if name])
+    ]
 
 
 def _mostly(init: str, number: int, seeds: int) -> str | None:

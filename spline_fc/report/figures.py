@@ -134,7 +134,8 @@ def ticks(ax: Axes, x: int | None = None, y: int | None = None) -> None:
 def stacked(tables: Iterable[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     """Sets tables below one another; a single value stands in every line of its table."""
     full = [dict(zip(t, np.broadcast_arrays(*t.values()), strict=True)) for t in tables]
-    return {name: np.concatenate([table[name] for table in full]) for name in full[0]}
+    names = full[0] if full else ()
+    return {name: np.concatenate([table[name] for table in full]) for name in names}
 
 
 def density(ax: Axes, values: np.ndarray, height: float, along: str = "x") -> None:
@@ -159,9 +160,7 @@ def spread_labels(positions: Any, gap: float) -> np.ndarray:
         push = np.maximum(short, 0) / 2
         placed[:-1] -= push
         placed[1:] += push
-    result = np.empty_like(placed)
-    result[order] = placed
-    return result
+    return placed[np.argsort(order)]
 
 
 def place(folder: pathlib.Path, draw: Callable[..., Picture], *arguments: Any) -> Image:

@@ -104,9 +104,8 @@ def ratio(found: PairedRatio | None) -> str:
     """Formats a median of paired ratios with its interval; empty without one."""
     if found is None or found.pairs == 0:
         return ""
-    value, low, high = found.median
-    if math.isnan(low):
-        return significant(value, 2)
+    if math.isnan(found.median.low):
+        return significant(found.median.value, 2)
     return with_range(*(significant(v, 2) for v in found.median))
 
 

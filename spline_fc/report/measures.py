@@ -1,6 +1,6 @@
 """What is measured for a page on one start of one seed: units, shapes, linear pieces."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -75,7 +75,7 @@ class Plane(NamedTuple):
 def measure_units(pair: Pair, rows: Rows, fit: FitResult | None) -> Units:
     """Measures the hidden units of one start on the training rows of its seed."""
     drift = knot_drift(*pair, rows.x, scaler=rows.scaler, min_alignment=MIN_ALIGNMENT)
-    before, after = (_unit_columns(params) for params in pair)
+    before, after = (_unit_columns(params["Dense_0"]["kernel"]) for params in pair)
     apart = np.linalg.norm(before - after, axis=0)
     active, then = (active_rows(params, rows.x) for params in pair)
     layers = {
@@ -127,20 +127,20 @@ def measure_plane(pair: Pair, drift: KnotTrack, x: np.ndarray, rows: Rows) -> Pl
     return Plane((int(chosen[0]), int(chosen[1])), (left, right, bottom, top), before, after)
 
 
-def _unit_columns(params: Params) -> np.ndarray:
-    """(d, h) columns of the first kernel, scaled to length 1; nan where a column is zero."""
-    kernel = np.asarray(params["Dense_0"]["kernel"], np.float64)
+def _unit_columns(kernel: Any) -> np.ndarray:
+    """(d, h) columns of a kernel, scaled to length 1; nan where a column is zero."""
+    kernel = np.asarray(kernel, np.float64)
     lengths = np.linalg.norm(kernel, axis=0)
     return kernel / np.where(lengths > 0, lengths, np.nan)
 
 
-def _groups(on_feature: np.ndarray, kernel: np.ndarray, fit: FitResult | None) -> dict:
+def _groups(
+    on_feature: np.ndarray, kernel: np.ndarray, fit: FitResult | None
+) -> dict[str, np.ndarray]:
     """Masks of the units on one feature, on a direction of the fit's spline, and of the others."""
     on_direction = np.zeros_like(on_feature)
     if fit is not None and fit.spline.projection.shape[1]:
-        projection = np.asarray(fit.spline.projection, np.float64)
-        lengths = np.linalg.norm(projection, axis=0)
-        cosine = np.abs(kernel.T @ (projection / np.where(lengths > 0, lengths, 1.0)))
+        cosine = np.abs(kernel.T @ _unit_columns(fit.spline.projection))
         on_direction = (cosine > 1 - 1e-5).any(axis=1) & ~on_feature
     return {ON_FEATURE: on_feature, ON_DIRECTION: on_direction, RANDOM: ~on_feature & ~on_direction}
 

@@ -53,7 +53,7 @@ class Contest(NamedTuple):
 def contests_of(title: str, work: Workdir) -> list[Contest]:
     """Compares every start of a workdir, and the spline alone, with its reference if it has one."""
     rows = main_rows(work, speeds_of(work))
-    reference = next((row for row in rows if row.init and row.init == work.reference), None)
+    reference = row_of(rows, work.reference)
     if reference is None:
         return []
     name, error = reference.name, error_of(reference)[1]
@@ -76,9 +76,13 @@ def main_rows(work: Workdir, speeds: Sequence[Speed]) -> list[Row]:
         _spline_row(own, SPLINE_ALONE if len(fits) == 1 else f"{display_name(init)} alone")
         for init, own in fits.items()
     ]
-    rows = alone + measured
-    reference = next((row for row in measured if row.init == work.reference), None)
-    return [_against(row, reference) for row in rows]
+    reference = row_of(measured, work.reference)
+    return [_against(row, reference) for row in alone + measured]
+
+
+def row_of(rows: Sequence[Row], init: str | None) -> Row | None:
+    """The row of a start, if it has one."""
+    return next((row for row in rows if row.init and row.init == init), None)
 
 
 def speeds_of(work: Workdir) -> list[Speed]:

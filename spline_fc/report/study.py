@@ -8,8 +8,7 @@ import jax
 import numpy as np
 
 from spline_fc.analysis import ImportanceTable, KnotTrack, Speed, compare_importance
-from spline_fc.cpwl import FitResult, Spline
-from spline_fc.network import Params
+from spline_fc.cpwl import FitResult
 from spline_fc.report.measures import (
     Pair,
     Plane,
@@ -19,7 +18,7 @@ from spline_fc.report.measures import (
     measure_shapes,
     measure_units,
 )
-from spline_fc.report.rows import Row, main_rows, speeds_of
+from spline_fc.report.rows import Row, main_rows, row_of, speeds_of
 from spline_fc.workdir import Rows, Workdir, read_data, read_fit, read_knots, read_params
 
 MOST_ROWS = 500  # averages over rows take at most so many
@@ -50,13 +49,12 @@ class Study(NamedTuple):
     @property
     def row(self) -> Row | None:
         """The start the page is about."""
-        return next((row for row in self.rows if row.init and row.init == self.init), None)
+        return row_of(self.rows, self.init)
 
     @property
     def reference(self) -> Row | None:
         """The start that others are compared with."""
-        wanted = self.work.reference
-        return next((row for row in self.rows if row.init and row.init == wanted), None)
+        return row_of(self.rows, self.work.reference)
 
 
 class _Attempts:
@@ -117,33 +115,19 @@ def _of_pair(
     every = -(-len(data.x) // MOST_ROWS)
     x, y = data.x[::every], data.y[::every]
     start = fit.spline if fit is not None else pair.before
+    models = {"before": start, "after": pair.after}
+    options: dict[str, Any] = {"feature_names": data.feature_names, "points": REDRAWS, "fit": fit}
     found: dict[str, Any] = {
         "num_averaged": len(x),
         "shapes": attempt("Shape functions", measure_shapes, start, pair.after, x),
-        "importance": attempt("Importance", _importance, start, pair.after, x, y, data, fit),
+        "importance": attempt(
+            "Importance",
+            lambda: compare_importance(models, x, y, key=jax.random.key(0), **options),
+        ),
     }
     if units is not None:
         found["plane"] = attempt("Linear pieces", measure_plane, pair, units.drift, x, data)
     return found
-
-
-def _importance(
-    start: Spline | Params,
-    after: Params,
-    x: np.ndarray,
-    y: np.ndarray,
-    data: Rows,
-    fit: FitResult | None,
-) -> ImportanceTable:
-    return compare_importance(
-        {"before": start, "after": after},
-        x,
-        y,
-        key=jax.random.key(0),
-        fit=fit,
-        feature_names=data.feature_names,
-        points=REDRAWS,
-    )
 
 
 def _read_pair(work: Workdir, init: str, seed: int) -> Pair | None:

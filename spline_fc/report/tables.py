@@ -108,15 +108,13 @@ def speed_table(work: Workdir, speeds: Sequence[Speed]) -> Table:
 def curve_table(speeds: Sequence[Speed], reference: str | None) -> Table:
     """Sets the measures of whole curves: the mean loss on the way, and how fast the loss fell."""
     name = display_name(reference) if reference else "reference"
+    decays = [f"{np.isfinite(s.half_life).sum()} of {s.seeds.size}" for s in speeds]
     columns = [
         ("start", [display_name(s.init) for s in speeds]),
         ("mean validation loss on the way", [mean_interval(s.area) for s in speeds]),
         (f"ratio to {name}'s", [ratio(s.area_ratio) for s in speeds]),
         ("steps per halving", [interval(s.half_life_interval) for s in speeds]),
-        (
-            "seeds with a decay",
-            [f"{np.isfinite(s.half_life).sum()} of {s.seeds.size}" for s in speeds],
-        ),
+        ("seeds with a decay", decays),
     ]
     notes = [
         "The mean validation loss over the steps that all starts had is the area under the curve "
@@ -273,8 +271,6 @@ def _median(values: np.ndarray, say: Callable[[float], str] = lambda v: signific
 
 
 def _aligned(cells: list[str], widths: list[int]) -> str:
-    first, *rest = [
-        cell.ljust(width) if i == 0 else cell.rjust(width)
-        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join([first, *rest]).rstrip()
+    first, *rest = widths
+    padded = [cell.rjust(width) for cell, width in zip(cells[1:], rest, strict=True)]
+    return "  ".join([cells[0].ljust(first), *padded]).rstrip()

@@ -152,8 +152,10 @@ def test_half_life_is_that_of_the_decay_and_nan_without_one():
 
 def test_metrics_files_alone_give_the_best_rate_of_each_start_and_seed(tmp_path):
     for rate, best in ((0.001, 0.3), (0.01, 0.2)):
-        lines = [{"epoch": e, "step": 5 * e, "validation_loss": v, "seconds": 0.1 * e}
-                 for e, v in enumerate([1.0, best])]  # fmt: skip
+        lines = [
+            {"epoch": e, "step": 5 * e, "validation_loss": v, "seconds": 0.1 * e}
+            for e, v in enumerate([1.0, best])
+        ]
         text = "\n".join(json.dumps(line) for line in lines)
         (tmp_path / f"he_normal-seed4-lr{rate:g}.jsonl").write_text(text)
     curves = metrics_curves(tmp_path)
@@ -165,8 +167,10 @@ def test_metrics_files_alone_give_the_best_rate_of_each_start_and_seed(tmp_path)
 
 
 def test_runs_without_seconds_are_compared_by_steps_alone():
-    curves = {k: {s: h._replace(seconds=h.seconds * np.nan) for s, h in v.items()}
-              for k, v in CURVES.items()}  # fmt: skip
+    curves = {
+        k: {s: h._replace(seconds=h.seconds * np.nan) for s, h in v.items()}
+        for k, v in CURVES.items()
+    }
     spline, _ = compare_speed(curves, fixed_targets([0.3], range(3)), "he_normal")
     assert np.isnan(spline.reaches[0].seconds).all() and spline.reaches[0].second_ratio.pairs == 0
     assert spline.reaches[0].step_ratio.median.value == pytest.approx(0.5)

@@ -94,9 +94,13 @@ def test_a_main_effect_is_drawn_with_every_breakpoint():
 
 def test_a_tent_on_one_feature_is_a_main_effect_with_three_breakpoints():
     tent = Spline(
-        np.zeros(1), np.ones((1, 1)), np.zeros((1, 2), np.int32), np.array([[1.0, -1.0]]),
-        np.array([[0.0, 2.0]]), np.zeros((1, 0)),
-    )  # fmt: skip
+        np.zeros(1),
+        np.ones((1, 1)),
+        np.zeros((1, 2), np.int32),
+        np.array([[1.0, -1.0]]),
+        np.array([[0.0, 2.0]]),
+        np.zeros((1, 0)),
+    )
     x = np.linspace(-1, 3, 9)[:, None]
     found = decompose(tent, x)
     assert found.components == ((0,),)
@@ -116,8 +120,12 @@ def test_shares_sum_to_one_and_an_additive_spline_has_no_pairs():
 
 def test_raw_units_are_those_of_the_scaler():
     spline, x = random_spline(2, degree=2), _rows(60, 4)
-    scaler = Scaler(np.array([1.0, 2, 3, 4]), np.array([10.0, 1, 0.1, 2]), np.array([5.0, -5]),
-                    np.array([3.0, 0.5]))  # fmt: skip
+    scaler = Scaler(
+        np.array([1.0, 2, 3, 4]),
+        np.array([10.0, 1, 0.1, 2]),
+        np.array([5.0, -5]),
+        np.array([3.0, 0.5]),
+    )
     plain, raw = decompose(spline, x), decompose(spline, x, scaler=scaler)
     np.testing.assert_allclose(raw.constant, plain.constant * [3, 0.5] + [5, -5])
     np.testing.assert_allclose(raw.share, plain.share)
@@ -142,8 +150,14 @@ def test_features_in_the_other_order_transpose_the_surface():
 
 
 def test_a_spline_without_terms_is_its_intercept():
-    empty = Spline(np.ones(1), np.zeros((2, 1)), np.zeros((2, 1), np.int32), np.ones((2, 1)),
-                   np.zeros((2, 1)), np.zeros((2, 0)))  # fmt: skip
+    empty = Spline(
+        np.ones(1),
+        np.zeros((2, 1)),
+        np.zeros((2, 1), np.int32),
+        np.ones((2, 1)),
+        np.zeros((2, 1)),
+        np.zeros((2, 0)),
+    )
     found = decompose(empty, _rows(5, 2))
     assert found.components == () and found.constant == 1.0
     assert np.all(main_effect(found, 1).value == 0)

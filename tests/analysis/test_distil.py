@@ -20,8 +20,14 @@ def _spline(degree: int) -> Spline:
     sign = rng.choice([-1.0, 1.0], size=(9, degree))
     sign[::2, 1:] = 0.0
     feature = np.argsort(rng.random((9, 4)), axis=1)[:, :degree]
-    spline = Spline(rng.normal(size=2), rng.normal(size=(9, 2)), feature, sign,
-                    rng.uniform(-1, 1, size=(9, degree)), np.zeros((4, 0)))  # fmt: skip
+    spline = Spline(
+        rng.normal(size=2),
+        rng.normal(size=(9, 2)),
+        feature,
+        sign,
+        rng.uniform(-1, 1, size=(9, degree)),
+        np.zeros((4, 0)),
+    )
     return jax.tree.map(lambda a: a.astype(np.int32 if a.dtype == int else np.float32), spline)
 
 
@@ -35,8 +41,9 @@ def test_an_untrained_network_gives_its_spline_back(degree):
     for rows, share in ((ROWS, found.share), (UNSEEN, found.held_out_share)):
         wanted = plain_output(jax.tree.map(np.asarray, spline), rows.astype(np.float64))
         error = np.asarray(evaluate(found.fit.spline, rows)) - wanted
-        np.testing.assert_allclose(1 - (error**2).sum(0) / (len(rows) * wanted.var(0)), share,
-                                   atol=1e-6)  # fmt: skip
+        np.testing.assert_allclose(
+            1 - (error**2).sum(0) / (len(rows) * wanted.var(0)), share, atol=1e-6
+        )
         assert np.abs(error).max() < 0.1
         if rows is ROWS:
             np.testing.assert_allclose(found.worst_error, np.abs(error).max(axis=0), atol=1e-5)
@@ -65,8 +72,11 @@ def test_the_scale_of_features_is_of_no_matter_to_an_additive_fit():
 
     found = distil(network, raw)
     assert (found.share > 0.9999).all() and found.held_out_share is None
-    read = {int(v) for v, s in zip(found.fit.spline.feature[:, 0], found.fit.spline.slope[:, 0],
-                                   strict=True) if s != 0}  # fmt: skip
+    read = {
+        int(v)
+        for v, s in zip(found.fit.spline.feature[:, 0], found.fit.spline.slope[:, 0], strict=True)
+        if s != 0
+    }
     assert read == {0, 1, 2, 3}
 
 

@@ -82,8 +82,14 @@ def test_of_a_spline_it_equals_the_brute_force_average(seed):
 
 
 def test_every_breakpoint_of_a_minimum_term_is_found():
-    term = Spline(np.zeros(1), np.ones((1, 1)), np.array([[0, 1]], np.int32),
-                  np.array([[1.0, -1.0]]), np.array([[-1.0, 0.5]]), np.zeros((2, 0)))  # fmt: skip
+    term = Spline(
+        np.zeros(1),
+        np.ones((1, 1)),
+        np.array([[0, 1]], np.int32),
+        np.array([[1.0, -1.0]]),
+        np.array([[-1.0, 0.5]]),
+        np.zeros((2, 0)),
+    )
     x = np.random.default_rng(1).normal(size=(15, 2))
     found = exact_dependence(term, x, 0, low=-3.0, high=3.0).grid[1:-1]
     heights = np.maximum(0.5 - x[:, 1], 0)  # min(relu(x0 + 1), height) bends at both of them
@@ -137,8 +143,9 @@ def test_what_is_not_additive_is_stated():
 
 def test_raw_units_are_those_of_the_scaler(network):
     x = np.random.default_rng(5).normal(size=(20, 3))
-    scaler = Scaler(np.array([1.0, 2, 3]), np.array([10.0, 1, 0.1]), np.array([5.0, -5]),
-                    np.array([3.0, 0.5]))  # fmt: skip
+    scaler = Scaler(
+        np.array([1.0, 2, 3]), np.array([10.0, 1, 0.1]), np.array([5.0, -5]), np.array([3.0, 0.5])
+    )
     plain, raw = exact_dependence(network, x, 0), exact_dependence(network, x, 0, scaler=scaler)
     np.testing.assert_allclose(raw.grid, 10 * plain.grid + 1)
     np.testing.assert_allclose(raw.value, plain.value * [3, 0.5] + [5, -5])

@@ -68,8 +68,11 @@ def test_any_metric_and_any_function_will_do(problem):
 
     found = permutation_importance(
         lambda rows: np.asarray(evaluate(fit.spline, rows.astype(np.float32)))[:, 0],
-        x, y, key=KEY, metric=worst,
-    )  # fmt: skip
+        x,
+        y,
+        key=KEY,
+        metric=worst,
+    )
     same = permutation_importance(fit.spline, x, y, key=KEY, metric=worst)
     np.testing.assert_allclose(found.values, same.values, atol=1e-5)
     assert same.mean[0] > same.mean[1] > 0.1
@@ -105,9 +108,14 @@ def test_spline_and_its_network_stand_side_by_side_with_the_fit(problem):
     models = {"spline": fit.spline, "network": to_params(fit)}
     found = compare_importance(models, x, y, key=KEY, fit=fit, feature_names=["a", "b", "c"])
     assert found.columns == (
-        "spline: permutation", "spline: contribution", "network: permutation",
-        "network: contribution", "nsubsets", "gcv", "rss",
-    )  # fmt: skip
+        "spline: permutation",
+        "spline: contribution",
+        "network: permutation",
+        "network: contribution",
+        "nsubsets",
+        "gcv",
+        "rss",
+    )
     np.testing.assert_allclose(found.value[:, :2], found.value[:, 2:4], atol=1e-5)
     np.testing.assert_array_equal(found.value[:, 4:], np.stack(importance(fit), axis=1))
     assert list(np.argsort(-found.value[:, 0])[:2]) == [0, 1]

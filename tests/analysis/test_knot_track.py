@@ -19,9 +19,11 @@ from tests.analysis.splines import HOME, KNOTS
 from tests.training.problems import make_dataset, make_params
 
 SCALER = SimpleNamespace(
-    x_shift=np.array([10.0, -3, 0, 1]), x_scale=np.array([2.0, 0.5, 40, 1]),
-    y_shift=np.array([7.0]), y_scale=np.array([3.0]),
-)  # fmt: skip
+    x_shift=np.array([10.0, -3, 0, 1]),
+    x_scale=np.array([2.0, 0.5, 40, 1]),
+    y_shift=np.array([7.0]),
+    y_scale=np.array([3.0]),
+)
 SIGN = np.array([1.0, -1, 1, 1, -1, 1])
 MARKS = ("dead", "always_on", "sign_flipped", "outside", "merged")
 
@@ -78,8 +80,10 @@ def test_a_knot_moved_by_hand_drifts_by_just_that_in_raw_units_and_in_ranges(spl
     moves = np.zeros((4, 6))
     moves[:, 1] = [0, 0.25, -0.4, 0.25]  # a feature of scale 2
     moves[:, 4] = [0, 0, 0.1, -1.5]  # a feature of scale 1/2, the unit looks to the left
-    networks = [_with_knot(_with_knot(spline_params, 1, KNOTS[1] + a), 4, KNOTS[4] + b)
-                for a, b in moves[:, [1, 4]]]  # fmt: skip
+    networks = [
+        _with_knot(_with_knot(spline_params, 1, KNOTS[1] + a), 4, KNOTS[4] + b)
+        for a, b in moves[:, [1, 4]]
+    ]
     raw = knot_track(_trace(networks, [0, 10, 20, 30]), rows, scaler=SCALER)
     np.testing.assert_array_equal(raw.feature, HOME)
     np.testing.assert_array_equal(raw.step, [0, 10, 20, 30])
@@ -121,8 +125,9 @@ def test_slope_below_more_layers_is_what_the_output_gains_through_the_unit(splin
     def output(raised):
         first = params["Dense_0"]
         hidden = np.maximum(rows @ first["kernel"] + first["bias"], 0)
-        hidden = np.maximum((hidden + raised) @ params["Dense_1"]["kernel"]
-                            + params["Dense_1"]["bias"], 0)  # fmt: skip
+        hidden = np.maximum(
+            (hidden + raised) @ params["Dense_1"]["kernel"] + params["Dense_1"]["bias"], 0
+        )
         return (hidden @ params["Dense_2"]["kernel"] + params["Dense_2"]["bias"])[:, 1]
 
     for unit, (sign, feature) in enumerate(zip(SIGN, HOME, strict=True)):
@@ -142,8 +147,9 @@ def test_rescaled_units_change_no_figure(spline_params, rows, depth):
         return {**params, "Dense_0": first, "Dense_1": second}
 
     one = track_networks(walk, range(5), rows, scaler=SCALER)
-    other = track_networks([rescaled(p, i) for i, p in enumerate(walk)], range(5), rows,
-                           one.feature, scaler=SCALER)  # fmt: skip
+    other = track_networks(
+        [rescaled(p, i) for i, p in enumerate(walk)], range(5), rows, one.feature, scaler=SCALER
+    )
     assert np.abs(one.slope_change[4]).min() > 0 and one.aligned.all()
     _assert_tracks_equal(one, other, rtol=1e-9, atol=1e-12)
 

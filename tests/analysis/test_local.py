@@ -12,8 +12,9 @@ from spline_fc.network import apply_params
 from spline_fc.network import preactivations_float64 as preactivations
 from tests.analysis.splines import plain_output, random_network, random_spline, seeds
 
-SCALER = Scaler(np.array([1.0, 2, 3]), np.array([10.0, 1, 0.1]), np.array([5.0, -5]),
-                np.array([3.0, 0.5]))  # fmt: skip
+SCALER = Scaler(
+    np.array([1.0, 2, 3]), np.array([10.0, 1, 0.1]), np.array([5.0, -5]), np.array([3.0, 0.5])
+)
 
 
 @settings(max_examples=30, deadline=None)
@@ -110,8 +111,10 @@ def test_a_network_without_hinges_is_one_cell():
 
 
 def test_a_knot_under_the_row_leaves_no_room():
-    params = {"Dense_0": {"kernel": np.array([[1.0], [0.0]]), "bias": np.array([-0.5])},
-              "Dense_1": {"kernel": np.ones((1, 1)), "bias": np.zeros(1)}}  # fmt: skip
+    params = {
+        "Dense_0": {"kernel": np.array([[1.0], [0.0]]), "bias": np.array([-0.5])},
+        "Dense_1": {"kernel": np.ones((1, 1)), "bias": np.zeros(1)},
+    }
     found = explain_network(params, [0.5, 3.0])
     assert found.distance == 0 and (found.layer, found.unit) == (0, 0)
     np.testing.assert_array_equal(found.room_above, [0, np.inf])

@@ -37,10 +37,13 @@ def trained() -> dict:
     dataset, rng = _dataset(), np.random.default_rng(1)
     sign = rng.choice([-1.0, 1.0], size=(12, 1)).astype(np.float32)
     spline = Spline(
-        np.float32([0.3]), rng.normal(size=(12, 1)).astype(np.float32),
-        np.arange(12, dtype=np.int32)[:, None] % 3, sign,
-        rng.uniform(-1.5, 1.5, size=(12, 1)).astype(np.float32), np.zeros((3, 0), np.float32),
-    )  # fmt: skip
+        np.float32([0.3]),
+        rng.normal(size=(12, 1)).astype(np.float32),
+        np.arange(12, dtype=np.int32)[:, None] % 3,
+        sign,
+        rng.uniform(-1.5, 1.5, size=(12, 1)).astype(np.float32),
+        np.zeros((3, 0), np.float32),
+    )
     start = to_params(spline)
     found = {"x": np.asarray(dataset.train.x, np.float64), "spline": spline, "start": start}
     for name, options in WAYS.items():

@@ -19,9 +19,13 @@ from spline_fc.report.formats import (
 
 @pytest.mark.parametrize(
     ("values", "shown"),
-    [([1.0, 2.0, 3.0], "2.00 ± 0.58"), ([0.1234], "0.1234"), ([float("nan")], "–"),
-     ([1234.0, 1250.0], "1,242.0 ± 8.0")],
-)  # fmt: skip
+    [
+        ([1.0, 2.0, 3.0], "2.00 ± 0.58"),
+        ([0.1234], "0.1234"),
+        ([float("nan")], "–"),
+        ([1234.0, 1250.0], "1,242.0 ± 8.0"),
+    ],
+)
 def test_mean_and_error_show_as_many_digits_as_they_know(values, shown):
     assert mean_error(values).replace(NBSP, " ") == shown
 

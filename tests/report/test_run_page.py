@@ -47,8 +47,10 @@ def test_text_table_is_aligned_and_complete(workdir):
     lines = text_table(workdir).splitlines()
     rule = next(i for i, line in enumerate(lines) if line.startswith("---"))
     assert [line.split("  ")[0] for line in lines[rule + 1 : rule + 4]] == [
-        "spline alone", "spline", "He",
-    ]  # fmt: skip
+        "spline alone",
+        "spline",
+        "He",
+    ]
     assert "test RMSE" in lines[rule - 1] and "seconds to He's" in "\n".join(lines[:rule])
 
 
@@ -60,6 +62,7 @@ def test_report_is_one_light_file_with_every_section(workdir):
         assert f'id="{key}"' in page
     drawn = figures(path)
     assert len(drawn) == 7 and page.count("<img") == 7 and "<svg" not in page
+    assert page.count('class="tile"') == 6  # one row on a wide screen
     assert all("whose numbers are in figures/" in alt for alt in drawn)
     # Self-contained: nothing is fetched. Namespaces are names, not addresses to load.
     assert not re.search(r'(src|href)="(?!#|data:)', page)
@@ -148,13 +151,20 @@ def test_the_strongest_interaction_is_what_no_curve_carries(workdir, spline_para
     assert not (write_report(workdir).parent / "figures" / "interaction.csv").exists()
     # 3 min(relu(x0), relu(x2)), then 0.1 min(relu(x1), relu(x3)).
     spline = Spline(
-        np.zeros(1, np.float32), np.float32([[3.0], [0.1]]), np.int32([[0, 2], [1, 3]]),
-        np.ones((2, 2), np.float32), np.zeros((2, 2), np.float32), np.zeros((4, 0), np.float32),
-    )  # fmt: skip
+        np.zeros(1, np.float32),
+        np.float32([[3.0], [0.1]]),
+        np.int32([[0, 2], [1, 3]]),
+        np.ones((2, 2), np.float32),
+        np.zeros((2, 2), np.float32),
+        np.zeros((4, 0), np.float32),
+    )
     fit = fit_mars(normal_rows(), normal_rows()[:, 0], max_terms=5)
     save_fit(workdir / "fits" / "spline-seed0.json", fit._replace(spline=spline))
-    flat = {f"{layer}/{leaf}": value for layer, leaves in spline_params.items()
-            for leaf, value in leaves.items()}  # fmt: skip
+    flat = {
+        f"{layer}/{leaf}": value
+        for layer, leaves in spline_params.items()
+        for leaf, value in leaves.items()
+    }
     np.savez(workdir / "params" / "spline-seed0-best.npz", **flat)  # additive
     assert "What alcohol and free" in words(write_report(workdir))["shapes"]
     lines = (workdir / "figures" / "interaction.csv").read_text().splitlines()
@@ -202,6 +212,12 @@ def test_warnings_name_diverged_runs_and_few_seeds(workdir):
     page = write_report(workdir).read_text(encoding="utf-8")
     assert "1 run of 8 diverged: he_normal-seed1-lr0.01." in page
     assert "Few seeds (2 for" in page
+
+
+def test_a_page_is_written_where_every_run_diverged(workdir):
+    runs = json.loads((workdir / "runs.json").read_text())
+    (workdir / "runs.json").write_text(json.dumps([run | {"diverged": True} for run in runs]))
+    assert set(words(write_report(workdir))) == set(SECTIONS)
 
 
 @pytest.mark.parametrize(
