@@ -40,9 +40,10 @@ def main(argv: list[str]) -> None:
     for name in _ONLY.value or cells:
         pipeline.run(cells[name], workdir / name, progress=runs.to_terminal())
         record = bake_off_records.of_run(workdir / name)
-        path = output / f"{record['set']}-{record['width']}.json"
+        path = output / f"{pathlib.Path(record['set']).stem}-{record['width']}.json"
         files.write_json(path, bake_off_records.joined(path, record))
-        print(f"{name}: {bake_off_table.line(record)}", flush=True)
+        for contender, cell in record["contenders"].items():
+            print(f"{name}, {contender}: {bake_off_table.line(cell)}", flush=True)
         jax.clear_caches()  # hundreds of programs of shapes that never come back
     print(bake_off_table.markdown(bake_off_table.read(output)))
 

@@ -27,7 +27,7 @@ def of_run(folder: str | os.PathLike) -> dict[str, Any]:
     contenders = {name: _contender(work, name) for name in work.inits}
     return {
         "set": config["data"]["name"],
-        "width": config["network"]["hidden_sizes"][0],
+        "width": _width(config["network"]["hidden_sizes"]),
         "contenders": contenders,
         **stamp(),
     }
@@ -39,6 +39,11 @@ def joined(path: pathlib.Path, record: dict[str, Any]) -> dict[str, Any]:
         return record
     earlier = json.loads(path.read_text(encoding="utf-8"))
     return {**record, "contenders": {**earlier["contenders"], **record["contenders"]}}
+
+
+def _width(sizes: list[int]) -> int | str:
+    """The width of the hidden layers, or all of them where they differ."""
+    return sizes[0] if len(set(sizes)) == 1 and len(sizes) == 2 else "x".join(map(str, sizes))
 
 
 def _contender(work: Workdir, name: str) -> dict[str, Any]:
@@ -62,6 +67,8 @@ def _contender(work: Workdir, name: str) -> dict[str, Any]:
 
 def _pair(work: Workdir, run: dict[str, Any]) -> dict[str, Any]:
     """One split: the curve at the rate chosen on validation, and the end of every rate."""
+    if "test_rmse" not in run:
+        raise ValueError(f"a bake-off must be of regressions; {work.path} scores no RMSE.")
     rates = [r for r in work.runs if (r["init"], r["seed"]) == (run["init"], run["seed"])]
     curve = work.histories[run["run"]].validation_loss
     kept = curve[np.isfinite(curve)]

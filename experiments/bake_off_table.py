@@ -44,10 +44,12 @@ class Contest(NamedTuple):
 
 def read(folder: pathlib.Path) -> list[dict[str, Any]]:
     """Reads the records of a bake-off, sorted by size, in the order of their names within."""
+    if not any(folder.glob("*.json")):
+        raise ValueError(f"--table must name a folder of records; {folder} holds none.")
     records = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))
     ]
-    return sorted(records, key=lambda record: record["width"])
+    return sorted(records, key=lambda record: str(record["width"]).zfill(9))
 
 
 def contest(record: Mapping[str, Any], theirs: str) -> Contest:

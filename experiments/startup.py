@@ -7,7 +7,7 @@ import pathlib
 import platform
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import jax
 from absl import app, flags
@@ -29,12 +29,12 @@ def start(main: Callable[[list[str]], None]) -> None:
     Args:
       main: takes what is left of the command line.
     """
-    for word in sys.argv[1:]:
-        if word.startswith("--config="):  # flags would tell of a bad one by a traceback
-            try:
-                sweeps.read(word.removeprefix("--config="))
-            except ValueError as error:
-                sys.exit(f"error: {error}")
+    path = _config_path(sys.argv[1:])
+    if path is not None:  # flags would tell of a bad one by a traceback
+        try:
+            sweeps.read(path)
+        except ValueError as error:
+            sys.exit(f"error: {error}")
     begun: list[bool] = []
 
     def begin(argv: list[str]) -> None:
@@ -46,13 +46,30 @@ def start(main: Callable[[list[str]], None]) -> None:
     except (AttributeError, TypeError, ValueError, flags.Error) as error:
         if begun:
             raise
-        sys.exit(f"error: {str(error).strip().splitlines()[0]}")  # of a field of the config
+        words = str(error.args[0] if error.args else error).split()
+        sys.exit(f"error: {' '.join(words)}")  # of a field of the config
+
+
+def _config_path(words: list[str]) -> str | None:
+    """The value of --config, given with "=" or as the next word."""
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        if word.startswith(("--config=", "-config=")):
+            return word.partition("=")[2]
+        if word in ("--config", "-config"):
+            return following
+    return None
 
 
 def no_arguments(argv: list[str]) -> None:
     """Refuses words on the command line of a program that takes flags alone."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Says on the error stream what a folder lacks."""
+    for sentence in sentences:
+        print(f"warning: {sentence}", file=sys.stderr)
 
 
 def _run(main: Callable[[list[str]], None], argv: list[str]) -> None:

@@ -15,7 +15,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from experiments import startup
-from spline_fc import pipeline, report, runs
+from spline_fc import pipeline, report, runs, workdir
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: configs/NAME.py[:mode].")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for results; see spline_fc/workdir.py.")
@@ -39,6 +39,7 @@ def main(argv: list[str]) -> None:
         progress=runs.to_terminal(),
     )
     print(report.text_table(_WORKDIR.value))
+    startup.warn(workdir.read_workdir(_WORKDIR.value).damage)
     print(f"report: {page}")
 
 

@@ -25,6 +25,7 @@ class Road(NamedTuple):
     datasets: list[Dataset]  # the same, standardised
     folder: pathlib.Path  # that is being written
     progress: Progress
+    knot_every: int  # epochs from one record of the knots to the next
 
 
 def run(
@@ -56,13 +57,16 @@ def run(
     page = pathlib.Path(folder) / "report.html"
     if not overwrite and runs.is_finished(folder, plan.config):
         return page
+    runs.check_place(folder, plan.config, overwrite)
     progress.phase("reading")
     raw = [_load(plan, seed) for seed in range(plan.seeds)]
     datasets = [data.standardize(dataset) for dataset in raw]
+    runs.check_losses(plan, datasets[0].task)
     with runs.claim(folder, plan.config, overwrite) as partial, _told(partial):
-        workdir.begin(partial, plan.config)
+        every = max(1, -(-plan.contenders[0].training.epochs // plan.knot_records))
+        every = workdir.begin(partial, plan.config, every)
         workdir.write_status(partial, "running")
-        diverged = _run(Road(plan, raw, datasets, partial, progress))
+        diverged = _run(Road(plan, raw, datasets, partial, progress, every))
         workdir.write_status(partial, "diverged" if diverged else "done")
         progress.phase("writing the report")
         report.write_report(partial)
@@ -95,11 +99,15 @@ def _run(road: Road) -> bool:
     starts = _starts(road)
     fits = runs.fit_rows(road.plan, starts, road.datasets)
     files.write_json(road.folder / "fits.json", fits)
-    rows: list[dict[str, Any]] = []
-    for contender in road.plan.contenders:
-        own = workdir.finished_rows(road.folder, contender.name, contender.training.epochs)
-        rows += own or _contend(road, contender, starts[contender.name])
-        files.write_json(road.folder / "runs.json", rows)
+    contenders = road.plan.contenders
+    found = {
+        c.name: workdir.finished_rows(road.folder, c.name, c.training.epochs) for c in contenders
+    }
+    for contender in contenders:
+        if not found[contender.name]:
+            found[contender.name] = _contend(road, contender, starts[contender.name])
+            files.write_json(road.folder / "runs.json", sum(found.values(), []))
+    rows = sum(found.values(), [])
     return any(row["diverged"] for row in rows if row["chosen"])
 
 
@@ -127,6 +135,7 @@ def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[
     plan, name = road.plan, contender.name
     seeds = range(plan.seeds)
     names = [[f"{name}-seed{s}-lr{rate!r}" for rate in plan.learning_rates] for s in seeds]
+    recorder = training.network_recorder(road.knot_every)  # of networks that begin with knots
     road.progress.phase(f"compiling {name}")
     steps = len(road.datasets[0].train.x) // contender.training.batch_size
     watch = Watch(road.folder, names, starts, contender, plan, steps, road.progress)
@@ -137,7 +146,7 @@ def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[
             road.datasets,
             plan.learning_rates,
             seeds,
-            recorder=_recorder(contender, plan.knot_records),
+            recorder=recorder if contender.start == SPLINE else None,
             on_epochs=watch,
             checkpoints=Checkpoints(road.folder / "checkpoints" / name, plan.checkpoint_every),
         )
@@ -152,13 +161,6 @@ def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[
         times = protocol.time_alone(contender, road.datasets[0], plan.hidden_sizes, 0)
         found = [{**row, "alone": times} for row in found]
     return found
-
-
-def _recorder(contender: Contender, records: int) -> training.Recorder | None:
-    """The way of the knots, of networks that begin with knots to follow."""
-    if contender.start != SPLINE:
-        return None
-    return training.network_recorder(max(1, -(-contender.training.epochs // records)))
 
 
 def _write_chosen(road: Road, stem: str, seed: int, where: Any, result: TrainResult) -> None:

@@ -138,11 +138,7 @@ def judge(
     """Chooses the learning rate of every seed on validation rows and scores on test rows.
 
     Args:
-      contender, starts, datasets: as for `train`.
-      result: of `train`.
-
-    Returns:
-      Verdict.
+      contender, starts, datasets: as for `train`, which gave `result`.
     """
     loss = contender.training.loss
     curves = np.asarray(result.history["validation_loss"])
@@ -196,9 +192,8 @@ def refit(
 ) -> list[dict[str, float]]:
     """Trains once more on training and validation rows, with what the validation rows chose.
 
-    Start, learning rate and number of epochs are those of the first run. This is how published
-    errors mostly come about: tuned on a part of the training rows, then trained on all of them.
-    Nothing is held out then, so neither the guard nor the best iterate has a say.
+    This is how published errors mostly come about: tuned on a part of the training rows, then
+    trained on all. Nothing is held out then, so neither guard nor best iterate has a say.
 
     Args:
       contender: as for `train`; its schedule must not depend on the number of epochs.

@@ -12,7 +12,7 @@
     checkpoints/spline/     state of training, to go on from
     report.html, figures/
 
-Where a run lives until all of this is there, `spline_fc.place` says.
+Where a run lives until all of this is there, `spline_fc.runs.place` says.
 """
 
 import importlib.metadata
@@ -92,18 +92,25 @@ class Workdir(NamedTuple):
         }
 
 
-def begin(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
-    """Makes the folders of a new run and says what it is.
+def begin(folder: pathlib.Path, config: Mapping[str, Any], knot_every: int) -> int:
+    """Makes the folders of a run and says what it is.
 
     Args:
       folder: exists, or will.
       config: plain, as `pipeline.run` checked it.
+      knot_every: epochs from one record of the knots to the next.
+
+    Returns:
+      The spacing in force: a run that goes on keeps that with which it began.
     """
     for name in FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
-    files.write_json(folder / "workdir.json", {"format": FORMAT})
+    about = {"format": FORMAT, "knot_every": knot_every}
+    about |= _read_json(folder / "workdir.json", {})
+    files.write_json(folder / "workdir.json", about)
     files.write_json(folder / "config.json", config)
     files.write_json(folder / "environment.json", environment())
+    return about["knot_every"]
 
 
 def write_status(folder: pathlib.Path, status: str, sentence: str = "") -> None:
@@ -275,7 +282,13 @@ def read_workdir(path: str | os.PathLike) -> Workdir:
         found == FORMAT or (path / "status").is_file() and found is None,
         f"workdir must be of format {FORMAT!r}; {str(path)!r} is of {found!r}.",
     )
-    runs = [run for run in _rows_of(path / "runs.json", list, damage) if _is_run(run)]
+    rows = _rows_of(path / "runs.json", list, damage)
+    runs = [run for run in rows if _is_run(run)]
+    if len(runs) < len(rows):
+        damage.append(
+            f"{path / 'runs.json'} must tell run, start, seed and rate in every row; "
+            f"{len(rows) - len(runs)} of {len(rows)} do not."
+        )
     status, _, sentence = _status(path / "status", damage).partition("\n")
     return Workdir(
         path=path,
@@ -301,7 +314,10 @@ def _histories(path: pathlib.Path, runs: Sequence[Mapping], damage: list[str]) -
 
 
 def _is_run(run: Any) -> bool:
-    return isinstance(run, dict) and {"run", "init", "seed", "learning_rate"} <= set(run)
+    if not isinstance(run, dict):
+        return False
+    kinds = {"run": str, "init": str, "seed": int, "learning_rate": float, "best_step": int}
+    return all(isinstance(run.get(name), kind) for name, kind in kinds.items())
 
 
 def _status(file: pathlib.Path, damage: list[str]) -> str:

@@ -18,15 +18,57 @@ import filelock
 from spline_fc import files
 from spline_fc.checks import check
 
-LOCK = "lock"
-WORTH_KEEPING = ("runs.json", "checkpoints", "params")  # a run without these has done nothing yet
+LOCK = "lock"  # in every unfinished run, and in nothing else
+DONE_SOMETHING = ("runs.json", "starts.json")  # what is lost if an unfinished run is
+# At the top of a workdir; what a longer run writes anew stands second.
+WRITTEN_ONCE = ("workdir.json", "starts.json", "fits", "params", "data", "checkpoints")
+WRITTEN_ANEW = (
+    "config.json",
+    "environment.json",
+    "status",
+    "fits.json",
+    "runs.json",
+    "metrics",
+    "knots",
+    "report.html",
+    "figures",
+    "tensorboard",
+)
 
 
 def is_finished(folder: str | os.PathLike, config: Mapping[str, Any]) -> bool:
-    """Says whether a workdir holds the finished run of this config."""
-    folder = pathlib.Path(folder)
-    there = (folder / "workdir.json").is_file()
-    return there and not differences(_config_of(folder), files.plain(config))
+    """Says whether a workdir holds the finished run of this config, with all of its results."""
+    folder = pathlib.Path(os.path.realpath(folder))
+    needed = ("workdir.json", "config.json", "status", "fits.json", "report.html")
+    if not all((folder / name).is_file() for name in needed):
+        return False
+    expected = config["seeds"] * len(config["learning_rates"]) * len(config["initialisations"])
+    try:
+        rows = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
+        whole = len(rows) == expected and all("run" in row for row in rows)
+        return whole and not differences(_config_of(folder), files.plain(config))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def check_place(folder: str | os.PathLike, config: Mapping[str, Any], overwrite: bool) -> bool:
+    """Refuses a workdir that must not be replaced, or whose unfinished run is another one.
+
+    Args:
+      folder, config, overwrite: as for `claim`.
+
+    Returns:
+      Whether the workdir holds this very run with fewer epochs, so that it can go on.
+
+    Raises:
+      ValueError: as `claim`, but for the lock.
+    """
+    folder, config = pathlib.Path(os.path.realpath(folder)), files.plain(config)
+    for path in (_partial(folder), _earlier(folder)):
+        ours = not path.exists() or (path.is_dir() and _is_ours(path))
+        check(ours, f"workdir must leave room for {path}, which no run wrote: move it away.")
+    _goes_on(_partial(folder), config, overwrite)
+    return _check_target(folder, config, overwrite)
 
 
 @contextlib.contextmanager
@@ -39,7 +81,7 @@ def claim(
     epochs: its files are copied first, so that it stands until the longer run has ended.
 
     Args:
-      folder: the workdir.
+      folder: the workdir; a link is followed.
       config: plain, checked.
       overwrite: another run, finished or not, may be replaced.
 
@@ -48,15 +90,16 @@ def claim(
       block ends well; else it stays.
 
     Raises:
-      ValueError: another process writes there, the folder is no workdir, or it holds another run
-        and is not to be overwritten; the fields that differ are named.
+      ValueError: another process writes there, the folder is no workdir or holds files of others,
+        or it holds another run and is not to be overwritten; the fields that differ are named.
     """
-    folder, config = pathlib.Path(folder), files.plain(config)
-    _bring_back(folder)
-    longer = _check_target(folder, config, overwrite)
-    partial = folder.with_name(f"{folder.name}.partial")
+    check_place(folder, config, overwrite)
+    folder, config = pathlib.Path(os.path.realpath(folder)), files.plain(config)
+    partial = _partial(folder)
     partial.mkdir(parents=True, exist_ok=True)
     with _locked(partial):
+        _bring_back(folder)
+        longer = _check_target(folder, config, overwrite)
         if _goes_on(partial, config, overwrite):
             _sweep(partial)
         else:
@@ -83,33 +126,61 @@ def _locked(partial: pathlib.Path) -> Iterator[None]:
         lock.release()
 
 
+def _partial(folder: pathlib.Path) -> pathlib.Path:
+    return folder.with_name(f"{folder.name}.partial")
+
+
+def _earlier(folder: pathlib.Path) -> pathlib.Path:
+    return folder.with_name(f"{folder.name}.replaced")
+
+
+def _is_ours(path: pathlib.Path) -> bool:
+    """Whether a folder beside a workdir is an unfinished run, or one that was being replaced."""
+    if path.name.endswith(".partial"):
+        return (path / LOCK).exists() or not any(path.iterdir())
+    return (path / "workdir.json").is_file()
+
+
 def _check_target(folder: pathlib.Path, config: Mapping[str, Any], overwrite: bool) -> bool:
     """Refuses what must not be replaced; True if this run is the one there with more epochs."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
+    check(folder.is_dir(), f"workdir must be a folder; got the file {folder}.")
     check(
-        folder.is_dir() and (folder / "workdir.json").is_file(),
-        f"workdir must be a new folder or that of an earlier run; got {folder}, which holds files "
-        "that no run of this version wrote.",
+        (folder / "workdir.json").is_file(),
+        f"workdir must be a new folder or that of an earlier run; {folder} holds files and no "
+        "workdir.json, by which this version knows its own.",
     )
     if overwrite:
+        known = (*WRITTEN_ONCE, *WRITTEN_ANEW)
+        strange = sorted(path.name for path in folder.iterdir() if path.name not in known)
+        check(
+            not strange,
+            f"workdir must hold nothing but its run to be overwritten; move {', '.join(strange)} "
+            f"out of {folder}.",
+        )
         return False
     found = differences(_config_of(folder), config)
-    longer = [line for line in found if _is_more_epochs(line)]
+    more = _asks_for_more(found, config)
     check(
-        found == longer,
+        not found or more,
         f"workdir must be that of the same config, or --overwrite be given; {folder} differs in "
         f"{_listed(found)}.",
     )
-    return bool(longer)
+    return more
 
 
 def _goes_on(partial: pathlib.Path, config: Mapping[str, Any], overwrite: bool) -> bool:
     """Whether the unfinished run goes on; ValueError if it is another one and must be kept."""
-    if not any((partial / name).exists() for name in WORTH_KEEPING):
+    if not any((partial / name).exists() for name in DONE_SOMETHING):
         return False
-    found = differences(_config_of(partial), config)
-    more = bool(found) and all(_is_more_epochs(line) for line in found)
+    try:
+        found = differences(_config_of(partial), config)
+    except ValueError:
+        if overwrite:
+            return False
+        raise
+    more = _asks_for_more(found, config)
     check(
         not found or more or overwrite,
         f"workdir must be that of the same config, or --overwrite be given; the unfinished run in "
@@ -119,10 +190,14 @@ def _goes_on(partial: pathlib.Path, config: Mapping[str, Any], overwrite: bool) 
 
 
 def _config_of(folder: pathlib.Path) -> dict[str, Any]:
+    file = folder / "config.json"
     try:
-        return json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"workdir must have a sound config.json, or --overwrite be given; {file} is none "
+            f"({error})."
+        ) from error
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[str]:
@@ -136,8 +211,11 @@ def differences(old: Any, new: Any, name: str = "") -> list[str]:
     return [] if old == new else [f"{name or 'config'}: {old!r}, now {new!r}"]
 
 
-def _is_more_epochs(line: str) -> bool:
-    name, _, values = line.partition(": ")
+def _asks_for_more(found: list[str], config: Mapping[str, Any]) -> bool:
+    """Whether nothing but a larger number of epochs is asked for, which no schedule depends on."""
+    if len(found) != 1 or "cosine" in json.dumps(config):
+        return False
+    name, _, values = found[0].partition(": ")
     old, _, new = values.partition(", now ")
     return name == "training.epochs" and old.isdigit() and new.isdigit() and int(new) > int(old)
 
@@ -161,16 +239,20 @@ def _sweep(partial: pathlib.Path) -> None:
 
 
 def _copy(folder: pathlib.Path, partial: pathlib.Path) -> None:
-    """Copies what a longer run starts from; its rows and metrics are written anew."""
-    for name in ("fits", "params", "data", "checkpoints"):
-        if (folder / name).is_dir():
-            shutil.copytree(folder / name, partial / name)
+    """Copies all that a longer run does not write anew, files of others among it."""
+    for entry in folder.iterdir():
+        if entry.name in WRITTEN_ANEW:
+            continue
+        copy = shutil.copytree if entry.is_dir() else shutil.copy2
+        copy(entry, partial / entry.name)
 
 
 def _put_in_place(partial: pathlib.Path, folder: pathlib.Path) -> None:
     """Renames twice; the earlier run is deleted when the new one stands."""
     earlier = _earlier(folder)
     if folder.exists():
+        if earlier.exists():  # of a process that was killed after the second rename
+            shutil.rmtree(earlier)
         folder.rename(earlier)
     partial.rename(folder)
     if earlier.exists():
@@ -179,10 +261,5 @@ def _put_in_place(partial: pathlib.Path, folder: pathlib.Path) -> None:
 
 def _bring_back(folder: pathlib.Path) -> None:
     """Undoes the first rename of a process that was killed before the second."""
-    earlier = _earlier(folder)
-    if earlier.exists():
-        shutil.rmtree(earlier) if folder.exists() else earlier.rename(folder)
-
-
-def _earlier(folder: pathlib.Path) -> pathlib.Path:
-    return folder.with_name(f"{folder.name}.replaced")
+    if _earlier(folder).exists() and not folder.exists():
+        _earlier(folder).rename(folder)

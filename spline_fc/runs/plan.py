@@ -151,6 +151,16 @@ def _contender(full: Mapping[str, Any], name: str) -> Contender:
     return Contender(name, start, given, training.as_config(fields))
 
 
+def check_losses(plan: Plan, task: str) -> None:
+    """Raises ValueError where a loss wants labels and the task is a regression."""
+    for contender in plan.contenders:
+        loss = contender.training.loss
+        checks.check(
+            task != "regression" or not loss.endswith("cross_entropy"),
+            f"config.training.loss must be squared_error or huber for regression; got {loss!r}.",
+        )
+
+
 def _check_fit(name: str, options: Mapping[str, Any]) -> None:
     """What a fit would refuse without a look at the data."""
     for direction in options["directions"]:
@@ -160,6 +170,15 @@ def _check_fit(name: str, options: Mapping[str, Any]) -> None:
     checks.check_number(f"{name}.share", options["share"], above=0, at_most=1)
     checks.check_number(f"{name}.tolerance", options["tolerance"], above=0)
     checks.check_one_of(f"{name}.prune", options["prune"], PRUNE_METHODS)
+    for option, least in (("num_directions", 1), ("num_slices", 2), ("num_folds", 2)):
+        checks.check_integer(f"{name}.{option}", options[option], least)
+    if options["max_hinges"] is not None:
+        checks.check_integer(f"{name}.max_hinges", options["max_hinges"], 0)
+    knots = options["knots"]
+    if isinstance(knots, str):
+        checks.check(knots == "all", f'{name}.knots must be "all" or a number; got {knots!r}.')
+    elif isinstance(knots, int):
+        checks.check_integer(f"{name}.knots", knots, 1)
 
 
 def _rates(rates: Any) -> tuple[float, ...]:

@@ -55,6 +55,7 @@ def test_a_record_holds_every_split_and_the_table_tells_it(cell, tmp_path):
         assert min(pair["validation"]) == pair["validation"][pair["best_epoch"]]
         assert 0 < pair["test_rmse"] < 200 and 0 < pair["refit_rmse"] < 200
     assert min(ours["start_seconds"], ours["step_seconds"]) > 0
+    assert bake_off_table.line(ours).startswith("test RMSE ")
     (tmp_path / "diabetes-16.json").write_text(json.dumps(record))
     shown = " ".join(bake_off_table.markdown(bake_off_table.read(tmp_path)).split())
     assert "| diabetes | 2 |" in shown and "100% of 2" in shown and "not timed" not in shown
@@ -84,6 +85,20 @@ def test_refit_trains_on_the_validation_rows_with_what_was_chosen(cell):
     error = np.asarray(sfc.apply_params(alone, jnp.asarray(x))) - y
     found = both.scaler.y_scale[0] * np.sqrt(np.mean(error**2))
     assert pair["refit_rmse"] == pytest.approx(found, rel=1e-3)
+
+
+def test_the_program_runs_what_is_missing_and_prints_its_tables(cell, tmp_path):
+    *_, folder = cell
+    command = [sys.executable, "-m", "experiments.bake_off", f"--config={folder / 'sweep.py'}:smoke",
+               f"--workdir={tmp_path}"]  # fmt: skip
+    told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert told.returncode == 0, told.stderr
+    assert "diabetes-16, recipe: test RMSE" in told.stdout and "| diabetes | 1 |" in " ".join(
+        told.stdout.split()
+    )
+    wrong = [*command[:3], f"--table={tmp_path / 'nothing'}"]
+    told = subprocess.run(wrong, capture_output=True, text=True, cwd=ROOT)
+    assert told.returncode == 1 and "holds none" in told.stderr
 
 
 def test_a_sweep_is_locked_before_anything_runs(cell):

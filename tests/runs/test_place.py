@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from spline_fc import files
 from spline_fc.runs import place
 
-CONFIG = {"data": {"name": "friedman1"}, "training": {"epochs": 10, "schedule": "constant"}}
+CONFIG = {
+    "data": {"name": "friedman1"},
+    "training": {"epochs": 10, "schedule": "constant"},
+    "seeds": 1,
+    "learning_rates": [0.1],
+    "initialisations": ["spline"],
+}
 
 
 def changed(**training):
@@ -24,7 +30,7 @@ def write_run(folder, config, word):
     with place.claim(folder, config, overwrite=True) as partial:
         files.write_json(partial / "workdir.json", {})
         files.write_json(partial / "config.json", config)
-        files.write_text(partial / "word", word)
+        files.write_text(partial / "status", word)
 
 
 def test_a_run_takes_its_place_when_it_has_ended(tmp_path):
@@ -43,9 +49,9 @@ def test_a_run_that_fails_costs_an_earlier_one_nothing(tmp_path, overwrite):
     write_run(folder, CONFIG, "earlier")
     config = changed(epochs=20 if not overwrite else 5)
     with pytest.raises(OSError, match="disk"), place.claim(folder, config, overwrite) as partial:
-        (partial / "word").write_text("half")
+        (partial / "status").write_text("half")
         raise OSError("no space left on the disk")
-    assert (folder / "word").read_text() == "earlier"
+    assert (folder / "status").read_text() == "earlier"
 
 
 def test_another_config_is_refused_by_the_fields_that_differ(tmp_path):
@@ -59,7 +65,7 @@ def test_another_config_is_refused_by_the_fields_that_differ(tmp_path):
         pass
     with pytest.raises(ValueError, match="epochs"), place.claim(folder, changed(epochs=5), False):
         pass
-    assert (folder / "word").read_text() == "earlier"
+    assert (folder / "status").read_text() == "earlier"
 
 
 def test_an_unfinished_run_goes_on_with_the_same_config_or_more_epochs(tmp_path):
@@ -90,7 +96,6 @@ def test_a_finished_run_with_more_epochs_begins_with_its_checkpoints(tmp_path):
         files.write_json(partial / "config.json", CONFIG)
         (partial / "checkpoints").mkdir()
         files.write_text(partial / "checkpoints" / "state", "10 epochs")
-    assert place.is_finished(folder, CONFIG) and not place.is_finished(folder, changed(epochs=20))
     with place.claim(folder, changed(epochs=20), False) as partial:
         assert (partial / "checkpoints" / "state").read_text() == "10 epochs"
         assert (folder / "checkpoints" / "state").exists()
@@ -99,10 +104,92 @@ def test_a_finished_run_with_more_epochs_begins_with_its_checkpoints(tmp_path):
 def test_files_that_no_run_wrote_are_never_touched(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     for overwrite in (False, True):
-        with pytest.raises(ValueError, match="no run"), place.claim(tmp_path, CONFIG, overwrite):
+        with (
+            pytest.raises(ValueError, match="no workdir.json"),
+            place.claim(tmp_path, CONFIG, overwrite),
+        ):
             pass
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
     assert not tmp_path.with_name(f"{tmp_path.name}.partial").exists()
+
+
+@pytest.mark.parametrize("name", ["run.partial", "run.replaced"])
+def test_a_folder_of_somebody_else_beside_the_workdir_is_left_alone(tmp_path, name):
+    folder = tmp_path / "run"
+    write_run(folder, CONFIG, "earlier")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "notes.txt").write_text("mine")
+    for config in (CONFIG, changed(epochs=20)):
+        with pytest.raises(ValueError, match=f"{name}, which no run wrote"):
+            place.check_place(folder, config, overwrite=True)
+        with pytest.raises(ValueError, match="no run wrote"), place.claim(folder, config, True):
+            pass
+    assert (tmp_path / name / "notes.txt").read_text() == "mine"
+    assert (folder / "status").read_text() == "earlier"
+
+
+def test_a_finished_run_that_is_called_partial_is_no_unfinished_one(tmp_path):
+    write_run(tmp_path / "run.partial", CONFIG, "finished")
+    with (
+        pytest.raises(ValueError, match="no run wrote"),
+        place.claim(tmp_path / "run", CONFIG, True),
+    ):
+        pass
+    assert (tmp_path / "run.partial" / "status").read_text() == "finished"
+
+
+def test_files_of_others_in_a_workdir_are_kept(tmp_path):
+    folder = tmp_path / "run"
+    write_run(folder, CONFIG, "earlier")
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="move notes.txt out"), place.claim(folder, CONFIG, True):
+        pass
+    write_longer = changed(epochs=20)
+    with place.claim(folder, write_longer, overwrite=False) as partial:
+        files.write_json(partial / "config.json", write_longer)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_link_is_followed(tmp_path):
+    real = tmp_path / "real"
+    real.mkdir()
+    (tmp_path / "link").symlink_to(real)
+    for word in ("first", "second"):
+        write_run(tmp_path / "link", CONFIG, word)
+        assert (tmp_path / "link").is_symlink() and (real / "status").read_text() == word
+
+
+def test_a_schedule_that_depends_on_the_epochs_does_not_go_on(tmp_path):
+    folder, cosine = tmp_path / "run", changed(schedule="cosine")
+    write_run(folder, cosine, "earlier")
+    longer = {**cosine, "training": {**cosine["training"], "epochs": 20}}
+    with pytest.raises(ValueError, match="training.epochs: 10, now 20"):
+        place.check_place(folder, longer, overwrite=False)
+
+
+def test_a_run_that_has_done_nothing_yet_gives_way(tmp_path):
+    with pytest.raises(OSError), place.claim(tmp_path / "run", CONFIG, False) as partial:  # noqa: PT011
+        files.write_json(partial / "config.json", CONFIG)
+        raise OSError
+    with place.claim(tmp_path / "run", changed(schedule="cosine"), overwrite=False):
+        pass
+
+
+def test_a_run_is_finished_when_all_of_it_is_there(tmp_path):
+    folder = tmp_path / "run"
+    write_run(folder, CONFIG, "done")
+    for name in ("fits.json", "report.html"):
+        assert not place.is_finished(folder, CONFIG)
+        files.write_json(folder / name, [])
+    for rows in ([], [{}], [{"run": "a"}, {"run": "b"}]):
+        files.write_json(folder / "runs.json", rows)
+        assert not place.is_finished(folder, CONFIG)
+    files.write_json(folder / "runs.json", [{"run": "a"}])
+    assert place.is_finished(folder, CONFIG) and not place.is_finished(folder, changed(epochs=20))
+    (folder / "config.json").write_text("")
+    assert not place.is_finished(folder, CONFIG)
+    with pytest.raises(ValueError, match="sound config.json"):
+        place.check_place(folder, CONFIG, overwrite=False)
 
 
 def test_a_second_process_is_refused(tmp_path):
@@ -124,7 +211,7 @@ def test_a_kill_between_the_two_renames_loses_neither_run(tmp_path):
     folder.rename(tmp_path / "run.replaced")  # where a killed process would have left it
     with pytest.raises(KeyboardInterrupt), place.claim(folder, CONFIG, overwrite=True):
         raise KeyboardInterrupt
-    assert (folder / "word").read_text() == "earlier"
+    assert (folder / "status").read_text() == "earlier"
 
 
 @given(st.recursive(st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
