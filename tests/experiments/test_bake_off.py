@@ -89,8 +89,8 @@ def test_refit_trains_on_the_validation_rows_with_what_was_chosen(cell):
 
 def test_the_program_runs_what_is_missing_and_prints_its_tables(cell, tmp_path):
     *_, folder = cell
-    command = [sys.executable, "-m", "experiments.bake_off", f"--config={folder / 'sweep.py'}:smoke",
-               f"--workdir={tmp_path}"]  # fmt: skip
+    config = f"--config={folder / 'sweep.py'}:smoke"
+    command = [sys.executable, "-m", "experiments.bake_off", config, f"--workdir={tmp_path}"]
     told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert told.returncode == 0, told.stderr
     assert "diabetes-16, recipe: test RMSE" in told.stdout and "| diabetes | 1 |" in " ".join(
