@@ -3,8 +3,7 @@
 With Q the orthonormal basis so far and r = y - QQ'y, a reflected pair of candidates lowers the
 residual sum of squares by what two Gram-Schmidt steps say. All that is needed per candidate c are
 <c, q_j>, |c|^2 and <c, r>; when a column enters they are updated by algebra on the tables, and only
-<c, raw new column> costs a pass over the data . No n-vector is ever
-orthogonalised.
+<c, raw new column> costs a pass over the data. No n-vector is ever orthogonalised.
 
 Axis names below: two signs (0 is relu(x - t), 1 is relu(t - x)), d features that may join the
 parent, K knots, k outputs, M columns.
@@ -15,6 +14,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+
+_BLOCK = 8  # of columns, in products with tables
 
 
 class Candidates(NamedTuple):
@@ -120,16 +122,47 @@ def best_pair(candidates: Candidates, tolerance: float, places: jax.Array | int)
     )  # fmt: skip
 
 
-def _enter(candidates: Candidates, raw, coefficients, length, effect, column) -> Candidates:
-    """Lets one orthonormal column enter: q = (c - sum_j coefficients[j] q_j) / length."""
-    known = jnp.einsum("m,m...->...", coefficients, candidates.projection)
-    entry = (raw - known) / length  # (2, d, K), <candidate, q>
+def enter(candidates: Candidates, raw, rows, effects, first) -> Candidates:
+    """Lets some columns enter: q_i = (c_i - sum_j rows[i, j] q_j) / rows[i, first + i].
+
+    Args:
+      candidates: tables of any parent, up to date with the columns before.
+      raw: (b, 2, d, K), <candidate, c_i>.
+      rows: (b, M), of the triangle in c_i = sum_j rows[i, j] q_j; for a column that is not there,
+        of the identity, its raw products and effect 0.
+      effects: (b, k), <y, q_i>.
+      first: () int32, index of the first of them; first + b must not exceed M.
+    """
+    count, shape = len(raw), raw.shape[1:]
+    known = _combine(candidates.projection, rows, first).reshape(raw.shape)
+    block = jax.lax.dynamic_slice_in_dim(rows, first, count, axis=1)
+    entries: list[jax.Array] = []
+    for i in range(count):
+        among = sum((block[i, j] * entry for j, entry in enumerate(entries)), jnp.zeros(shape))
+        entries.append((raw[i] - known[i] - among) / block[i, i])
+    entry = jnp.stack(entries)
     return candidates._replace(
-        projection=candidates.projection.at[column].set(entry),
-        remainder=candidates.remainder - entry**2,
-        cross=candidates.cross - entry[0] * entry[1],
-        residual=candidates.residual - entry[..., None] * effect,
+        projection=jax.lax.dynamic_update_slice_in_dim(candidates.projection, entry, first, 0),
+        remainder=candidates.remainder - (entry**2).sum(0),
+        cross=candidates.cross - (entry[:, 0] * entry[:, 1]).sum(0),
+        residual=candidates.residual - jnp.einsum("b...,bk->...k", entry, effects),
     )
+
+
+def _combine(projection: jax.Array, rows: jax.Array, used) -> jax.Array:
+    """rows[:, :used] @ projection[:used], (b, everything); in blocks, as most places are free."""
+    flat, count = projection.reshape(len(projection), -1), len(rows)
+    block = min(_BLOCK, len(flat))
+
+    def add(i, total):
+        # The last block overlaps the one before it, whose columns count nothing in it.
+        start = jnp.minimum(i * block, len(flat) - block)
+        own = jax.lax.dynamic_slice_in_dim(rows, start, block, axis=1)
+        place = start + jnp.arange(block)
+        own = jnp.where((place >= i * block) & (place < used), own, 0)
+        return total + own @ jax.lax.dynamic_slice_in_dim(flat, start, block)
+
+    return jax.lax.fori_loop(0, -(-used // block), add, jnp.zeros((count, flat.shape[1])))
 
 
 def read_heads(heads: Sequence[jax.Array] | jax.Array) -> list[Head]:
@@ -140,24 +173,14 @@ def read_heads(heads: Sequence[jax.Array] | jax.Array) -> list[Head]:
     ]
 
 
-def advance(
-    candidates: Candidates, choice: Choice, raw: jax.Array, column: jax.Array
-) -> Candidates:
-    """Updates the tables for the one or two columns of a choice.
-
-    Args:
-      candidates: tables of any parent.
-      choice: the pair that enters.
-      raw: (2, 2, d, K), <candidate, raw hinge> of first and second; the second is not read unless
-        the choice is paired.
-      column: () int32, index of the first new column.
-    """
-    coefficients = choice.projection.at[1, column].set(second_on_first(choice))
-
-    def enter(i, tables):
-        return _enter(tables, raw[i], coefficients[i], choice.norm[i], choice.effect[i], column + i)
-
-    return jax.lax.fori_loop(0, choice.columns, enter, candidates)
+def rows_of(choice: Choice, first) -> jax.Array:
+    """Rows (2, M) of the triangle for the columns of a choice; see `enter`."""
+    size = choice.projection.shape[1]
+    second = choice.projection[1].at[first].set(second_on_first(choice)).at[first + 1]
+    second = second.set(choice.norm[1])
+    identity = jnp.zeros(size).at[first + 1].set(1)
+    second = jnp.where(choice.paired, second, identity)
+    return jnp.stack([choice.projection[0].at[first].set(choice.norm[0]), second])
 
 
 def second_on_first(choice: Choice) -> jax.Array:
@@ -169,29 +192,22 @@ def second_on_first(choice: Choice) -> jax.Array:
     return -(choice.projection[0] @ choice.projection[1]) / choice.norm[0]
 
 
-def start(
-    raw: jax.Array, effects: jax.Array, triangle: jax.Array, norm: jax.Array, target: jax.Array,
-    allowed: jax.Array, features: jax.Array,
-) -> Candidates:  # fmt: skip
-    """Makes the tables of a new parent against a basis that already stands.
+def start(norm, target, allowed, features, size: int) -> Candidates:
+    """Makes the tables of a parent before any column has entered.
 
     Args:
-      raw: (M, 2, d, K), <candidate, raw column j>; 0 beyond the columns in use.
-      effects: (M, k), <y, q_j>; 0 beyond.
-      triangle: (M, M) lower triangular, raw_i = sum_j triangle[i, j] q_j; the identity beyond.
       norm: (2, d, K), |candidate|^2.
       target: (2, d, K, k), <candidate, y>.
       allowed: (d, K) bool.
       features: (d,) int32, columns of x that the candidates are about.
+      size: M, places for columns.
     """
-    flat = jax.scipy.linalg.solve_triangular(triangle, raw.reshape(raw.shape[0], -1), lower=True)
-    projection = flat.reshape(raw.shape)
     return Candidates(
-        projection=projection,
+        projection=jnp.zeros((size, *norm.shape)),
         norm=norm,
-        remainder=norm - (projection**2).sum(0),
-        cross=-(projection[:, 0] * projection[:, 1]).sum(0),
-        residual=target - jnp.einsum("m...,mk->...k", projection, effects),
+        remainder=norm,
+        cross=jnp.zeros(norm.shape[1:]),  # the supports of a pair are disjoint
+        residual=target,
         allowed=allowed & (norm > 0).any(0),
         features=features,
     )

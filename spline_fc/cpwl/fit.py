@@ -12,7 +12,7 @@ from spline_fc.cpwl import inputs, pruning
 from spline_fc.cpwl.directions import Directions, find_directions
 from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, forward
 from spline_fc.cpwl.inputs import CheckedData
-from spline_fc.cpwl.knots import SearchSpace, knot_choices
+from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
 from spline_fc.cpwl.refit import least_squares
 from spline_fc.cpwl.scaling import Units, scaled_columns
 from spline_fc.cpwl.spline import Spline
@@ -60,6 +60,7 @@ def fit_mars(
     weights: Any = None,
     allowed: Sequence[Sequence[int]] | None = None,
     linear: Sequence[int] = (),
+    fast_k: int | None = None,
     prune: str = "gcv",
     num_folds: int = 5,
     max_hinges: int | None = None,
@@ -121,7 +122,7 @@ def fit_mars(
         _check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(names, data.x.shape[1])
         found = find_directions(directions, data, num_directions, num_slices, key)
-        limits = ForwardLimits(max_terms, max_degree, threshold, *_rounding(data.dtype))
+        limits = ForwardLimits(max_terms, max_degree, threshold, *_rounding(data.dtype), fast_k)
         rules = (min_span, end_span, linear, allowed)
         space, columns, units = _search_space(data, found.projection, knots, *rules)
         if penalty is None:
@@ -201,8 +202,9 @@ def _search_space(data: CheckedData, projection, knots, min_span, end_span, line
     linear = inputs.column_set("linear", linear, num_columns)
     groups = None if allowed is None else inputs.column_groups("allowed", allowed, num_columns)
     choices = knot_choices(knots, len(data.x), num_columns)
-    columns, usable, units = scaled_columns(data, projection, choices)
-    return SearchSpace(units.scaled, usable, min_span, end_span, linear, groups), columns, units
+    spans = spans_of(min_span, end_span, num_columns)
+    columns, usable, units = scaled_columns(data, projection, choices, spans)
+    return SearchSpace(units.scaled, usable, spans, linear, groups), columns, units
 
 
 def _rounding(dtype: np.dtype) -> tuple[float, float]:

@@ -5,6 +5,7 @@ term has its own tables; an entering column costs one pass over the data per par
 one pass per column in use.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,9 +13,9 @@ import jax
 import numpy as np
 
 from spline_fc.cpwl import candidates as tables
-from spline_fc.cpwl import moments, steps
-from spline_fc.cpwl.knots import SearchSpace, allowed_knots, partner_features
-from spline_fc.cpwl.terms import Term, term_values
+from spline_fc.cpwl import steps
+from spline_fc.cpwl.knots import SearchSpace, partner_features
+from spline_fc.cpwl.terms import Term
 
 
 class ForwardTrace(NamedTuple):
@@ -35,15 +36,23 @@ class ForwardLimits(NamedTuple):
     threshold: float  # smallest gain of a step, as a share of the total sum of squares
     tolerance: float  # squared remainder, as a share of the norm, that counts as dependent
     floor: float  # residual sum of squares, as a share of the total, that is rounding
+    fast_k: int | None  # parents that are looked at at each step; None for all
 
 
-class _Parent(NamedTuple):
-    """A term that may be multiplied out further, or no term at all (the constant)."""
+@dataclasses.dataclass
+class _Known:
+    """A term that may be multiplied out further, or no term at all (the constant), and its tables.
+
+    Tables are brought up to date when they are looked at; what they last said is remembered.
+    """
 
     term: int  # -1 for the constant
     column: jax.Array  # (n,) float, infinite for the constant
-    grouping: moments.Grouping | None  # of x, x - column and x + column, f features that may join
-    whole: bool  # all rows are grouped, x itself left out; else those with column > 0
+    parent: steps.Parent | None  # None for the constant
+    candidates: tables.Candidates
+    columns: int  # how many columns have entered the tables
+    choice: tables.Choice | None = None
+    head: tables.Head | None = None
 
 
 class _Search:
@@ -51,110 +60,82 @@ class _Search:
 
     def __init__(self, features, y, weights, space: SearchSpace, limits: ForwardLimits) -> None:
         self.space, self.limits = space, limits
-        self.x_host, self.y = np.asarray(features).T, y
-        self.rows = moments.block_rows(self.x_host.shape[0], space.knots.shape[1])
-        gap = np.diff(space.knots.astype(np.float64), axis=1, append=space.knots[:, -1:])
-        capacity = len(gap) * moments.num_blocks(len(y), self.rows, gap.shape[1])
-        grouping = moments.group_rows(self._column, space.knots, None, len(y), self.rows, capacity)
-        self.data = steps.Data(
-            features, weights, jax.device_put(space.knots), jax.device_put(gap), grouping
+        self.num_columns = len(space.knots)
+        varies = space.knots[:, 0] < space.knots[:, -1]
+        usable = space.usable & varies[:, None]
+        self.spans = jax.device_put(space.spans)
+        linear = np.isin(np.arange(self.num_columns), list(space.linear))
+        self.data = steps.prepare(features, weights, space.knots, usable)
+        candidates, choice, basis = steps.start_constant(
+            self.data, y, varies, linear, self.spans, limits.tolerance, max_terms=limits.max_terms
         )
+        self.basis = basis
         self.terms: list[Term] = []
-        everywhere = np.full(len(y), np.inf, features.dtype)
-        self.parents = [_Parent(-1, jax.device_put(everywhere), None, True)]
-        allowed = self._allowed(everywhere, frozenset())
-        candidates, choice, target, intercept = steps.start_constant(
-            self.data, y, allowed, limits.tolerance, max_terms=limits.max_terms
-        )
-        self.candidates, self.choices = [candidates], [choice]
-        self.basis = self._first_basis(candidates, target, intercept)
+        everywhere = jax.device_put(np.full(len(y), np.inf, features.dtype))
+        self.parents = [_Known(-1, everywhere, None, candidates, 1, choice)]
 
-    def _column(self, feature: int) -> np.ndarray:
-        return self.x_host[:, feature]
+    def best(self) -> _Known:
+        """The parent with the best pair: all are looked at, or the most promising ones."""
+        now, limits = 1 + len(self.terms), self.limits
+        self._read([parent for parent in self.parents if parent.head is None])
+        while True:
+            ranked = sorted(self.parents, key=lambda p: -p.head.gain)
+            stale = [p for p in ranked[: limits.fast_k] if p.columns < now < limits.max_terms]
+            if not stale:
+                return ranked[0]
+            for parent in stale:
+                self._catch_up(parent)
+            self._read(stale)
 
-    def _grouped(self, value: np.ndarray, joining) -> tuple[moments.Grouping, bool]:
-        """Rows by x, x - value and x + value; `whole` where leaving x out is the lesser work."""
-        num_rows, num_bins = len(value), self.space.knots.shape[1]
-        members = np.flatnonzero(value > 0)
-        all_blocks, blocks = (
-            moments.num_blocks(n, self.rows, num_bins) for n in (num_rows, len(members))
-        )
-        whole = 3 * blocks > 2 * all_blocks
-        features = np.tile(joining, 2 if whole else 3)
-        signs = np.repeat([-1, 1] if whole else [0, -1, 1], len(joining))
-        value = value if whole else value[members]
+    def _read(self, parents: list[_Known]) -> None:
+        heads = tables.read_heads([parent.choice.head for parent in parents])
+        for parent, head in zip(parents, heads, strict=True):
+            parent.head = head
 
-        def positions(s: int) -> np.ndarray:
-            column = self._column(features[s])
-            return (column if whole else column[members]) + signs[s] * value
-
-        grouping = moments.group_rows(
-            positions, self.space.knots[features], None if whole else members, num_rows, self.rows,
-            capacity=2 * len(joining) * all_blocks,
-            first_set=len(joining) if whole else 0,  # no rows for x itself
+    def _catch_up(self, parent: _Known) -> None:
+        now, limits = 1 + len(self.terms), self.limits
+        parent.candidates, parent.choice = steps.catch_up(
+            parent.candidates, parent.parent, self.data, self.basis, parent.columns, now,
+            limits.tolerance, max_terms=limits.max_terms,
         )  # fmt: skip
-        return grouping, whole
+        parent.columns = now
 
-    def _allowed(self, parent_column: np.ndarray, features: frozenset[int]) -> np.ndarray:
-        counts = np.asarray(steps.active_counts(self.data, parent_column))
-        return allowed_knots(self.space, counts, features)
-
-    def _first_basis(self, candidates, target, intercept) -> steps.Basis | None:
-        if self.limits.max_degree == 1:
-            return None
-        size, (num_rows, num_outputs) = self.limits.max_terms, self.y.shape
-        weights = np.asarray(self.data.weights)
-        columns = moments.aligned((num_outputs + size, num_rows + 1), weights.dtype)
-        columns[:num_outputs, :-1] = weights * np.asarray(self.y).T
-        columns[num_outputs, :-1] = weights
-        columns[num_outputs + 1 :], columns[:, -1] = 0, 0
-        raw = np.zeros(candidates.projection.shape)
-        raw[0] = intercept
-        triangle, effects = np.eye(size), np.zeros((size, num_outputs))
-        triangle[0, 0] = np.sqrt(weights.sum(dtype=float))
-        effects[0] = weights.astype(float) @ np.asarray(self.y) / triangle[0, 0]
-        return steps.Basis(jax.device_put(columns), jax.device_put(raw), triangle, effects, target)
-
-    def best(self) -> tuple[int, tables.Head]:
-        """The parent with the best pair, and that pair."""
-        heads = tables.read_heads([choice.head for choice in self.choices])
-        parent = int(np.argmax([head.gain for head in heads]))
-        return parent, heads[parent]
-
-    def enter(self, parent: int, head: tables.Head, rss: float, total: float) -> list[tables.Head]:
+    def enter(self, parent: _Known, rss: float, total: float) -> list[tables.Head]:
         """Adds the terms of the best pair, of an additive fit those of some more steps too.
 
         Args:
           parent: whose pair it is.
-          head: the pair.
           rss, total: residual sum of squares before, and with no term at all.
 
         Returns:
           What has been added, in order.
         """
-        if self.basis is None:
+        if self.limits.max_degree == 1:
             return self._enter_additive(rss, total)
+        head, first = parent.head, 1 + len(self.terms)
         self._add_terms(parent, head)
-        first_column = len(self.terms) - head.paired
         if 1 + len(self.terms) < self.limits.max_terms:  # else nobody looks at the tables again
-            self._advance(parent, first_column)
-            for offset in range(1 + head.paired):
-                self._add_parent(first_column + offset)
+            values = self._advance(parent, first)
+            for term in range(first - 1, len(self.terms)):
+                self._add_parent(term, values[term - first + 1])
         return [head]
 
     def _enter_additive(self, rss: float, total: float) -> list[tables.Head]:
-        limits = self.limits
-        self.candidates[0], self.choices[0], heads, taken = steps.advance_additive(
-            self.candidates[0], self.choices[0], self.data, 1 + len(self.terms), rss,
+        limits, constant = self.limits, self.parents[0]
+        constant.candidates, constant.choice, heads, taken = steps.advance_additive(
+            constant.candidates, constant.choice, self.data, 1 + len(self.terms), rss,
             limits.threshold * total, limits.floor * total, limits.tolerance,
+            max_terms=limits.max_terms,
         )  # fmt: skip
-        entered = tables.read_heads(heads)[: int(taken)]
+        heads, taken, following = jax.device_get((heads, taken, constant.choice.head))
+        *entered, constant.head = tables.read_heads([*heads[:taken], following])
         for head in entered:
-            self._add_terms(0, head)
+            self._add_terms(constant, head)
+        constant.columns = 1 + len(self.terms)
         return entered
 
-    def _add_terms(self, parent: int, head: tables.Head) -> None:
-        inherited = self.terms[self.parents[parent].term].factors if parent else ()
+    def _add_terms(self, parent: _Known, head: tables.Head) -> None:
+        inherited = self.terms[parent.term].factors if parent.term >= 0 else ()
         for sign in ((-1.0, 1.0) if head.flipped else (1.0, -1.0))[: 1 + head.paired]:
             self.terms.append(Term((*inherited, (head.feature, sign, self.position(head)))))
 
@@ -162,54 +143,26 @@ class _Search:
         """The knot of a pair, scaled."""
         return float(self.space.knots[head.feature, head.knot])
 
-    def _advance(self, parent: int, first_column: int) -> None:
-        """Lets the best pair enter the tables of all parents."""
-        choice, tolerance = self.choices[parent], self.limits.tolerance
-        self.candidates[0], self.choices[0], columns, hinges = steps.advance_constant(
-            self.candidates[0], choice, self.parents[parent].column, self.data, first_column,
-            tolerance,
+    def _advance(self, parent: _Known, first: int) -> jax.Array:
+        """Lets the best pair enter basis and tables of the constant; its columns (2, n)."""
+        constant, limits = self.parents[0], self.limits
+        constant.candidates, constant.choice, self.basis, values = steps.advance(
+            constant.candidates, parent.choice, parent.column, self.data, self.basis, first,
+            limits.tolerance, max_terms=limits.max_terms,
         )  # fmt: skip
-        for p, other in enumerate(self.parents[1:], start=1):
-            self.candidates[p], self.choices[p] = steps.advance_parent(
-                self.candidates[p], choice, columns, hinges, other.grouping, other.whole,
-                self.data.gap, first_column, tolerance,
-            )  # fmt: skip
-        if self.basis is not None:
-            self._extend_basis(self.basis, choice, columns, hinges, first_column)
+        constant.columns, constant.head = 1 + len(self.terms), None
+        return values
 
-    def _extend_basis(self, basis: steps.Basis, choice, columns, hinges, first_column: int) -> None:
-        projection, norm, effect, paired = jax.device_get(
-            (choice.projection, choice.norm, choice.effect, choice.paired)
-        )
-        for i in range(1 + bool(paired)):
-            j = first_column + i
-            basis.triangle[j] = projection[i]
-            basis.triangle[j, j] = norm[i]
-            basis.effects[j] = effect[i]
-        if paired:
-            second_on_first = -projection[0] @ projection[1] / norm[0]
-            basis.triangle[first_column + 1, first_column] = second_on_first
-        stored, raw = steps.remember(basis.columns, basis.raw, columns, hinges, first_column)
-        self.basis = basis._replace(columns=stored, raw=raw)
-
-    def _add_parent(self, column: int) -> None:
-        term = self.terms[column - 1]
+    def _add_parent(self, number: int, value: jax.Array) -> None:
+        term = self.terms[number]
         if len(term.factors) >= self.limits.max_degree:
             return
-        value = term_values(self.x_host, [term])[:, 0]
-        allowed = self._allowed(value, term.features)
-        if not allowed.any():
+        joining = partner_features(self.space, term.features, self.num_columns)
+        if not len(joining):
             return
-        joining = partner_features(self.space, term.features, len(allowed))
-        grouping, whole = self._grouped(value, joining)
-        value = jax.device_put(value)
-        candidates, choice = steps.start_parent(
-            self.data, value, grouping, whole, self.basis, 1 + len(self.terms), allowed, joining,
-            self.limits.tolerance,
-        )  # fmt: skip
-        self.parents.append(_Parent(column - 1, value, grouping, whole))
-        self.candidates.append(candidates)
-        self.choices.append(choice)
+        candidates, parent = steps.start_parent(self.data, self.basis, value, joining, self.spans)
+        self.parents.append(_Known(number, value, parent, candidates, 0))
+        self._catch_up(self.parents[-1])
 
 
 def forward(
@@ -243,13 +196,12 @@ def forward(
     search, counts = _Search(features, y, weights, space, limits), [1]
     while True:
         num_terms = 1 + len(search.terms)
-        parent, best = search.best()
-        reason = _why_stop(limits, best.gain, num_terms, rss[-1], total)
+        best = search.best()
+        reason = _why_stop(limits, best.head.gain, num_terms, rss[-1], total)
         if reason:
             return search.terms, _trace(rss, counts, taken), reason
-        term = search.parents[parent].term
-        for head in search.enter(parent, best, rss[-1], total):
-            taken.append((term, head.feature, search.position(head)))
+        for head in search.enter(best, rss[-1], total):
+            taken.append((best.term, head.feature, search.position(head)))
             rss.append(max(rss[-1] - head.gain, 0.0))
             counts.append(counts[-1] + 1 + head.paired)
             if on_step is not None:

@@ -12,27 +12,55 @@ ALL_POINTS_ROWS = 2000  # up to here the default tries every data point as a kno
 DEFAULT_KNOTS = 64  # beyond, this many quantiles of each feature
 
 
+class Spans(NamedTuple):
+    """How many rows lie between knots, and before the first and after the last one."""
+
+    end: float
+    between: float  # 0 for Friedman's formula
+    num_columns: float  # of z, which the formula reads
+
+
 class SearchSpace(NamedTuple):
     """What the forward pass may choose from."""
 
     knots: np.ndarray  # (d, K), scaled, ascending; the first is the column's minimum
     usable: np.ndarray  # (d, K) bool, False where a row of `knots` is padding
-    min_span: int | None  # rows between knots; None for Friedman's formula
-    end_span: int | None  # rows before the first and after the last knot; None for the formula
+    spans: Spans
     linear: frozenset[int]  # columns that may enter only linearly
     groups: tuple[frozenset[int], ...] | None  # columns that may meet in a term; None for all
 
 
-def default_end_span(num_features: int) -> int:
-    """Rows to leave free at both ends, Friedman (1991) eq. 45 at alpha = 0.05."""
-    return int(7.32193 + np.log2(num_features))
+def spans_of(min_span: int | None, end_span: int | None, num_columns: int) -> Spans:
+    """The spans that options ask for; None for Friedman (1991) eq. 45, and eq. 43 between knots."""
+    end = int(7.32193 + np.log2(num_columns)) if end_span is None else end_span
+    return Spans(float(end), float(min_span or 0), float(num_columns))
 
 
-def default_min_span(num_features: int, num_active: float) -> int:
-    """Rows between neighbouring knots, Friedman (1991) eq. 43 at alpha = 0.05."""
-    if num_active <= 0:
-        return 1
-    return max(1, int((2.9702 + np.log(num_features * num_active)) / 1.7329))
+def leave_spans(active: Any, usable: Any, spans: Spans) -> Any:
+    """Decides which knots spans leave to a parent; with NumPy arrays or, traced or not, JAX's.
+
+    With the rows on which the parent is active counted in the order of the feature, a knot is
+    allowed if one of the rows of its bin is number end, end + between, ... and `end` rows remain.
+    Between knots are (2.9702 + log(columns * active rows)) / 1.7329 rows, rounded down, Friedman
+    (1991) eq. 43 at alpha = 0.05, if nothing else is said. Weights count as rows.
+
+    Args:
+      active: (f, K) float64, weight of the parent's active rows in every bin.
+      usable: (f, K) bool, False where there is no knot.
+      spans: what is wanted.
+
+    Returns:
+      (f, K) bool.
+    """
+    xp = active.__array_namespace__()
+    after = active.cumsum(axis=1)
+    before, total = after - active, after[:, -1:]
+    formula = xp.floor((2.9702 + xp.log(spans.num_columns * xp.maximum(total, 1e-9))) / 1.7329)
+    between = xp.where(spans.between > 0, spans.between, xp.maximum(formula, 1.0))
+    slack = 1e-9 * xp.maximum(total, 1.0)  # sums of weights are not exact
+    number = xp.ceil((before - spans.end - slack) / between)
+    number = xp.maximum(number, 0.0) * between + spans.end
+    return (number < after - slack) & (number < total - spans.end - slack) & usable
 
 
 def knot_choices(knots: Any, num_rows: int, num_columns: int) -> Sequence[int | str | np.ndarray]:
@@ -73,7 +101,10 @@ def knot_choices(knots: Any, num_rows: int, num_columns: int) -> Sequence[int | 
 
 
 def candidate_knots(
-    column: np.ndarray, weights: np.ndarray | None, choice: int | str | np.ndarray
+    column: np.ndarray,
+    weights: np.ndarray | None,
+    choice: int | str | np.ndarray,
+    spans: Spans,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chooses the candidate knots of one column of z.
 
@@ -81,6 +112,7 @@ def candidate_knots(
       column: (n,) float, contiguous; rows of weight 0 repeat the value of another row.
       weights: (n,), quantiles are weighted; None if all are equal.
       choice: of `knot_choices`.
+      spans: of all data points, those that no span leaves to a hinge without parent are left out.
 
     Returns:
       knots (K,), ascending and in the dtype of the column, and usable (K,) bool. The first knot is
@@ -91,9 +123,14 @@ def candidate_knots(
         inside = given[given > low]
         wanted = np.concatenate([[low in given], np.ones(len(inside), bool)])
         return np.concatenate([[low], inside]), wanted
-    is_all = isinstance(choice, str)
-    row = np.unique(column) if is_all else _quantiles(column, weights, int(choice))
-    return row, np.ones(len(row), bool)
+    if not isinstance(choice, str):
+        row = _quantiles(column, weights, int(choice))
+        return row, np.ones(len(row), bool)
+    row, place = np.unique(column, return_inverse=True)
+    counts = np.bincount(place, weights, len(row))[None].astype(np.float64)
+    left = leave_spans(counts, np.ones(counts.shape, bool), spans)[0]
+    first = np.arange(len(row)) == 0
+    return row[left | first], left[left | first]
 
 
 def _quantiles(column: np.ndarray, weights: np.ndarray | None, num_knots: int) -> np.ndarray:
@@ -118,43 +155,6 @@ def _quantiles(column: np.ndarray, weights: np.ndarray | None, num_knots: int) -
     others = np.setdiff1d(distinct, chosen, assume_unique=True)
     free = min(num_knots - len(chosen), len(others))
     return np.union1d(chosen, others[np.arange(free) * len(others) // max(free, 1)])
-
-
-def allowed_knots(
-    space: SearchSpace, active: np.ndarray, parent_features: frozenset[int]
-) -> np.ndarray:
-    """Decides which knots a parent may use.
-
-    With the rows on which the parent is active counted in the order of the feature, a knot is
-    allowed if one of the rows of its bin is number end_span, end_span + min_span, ... and end_span
-    rows remain. Weights count as rows.
-
-    Args:
-      space: the candidates.
-      active: (d, K), weight of the parent's active rows in every bin.
-      parent_features: columns that the parent reads already.
-
-    Returns:
-      (d, K) bool.
-    """
-    num_features = len(active)
-    total = float(active[0].sum())
-    end = default_end_span(num_features) if space.end_span is None else space.end_span
-    span = default_min_span(num_features, total) if space.min_span is None else space.min_span
-    after = np.cumsum(active, axis=1, dtype=np.float64)
-    before = after - active
-    slack = 1e-9 * max(total, 1.0)  # sums of weights are not exact
-    number = np.maximum(np.ceil((before - end - slack) / span), 0) * span + end
-    allowed = (number < after - slack) & (number < total - end - slack) & space.usable
-    partners = partner_features(space, parent_features, num_features)
-    allowed[np.setdiff1d(np.arange(num_features), partners)] = False
-    for feature in partners:
-        if feature in space.linear:
-            # On the data a hinge at the minimum is the linear term; fit_mars mirrors it later.
-            allowed[feature] = np.arange(active.shape[1]) == 0
-    constant = space.knots[:, 0] == space.knots[:, -1]
-    allowed[constant] = False
-    return allowed
 
 
 def partner_features(

@@ -2,7 +2,7 @@
 
 A candidate hinge relu(x - t) has its knot t on a bin edge, so its inner product with any vector z
 follows from two sums per bin, of z and of z * (x - left edge): nothing is approximated except which
-knots are candidates. Origins are local to the bin, which is what keeps float32 safe.
+knots are candidates. Origins are local to the bin, and sums are taken in the wide type.
 """
 
 import functools
@@ -15,30 +15,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-CHUNK_ROWS = 1 << 17  # padded rows that are gathered in one go
+CHUNK_ROWS = 1 << 12  # whose sums are added up in memory that stays in the cache
 Result = TypeVar("Result")
-
-
-class Grouping(NamedTuple):
-    """Rows grouped by bin for each of s sets of positions, every bin padded to whole blocks."""
-
-    order: jax.Array  # (chunks, blocks, rows) int32, row index; n marks padding
-    offset: jax.Array  # (chunks, blocks, rows) float, position minus left edge of its bin
-    bin: jax.Array  # (chunks, blocks) int32, set * K + bin that the block belongs to
-    used: jax.Array  # () int32, chunks that hold anything; the others are not even initialised
 
 
 class BinSums(NamedTuple):
     """Sums over the rows of each bin, for c vectors z; float64 where enabled."""
 
-    count: jax.Array  # (c, s, K), sum of z
-    first: jax.Array  # (c, s, K), sum of z * offset
-
-
-def block_rows(num_rows: int, num_bins: int) -> int:
-    """Rows per block: few enough that padding costs little, many enough that blocks are few."""
-    wanted = max(1, num_rows // (4 * num_bins))
-    return min(64, 1 << (wanted.bit_length() - 1))
+    count: jax.Array  # (c, f, K), sum of z
+    first: jax.Array  # (c, f, K), sum of z * offset
 
 
 @functools.cache
@@ -62,126 +47,96 @@ def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
     return store[start : start + size].view(dtype).reshape(shape)
 
 
-def num_blocks(num_rows: int, rows: int, num_bins: int) -> int:
-    """Blocks that a set of positions may need."""
-    return -(-num_rows // rows) + num_bins
+class Positions(NamedTuple):
+    """Where n rows stand among the knots of f columns: at features[which] + shift."""
+
+    which: jax.Array  # (f,) int32, columns of the data
+    shift: jax.Array  # (n,) float, or () where it is 0
+    bin: jax.Array  # (f, n) int, how many knots are at or below the position
 
 
-def group_rows(
-    positions: Callable[[int], np.ndarray],
-    edges: np.ndarray,
-    members: np.ndarray | None,
-    num_rows: int,
-    rows: int,
-    capacity: int,
-    first_set: int = 0,
-) -> Grouping:
-    """Groups rows by the bin that their position falls in; done once, by NumPy on the host.
-
-    NumPy sorts a column about twenty times faster than XLA does on CPU, and lets go of the
-    interpreter lock meanwhile.
+def find_bins(
+    features: jax.Array, which: jax.Array, shift: jax.Array, knots: jax.Array
+) -> Positions:
+    """Looks up between which knots the rows stand; done once for every set of positions.
 
     Args:
-      positions: gives the positions of set s, of the members or of all rows; only a few are held at
-        a time. Positions below the first edge are left out: a right hinge is zero there for every
-        knot.
-      edges: (s, K) float, ascending; bin k is [edges[k], edges[k + 1]), the last one is open.
-      members: ascending indices of the rows to group; None for all.
-      num_rows: n.
-      rows: rows per block.
-      capacity: blocks to make room for, at least s * `num_blocks` of the members; it alone decides
-        on the shapes.
-      first_set: number of the first set in `bin`; earlier ones are empty.
+      features: (d, n) float.
+      which: (f,) int32, the columns wanted.
+      shift: (n,) or () float, added to all of them.
+      knots: (d, K) float, ascending.
     """
-    num_sets, num_bins = edges.shape
-    num_members = num_rows if members is None else len(members)
-    per_set = num_blocks(num_members, rows, num_bins)
-    per_chunk = min(max(1, CHUNK_ROWS // rows), capacity)
-    num_chunks = -(-capacity // per_chunk)
-    order = aligned((num_chunks * per_chunk, rows), np.int32)
-    offset = aligned((num_chunks * per_chunk, rows), edges.dtype)
-    block_bin = aligned((num_chunks * per_chunk,), np.int32)
-    used = -(-num_sets * per_set // per_chunk)
-    rest = slice(num_sets * per_set, used * per_chunk)
-    order[rest], offset[rest], block_bin[rest] = num_rows, 0, 0
+    kind = jnp.int16 if knots.shape[1] < np.iinfo(np.int16).max else jnp.int32
 
-    def one(s: int) -> None:
-        own = slice(s * per_set, (s + 1) * per_set)
-        order[own], offset[own], block_bin[own] = num_rows, 0, 0
-        own_order, own_offset = order[own].reshape(-1), offset[own].reshape(-1)
-        value = positions(s)
-        ranked = np.argsort(value).astype(np.int32)  # narrow, because all threads hold one
-        value = value[ranked]
-        start = np.searchsorted(value, edges[s], side="left")
-        count = np.diff(start, append=num_members)
-        blocks = -(-count // rows)
-        first = (np.cumsum(blocks) - blocks) * rows
-        place = np.arange(start[0], num_members, dtype=np.int32)
-        place += np.repeat((first - start).astype(np.int32), count)
-        ranked = ranked[start[0] :]
-        own_order[place] = ranked if members is None else members[ranked]
-        own_offset[place] = value[start[0] :] - np.repeat(edges[s], count)
-        bins = (first_set + s) * num_bins + np.arange(num_bins)
-        block_bin[own][: blocks.sum()] = np.repeat(bins, blocks)
+    def one(v):
+        # Unrolled, the search is a few gathers over all rows at once.
+        options = dict(side="right", method="scan_unrolled")
+        return jnp.searchsorted(knots[v], features[v] + shift, **options).astype(kind)
 
-    in_threads(one, range(num_sets))
-    shape = (num_chunks, per_chunk, rows)
-    arrays = order.reshape(shape), offset.reshape(shape), block_bin.reshape(shape[:2])
-    return Grouping(*jax.device_put((*arrays, np.int32(used))))
+    return Positions(which, shift, jax.lax.map(one, which))
 
 
-def pad(z: jax.Array) -> jax.Array:
-    """Appends the zero that padded places of a Grouping refer to, on the last axis."""
-    return jnp.concatenate([z, jnp.zeros((*z.shape[:-1], 1), z.dtype)], axis=-1)
+def _sums(features, knots, positions: Positions, columns: jax.Array, powers: int) -> jax.Array:
+    """Sums z * offset**p over the rows of every bin, (powers, c, f, K); the pass over the data.
 
-
-def _sums(
-    grouping: Grouping, columns: jax.Array, count, shape: tuple[int, ...], powers: int
-) -> jax.Array:
-    """Sums z * offset**p over the rows of every bin, (powers, c, s, K); the pass over the data.
-
-    A chunk at a time, with all columns in turn while its order lies in the cache.
+    All columns enter together, row by row: one look-up of the bin serves them all. Rows below the
+    first knot have a bin of their own, which is dropped.
     """
+    (num_columns, num_rows), (num_sets, places) = columns.shape, (len(positions.which), 1)
+    places += knots.shape[1]
     wide = jnp.result_type(float)
+    chunk = min(CHUNK_ROWS, num_rows)
+    width = powers * num_columns
 
-    def chunk(i, sums):
-        order, offset, bins = (array[i] for array in grouping[:3])
-        offset = offset.astype(columns.dtype)
+    def rows_of(array, start, v=None):
+        if not array.ndim:
+            return array
+        if v is None:
+            return jax.lax.dynamic_slice_in_dim(array, start, chunk, axis=-1)
+        return jax.lax.dynamic_slice(array, (v.astype(start.dtype), start), (1, chunk))[0]
 
-        def add(column, sums):
-            z = columns.at[column, order].get(mode="promise_in_bounds")
-            blocks = jnp.stack([(z * offset**p).sum(-1) for p in range(powers)], axis=-1)
-            return sums.at[column, bins].add(blocks.astype(wide))
+    def one_chunk(i, sums):
+        # The last chunk overlaps the one before it; what was summed there already counts nothing.
+        start = jnp.minimum(i * chunk, num_rows - chunk)
+        fresh = start + jnp.arange(chunk) >= i * chunk
+        z = jnp.where(fresh, rows_of(columns, start), 0).astype(wide).T
+        shift = rows_of(positions.shift, start)
 
-        return jax.lax.fori_loop(0, count, add, sums)
+        def one_set(s, sums):
+            v, place = positions.which[s], rows_of(positions.bin, start, s).astype(jnp.int32)
+            edge = knots[v].at[jnp.maximum(place - 1, 0)].get(mode="promise_in_bounds")
+            offset = (rows_of(features, start, v) + shift - edge).astype(wide)[:, None]
+            terms = jnp.concatenate([z * offset**p for p in range(powers)], axis=1)
+            return sums.at[s * places + place].add(terms, mode="promise_in_bounds")
 
-    nothing = jnp.zeros((len(columns), shape[0] * shape[1], powers), wide)
-    sums = jax.lax.fori_loop(0, grouping.used, chunk, nothing)
-    return jnp.moveaxis(sums, 2, 0).reshape(powers, len(columns), *shape)
+        return jax.lax.fori_loop(0, num_sets, one_set, sums)
+
+    nothing = jnp.zeros((num_sets * places, width), wide)
+    sums = jax.lax.fori_loop(0, -(-num_rows // chunk), one_chunk, nothing)
+    sums = sums.reshape(num_sets, places, powers, num_columns)[:, 1:]
+    return jnp.moveaxis(sums, (2, 3), (0, 1))
 
 
-def bin_sums(grouping: Grouping, columns: jax.Array, shape: tuple[int, ...], count=None) -> BinSums:
+def bin_sums(features, knots, positions: Positions, columns: jax.Array) -> BinSums:
     """Sums z and z * offset over the rows of every bin.
 
     Args:
-      grouping: of s sets of positions.
-      columns: (c, n + 1) float, their last place 0 (see `pad`).
-      shape: (s, K).
-      count: how many of the columns are to be summed, all by default; 0 for the others.
+      features: (d, n) float. knots: (d, K) float, ascending.
+      positions: of f columns, from `find_bins`.
+      columns: (c, n) float, the vectors z.
     """
-    count = len(columns) if count is None else count
-    return BinSums(*_sums(grouping, columns, count, shape, 2))
+    return BinSums(*_sums(features, knots, positions, columns, 2))
 
 
 def bin_sums_and_squares(
-    grouping: Grouping, columns: jax.Array, shape: tuple[int, ...]
+    features, knots, positions: Positions, columns: jax.Array
 ) -> tuple[BinSums, jax.Array]:
     """Sums z, z * offset and z * offset**2 over the rows of every bin; arguments as of `bin_sums`.
 
     Returns:
-      BinSums, and the sums of squares (c, s, K).
+      BinSums, and the sums of squares (c, f, K).
     """
-    *sums, squares = _sums(grouping, columns, len(columns), shape, 3)
+    *sums, squares = _sums(features, knots, positions, columns, 3)
     return BinSums(*sums), squares
 
 
@@ -213,7 +168,7 @@ def _walk(increments: jax.Array) -> jax.Array:
 
 
 def _hinge_increments(right: BinSums, left: BinSums, gap: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """What a hinge sum gains in a bin, (2, c, s, K), and the sums of z beyond the bin."""
+    """What a hinge sum gains in a bin, (2, c, f, K), and the sums of z beyond the bin."""
     beyond = _walk(jnp.stack([right.count, left.count]))
     gained = jnp.stack([
         right.first + gap * beyond[0],
@@ -223,7 +178,7 @@ def _hinge_increments(right: BinSums, left: BinSums, gap: jax.Array) -> tuple[ja
 
 
 def hinges(right: BinSums, left: BinSums, gap: jax.Array) -> jax.Array:
-    """<relu(position - t_k), z> and <relu(t_k - position), z> for every knot, (c, 2, s, K).
+    """<relu(position - t_k), z> and <relu(t_k - position), z> for every knot, (c, 2, f, K).
 
     Walks from the far end, H_k = H_{k+1} + first_k + gap_k * (count beyond) for the right hinges:
     every summand is local to its bin, so a far origin cancels nothing.
@@ -231,7 +186,7 @@ def hinges(right: BinSums, left: BinSums, gap: jax.Array) -> jax.Array:
     Args:
       right: bin sums of the positions whose right hinges are asked for.
       left: bin sums of those whose left hinges are, often the same.
-      gap: (s, K), t_{k+1} - t_k, the last 0.
+      gap: (f, K), t_{k+1} - t_k, the last 0.
     """
     gained, _ = _hinge_increments(right, left, gap)
     passed = _walk(gained)
@@ -242,11 +197,11 @@ def hinges(right: BinSums, left: BinSums, gap: jax.Array) -> jax.Array:
 def squared_hinges(
     right: BinSums, left: BinSums, squares: tuple[jax.Array, jax.Array], gap: jax.Array
 ) -> jax.Array:
-    """<relu(position - t_k)**2, z> and <relu(t_k - position)**2, z>, (c, 2, s, K).
+    """<relu(position - t_k)**2, z> and <relu(t_k - position)**2, z>, (c, 2, f, K).
 
     Args:
       right, left, gap: as of `hinges`.
-      squares: sums of squares of both positions, (c, s, K) each.
+      squares: sums of squares of both positions, (c, f, K) each.
     """
     gained, beyond = _hinge_increments(right, left, gap)
     passed = _walk(gained)

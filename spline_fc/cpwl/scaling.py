@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spline_fc.cpwl.inputs import CheckedData, chunks
-from spline_fc.cpwl.knots import candidate_knots
+from spline_fc.cpwl.knots import Spans, candidate_knots
 from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
 
@@ -50,13 +50,16 @@ class ScaledColumns(NamedTuple):
     units: Units
 
 
-def scaled_columns(data: CheckedData, projection: np.ndarray, choices: Sequence) -> ScaledColumns:
+def scaled_columns(
+    data: CheckedData, projection: np.ndarray, choices: Sequence, spans: Spans
+) -> ScaledColumns:
     """Chooses candidates on every column of z, then shifts and scales both, column by column.
 
     Args:
       data: n rows of d features.
       projection: (d, q) float64.
       choices: of `knots.knot_choices`, one per column of z.
+      spans: of `knots.spans_of`.
 
     Returns:
       ScaledColumns of D = d + q columns.
@@ -71,7 +74,7 @@ def scaled_columns(data: CheckedData, projection: np.ndarray, choices: Sequence)
         raw = _raw_column(data.x, projection, v)
         if left_out is not None:
             raw[left_out] = raw[kept[0]]
-        knots, usable = candidate_knots(raw, uneven, choices[v])
+        knots, usable = candidate_knots(raw, uneven, choices[v], spans)
         # A value in the middle, not the mean: one far outlier would take the others' digits.
         shift = float(np.clip(knots[len(knots) // 2], raw.min(), raw.max()))
         scale = _deviation(raw, uneven, shift)
@@ -82,6 +85,7 @@ def scaled_columns(data: CheckedData, projection: np.ndarray, choices: Sequence)
 
     found = in_threads(one, range(len(choices)))
     width = max(len(row) for row, *_ in found)
+    width += -width % (16 if width <= 64 else 64)  # few sizes, so that compiled code is met again
     raw = np.stack([np.pad(row, (0, width - len(row)), "edge") for row, *_ in found])
     scaled = np.stack([np.pad(row, (0, width - len(row)), "edge") for _, row, *_ in found])
     usable = np.stack([np.pad(row, (0, width - len(row))) for *_, row, _ in found])
