@@ -100,26 +100,41 @@ def best_pair(candidates: Candidates, tolerance: float, places: jax.Array | int)
       places: () int, free places among the terms; for a single one the best hinge is sought.
     """
     gain, flipped, paired = _pair_gains(candidates, tolerance, places)
-    feature, knot = jnp.unravel_index(jnp.argmax(gain), gain.shape)
-    flip = flipped[feature, knot]
-    signs = jnp.where(flip, jnp.array([1, 0]), jnp.array([0, 1]))
-    projection = candidates.projection[:, signs, feature, knot].T
-    remainder = candidates.remainder[signs, feature, knot]
-    residual = candidates.residual[signs, feature, knot]
-    cross = candidates.cross[feature, knot]
-    gain, is_paired = gain[feature, knot], paired[feature, knot]
+    place = gain.reshape(-1).argmax().astype(jnp.uint32)  # unsigned: no code for negative ones
+
+    def at(table):
+        flat = table.reshape(*table.shape[:-2], -1)
+        return jax.lax.dynamic_index_in_dim(flat, place, -1, keepdims=False)
+
+    gain, flip, is_paired = at(gain), at(flipped), at(paired)
+    projection, remainder, residual = (
+        jnp.where(flip, table[::-1], table)
+        for table in (
+            at(candidates.projection).T,
+            at(candidates.remainder),
+            at(jnp.moveaxis(candidates.residual, -1, 1)),
+        )
+    )
+    cross = at(candidates.cross)
     first = jnp.sqrt(jnp.where(gain > 0, remainder[0], 1))
     second = jnp.where(is_paired, remainder[1] - (cross / first) ** 2, 1)
     second = jnp.sqrt(jnp.maximum(second, jnp.finfo(second.dtype).tiny))
     effect_first = residual[0] / first
     effect_second = (residual[1] - cross / first * effect_first) / second
-    fields = (gain, candidates.features[feature], knot, flip, is_paired)
+    knots = jnp.uint32(candidates.cross.shape[1])
+    feature = jax.lax.dynamic_index_in_dim(candidates.features, place // knots, keepdims=False)
+    knot = (place % knots).astype(jnp.int32)
+    fields = (gain, feature, knot, flip, is_paired)
     return Choice(
         jnp.stack([field.astype(gain.dtype) for field in fields]),
-        candidates.features[feature], knot.astype(jnp.int32), flip, is_paired,
-        projection, jnp.stack([first, second]),
+        feature,
+        knot,
+        flip,
+        is_paired,
+        projection,
+        jnp.stack([first, second]),
         jnp.stack([effect_first, jnp.where(is_paired, effect_second, 0)]),
-    )  # fmt: skip
+    )
 
 
 def enter(candidates: Candidates, raw, rows, effects, first) -> Candidates:
@@ -138,7 +153,7 @@ def enter(candidates: Candidates, raw, rows, effects, first) -> Candidates:
     block = jax.lax.dynamic_slice_in_dim(rows, first, count, axis=1)
     entries: list[jax.Array] = []
     for i in range(count):
-        among = sum((block[i, j] * entry for j, entry in enumerate(entries)), jnp.zeros(shape))
+        among = sum((block[i, j] * entry for j, entry in enumerate(entries)), jnp.zeros(shape, raw.dtype))
         entries.append((raw[i] - known[i] - among) / block[i, i])
     entry = jnp.stack(entries)
     return candidates._replace(
@@ -158,11 +173,12 @@ def _combine(projection: jax.Array, rows: jax.Array, used) -> jax.Array:
         # The last block overlaps the one before it, whose columns count nothing in it.
         start = jnp.minimum(i * block, len(flat) - block)
         own = jax.lax.dynamic_slice_in_dim(rows, start, block, axis=1)
-        place = start + jnp.arange(block)
+        place = start + jnp.arange(block, dtype=start.dtype)
         own = jnp.where((place >= i * block) & (place < used), own, 0)
         return total + own @ jax.lax.dynamic_slice_in_dim(flat, start, block)
 
-    return jax.lax.fori_loop(0, -(-used // block), add, jnp.zeros((count, flat.shape[1])))
+    nothing = jnp.zeros((count, flat.shape[1]), flat.dtype)
+    return jax.lax.fori_loop(0, -(-used // block), add, nothing)
 
 
 def read_heads(heads: Sequence[jax.Array] | jax.Array) -> list[Head]:

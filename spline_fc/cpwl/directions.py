@@ -73,6 +73,15 @@ def find_directions(
     return Directions(projection, tuple(f"direction {j + 1}" for j in range(shape[1])))
 
 
+def most_directions(directions: Any, num_features: int, num_outputs: int, each: int) -> int:
+    """How many directions `find_directions` may find by these names at most; 0 for a matrix."""
+    if isinstance(directions, str):
+        directions = (directions,)
+    most = {"ols": min(num_outputs, num_features), "random": each}
+    names = [name for name in directions if isinstance(name, str)]
+    return sum(min(each, most.get(name, num_features)) for name in names)
+
+
 def derive_directions(
     name: str,
     x: Any,

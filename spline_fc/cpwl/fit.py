@@ -9,7 +9,7 @@ import numpy as np
 
 from spline_fc import checks
 from spline_fc.cpwl import inputs, pruning
-from spline_fc.cpwl.directions import Directions, find_directions
+from spline_fc.cpwl.directions import Directions, find_directions, most_directions
 from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, forward
 from spline_fc.cpwl.inputs import CheckedData
 from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
@@ -60,7 +60,7 @@ def fit_mars(
     weights: Any = None,
     allowed: Sequence[Sequence[int]] | None = None,
     linear: Sequence[int] = (),
-    fast_k: int | None = None,
+    fast_k: int | None = 1,
     prune: str = "gcv",
     num_folds: int = 5,
     max_hinges: int | None = None,
@@ -91,7 +91,7 @@ def fit_mars(
       key: JAX key or seed, for "random".
       names: of the features; "x0", "x1", ... by default.
       knots: candidate positions: "all" for every data point, K for K quantiles per column of z, or
-        one array per column. By default "all" up to 2000 rows, 64 quantiles beyond.
+        one array per column. By default 64.
       min_span: rows between knots; Friedman's formula by default.
       end_span: rows before the first and after the last knot; Friedman's formula by default.
       threshold: a step must explain this share of the variance, or the forward pass ends.
@@ -99,6 +99,9 @@ def fit_mars(
       allowed: groups of columns of z that may share a term, as scikit-learn's `interaction_cst`; a
         column in no group stays additive. None allows all.
       linear: columns of z that may enter only linearly.
+      fast_k: parent terms that are looked at again at each step, those that promised most when they
+        were last looked at; further ones as long as one promises more than the best found. None
+        for all of them. Additive fits have one parent.
       prune: "gcv", "cv" (k-fold, row i in fold i modulo num_folds) or "none".
       num_folds: folds of prune="cv".
       max_hinges: cap on the distinct hinges of the result: the hidden width that can hold it.
@@ -113,7 +116,8 @@ def fit_mars(
 
     Reference:
       Friedman (1991), Multivariate Adaptive Regression Splines, Annals of Statistics 19(1); Xu,
-      Huang, Wang (2009), Adaptive hinging hyperplanes, Automatica 45(7).
+      Huang, Wang (2009), Adaptive hinging hyperplanes, Automatica 45(7); Friedman (1993), Fast MARS,
+      Stanford LCS 110, for fast_k.
     """
     with Stopwatch() as clock:
         inputs.check_search_options(max_terms, max_degree, penalty, threshold, min_span, end_span)
@@ -122,9 +126,12 @@ def fit_mars(
         _check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(names, data.x.shape[1])
         found = find_directions(directions, data, num_directions, num_slices, key)
+        most = most_directions(directions, *data.x.shape[1:], *data.y.shape[1:], num_directions)
         limits = ForwardLimits(max_terms, max_degree, threshold, *_rounding(data.dtype), fast_k)
         rules = (min_span, end_span, linear, allowed)
-        space, columns, units = _search_space(data, found.projection, knots, *rules)
+        # As many as there could be, so that splits of one data set share their compiled code.
+        places = data.x.shape[1] + max(most, found.projection.shape[1])
+        space, columns, units = _search_space(data, found.projection, places, knots, *rules)
         if penalty is None:
             penalty = pruning.default_penalty(max_degree)
         backward = _Backward(penalty, prune, num_folds if prune == "cv" else 1, max_hinges)
@@ -196,14 +203,14 @@ def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str,
     return names
 
 
-def _search_space(data: CheckedData, projection, knots, min_span, end_span, linear, allowed):
+def _search_space(data: CheckedData, projection, places, knots, min_span, end_span, linear, allowed):
     """The candidates with their constraints, the scaled columns (D, n), and their units."""
     num_columns = sum(projection.shape)
     linear = inputs.column_set("linear", linear, num_columns)
     groups = None if allowed is None else inputs.column_groups("allowed", allowed, num_columns)
-    choices = knot_choices(knots, len(data.x), num_columns)
+    choices = knot_choices(knots, num_columns)
     spans = spans_of(min_span, end_span, num_columns)
-    columns, usable, units = scaled_columns(data, projection, choices, spans)
+    columns, usable, units = scaled_columns(data, projection, choices, places)
     return SearchSpace(units.scaled, usable, spans, linear, groups), columns, units
 
 

@@ -60,11 +60,11 @@ class _Search:
 
     def __init__(self, features, y, weights, space: SearchSpace, limits: ForwardLimits) -> None:
         self.space, self.limits = space, limits
-        self.num_columns = len(space.knots)
+        self.num_columns = int(space.spans.num_columns)
         varies = space.knots[:, 0] < space.knots[:, -1]
         usable = space.usable & varies[:, None]
         self.spans = jax.device_put(space.spans)
-        linear = np.isin(np.arange(self.num_columns), list(space.linear))
+        linear = np.isin(np.arange(len(varies)), list(space.linear))
         self.data = steps.prepare(features, weights, space.knots, usable)
         candidates, choice, basis = steps.start_constant(
             self.data, y, varies, linear, self.spans, limits.tolerance, max_terms=limits.max_terms

@@ -8,8 +8,7 @@ import numpy as np
 from spline_fc.checks import check, check_finite, check_integer, check_rank
 from spline_fc.cpwl.inputs import numbers
 
-ALL_POINTS_ROWS = 2000  # up to here the default tries every data point as a knot
-DEFAULT_KNOTS = 64  # beyond, this many quantiles of each feature
+DEFAULT_KNOTS = 64  # quantiles of each feature: every data point takes longer and gains nothing
 
 
 class Spans(NamedTuple):
@@ -63,20 +62,19 @@ def leave_spans(active: Any, usable: Any, spans: Spans) -> Any:
     return (number < after - slack) & (number < total - spans.end - slack) & usable
 
 
-def knot_choices(knots: Any, num_rows: int, num_columns: int) -> Sequence[int | str | np.ndarray]:
+def knot_choices(knots: Any, num_columns: int) -> Sequence[int | str | np.ndarray]:
     """Says for every column of z which candidates are wanted.
 
     Args:
       knots: "all" for every data point; an integer K for K quantiles, other values in the place of
-        equal ones; a sequence of arrays for explicit positions, one per column; None for "all" up
-        to 2000 rows and 64 quantiles beyond.
-      num_rows: n. num_columns: of z.
+        equal ones; a sequence of arrays for explicit positions, one per column; None for 64.
+      num_columns: of z.
 
     Raises:
       ValueError: knots is none of these.
     """
     if knots is None:
-        knots = "all" if num_rows <= ALL_POINTS_ROWS else DEFAULT_KNOTS
+        knots = DEFAULT_KNOTS
     if isinstance(knots, (str, int, np.integer)):
         if isinstance(knots, str):
             check(knots == "all", f'knots must be "all", an integer or d arrays; got {knots!r}.')
@@ -101,10 +99,7 @@ def knot_choices(knots: Any, num_rows: int, num_columns: int) -> Sequence[int | 
 
 
 def candidate_knots(
-    column: np.ndarray,
-    weights: np.ndarray | None,
-    choice: int | str | np.ndarray,
-    spans: Spans,
+    column: np.ndarray, weights: np.ndarray | None, choice: int | str | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chooses the candidate knots of one column of z.
 
@@ -112,7 +107,6 @@ def candidate_knots(
       column: (n,) float, contiguous; rows of weight 0 repeat the value of another row.
       weights: (n,), quantiles are weighted; None if all are equal.
       choice: of `knot_choices`.
-      spans: of all data points, those that no span leaves to a hinge without parent are left out.
 
     Returns:
       knots (K,), ascending and in the dtype of the column, and usable (K,) bool. The first knot is
@@ -123,14 +117,9 @@ def candidate_knots(
         inside = given[given > low]
         wanted = np.concatenate([[low in given], np.ones(len(inside), bool)])
         return np.concatenate([[low], inside]), wanted
-    if not isinstance(choice, str):
-        row = _quantiles(column, weights, int(choice))
-        return row, np.ones(len(row), bool)
-    row, place = np.unique(column, return_inverse=True)
-    counts = np.bincount(place, weights, len(row))[None].astype(np.float64)
-    left = leave_spans(counts, np.ones(counts.shape, bool), spans)[0]
-    first = np.arange(len(row)) == 0
-    return row[left | first], left[left | first]
+    is_all = isinstance(choice, str)
+    row = np.unique(column) if is_all else _quantiles(column, weights, int(choice))
+    return row, np.ones(len(row), bool)
 
 
 def _quantiles(column: np.ndarray, weights: np.ndarray | None, num_knots: int) -> np.ndarray:

@@ -64,14 +64,17 @@ def find_bins(
       features: (d, n) float.
       which: (f,) int32, the columns wanted.
       shift: (n,) or () float, added to all of them.
-      knots: (d, K) float, ascending.
+      knots: (d, K) float, ascending; the last one may be repeated.
     """
     kind = jnp.int16 if knots.shape[1] < np.iinfo(np.int16).max else jnp.int32
 
     def one(v):
         # Unrolled, the search is a few gathers over all rows at once.
         options = dict(side="right", method="scan_unrolled")
-        return jnp.searchsorted(knots[v], features[v] + shift, **options).astype(kind)
+        found = jnp.searchsorted(knots[v], features[v] + shift, **options)
+        # The last knot may be repeated to fill its row: what lies behind it is the first one's.
+        distinct = 1 + (knots[v] < knots[v, -1]).sum(dtype=found.dtype)
+        return jnp.minimum(found, distinct).astype(kind)
 
     return Positions(which, shift, jax.lax.map(one, which))
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spline_fc.cpwl.inputs import CheckedData, chunks
-from spline_fc.cpwl.knots import Spans, candidate_knots
+from spline_fc.cpwl.knots import candidate_knots
 from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
 
@@ -51,7 +51,7 @@ class ScaledColumns(NamedTuple):
 
 
 def scaled_columns(
-    data: CheckedData, projection: np.ndarray, choices: Sequence, spans: Spans
+    data: CheckedData, projection: np.ndarray, choices: Sequence, places: int
 ) -> ScaledColumns:
     """Chooses candidates on every column of z, then shifts and scales both, column by column.
 
@@ -59,22 +59,23 @@ def scaled_columns(
       data: n rows of d features.
       projection: (d, q) float64.
       choices: of `knots.knot_choices`, one per column of z.
-      spans: of `knots.spans_of`.
+      places: columns to make room for; those beyond D = d + q are zero and have no knots.
 
     Returns:
-      ScaledColumns of D = d + q columns.
+      ScaledColumns of `places` columns.
     """
     weights = data.weights
     kept = np.flatnonzero(weights > 0)
     left_out = np.flatnonzero(weights == 0) if len(kept) < len(weights) else None
     uneven = None if (weights == weights[0]).all() else weights
-    columns = aligned((len(choices), len(data.x)), data.dtype)
+    columns = aligned((places, len(data.x)), data.dtype)
+    columns[len(choices) :] = 0
 
     def one(v: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         raw = _raw_column(data.x, projection, v)
         if left_out is not None:
             raw[left_out] = raw[kept[0]]
-        knots, usable = candidate_knots(raw, uneven, choices[v], spans)
+        knots, usable = candidate_knots(raw, uneven, choices[v])
         # A value in the middle, not the mean: one far outlier would take the others' digits.
         shift = float(np.clip(knots[len(knots) // 2], raw.min(), raw.max()))
         scale = _deviation(raw, uneven, shift)
@@ -85,11 +86,14 @@ def scaled_columns(
 
     found = in_threads(one, range(len(choices)))
     width = max(len(row) for row, *_ in found)
-    width += -width % (16 if width <= 64 else 64)  # few sizes, so that compiled code is met again
-    raw = np.stack([np.pad(row, (0, width - len(row)), "edge") for row, *_ in found])
-    scaled = np.stack([np.pad(row, (0, width - len(row)), "edge") for _, row, *_ in found])
-    usable = np.stack([np.pad(row, (0, width - len(row))) for *_, row, _ in found])
-    units = Units(np.array([scale for *_, scale in found]), scaled, raw.astype(np.float64))
+    width += -width % 16  # few sizes, so that compiled code is met again
+    raw, scaled, usable = (np.zeros((places, width), kind) for kind in (float, data.dtype, bool))
+    for v, (raw_row, scaled_row, usable_row, _) in enumerate(found):
+        size = len(raw_row)
+        for table, row in ((raw, raw_row), (scaled, scaled_row)):
+            table[v, :size], table[v, size:] = row, row[-1]
+        usable[v, :size] = usable_row
+    units = Units(np.array([scale for *_, scale in found]), scaled, raw)
     return ScaledColumns(columns, usable, units)
 
 
