@@ -1,0 +1,382 @@
+"""What the cells of one column are: numbers, also in a dress, dates, words, or nothing."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from spline_fc.checks import check
+from spline_fc.data.dates import as_number, find_order, match_date, read_moment
+
+# Spelled out, as "Na" is sodium in a header and "NaN" never is a name.
+MISSING = frozenset(
+    "|?|NA|na|N/A|n/a|N.A.|n.a.|#N/A|#N/A N/A|#NA|<NA>|NaN|nan|NAN|-NaN|-nan|NaT|NULL|Null|null|"
+    "None|none|NONE|Missing|missing|MISSING|-|--|---|.|..|#DIV/0!|#REF!|#VALUE!|#NAME?|#NUM!|"
+    "#NULL!|1.#IND|-1.#IND|1.#QNAN|-1.#QNAN|\\N".split("|")
+)
+KINDS = ("number", "date", "category")
+# A column with this share of numbers is meant to be numeric, and its other cells are mistakes.
+NUMERIC_SHARE = 0.9
+_CURRENCY = (
+    r"(?:US|A|C|HK|R)?\$|[€£¥₹₽₩₺₪฿]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|CAD|AUD|"
+    r"Fr\.|kr|zł|Rs\.?"
+)
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
+_DRESSED = re.compile(
+    rf"(?P<open>\()?\s*(?P<sign>[+-])?\s*(?P<before>{_CURRENCY})?\s*(?P<inner>[+-])?"
+    r"(?P<body>[0-9.,](?:[0-9.,' ]*[0-9.,])?(?:[eE][+-]?[0-9]+)?)"
+    rf"\s*(?P<after>{_CURRENCY}|%)?\s*(?P<close>\))?"
+)
+# A leading zero, a mantissa of several digits without a point, a long number with a plus: no
+# program writes a number like that, but shops, towns and telephones do.
+_CODE = re.compile(r"[+-]?0[0-9]+|[0-9]{2,}[eE][0-9]+|\+[0-9]{7,}")
+_LONG = re.compile(r"[+-]?[0-9]{16,}")
+_LOOKS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
+_SEPARATORS = ((".", ""), (",", ""), (".", ","), (",", "."))
+_SEPARATORS += tuple((decimal, mark) for mark in (" ", "'") for decimal in ".,")
+
+
+class Format(NamedTuple):
+    """How the cells of a column become numbers, in plain types."""
+
+    kind: str  # one of KINDS, or "time" (seconds since midnight)
+    decimal: str = "."
+    thousands: str = ""
+    unit: str = ""  # the sign at a number, "%" or a currency; "days" or "seconds" of a date
+    order: str = ""  # of a date: "ymd", "dmy" or "mdy"
+    zoned: bool = False  # times of day have a zone, and are UTC once read
+
+
+class Cells(NamedTuple):
+    """A column of text, each distinct cell once."""
+
+    name: str
+    words: list[str]  # stripped
+    codes: np.ndarray  # (n,) place in `words` of each row
+    place: Callable[[int], str]  # "file, line 7" of a row
+
+
+class Read(NamedTuple):
+    """A column that is read."""
+
+    format: Format
+    values: np.ndarray  # (n,) float64 with NaN, of a category object with "", for missing
+    note: str = ""  # what was guessed; "" where nothing was
+
+
+class _Dressed(NamedTuple):
+    body: str
+    negative: bool
+    enclosed: bool  # in parentheses
+    unit: str
+
+
+def missing_words(words: Sequence[str]) -> set[str]:
+    """Which of the words of a column mean that there is nothing; beside "+" a "-" does not."""
+    found = MISSING.intersection(words)
+    return found - {"-"} if "+" in words else found
+
+
+def is_number(word: str) -> bool:
+    """Says whether a word is a finite number, plain or in a dress."""
+    if _PLAIN.fullmatch(word):
+        return True
+    dressed = _undress(word)
+    return dressed is not None and bool(_fitting([dressed]))
+
+
+def interpret(cells: Cells, decimal: str | None, comma_decides: bool) -> Read:
+    """Says what a column is, and reads it.
+
+    Args:
+      cells: the column.
+      decimal: "." or "," where the table or its reader knows; None where neither does.
+      comma_decides: what a comma before three digits is if nothing else tells: the decimal mark
+        (files divided by semicolons) or between thousands.
+
+    Returns:
+      Read: numbers or dates if all cells that are present are; else words.
+
+    Raises:
+      ValueError: most cells are numbers or dates, some are not, or they are of several forms.
+    """
+    gaps = missing_words(cells.words)
+    present = [w for w in cells.words if w not in gaps]
+    if not present:
+        return Read(Format("category"), _words(cells, gaps))
+    if all(map(_PLAIN.fullmatch, present)):
+        if any(map(_is_code, present)):
+            note = "codes that look like numbers, kept as words"
+            return Read(Format("category"), _words(cells, gaps), note)
+        if decimal != "," or not any("." in w for w in present):
+            return _finite(cells, Read(Format("number"), _spread(cells, gaps, float)))
+    for find in (_find_numbers, _find_dates):
+        found = find(cells, present, gaps, decimal, comma_decides)
+        if found is not None:
+            return found
+    numbers = _share(cells, present, is_number)
+    note = f"words, {numbers:.0%} of which are numbers" if numbers >= 0.2 else ""
+    return Read(Format("category"), _words(cells, gaps), note)
+
+
+def decimal_of(cells: Cells) -> str | None:
+    """Returns the decimal mark that a column proves, None if it proves none."""
+    gaps = missing_words(cells.words)
+    present = [w for w in cells.words if w not in gaps]
+    if not any("," in w or "." in w for w in present):
+        return None
+    if all(map(_PLAIN.fullmatch, present)):
+        grouped = all(re.fullmatch(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})*", w) for w in present)
+        return None if grouped else "."
+    dressed = [_undress(w) for w in present]
+    marks = {decimal for decimal, _ in _fitting([d for d in dressed if d is not None])}
+    return marks.pop() if None not in dressed and len(marks) == 1 else None
+
+
+def read_as(cells: Cells, format: Format) -> Read:
+    """Reads a column in a format that is known.
+
+    Raises:
+      ValueError: a cell that is present is not of this format, with its place.
+    """
+    gaps = missing_words(cells.words)
+    if format.kind == "category":
+        return Read(format, _words(cells, gaps))
+    if format.kind in ("date", "time"):
+        return Read(format, _read_dates(cells, gaps, format))
+    pattern = _body_pattern(format.decimal, format.thousands)
+
+    def number(word: str) -> float | None:
+        dressed = _undress(word)
+        if dressed is None or not pattern.fullmatch(dressed.body):
+            return None
+        return _number(dressed, format) if dressed.unit in ("", format.unit) else None
+
+    return _finite(cells, Read(format, _spread(cells, gaps, number, _of_format(format))))
+
+
+def describe_format(format: Format) -> str:
+    """A word on how cells became numbers; "" for plain numbers and words."""
+    if format.kind == "date":
+        zone = " (UTC)" if format.zoned else ""
+        order = {"dmy": "day/month/year, ", "mdy": "month/day/year, "}.get(format.order, "")
+        return f"{order}{format.unit} since 1970{zone}"
+    if format.kind == "time":
+        return "seconds since midnight"
+    marks = []
+    if format.decimal == ",":
+        marks.append("decimal comma")
+    if format.thousands:
+        marks.append(f"thousands divided by {format.thousands!r}")
+    if format.unit:
+        marks.append(f"in {format.unit}")
+    return ", ".join(marks) if format.kind == "number" else ""
+
+
+def _of_format(format: Format) -> str:
+    how = describe_format(format)
+    return f"{format.kind}s" + (f" ({how})" if how else "")
+
+
+def _spread(
+    cells: Cells,
+    gaps: set[str],
+    read: Callable[[str], float | None],
+    wanted: str = "numbers",
+) -> np.ndarray:
+    """Reads each distinct word once and deals the values out to the rows, NaN for gaps."""
+    values = [np.nan if w in gaps else read(w) for w in cells.words]
+    for index, value in enumerate(values):
+        if value is None:
+            raise ValueError(_stray(cells, index, f"must hold {wanted}"))
+    return np.array(values, np.float64)[cells.codes]
+
+
+def _stray(cells: Cells, index: int, wanted: str) -> str:
+    where = cells.place(int(np.argmax(cells.codes == index)))
+    return f"{where}: column {cells.name!r} {wanted}; got {cells.words[index]!r}."
+
+
+def _finite(cells: Cells, read: Read) -> Read:
+    infinite = np.isinf(read.values)
+    if infinite.any():
+        where = cells.place(int(np.argmax(infinite)))
+        raise ValueError(f"{where}: column {cells.name!r} must be finite; got infinity.")
+    return read
+
+
+def _words(cells: Cells, gaps: set[str]) -> np.ndarray:
+    return np.array(["" if w in gaps else w for w in cells.words], object)[cells.codes]
+
+
+def _share(cells: Cells, present: list[str], good: Callable[[str], bool]) -> float:
+    """The share of the rows with a present cell whose cell is good."""
+    counts = np.bincount(cells.codes, minlength=len(cells.words))
+    known = set(present)
+    rows = sum(int(c) for w, c in zip(cells.words, counts, strict=True) if w in known)
+    kept = (c for w, c in zip(cells.words, counts, strict=True) if w in known and good(w))
+    return sum(int(c) for c in kept) / max(rows, 1)
+
+
+def _is_code(word: str) -> bool:
+    if _CODE.fullmatch(word):
+        return True
+    return _LONG.fullmatch(word) is not None and int(float(word)) != int(word)
+
+
+def _undress(word: str) -> _Dressed | None:
+    """Takes signs, currency, percent and parentheses off a number; None if it is none."""
+    match = _DRESSED.fullmatch(word.translate(_LOOKS))
+    if match is None:
+        return None
+    g = match.groupdict()
+    signs = (g["sign"] or "") + (g["inner"] or "")
+    enclosed = g["open"] is not None
+    odd = enclosed != (g["close"] is not None) or (enclosed and signs)
+    if odd or len(signs) > 1 or (g["before"] and g["after"]):
+        return None
+    unit = g["before"] or g["after"] or ""
+    return _Dressed(g["body"], signs == "-" or enclosed, enclosed, unit)
+
+
+def _body_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
+    d, t = re.escape(decimal), re.escape(thousands)
+    plain = rf"[0-9]+(?:{d}[0-9]*)?|{d}[0-9]+"
+    grouped = rf"[1-9][0-9]{{0,2}}(?:{t}[0-9]{{3}})+(?:{d}[0-9]*)?|" if thousands else ""
+    return re.compile(rf"(?:{grouped}{plain})(?:[eE][+-]?[0-9]+)?")
+
+
+def _fitting(dressed: Sequence[_Dressed]) -> list[tuple[str, str]]:
+    """All (decimal mark, mark between thousands) in which every number can be read."""
+    marks = {c for d in dressed for c in d.body if c in " ,.'"}
+    return [
+        (decimal, thousands)
+        for decimal, thousands in _SEPARATORS
+        if (not thousands or thousands in marks)
+        and all(_body_pattern(decimal, thousands).fullmatch(d.body) for d in dressed)
+    ]
+
+
+def _number(dressed: _Dressed, format: Format) -> float:
+    body = dressed.body.replace(format.thousands, "") if format.thousands else dressed.body
+    value = float(body.replace(format.decimal, "."))
+    return -value if dressed.negative else value
+
+
+def _find_numbers(
+    cells: Cells,
+    present: list[str],
+    gaps: set[str],
+    decimal: str | None,
+    comma_decides: bool,
+) -> Read | None:
+    """Reads a column of numbers in a dress; None if it is none, an error if it nearly is."""
+    numeric = lambda w: bool(_INFINITE.fullmatch(w)) or is_number(w)  # noqa: E731
+    if not all(map(numeric, present)):
+        if _share(cells, present, numeric) < NUMERIC_SHARE:
+            return None
+        index = next(i for i, w in enumerate(cells.words) if w not in gaps and not numeric(w))
+        raise ValueError(_stray(cells, index, "must hold numbers, as most of its rows do"))
+    if any(map(_INFINITE.fullmatch, present)):
+        if all(map(_INFINITE.fullmatch, present)):
+            return None
+        infinite = float  # the reader of plain numbers, whose infinity is then refused
+        return _finite(cells, Read(Format("number"), _spread(cells, gaps, infinite)))
+    dressed = {w: d for w in present if (d := _undress(w)) is not None}
+    if all(d.enclosed for d in dressed.values()):
+        return None  # (1), (2), (3) count something and are no debts
+    if any(_is_code(d.body) for d in dressed.values()):
+        note = "codes that look like numbers, kept as words"
+        return Read(Format("category"), _words(cells, gaps), note)
+    fits = _fitting(list(dressed.values()))
+    unit = _one_unit(cells, dressed)
+    check(
+        len(fits) > 0,
+        f"{cells.place(0)}: column {cells.name!r} must have one decimal mark in all its rows; got "
+        f"{_unlike(dressed)}.",
+    )
+    format, guessed = _choose(fits, dressed, decimal, comma_decides)
+    format = format._replace(unit=unit)
+    values = _spread(cells, gaps, lambda w: _number(dressed[w], format))
+    how = describe_format(format)
+    note = f"numbers, {how}" + (" (a guess; decimal= says otherwise)" if guessed else "")
+    return _finite(cells, Read(format, values, note if how else ""))
+
+
+def _choose(
+    fits: list[tuple[str, str]],
+    dressed: dict[str, _Dressed],
+    decimal: str | None,
+    comma_decides: bool,
+) -> tuple[Format, bool]:
+    """The first fitting format with the decimal mark of the table; whether that was a guess."""
+    ambiguous = len({mark for mark, _ in fits}) == 2 and any("," in d.body for d in dressed.values())
+    guessed = ambiguous and decimal is None
+    if decimal is None:
+        decimal = "," if ambiguous and comma_decides else "."
+    chosen = next((f for f in fits if f[0] == decimal), fits[0])
+    return Format("number", *chosen), guessed
+
+
+def _one_unit(cells: Cells, dressed: dict[str, _Dressed]) -> str:
+    """The sign that stands at the numbers; a bare number among percent is refused, 0 excepted."""
+    units = {d.unit for d in dressed.values() if d.unit}
+    bare = [w for w, d in dressed.items() if not d.unit and d.body.strip("0.,")]
+    if len(units) > 1 or ("%" in units and bare):
+        first = [next(w for w, d in dressed.items() if d.unit == u) for u in sorted(units)]
+        index = cells.words.index((first[1:] + bare)[0])
+        raise ValueError(_stray(cells, index, f"must have one unit, as in {first[0]!r}"))
+    return units.pop() if units else ""
+
+
+def _unlike(dressed: dict[str, _Dressed]) -> str:
+    """Two numbers of a column that agree in no decimal mark."""
+    words = list(dressed)
+    for word in words[1:]:
+        if not _fitting([dressed[words[0]], dressed[word]]):
+            return f"{words[0]!r} and {word!r}"
+    return f"{words[0]!r} and others"
+
+
+def _find_dates(
+    cells: Cells,
+    present: list[str],
+    gaps: set[str],
+    decimal: str | None,
+    comma_decides: bool,
+) -> Read | None:
+    """Reads a column of dates or times; None if it is none, an error if it nearly is."""
+    if not any(map(match_date, present[:20])):
+        return None
+    matches = {w: m for w in present if (m := match_date(w)) is not None}
+    if _share(cells, present, lambda w: w in matches) < NUMERIC_SHARE:
+        return None
+    order, guessed = find_order(list(matches.values()))
+    moments = {w: read_moment(m, order) for w, m in matches.items()}
+    good = {w: m for w, m in moments.items() if m is not None}
+    if _share(cells, present, lambda w: w in good) < NUMERIC_SHARE:
+        return None
+    kind = "time" if all(m.day is None for m in good.values()) else "date"
+    whole = all(m.second is None for m in good.values())
+    unit = "days" if whole else "seconds"
+    zoned = any(m.zoned for m in good.values())
+    format = Format(kind, unit=unit, order=order if kind == "date" else "", zoned=zoned)
+    note = f"{kind}s, {describe_format(format)}"
+    note += f" (the order is a guess; kinds={{{cells.name!r}: ...}} says otherwise)" * guessed
+    return Read(format, _read_dates(cells, gaps, format), note)
+
+
+def _read_dates(cells: Cells, gaps: set[str], format: Format) -> np.ndarray:
+    def number(word: str) -> float | None:
+        match = match_date(word)
+        moment = read_moment(match, format.order) if match else None
+        if moment is None or (moment.day is None) != (format.kind == "time"):
+            return None
+        if moment.second is not None and moment.zoned != format.zoned:
+            return None
+        return as_number(moment, format.unit)
+
+    wanted = f"{_of_format(format)}" + (" with a zone" if format.zoned else "")
+    return _spread(cells, gaps, number, wanted)
