@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spline_fc.checks import check
-from spline_fc.data.dates import as_number, find_order, match_date, read_moment
+from spline_fc.data.dates import ORDERS, as_number, find_order, match_date, read_moment
 
 # Spelled out, as "Na" is sodium in a header and "NaN" never is a name.
 MISSING = frozenset(
@@ -15,7 +15,7 @@ MISSING = frozenset(
     "None|none|NONE|Missing|missing|MISSING|-|--|---|.|..|#DIV/0!|#REF!|#VALUE!|#NAME?|#NUM!|"
     "#NULL!|1.#IND|-1.#IND|1.#QNAN|-1.#QNAN|\\N".split("|")
 )
-KINDS = ("number", "date", "category")
+KINDS = ("number", "category", "date", "dmy", "mdy")  # what a column can be made
 # A column with this share of numbers is meant to be numeric, and its other cells are mistakes.
 NUMERIC_SHARE = 0.9
 _CURRENCY = (
@@ -32,6 +32,7 @@ _DRESSED = re.compile(
 # A leading zero, a mantissa of several digits without a point, a long number with a plus: no
 # program writes a number like that, but shops, towns and telephones do.
 _CODE = re.compile(r"[+-]?0[0-9]+|[0-9]{2,}[eE][0-9]+|\+[0-9]{7,}")
+_CODES = "codes that look like numbers, kept as words"
 _LONG = re.compile(r"[+-]?[0-9]{16,}")
 _LOOKS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 _SEPARATORS = ((".", ""), (",", ""), (".", ","), (",", "."))
@@ -41,7 +42,7 @@ _SEPARATORS += tuple((decimal, mark) for mark in (" ", "'") for decimal in ".,")
 class Format(NamedTuple):
     """How the cells of a column become numbers, in plain types."""
 
-    kind: str  # one of KINDS, or "time" (seconds since midnight)
+    kind: str  # "number", "category", "date", or "time" (seconds since midnight)
     decimal: str = "."
     thousands: str = ""
     unit: str = ""  # the sign at a number, "%" or a currency; "days" or "seconds" of a date
@@ -66,6 +67,14 @@ class Read(NamedTuple):
     note: str = ""  # what was guessed; "" where nothing was
 
 
+class Hints(NamedTuple):
+    """What is known of a column before its cells are looked at."""
+
+    decimal: str | None = None  # "." or "," where the table or its reader knows
+    comma_decides: bool = False  # a comma before three digits, if nothing tells, is the decimal mark
+    kind: str | None = None  # one of KINDS where the reader says so
+
+
 class _Dressed(NamedTuple):
     body: str
     negative: bool
@@ -87,35 +96,34 @@ def is_number(word: str) -> bool:
     return dressed is not None and bool(_fitting([dressed]))
 
 
-def interpret(cells: Cells, decimal: str | None, comma_decides: bool) -> Read:
+def interpret(cells: Cells, hints: Hints) -> Read:
     """Says what a column is, and reads it.
-
-    Args:
-      cells: the column.
-      decimal: "." or "," where the table or its reader knows; None where neither does.
-      comma_decides: what a comma before three digits is if nothing else tells: the decimal mark
-        (files divided by semicolons) or between thousands.
 
     Returns:
       Read: numbers or dates if all cells that are present are; else words.
 
     Raises:
-      ValueError: most cells are numbers or dates, some are not, or they are of several forms.
+      ValueError: most cells are numbers or dates, some are not, or they are of several forms; or
+        the column is not of the kind that was asked for.
     """
     gaps = missing_words(cells.words)
     present = [w for w in cells.words if w not in gaps]
-    if not present:
+    if not present or hints.kind == "category":
         return Read(Format("category"), _words(cells, gaps))
-    if all(map(_PLAIN.fullmatch, present)):
-        if any(map(_is_code, present)):
-            note = "codes that look like numbers, kept as words"
-            return Read(Format("category"), _words(cells, gaps), note)
-        if decimal != "," or not any("." in w for w in present):
+    if hints.kind in (None, "number") and all(map(_PLAIN.fullmatch, present)):
+        if hints.kind is None and any(map(_is_code, present)):
+            return Read(Format("category"), _words(cells, gaps), _CODES)
+        if hints.decimal != "," or not any("." in w for w in present):
             return _finite(cells, Read(Format("number"), _spread(cells, gaps, float)))
-    for find in (_find_numbers, _find_dates):
-        found = find(cells, present, gaps, decimal, comma_decides)
+    for find, kinds in ((_find_numbers, ("number",)), (_find_dates, ("date", "dmy", "mdy"))):
+        found = find(cells, present, gaps, hints) if hints.kind in (None, *kinds) else None
         if found is not None:
             return found
+    if hints.kind is not None:
+        good = is_number if hints.kind == "number" else match_date
+        index = next((i for i, w in enumerate(cells.words) if w in present and not good(w)), 0)
+        wanted = "numbers" if hints.kind == "number" else "dates"
+        raise ValueError(_stray(cells, index, f"must hold {wanted}, as kinds says"))
     numbers = _share(cells, present, is_number)
     note = f"words, {numbers:.0%} of which are numbers" if numbers >= 0.2 else ""
     return Read(Format("category"), _words(cells, gaps), note)
@@ -266,11 +274,7 @@ def _number(dressed: _Dressed, format: Format) -> float:
 
 
 def _find_numbers(
-    cells: Cells,
-    present: list[str],
-    gaps: set[str],
-    decimal: str | None,
-    comma_decides: bool,
+    cells: Cells, present: list[str], gaps: set[str], hints: Hints
 ) -> Read | None:
     """Reads a column of numbers in a dress; None if it is none, an error if it nearly is."""
     numeric = lambda w: bool(_INFINITE.fullmatch(w)) or is_number(w)  # noqa: E731
@@ -287,9 +291,8 @@ def _find_numbers(
     dressed = {w: d for w in present if (d := _undress(w)) is not None}
     if all(d.enclosed for d in dressed.values()):
         return None  # (1), (2), (3) count something and are no debts
-    if any(_is_code(d.body) for d in dressed.values()):
-        note = "codes that look like numbers, kept as words"
-        return Read(Format("category"), _words(cells, gaps), note)
+    if hints.kind is None and any(_is_code(d.body) for d in dressed.values()):
+        return Read(Format("category"), _words(cells, gaps), _CODES)
     fits = _fitting(list(dressed.values()))
     unit = _one_unit(cells, dressed)
     check(
@@ -297,7 +300,7 @@ def _find_numbers(
         f"{cells.place(0)}: column {cells.name!r} must have one decimal mark in all its rows; got "
         f"{_unlike(dressed)}.",
     )
-    format, guessed = _choose(fits, dressed, decimal, comma_decides)
+    format, guessed = _choose(fits, dressed, hints)
     format = format._replace(unit=unit)
     values = _spread(cells, gaps, lambda w: _number(dressed[w], format))
     how = describe_format(format)
@@ -308,14 +311,13 @@ def _find_numbers(
 def _choose(
     fits: list[tuple[str, str]],
     dressed: dict[str, _Dressed],
-    decimal: str | None,
-    comma_decides: bool,
+    hints: Hints,
 ) -> tuple[Format, bool]:
     """The first fitting format with the decimal mark of the table; whether that was a guess."""
     ambiguous = len({mark for mark, _ in fits}) == 2 and any("," in d.body for d in dressed.values())
-    guessed = ambiguous and decimal is None
+    guessed, decimal = ambiguous and hints.decimal is None, hints.decimal
     if decimal is None:
-        decimal = "," if ambiguous and comma_decides else "."
+        decimal = "," if ambiguous and hints.comma_decides else "."
     chosen = next((f for f in fits if f[0] == decimal), fits[0])
     return Format("number", *chosen), guessed
 
@@ -341,11 +343,7 @@ def _unlike(dressed: dict[str, _Dressed]) -> str:
 
 
 def _find_dates(
-    cells: Cells,
-    present: list[str],
-    gaps: set[str],
-    decimal: str | None,
-    comma_decides: bool,
+    cells: Cells, present: list[str], gaps: set[str], hints: Hints
 ) -> Read | None:
     """Reads a column of dates or times; None if it is none, an error if it nearly is."""
     if not any(map(match_date, present[:20])):
@@ -354,6 +352,8 @@ def _find_dates(
     if _share(cells, present, lambda w: w in matches) < NUMERIC_SHARE:
         return None
     order, guessed = find_order(list(matches.values()))
+    if hints.kind in ORDERS and any(m.groupdict().get("first") for m in matches.values()):
+        order, guessed = str(hints.kind), False
     moments = {w: read_moment(m, order) for w, m in matches.items()}
     good = {w: m for w, m in moments.items() if m is not None}
     if _share(cells, present, lambda w: w in good) < NUMERIC_SHARE:

@@ -40,6 +40,7 @@ class _Grid(NamedTuple):
     first: list[str]
     columns: list[np.ndarray]  # each (n,) object, the first row included
     lines: np.ndarray  # (n,)
+    uneven: str  # what is wrong with the first row unless it is a header; "" where nothing is
 
 
 def read_csv(
@@ -76,6 +77,7 @@ def read_csv(
     grid = _read_grid(path, text, delimiter)
     names = grid.first
     start = _starts_with_header(grid, header, known)
+    check(start == 1 or not grid.uneven, grid.uneven)
     if not start and header is None and comment is not None:
         names = dialect.split_line(comment, delimiter)
         width = len(grid.columns)
@@ -205,7 +207,12 @@ def _read_grid(path: pathlib.Path, text: str, delimiter: str) -> _Grid:
         columns = [column[~blank] for column in columns]
     first = [str(column[0]).strip() if len(column) else "" for column in columns]
     numbered = np.array(lines)[~blank]
-    return _trimmed(_Grid(first, columns, numbered), widths)
+    grid = _trimmed(_Grid(first, columns, numbered, ""), widths)
+    if widths[0] == max(widths[1:], default=widths[0]):
+        return grid
+    uneven = f"{path}, line {lines[0]}: must have {max(widths[1:])} cells; got {widths[0]}."
+    check(widths[0] < max(widths) or first[-1] == "", uneven)
+    return grid._replace(uneven=uneven)
 
 
 def _check_widths(path: pathlib.Path, widths: list[int], lines: list[int]) -> None:
