@@ -71,7 +71,9 @@ class Hints(NamedTuple):
     """What is known of a column before its cells are looked at."""
 
     decimal: str | None = None  # "." or "," where the table or its reader knows
-    comma_decides: bool = False  # a comma before three digits, if nothing tells, is the decimal mark
+    comma_decides: bool = (
+        False  # a comma before three digits, if nothing tells, is the decimal mark
+    )
     kind: str | None = None  # one of KINDS where the reader says so
 
 
@@ -273,9 +275,7 @@ def _number(dressed: _Dressed, format: Format) -> float:
     return -value if dressed.negative else value
 
 
-def _find_numbers(
-    cells: Cells, present: list[str], gaps: set[str], hints: Hints
-) -> Read | None:
+def _find_numbers(cells: Cells, present: list[str], gaps: set[str], hints: Hints) -> Read | None:
     """Reads a column of numbers in a dress; None if it is none, an error if it nearly is."""
     numeric = lambda w: bool(_INFINITE.fullmatch(w)) or is_number(w)  # noqa: E731
     if not all(map(numeric, present)):
@@ -314,7 +314,9 @@ def _choose(
     hints: Hints,
 ) -> tuple[Format, bool]:
     """The first fitting format with the decimal mark of the table; whether that was a guess."""
-    ambiguous = len({mark for mark, _ in fits}) == 2 and any("," in d.body for d in dressed.values())
+    ambiguous = len({mark for mark, _ in fits}) == 2 and any(
+        "," in d.body for d in dressed.values()
+    )
     guessed, decimal = ambiguous and hints.decimal is None, hints.decimal
     if decimal is None:
         decimal = "," if ambiguous and hints.comma_decides else "."
@@ -342,9 +344,7 @@ def _unlike(dressed: dict[str, _Dressed]) -> str:
     return f"{words[0]!r} and others"
 
 
-def _find_dates(
-    cells: Cells, present: list[str], gaps: set[str], hints: Hints
-) -> Read | None:
+def _find_dates(cells: Cells, present: list[str], gaps: set[str], hints: Hints) -> Read | None:
     """Reads a column of dates or times; None if it is none, an error if it nearly is."""
     if not any(map(match_date, present[:20])):
         return None

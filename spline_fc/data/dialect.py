@@ -78,8 +78,8 @@ def is_header(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
 
     A word above numbers or dates speaks for a header, a number above numbers or a word that comes
     again below it against one. The names may be numbers where the cells below are of another kind:
-    years above what is no year, 0, 1, 2, ... above fractions. In a table of words alone, a first row of
-    which nothing comes again is a header.
+    years above what is no year, 0, 1, 2, ... above fractions. In a table of words alone, a first
+    row of which nothing comes again is a header.
 
     Args:
       first: cells of the first row.

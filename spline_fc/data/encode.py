@@ -27,11 +27,11 @@ from spline_fc.data.matrices import (
     row_weights,
     target_matrix,
 )
-from spline_fc.data.records import TASKS
 from spline_fc.data.tables import Table, column_of
+from spline_fc.data.targets import MAX_LEVELS, target_columns
 
 MISSING_POLICIES = ("drop", "median")
-MAX_LEVELS = 100  # above this a column of words is an identifier or free text, not a category
+
 _FEWEST_IDS = 10  # rows from which on words that all differ are taken for ids
 _ID = re.compile(r"(?:.*[_\s.-])?(?:id|uuid|guid|index|idx|row_?id|row_?names?)", re.IGNORECASE)
 _CAMEL_ID = re.compile(r".*[a-z](?:Id|ID)")
@@ -111,36 +111,6 @@ def encode_table(
     return Encoded(x, y, row_weights(encoding, reads), encoding)
 
 
-def target_columns(
-    names: Sequence[str], reads: Sequence[Read], task: str | None
-) -> tuple[dict[str, ColumnEncoding], str]:
-    """Says how target columns are encoded, by task.
-
-    Returns:
-      {name: ColumnEncoding}, task.
-
-    Raises:
-      ValueError: unknown task, words where numbers are needed, several label columns, one level.
-    """
-    if task is not None:
-        check_one_of("task", task, TASKS)
-    pairs = list(zip(names, reads, strict=True))
-    words = [n for n, read in pairs if read.format.kind == "category"]
-    plain = {n: ColumnEncoding(n, TARGET, read.format) for n, read in pairs}
-    if task == "regression" or (task is None and not words):
-        check(not words, f"target {words[:1]} must hold numbers for regression; got words.")
-        return plain, "regression"
-    check(len(names) == 1, f"target must be one column of labels; got {len(names)} columns.")
-    levels = tuple(level for level in sorted(set(reads[0].values.tolist())))
-    task = task or ("binary" if len(levels) == 2 else "multiclass")
-    check(
-        len(levels) == 2 if task == "binary" else 2 <= len(levels) <= MAX_LEVELS,
-        f"y must have {'2' if task == 'binary' else f'2 to {MAX_LEVELS}'} levels for task "
-        f"{task!r}; got {len(levels)}.",
-    )
-    return {names[0]: plain[names[0]]._replace(levels=levels)}, task
-
-
 def _kinds(table: Table, kinds: Mapping[str, str] | None) -> dict[str, str]:
     check_mapping("kinds", kinds or {})
     found = {}
@@ -196,7 +166,9 @@ def _read_columns(
             found[name] = as_words(column)
         else:
             same = kind in (None, column.format.kind) or column.format.kind == "date"
-            check(same, f"{table.path}: column {name!r} must hold {kind}s; got {column.format.kind}.")
+            check(
+                same, f"{table.path}: column {name!r} must hold {kind}s; got {column.format.kind}."
+            )
             found[name] = column
     return found
 
@@ -245,5 +217,3 @@ def _without_gaps(table: Table, reads: Mapping[str, Read], names: Sequence[str])
     """Rows (n,) bool that have all these columns."""
     gap = np.any([is_missing(reads[name].values) for name in names], axis=0)
     return kept_rows(table, gap)
-
-

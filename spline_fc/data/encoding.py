@@ -17,7 +17,9 @@ class ColumnEncoding(NamedTuple):
     name: str
     role: str  # feature, target, weights, ignored or left out
     format: Format
-    levels: tuple[str | float, ...] = ()  # of a category or of labels, in the order of their columns
+    levels: tuple[
+        str | float, ...
+    ] = ()  # of a category or of labels, in the order of their columns
     median: float | None = None  # of the training rows, where gaps are filled with it
     missing: int = 0  # gaps in the rows it was made of
     note: str = ""  # what was guessed, or why it was left out
@@ -36,6 +38,7 @@ class Encoding(NamedTuple):
     missing: str  # "drop" or "median"
     targets: tuple[str, ...]  # their order in y
     has_header: bool = True
+    shown_targets: tuple[str, ...] | None = None  # names for the columns of y, if not by column
 
     def of_role(self, role: str) -> tuple[ColumnEncoding, ...]:
         """The columns of a role, in order."""
@@ -49,6 +52,8 @@ class Encoding(NamedTuple):
     @property
     def target_names(self) -> tuple[str, ...]:
         """Names of the columns of y."""
+        if self.shown_targets is not None:
+            return self.shown_targets
         columns = {c.name: c for c in self.of_role(TARGET)}
         every = self.task == "multiclass"
         return tuple(n for t in self.targets for n in encoded_names(columns[t], every))
@@ -72,9 +77,21 @@ def encoding_from_json(fields: Mapping[str, Any]) -> Encoding:
             )
             for c in fields["columns"]
         ]
-        return Encoding(**{**fields, "columns": tuple(columns), "targets": tuple(fields["targets"])})
+        return Encoding(
+            **{
+                **fields,
+                "columns": tuple(columns),
+                **{k: _tuple(fields[k]) for k in ("targets", "shown_targets")},
+            }
+        )
     except (KeyError, TypeError) as error:
-        raise ValueError(f"encoding must be what to_json returned; got an error ({error}).") from error
+        raise ValueError(
+            f"encoding must be what to_json returned; got an error ({error})."
+        ) from error
+
+
+def _tuple(names: Any) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)
 
 
 def encoded_names(column: ColumnEncoding, every: bool = False) -> tuple[str, ...]:
@@ -104,7 +121,9 @@ class ColumnReport(NamedTuple):
         heads = ("column", "role", "kind", "levels", "missing", "filled", "note")
         lines = [heads, *(tuple(str(row[head]) for head in heads) for row in self.rows)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
-        padded = ("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines)
+        padded = (
+            "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines
+        )
         return "\n".join(line.rstrip() for line in padded)
 
 

@@ -70,8 +70,8 @@ def read_bytes(path: pathlib.Path) -> bytes:
 def read_text(path: pathlib.Path) -> str:
     """Reads a text file, plain, compressed or the only file of a zip archive.
 
-    The text is UTF-8, or UTF-16 with a byte order mark; other bytes are read as Windows-1252, with a
-    word.
+    The text is UTF-8, or UTF-16 with a byte order mark; other bytes are read as Windows-1252, with
+    a word.
 
     Raises:
       FileNotFoundError: there is no such file.

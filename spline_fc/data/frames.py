@@ -49,9 +49,7 @@ def frame_table(name: str, frame: Any) -> Table:
     check(not doubled, f"{name} must have distinct column names; got {doubled[:1]} twice.")
     check(len(frame) > 0 and len(names) > 0, f"{name} must have at least one row and column.")
     place = lambda row: f"{name}, row {row}"  # noqa: E731
-    columns = tuple(
-        _column(name, label, frame.iloc[:, j], place) for j, label in enumerate(names)
-    )
+    columns = tuple(_column(name, label, frame.iloc[:, j], place) for j, label in enumerate(names))
     return Table(name, names, columns, len(frame), place)
 
 
@@ -63,8 +61,10 @@ def series_values(name: str, series: Any) -> Any:
         check(not pd.api.types.is_complex_dtype(series), f"{name} must be real; got complex.")
         missing = bool(series.isna().any())
         whole = pd.api.types.is_integer_dtype(series) and not missing
-        return series.to_numpy(None if whole else np.float64, na_value=np.nan) if not whole else (
-            series.to_numpy()
+        return (
+            series.to_numpy(None if whole else np.float64, na_value=np.nan)
+            if not whole
+            else (series.to_numpy())
         )
     return series.astype(object).where(series.notna(), None).to_numpy(object)
 

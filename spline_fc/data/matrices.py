@@ -31,15 +31,13 @@ class Encoded(NamedTuple):
     encoding: Encoding
 
 
-def encode_like(
-    encoding: Encoding, table: Table, *, with_targets: bool, drop: bool
-) -> Encoded:
+def encode_like(encoding: Encoding, table: Table, *, with_targets: bool, drop: bool) -> Encoded:
     """Encodes another table as the first was.
 
     Columns are found by name, whatever their order; others are passed over. A level that the first
     table did not have is spelled like one of its levels but for case, spaces and a final point, or
-    is none of them: all its 0/1 columns are 0, and one warning counts such cells. A gap is filled as
-    the first table's gaps were.
+    is none of them: all its 0/1 columns are 0, and one warning counts such cells. A gap is filled
+    as the first table's gaps were.
 
     Args:
       encoding: of the first table.
@@ -77,7 +75,11 @@ def encode_like(
         )
     keep = kept_rows(table, gap)
     reads = {name: read._replace(values=read.values[keep]) for name, read in reads.items()}
-    y = target_matrix(encoding, reads, table.path) if with_targets else np.zeros((int(keep.sum()), 0))
+    y = (
+        target_matrix(encoding, reads, table.path)
+        if with_targets
+        else np.zeros((int(keep.sum()), 0))
+    )
     return Encoded(x[keep], y, row_weights(encoding, reads) if with_targets else None, encoding)
 
 
@@ -151,7 +153,7 @@ def target_matrix(encoding: Encoding, reads: Mapping[str, Read], path: object) -
       ValueError: a label that the encoding has not.
     """
     columns = {c.name: c for c in encoding.of_role(TARGET)}
-    if encoding.task == "regression":
+    if encoding.task == "regression" or len(encoding.targets) > 1:
         return np.stack([reads[name].values for name in encoding.targets], axis=1)
     column = columns[encoding.targets[0]]
     values = reads[column.name].values
@@ -225,6 +227,8 @@ def row_weights(encoding: Encoding, reads: Mapping[str, Read]) -> np.ndarray | N
     """The weights (n,) of an encoded table, None where it has none."""
     weighing = encoding.of_role(WEIGHTS)
     return reads[weighing[0].name].values if weighing else None
+
+
 def _read_like(table: Table, column: ColumnEncoding) -> Read:
     """A column of another table in the format of the first."""
     found = table.columns[table.names.index(column.name)]
@@ -246,5 +250,3 @@ def _read_like(table: Table, column: ColumnEncoding) -> Read:
     check(same, f"{table.path}: column {column.name!r} must hold {kinds[0]}; got {kinds[1]}.")
     days = {"days": 86400.0}.get(came.unit, 1.0) / {"days": 86400.0}.get(wanted.unit, 1.0)
     return Read(wanted, found.values * (days if wanted.kind == "date" else 1.0))
-
-
