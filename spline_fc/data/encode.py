@@ -188,8 +188,8 @@ def _left_out(table: Table, name: str, read: Read) -> str:
     if read.format.kind != "number" or not (known == np.floor(known)).all():
         return ""
     if name in table.unnamed or _UNNAMED.fullmatch(name):
-        counted = table.names[0] == name and bool((np.diff(known) == 1).all())
-        return "an index without a name" if counted else ""
+        index = table.has_header and table.names[0] == name and len(np.unique(known)) == n
+        return "an index without a name" if index else ""
     named = _ID.fullmatch(name) or _CAMEL_ID.fullmatch(name)
     return "ids, each once" if named and len(np.unique(known)) == n else ""
 
