@@ -115,7 +115,7 @@ BAD_CSV = {
     "open quote": ("a,b\n" + NUMBERS + '\n"3,4\n' + NUMBERS, {}, "must be valid CSV"),
     "header only": ("a,b\n", {}, "must hold at least one row below its header"),
     "one column": ("a\n1\n2\n", {}, "no delimiter fits"),
-    "same names": ("a,a\n" + NUMBERS, {"target": "a"}, "target must name one column.*'a' names sev"),
+    "same names": ("a,a\n" + NUMBERS, {"target": "a"}, "target must name one column.*'a' names"),
     "empty": ("", {}, "got an empty file"),
     "binary": (b"\x00\xff\xfe\x01", {}, "must be UTF-8 text"),
     "all missing": ("a,b\n1,?\n2,?\n3,?\n", {}, "must have a row without missing values"),
