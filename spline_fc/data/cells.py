@@ -7,7 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from spline_fc.checks import check
-from spline_fc.data.dates import ORDERS, as_number, find_order, match_date, read_moment
+from spline_fc.data.dates import (
+    ORDERS,
+    as_number,
+    find_order,
+    match_date,
+    orders_differ,
+    read_moment,
+)
 
 # Spelled out, as "Na" is sodium in a header and "NaN" never is a name.
 MISSING = frozenset(
@@ -22,13 +29,15 @@ _CURRENCY = (
     r"(?:US|A|C|HK|R)?\$|[€£¥₹₽₩₺₪฿]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|CAD|AUD|"
     r"Fr\.|kr|zł|Rs\.?"
 )
+_UNIT = r"\s[A-Za-z°µ²³/]{1,8}|°[CF]?|[mk]?g|lbs?|oz|[kcm]m|m?s|min|mph|kWh?|[MG]B"
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 _DRESSED = re.compile(
     rf"(?P<open>\()?\s*(?P<sign>[+-])?\s*(?P<before>{_CURRENCY})?\s*(?P<inner>[+-])?"
     r"(?P<body>[0-9.,](?:[0-9.,' ]*[0-9.,])?(?:[eE][+-]?[0-9]+)?)"
-    rf"\s*(?P<after>{_CURRENCY}|%)?\s*(?P<close>\))?"
+    rf"(?P<after>\s*(?:{_CURRENCY}|%)|{_UNIT})?\s*(?P<close>\))?"
 )
+_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})*")
 # A leading zero, a mantissa of several digits without a point, a long number with a plus: no
 # program writes a number like that, but shops, towns and telephones do.
 _CODE = re.compile(r"[+-]?0[0-9]+|[0-9]{2,}[eE][0-9]+|\+[0-9]{7,}")
@@ -82,6 +91,7 @@ class _Dressed(NamedTuple):
     negative: bool
     enclosed: bool  # in parentheses
     unit: str
+    measured: bool  # the unit is a word, such as kg
 
 
 def missing_words(words: Sequence[str]) -> set[str]:
@@ -90,12 +100,12 @@ def missing_words(words: Sequence[str]) -> set[str]:
     return found - {"-"} if "+" in words else found
 
 
-def is_number(word: str) -> bool:
-    """Says whether a word is a finite number, plain or in a dress."""
+def is_number(word: str, *, measured: bool = False) -> bool:
+    """Says whether a word is a number, plain or with a currency, percent or (measured) a unit."""
     if _PLAIN.fullmatch(word):
         return True
     dressed = _undress(word)
-    return dressed is not None and bool(_fitting([dressed]))
+    return dressed is not None and dressed.measured <= measured and bool(_fitting([dressed]))
 
 
 def interpret(cells: Cells, hints: Hints) -> Read:
@@ -115,8 +125,13 @@ def interpret(cells: Cells, hints: Hints) -> Read:
     if hints.kind in (None, "number") and all(map(_PLAIN.fullmatch, present)):
         if hints.kind is None and any(map(_is_code, present)):
             return Read(Format("category"), _words(cells, gaps), _CODES)
-        if hints.decimal != "," or not any("." in w for w in present):
-            return _finite(cells, Read(Format("number"), _spread(cells, gaps, float)))
+        points = any("." in w for w in present)
+        if hints.decimal != "," or not points:
+            guessed = (
+                points and hints == Hints(None, True) and all(map(_GROUPED.fullmatch, present))
+            )
+            note = "numbers with a decimal point (a guess; decimal= says otherwise)" * guessed
+            return _finite(cells, Read(Format("number"), _spread(cells, gaps, float), note))
     for find, kinds in ((_find_numbers, ("number",)), (_find_dates, ("date", "dmy", "mdy"))):
         found = find(cells, present, gaps, hints) if hints.kind in (None, *kinds) else None
         if found is not None:
@@ -126,8 +141,8 @@ def interpret(cells: Cells, hints: Hints) -> Read:
         index = next((i for i, w in enumerate(cells.words) if w in present and not good(w)), 0)
         wanted = "numbers" if hints.kind == "number" else "dates"
         raise ValueError(_stray(cells, index, f"must hold {wanted}, as kinds says"))
-    numbers = _share(cells, present, is_number)
-    note = f"words, {numbers:.0%} of which are numbers" if numbers >= 0.2 else ""
+    begun = _share(cells, present, lambda w: is_number(w) or _undress(w[:1]) is not None)
+    note = f"words, {begun:.0%} of which begin like numbers" if begun >= 0.2 else ""
     return Read(Format("category"), _words(cells, gaps), note)
 
 
@@ -138,8 +153,7 @@ def decimal_of(cells: Cells) -> str | None:
     if not any("," in w or "." in w for w in present):
         return None
     if all(map(_PLAIN.fullmatch, present)):
-        grouped = all(re.fullmatch(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})*", w) for w in present)
-        return None if grouped else "."
+        return None if all(map(_GROUPED.fullmatch, present)) else "."
     dressed = [_undress(w) for w in present]
     marks = {decimal for decimal, _ in _fitting([d for d in dressed if d is not None])}
     return marks.pop() if None not in dressed and len(marks) == 1 else None
@@ -247,14 +261,17 @@ def _undress(word: str) -> _Dressed | None:
     odd = enclosed != (g["close"] is not None) or (enclosed and signs)
     if odd or len(signs) > 1 or (g["before"] and g["after"]):
         return None
-    unit = g["before"] or g["after"] or ""
-    return _Dressed(g["body"], signs == "-" or enclosed, enclosed, unit)
+    unit = (g["before"] or g["after"] or "").strip()
+    measured = unit != "%" and re.fullmatch(_CURRENCY, unit) is None and unit != ""
+    return _Dressed(g["body"], signs == "-" or enclosed, enclosed, unit, measured)
 
 
 def _body_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     d, t = re.escape(decimal), re.escape(thousands)
     plain = rf"[0-9]+(?:{d}[0-9]*)?|{d}[0-9]+"
     grouped = rf"[1-9][0-9]{{0,2}}(?:{t}[0-9]{{3}})+(?:{d}[0-9]*)?|" if thousands else ""
+    if thousands == ",":  # lakhs and crores
+        grouped += rf"[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}(?:{d}[0-9]*)?|"
     return re.compile(rf"(?:{grouped}{plain})(?:[eE][+-]?[0-9]+)?")
 
 
@@ -277,7 +294,8 @@ def _number(dressed: _Dressed, format: Format) -> float:
 
 def _find_numbers(cells: Cells, present: list[str], gaps: set[str], hints: Hints) -> Read | None:
     """Reads a column of numbers in a dress; None if it is none, an error if it nearly is."""
-    numeric = lambda w: bool(_INFINITE.fullmatch(w)) or is_number(w)  # noqa: E731
+    unit = _measure(present)
+    numeric = lambda w: bool(unit or _INFINITE.fullmatch(w)) or is_number(w)  # noqa: E731
     if not all(map(numeric, present)):
         if _share(cells, present, numeric) < NUMERIC_SHARE:
             return None
@@ -294,7 +312,7 @@ def _find_numbers(cells: Cells, present: list[str], gaps: set[str], hints: Hints
     if hints.kind is None and any(_is_code(d.body) for d in dressed.values()):
         return Read(Format("category"), _words(cells, gaps), _CODES)
     fits = _fitting(list(dressed.values()))
-    unit = _one_unit(cells, dressed)
+    unit = unit or _one_unit(cells, dressed)
     check(
         len(fits) > 0,
         f"{cells.place(0)}: column {cells.name!r} must have one decimal mark in all its rows; got "
@@ -306,6 +324,16 @@ def _find_numbers(cells: Cells, present: list[str], gaps: set[str], hints: Hints
     how = describe_format(format)
     note = f"numbers, {how}" + (" (a guess; decimal= says otherwise)" if guessed else "")
     return _finite(cells, Read(format, values, note if how else ""))
+
+
+def _measure(present: list[str]) -> str:
+    """The word, such as kg, that stands behind every number of a column; "" if there is none."""
+    first = _undress(present[0])
+    if first is None or not first.measured:
+        return ""
+    dressed = [_undress(w) for w in present]
+    alike = all(d is not None and d.unit == first.unit and _fitting([d]) for d in dressed)
+    return first.unit if alike else ""
 
 
 def _choose(
@@ -351,6 +379,10 @@ def _find_dates(cells: Cells, present: list[str], gaps: set[str], hints: Hints) 
     matches = {w: m for w in present if (m := match_date(w)) is not None}
     if _share(cells, present, lambda w: w in matches) < NUMERIC_SHARE:
         return None
+    both = orders_differ(matches)
+    if both and hints.kind is None:
+        index = cells.words.index(both)
+        raise ValueError(_stray(cells, index, "must hold dates of one order of day and month"))
     order, guessed = find_order(list(matches.values()))
     if hints.kind in ORDERS and any(m.groupdict().get("first") for m in matches.values()):
         order, guessed = str(hints.kind), False

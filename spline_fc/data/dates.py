@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 ORDERS = ("ymd", "dmy", "mdy")
@@ -58,6 +58,15 @@ def find_order(matches: Sequence[re.Match[str]]) -> tuple[str, bool]:
     if any(int(g["other"]) > 12 for g in numeric):
         return "mdy", False
     return ("mdy" if numeric[0]["s"] == "/" else "dmy"), True
+
+
+def orders_differ(matches: Mapping[str, re.Match[str]]) -> str:
+    """Returns a word whose order of day and month cannot be that of the others; "" without one."""
+    day_first, month_first = (
+        [w for w, m in matches.items() if int(m.groupdict().get(group) or 0) > 12]
+        for group in ("first", "other")
+    )
+    return (day_first + month_first)[-1] if day_first and month_first else ""
 
 
 def read_moment(match: re.Match[str], order: str) -> Moment | None:

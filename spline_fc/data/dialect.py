@@ -41,7 +41,7 @@ def sniff_delimiter(text: str) -> str | None:
         if width < 2 or count < 0.8 * len(rows):
             continue
         cells = [cell.strip() for row in rows if len(row) == width for cell in row]
-        share = sum(map(_is_value, cells)) / len(cells)
+        share = sum(map(_is_value, cells)) / (width * len(rows))
         if share > most:
             best, most = delimiter, share
     return best
@@ -140,4 +140,4 @@ def _kind(cells: Sequence[str]) -> str:
 
 
 def _is_value(cell: str) -> bool:
-    return cell in MISSING or is_number(cell) or match_date(cell) is not None
+    return cell in MISSING or is_number(cell, measured=True) or match_date(cell) is not None

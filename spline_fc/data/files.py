@@ -81,6 +81,8 @@ def read_text(path: pathlib.Path) -> str:
     if raw.startswith(_ZIP_MAGIC):
         raw = _only_member(path, raw)
     encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8")
+    wide = encoding != "utf-8" or b"\x00" not in raw[:4096]
+    check(wide, f"{path} must be UTF-8 text, or UTF-16 with a byte order mark; got zero bytes.")
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:

@@ -33,6 +33,11 @@ def target_columns(
         return plain, task  # one-hot already
     check(len(names) == 1, f"target must be one column of labels; got {len(names)} columns.")
     levels = tuple(sorted(set(reads[0].values.tolist())))
+    rows = len(reads[0].values)
+    check(
+        not words or rows < 10 or len(levels) < rows,
+        f"target {names[0]!r} must hold numbers, or labels that repeat; got {rows} different words.",
+    )
     task = task or ("binary" if len(levels) == 2 else "multiclass")
     check(
         len(levels) == 2 if task == "binary" else 2 <= len(levels) <= MAX_LEVELS,

@@ -82,8 +82,13 @@ TABLES = {
         {"column_0": np.round(SHARE, 1), "column_1": PRICE},
     ),
     "decimal comma between spaces": Messy(
-        write(["a", "b", "y"], [str(v).replace(".", ",") for v in SHARE], WHOLE,
-              [str(v).replace(".", ",") for v in Y], sep="   "),
+        write(
+            ["a", "b", "y"],
+            [str(v).replace(".", ",") for v in SHARE],
+            WHOLE,
+            [str(v).replace(".", ",") for v in Y],
+            sep="   ",
+        ),
         {"a": SHARE, "b": WHOLE},
     ),
     "thousands without a decimal": Messy(
@@ -92,14 +97,23 @@ TABLES = {
         said="thousands",
     ),
     "thousands by spaces and apostrophes": Messy(
-        write(["a", "b", "y"], [f"{v:,}".replace(",", "\u202f") for v in WHOLE],
-              [f"{v:,.2f}".replace(",", "'") for v in PRICE], Y, sep=";"),
+        write(
+            ["a", "b", "y"],
+            [f"{v:,}".replace(",", "\u202f") for v in WHOLE],
+            [f"{v:,.2f}".replace(",", "'") for v in PRICE],
+            Y,
+            sep=";",
+        ),
         {"a": WHOLE, "b": PRICE},
     ),
     "currency, percent, debts": Messy(
-        write(["cost", "rate", "balance", "y"], [f'"${v:,.2f}"' for v in PRICE],
-              [f"{v} %" for v in SHARE],
-              [f"(€{-v:.2f})" if v < 0 else f"€{v:.2f}" for v in SHARE], Y),
+        write(
+            ["cost", "rate", "balance", "y"],
+            [f'"${v:,.2f}"' for v in PRICE],
+            [f"{v} %" for v in SHARE],
+            [f"(€{-v:.2f})" if v < 0 else f"€{v:.2f}" for v in SHARE],
+            Y,
+        ),
         {"cost": PRICE, "rate": SHARE, "balance": SHARE},
         said="in %",
     ),
@@ -109,10 +123,13 @@ TABLES = {
         y=PRICE,
     ),
     "gaps of all spellings": Messy(
-        write(["a", "b", "city", "y"],
-              with_gaps(list(PRICE), ["NA", "n/a", "None", "-", "#DIV/0!"]),
-              with_gaps(list(WHOLE), ["null", "NaN", ".", "--", "?"]),
-              with_gaps(CITY, ["missing", "N/A", "", "#N/A", "NULL"]), Y),
+        write(
+            ["a", "b", "city", "y"],
+            with_gaps(list(PRICE), ["NA", "n/a", "None", "-", "#DIV/0!"]),
+            with_gaps(list(WHOLE), ["null", "NaN", ".", "--", "?"]),
+            with_gaps(CITY, ["missing", "N/A", "", "#N/A", "NULL"]),
+            Y,
+        ),
         {
             "a": np.where(GAP, np.median(PRICE[~GAP]), PRICE),
             "b": np.where(GAP, np.median(WHOLE[~GAP]), WHOLE),
@@ -130,14 +147,23 @@ TABLES = {
         said="days since 1970",
     ),
     "times with a zone": Messy(
-        write(["when", "clock", "y"], [f"{d}T12:30:15+02:00" for d in DATES],
-              [f"{h}:05" for h in ROW], Y),
+        write(
+            ["when", "clock", "y"],
+            [f"{d}T12:30:15+02:00" for d in DATES],
+            [f"{h}:05" for h in ROW],
+            Y,
+        ),
         {"when": DAYS * 86400 + 10.5 * 3600 + 15, "clock": ROW * 3600 + 300},
         said="UTC",
     ),
     "days before months": Messy(
-        write(["Tag", "Preis", "y"], [d.strftime("%d.%m.%Y") for d in DATES], map(comma, PRICE), EURO_Y,
-              sep=";"),
+        write(
+            ["Tag", "Preis", "y"],
+            [d.strftime("%d.%m.%Y") for d in DATES],
+            map(comma, PRICE),
+            EURO_Y,
+            sep=";",
+        ),
         {"Tag": DAYS, "Preis": PRICE},
         said="day/month/year",
     ),
@@ -147,9 +173,14 @@ TABLES = {
         said="month/day/year",
     ),
     "codes that look like numbers": Messy(
-        write(["zip", "part", "run", "bits", "y"], [f"{i % 3 + 7:03}" for i in ROW],
-              [("12E3", "12F3", "7A")[i % 3] for i in ROW], [f"10_{i % 2 + 1}" for i in ROW],
-              [("0x1F", "0x2A")[i % 2] for i in ROW], Y),
+        write(
+            ["zip", "part", "run", "bits", "y"],
+            [f"{i % 3 + 7:03}" for i in ROW],
+            [("12E3", "12F3", "7A")[i % 3] for i in ROW],
+            [f"10_{i % 2 + 1}" for i in ROW],
+            [("0x1F", "0x2A")[i % 2] for i in ROW],
+            Y,
+        ),
         {
             "zip": [f"{i % 3 + 7:03}" for i in ROW],
             "part": [("12E3", "12F3", "7A")[i % 3] for i in ROW],
@@ -171,8 +202,14 @@ TABLES = {
         {"column_0": None, **PLAIN},
     ),
     "ids of two kinds": Messy(
-        write(["CustomerId", "name", "price", "city", "y"], 9000 - 3 * ROW,
-              [f"Person {i}" for i in ROW], PRICE, CITY, Y),
+        write(
+            ["CustomerId", "name", "price", "city", "y"],
+            9000 - 3 * ROW,
+            [f"Person {i}" for i in ROW],
+            PRICE,
+            CITY,
+            Y,
+        ),
         {"CustomerId": None, "name": None, **PLAIN},
         said="ids",
     ),
@@ -197,8 +234,9 @@ TABLES = {
     ),
     "comments, quotes and blank lines": Messy(
         b"# made by hand\r\n# in two hours\r\n"
-        + write(["price", "city", "y"], PRICE, [f'"{c},\nGermany"' for c in CITY], Y,
-                end="\r\n\r\n"),
+        + write(
+            ["price", "city", "y"], PRICE, [f'"{c},\nGermany"' for c in CITY], Y, end="\r\n\r\n"
+        ),
         {"price": PRICE, "city": [f"{c},\nGermany" for c in CITY]},
     ),
     "comment as header": Messy(
@@ -208,11 +246,19 @@ TABLES = {
         b"\xff\xfe" + ("sep=;\n" + EURO.decode()).encode("utf-16-le"), EURO_COLUMNS
     ),
     "letters of Windows": Messy(
-        write(["Größe", "Straße", "y"], PRICE, ["Köln", "Bonn"] * 12, Y)
-        .decode()
-        .encode("cp1252"),
+        write(["Größe", "Straße", "y"], PRICE, ["Köln", "Bonn"] * 12, Y).decode().encode("cp1252"),
         {"Größe": PRICE, "Straße": ["Köln", "Bonn"] * 12},
         said="Windows-1252",
+    ),
+    "units and lakhs": Messy(
+        write(
+            ["mass", "cost", "y"],
+            [f"{v} kg" for v in SHARE],
+            ['"12,34,567"' if i % 2 else "5000" for i in ROW],
+            [f"{v}°C" for v in Y],
+        ),
+        {"mass": SHARE, "cost": np.where(ROW % 2, 1234567, 5000)},
+        said="in kg",
     ),
     "truth": Messy(
         write(["a", "b", "y"], [str(f == "yes") for f in FLAG], FLAG, Y),
@@ -224,8 +270,14 @@ TABLES = {
         said="no value",
     ),
     "kinds by force": Messy(
-        write(["id", "month", "when", "zip", "y"], ROW, ROW % 3,
-              [f"0{i % 9 + 1}/05/2020" for i in ROW], [f"0{i % 4}" for i in ROW], Y),
+        write(
+            ["id", "month", "when", "zip", "y"],
+            ROW,
+            ROW % 3,
+            [f"0{i % 9 + 1}/05/2020" for i in ROW],
+            [f"0{i % 4}" for i in ROW],
+            Y,
+        ),
         {
             "id": ROW,
             "month": [str(i % 3) for i in ROW],
@@ -239,4 +291,4 @@ TABLES = {
     "xz": Messy(lzma.compress(PLAIN_TEXT), PLAIN, suffix=".csv.xz"),
     "zip": Messy(zipped(PLAIN_TEXT), PLAIN, suffix=".csv.zip"),
     "old Macintosh": Messy(PLAIN_TEXT.replace(b"\n", b"\r"), PLAIN),
-}  # fmt: skip
+}

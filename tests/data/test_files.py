@@ -118,6 +118,7 @@ BAD_CSV = {
     "same names": ("a,a\n" + NUMBERS, {"target": "a"}, "target must name one column.*'a' names"),
     "empty": ("", {}, "got an empty file"),
     "binary": (b"\x00\xff\xfe\x01", {}, "must be UTF-8 text"),
+    "bytes": (b"a,b\n\x01\xff,1\n", {}, "must be UTF-8 text; got invalid"),
     "all missing": ("a,b\n1,?\n2,?\n3,?\n", {}, "must have a row without missing values"),
     "target name": (
         "a,b\n" + NUMBERS,
