@@ -1,6 +1,5 @@
 """What the cells of one column are: numbers, also in a dress, dates, words, or nothing."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,6 +14,18 @@ from spline_fc.data.dates import (
     orders_differ,
     read_moment,
 )
+from spline_fc.data.dress import (
+    GROUPED,
+    INFINITE,
+    PLAIN,
+    Dressed,
+    body_pattern,
+    fitting,
+    is_code,
+    is_number,
+    undress,
+    value_of,
+)
 
 # Spelled out, as "Na" is sodium in a header and "NaN" never is a name.
 MISSING = frozenset(
@@ -25,27 +36,7 @@ MISSING = frozenset(
 KINDS = ("number", "category", "date", "dmy", "mdy")  # what a column can be made
 # A column with this share of numbers is meant to be numeric, and its other cells are mistakes.
 NUMERIC_SHARE = 0.9
-_CURRENCY = (
-    r"(?:US|A|C|HK|R)?\$|[€£¥₹₽₩₺₪฿]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|CAD|AUD|"
-    r"Fr\.|kr|zł|Rs\.?"
-)
-_UNIT = r"\s[A-Za-z°µ²³/]{1,8}|°[CF]?|[mk]?g|lbs?|oz|[kcm]m|m?s|min|mph|kWh?|[MG]B"
-_PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
-_DRESSED = re.compile(
-    rf"(?P<open>\()?\s*(?P<sign>[+-])?\s*(?P<before>{_CURRENCY})?\s*(?P<inner>[+-])?"
-    r"(?P<body>[0-9.,](?:[0-9.,' ]*[0-9.,])?(?:[eE][+-]?[0-9]+)?)"
-    rf"(?P<after>\s*(?:{_CURRENCY}|%)|{_UNIT})?\s*(?P<close>\))?"
-)
-_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})*")
-# A leading zero, a mantissa of several digits without a point, a long number with a plus: no
-# program writes a number like that, but shops, towns and telephones do.
-_CODE = re.compile(r"[+-]?0[0-9]+|[0-9]{2,}[eE][0-9]+|\+[0-9]{7,}")
 _CODES = "codes that look like numbers, kept as words"
-_LONG = re.compile(r"[+-]?[0-9]{16,}")
-_LOOKS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
-_SEPARATORS = ((".", ""), (",", ""), (".", ","), (",", "."))
-_SEPARATORS += tuple((decimal, mark) for mark in (" ", "'") for decimal in ".,")
 
 
 class Format(NamedTuple):
@@ -86,26 +77,10 @@ class Hints(NamedTuple):
     kind: str | None = None  # one of KINDS where the reader says so
 
 
-class _Dressed(NamedTuple):
-    body: str
-    negative: bool
-    enclosed: bool  # in parentheses
-    unit: str
-    measured: bool  # the unit is a word, such as kg
-
-
 def missing_words(words: Sequence[str]) -> set[str]:
     """Which of the words of a column mean that there is nothing; beside "+" a "-" does not."""
     found = MISSING.intersection(words)
     return found - {"-"} if "+" in words else found
-
-
-def is_number(word: str, *, measured: bool = False) -> bool:
-    """Says whether a word is a number, plain or with a currency, percent or (measured) a unit."""
-    if _PLAIN.fullmatch(word):
-        return True
-    dressed = _undress(word)
-    return dressed is not None and dressed.measured <= measured and bool(_fitting([dressed]))
 
 
 def interpret(cells: Cells, hints: Hints) -> Read:
@@ -122,14 +97,12 @@ def interpret(cells: Cells, hints: Hints) -> Read:
     present = [w for w in cells.words if w not in gaps]
     if not present or hints.kind == "category":
         return Read(Format("category"), _words(cells, gaps))
-    if hints.kind in (None, "number") and all(map(_PLAIN.fullmatch, present)):
-        if hints.kind is None and any(map(_is_code, present)):
+    if hints.kind in (None, "number") and all(map(PLAIN.fullmatch, present)):
+        if hints.kind is None and any(map(is_code, present)):
             return Read(Format("category"), _words(cells, gaps), _CODES)
         points = any("." in w for w in present)
         if hints.decimal != "," or not points:
-            guessed = (
-                points and hints == Hints(None, True) and all(map(_GROUPED.fullmatch, present))
-            )
+            guessed = points and hints == Hints(None, True) and all(map(GROUPED.fullmatch, present))
             note = "numbers with a decimal point (a guess; decimal= says otherwise)" * guessed
             return _finite(cells, Read(Format("number"), _spread(cells, gaps, float), note))
     for find, kinds in ((_find_numbers, ("number",)), (_find_dates, ("date", "dmy", "mdy"))):
@@ -141,7 +114,7 @@ def interpret(cells: Cells, hints: Hints) -> Read:
         index = next((i for i, w in enumerate(cells.words) if w in present and not good(w)), 0)
         wanted = "numbers" if hints.kind == "number" else "dates"
         raise ValueError(_stray(cells, index, f"must hold {wanted}, as kinds says"))
-    begun = _share(cells, present, lambda w: is_number(w) or _undress(w[:1]) is not None)
+    begun = _share(cells, present, lambda w: is_number(w) or undress(w[:1]) is not None)
     note = f"words, {begun:.0%} of which begin like numbers" if begun >= 0.2 else ""
     return Read(Format("category"), _words(cells, gaps), note)
 
@@ -152,10 +125,10 @@ def decimal_of(cells: Cells) -> str | None:
     present = [w for w in cells.words if w not in gaps]
     if not any("," in w or "." in w for w in present):
         return None
-    if all(map(_PLAIN.fullmatch, present)):
-        return None if all(map(_GROUPED.fullmatch, present)) else "."
-    dressed = [_undress(w) for w in present]
-    marks = {decimal for decimal, _ in _fitting([d for d in dressed if d is not None])}
+    if all(map(PLAIN.fullmatch, present)):
+        return None if all(map(GROUPED.fullmatch, present)) else "."
+    dressed = [undress(w) for w in present]
+    marks = {decimal for decimal, _ in fitting([d for d in dressed if d is not None])}
     return marks.pop() if None not in dressed and len(marks) == 1 else None
 
 
@@ -170,13 +143,17 @@ def read_as(cells: Cells, format: Format) -> Read:
         return Read(format, _words(cells, gaps))
     if format.kind in ("date", "time"):
         return Read(format, _read_dates(cells, gaps, format))
-    pattern = _body_pattern(format.decimal, format.thousands)
+    pattern = body_pattern(format.decimal, format.thousands)
 
     def number(word: str) -> float | None:
-        dressed = _undress(word)
+        dressed = undress(word)
         if dressed is None or not pattern.fullmatch(dressed.body):
             return None
-        return _number(dressed, format) if dressed.unit in ("", format.unit) else None
+        return (
+            value_of(dressed, format.decimal, format.thousands)
+            if dressed.unit in ("", format.unit)
+            else None
+        )
 
     return _finite(cells, Read(format, _spread(cells, gaps, number, _of_format(format))))
 
@@ -244,74 +221,26 @@ def _share(cells: Cells, present: list[str], good: Callable[[str], bool]) -> flo
     return sum(int(c) for c in kept) / max(rows, 1)
 
 
-def _is_code(word: str) -> bool:
-    if _CODE.fullmatch(word):
-        return True
-    return _LONG.fullmatch(word) is not None and int(float(word)) != int(word)
-
-
-def _undress(word: str) -> _Dressed | None:
-    """Takes signs, currency, percent and parentheses off a number; None if it is none."""
-    match = _DRESSED.fullmatch(word.translate(_LOOKS))
-    if match is None:
-        return None
-    g = match.groupdict()
-    signs = (g["sign"] or "") + (g["inner"] or "")
-    enclosed = g["open"] is not None
-    odd = enclosed != (g["close"] is not None) or (enclosed and signs)
-    if odd or len(signs) > 1 or (g["before"] and g["after"]):
-        return None
-    unit = (g["before"] or g["after"] or "").strip()
-    measured = unit != "%" and re.fullmatch(_CURRENCY, unit) is None and unit != ""
-    return _Dressed(g["body"], signs == "-" or enclosed, enclosed, unit, measured)
-
-
-def _body_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
-    d, t = re.escape(decimal), re.escape(thousands)
-    plain = rf"[0-9]+(?:{d}[0-9]*)?|{d}[0-9]+"
-    grouped = rf"[1-9][0-9]{{0,2}}(?:{t}[0-9]{{3}})+(?:{d}[0-9]*)?|" if thousands else ""
-    if thousands == ",":  # lakhs and crores
-        grouped += rf"[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}(?:{d}[0-9]*)?|"
-    return re.compile(rf"(?:{grouped}{plain})(?:[eE][+-]?[0-9]+)?")
-
-
-def _fitting(dressed: Sequence[_Dressed]) -> list[tuple[str, str]]:
-    """All (decimal mark, mark between thousands) in which every number can be read."""
-    marks = {c for d in dressed for c in d.body if c in " ,.'"}
-    return [
-        (decimal, thousands)
-        for decimal, thousands in _SEPARATORS
-        if (not thousands or thousands in marks)
-        and all(_body_pattern(decimal, thousands).fullmatch(d.body) for d in dressed)
-    ]
-
-
-def _number(dressed: _Dressed, format: Format) -> float:
-    body = dressed.body.replace(format.thousands, "") if format.thousands else dressed.body
-    value = float(body.replace(format.decimal, "."))
-    return -value if dressed.negative else value
-
-
 def _find_numbers(cells: Cells, present: list[str], gaps: set[str], hints: Hints) -> Read | None:
     """Reads a column of numbers in a dress; None if it is none, an error if it nearly is."""
     unit = _measure(present)
-    numeric = lambda w: bool(unit or _INFINITE.fullmatch(w)) or is_number(w)  # noqa: E731
+    numeric = lambda w: bool(unit or INFINITE.fullmatch(w)) or is_number(w)  # noqa: E731
     if not all(map(numeric, present)):
         if _share(cells, present, numeric) < NUMERIC_SHARE:
             return None
         index = next(i for i, w in enumerate(cells.words) if w not in gaps and not numeric(w))
         raise ValueError(_stray(cells, index, "must hold numbers, as most of its rows do"))
-    if any(map(_INFINITE.fullmatch, present)):
-        if all(map(_INFINITE.fullmatch, present)):
+    if any(map(INFINITE.fullmatch, present)):
+        if all(map(INFINITE.fullmatch, present)):
             return None
         infinite = float  # the reader of plain numbers, whose infinity is then refused
         return _finite(cells, Read(Format("number"), _spread(cells, gaps, infinite)))
-    dressed = {w: d for w in present if (d := _undress(w)) is not None}
+    dressed = {w: d for w in present if (d := undress(w)) is not None}
     if all(d.enclosed for d in dressed.values()):
         return None  # (1), (2), (3) count something and are no debts
-    if hints.kind is None and any(_is_code(d.body) for d in dressed.values()):
+    if hints.kind is None and any(is_code(d.body) for d in dressed.values()):
         return Read(Format("category"), _words(cells, gaps), _CODES)
-    fits = _fitting(list(dressed.values()))
+    fits = fitting(list(dressed.values()))
     unit = unit or _one_unit(cells, dressed)
     check(
         len(fits) > 0,
@@ -320,7 +249,7 @@ def _find_numbers(cells: Cells, present: list[str], gaps: set[str], hints: Hints
     )
     format, guessed = _choose(fits, dressed, hints)
     format = format._replace(unit=unit)
-    values = _spread(cells, gaps, lambda w: _number(dressed[w], format))
+    values = _spread(cells, gaps, lambda w: value_of(dressed[w], format.decimal, format.thousands))
     how = describe_format(format)
     note = f"numbers, {how}" + (" (a guess; decimal= says otherwise)" if guessed else "")
     return _finite(cells, Read(format, values, note if how else ""))
@@ -328,17 +257,17 @@ def _find_numbers(cells: Cells, present: list[str], gaps: set[str], hints: Hints
 
 def _measure(present: list[str]) -> str:
     """The word, such as kg, that stands behind every number of a column; "" if there is none."""
-    first = _undress(present[0])
+    first = undress(present[0])
     if first is None or not first.measured:
         return ""
-    dressed = [_undress(w) for w in present]
-    alike = all(d is not None and d.unit == first.unit and _fitting([d]) for d in dressed)
+    dressed = [undress(w) for w in present]
+    alike = all(d is not None and d.unit == first.unit and fitting([d]) for d in dressed)
     return first.unit if alike else ""
 
 
 def _choose(
     fits: list[tuple[str, str]],
-    dressed: dict[str, _Dressed],
+    dressed: dict[str, Dressed],
     hints: Hints,
 ) -> tuple[Format, bool]:
     """The first fitting format with the decimal mark of the table; whether that was a guess."""
@@ -352,7 +281,7 @@ def _choose(
     return Format("number", *chosen), guessed
 
 
-def _one_unit(cells: Cells, dressed: dict[str, _Dressed]) -> str:
+def _one_unit(cells: Cells, dressed: dict[str, Dressed]) -> str:
     """The sign that stands at the numbers; a bare number among percent is refused, 0 excepted."""
     units = {d.unit for d in dressed.values() if d.unit}
     bare = [w for w, d in dressed.items() if not d.unit and d.body.strip("0.,")]
@@ -363,11 +292,11 @@ def _one_unit(cells: Cells, dressed: dict[str, _Dressed]) -> str:
     return units.pop() if units else ""
 
 
-def _unlike(dressed: dict[str, _Dressed]) -> str:
+def _unlike(dressed: dict[str, Dressed]) -> str:
     """Two numbers of a column that agree in no decimal mark."""
     words = list(dressed)
     for word in words[1:]:
-        if not _fitting([dressed[words[0]], dressed[word]]):
+        if not fitting([dressed[words[0]], dressed[word]]):
             return f"{words[0]!r} and {word!r}"
     return f"{words[0]!r} and others"
 

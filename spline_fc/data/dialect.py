@@ -5,8 +5,9 @@ import csv
 import io
 from collections.abc import Sequence
 
-from spline_fc.data.cells import MISSING, NUMERIC_SHARE, is_number
+from spline_fc.data.cells import MISSING, NUMERIC_SHARE
 from spline_fc.data.dates import match_date
+from spline_fc.data.dress import is_number
 
 DELIMITERS = (";", "\t", "|", ",", " ")  # " " is white space of any length
 _SNIFFED_LINES = 50

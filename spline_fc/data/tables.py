@@ -14,6 +14,7 @@ from absl import logging
 from spline_fc.checks import check, check_boolean, check_integer, check_one_of
 from spline_fc.data import dialect
 from spline_fc.data.cells import MISSING, Cells, Format, Read
+from spline_fc.data.dress import is_number
 from spline_fc.data.files import read_text
 
 _GUESSED_ROWS = 1000  # that a guess about the header looks at
@@ -81,7 +82,7 @@ def read_csv(
     if not start and header is None and comment is not None:
         names = dialect.split_line(comment, delimiter)
         width = len(grid.columns)
-        words = len(names) == width and not any(map(dialect.is_number, names))
+        words = len(names) == width and not any(map(is_number, names))
         names = names if words else []
     elif not start:
         names = []
@@ -243,7 +244,7 @@ def _starts_with_header(grid: _Grid, header: bool | None, known: Collection[str]
         return int(not set(known).isdisjoint(grid.first))
     below = [[str(c).strip() for c in column[1 : _GUESSED_ROWS + 1]] for column in grid.columns]
     if len(grid.lines) == 1:
-        return int(not any(map(dialect.is_number, grid.first)))
+        return int(not any(map(is_number, grid.first)))
     return int(dialect.is_header(grid.first, below))
 
 

@@ -36,7 +36,7 @@ def target_columns(
     rows = len(reads[0].values)
     check(
         not words or rows < 10 or len(levels) < rows,
-        f"target {names[0]!r} must hold numbers, or labels that repeat; got {rows} different words.",
+        f"target {names[0]!r} must hold numbers or labels; got {rows} words, each once.",
     )
     task = task or ("binary" if len(levels) == 2 else "multiclass")
     check(
