@@ -201,7 +201,8 @@ def _own_names(y: Any) -> tuple[str, ...]:
 
 def _labels(name: str, y: Any) -> np.ndarray:
     """Labels as float64, or as objects that are words; of one kind and without gaps."""
-    if getattr(getattr(y, "dtype", None), "kind", "O") in "fiu" or not _has_objects(y):
+    y = np.array(y, object) if isinstance(y, (list, tuple)) else y
+    if not _has_objects(y):
         values = as_numbers(name, y)
         exact = np.asarray(y)
         merged = exact.dtype.kind in "iu" and len(np.unique(exact)) > len(np.unique(values))

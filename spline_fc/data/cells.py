@@ -79,7 +79,7 @@ class Hints(NamedTuple):
 
 def missing_words(words: Sequence[str]) -> set[str]:
     """Which of the words of a column mean that there is nothing; beside "+" a "-" does not."""
-    found = MISSING.intersection(words)
+    found = set(words) & MISSING
     return found - {"-"} if "+" in words else found
 
 

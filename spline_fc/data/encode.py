@@ -93,19 +93,20 @@ def encode_table(
         logging.warning("%s: %s.", table.path, said)
     features = [n for n in wanted if roles[n] == FEATURE]
     check(len(features) > 0, f"{table.path} must have at least one feature column; got none.")
-    needed = [n for n in wanted if roles[n] in (TARGET, WEIGHTS) or (missing == "drop" and
-              roles[n] == FEATURE)]  # fmt: skip
+    certain = (TARGET, WEIGHTS) if missing == "median" else (TARGET, WEIGHTS, FEATURE)
+    needed = [name for name in wanted if roles[name] in certain]
     keep = _without_gaps(table, reads, needed)
     gaps = {name: int(is_missing(read.values).sum()) for name, read in reads.items()}
     reads = {name: read._replace(values=read.values[keep]) for name, read in reads.items()}
-    targets = [n for n in _in_order(table, target)]
+    targets = _in_order(table, target)
     labels, task = target_columns(targets, [reads[n] for n in targets], task)
-    columns = [
-        labels.get(name) if roles[name] == TARGET else _column(name, roles[name], reads.get(name))
+    columns = tuple(
+        (labels[name] if name in labels else _column(name, roles[name], reads.get(name)))._replace(
+            missing=gaps.get(name, 0), note=why.get(name, "")
+        )
         for name in table.names
-    ]
-    columns = [c._replace(missing=gaps.get(c.name, 0), note=why.get(c.name, "")) for c in columns]
-    encoding = Encoding(tuple(columns), task, missing, tuple(targets), table.has_header)
+    )
+    encoding = Encoding(columns, task, missing, targets, table.has_header)
     x, _ = feature_matrix(encoding, reads, table.path)
     y = target_matrix(encoding, reads, table.path)
     return Encoded(x, y, row_weights(encoding, reads), encoding)
@@ -152,8 +153,8 @@ def _read_columns(
     columns = {n: c for n, c in zip(table.names, table.columns, strict=True) if n in set(names)}
     texts = {n: c for n, c in columns.items() if isinstance(c, Cells)}
     if decimal is None:
-        proved = {mark for n, c in texts.items() if kinds.get(n) != "category"
-                  and (mark := decimal_of(c))}  # fmt: skip
+        marks = (decimal_of(c) for n, c in texts.items() if kinds.get(n) != "category")
+        proved = set(filter(None, marks))
         decimal = proved.pop() if len(proved) == 1 else None
     else:
         check_one_of("decimal", decimal, (".", ","))

@@ -71,23 +71,20 @@ def encoding_from_json(fields: Mapping[str, Any]) -> Encoding:
       ValueError: it is something else.
     """
     try:
-        columns = [
-            ColumnEncoding(
-                **{**c, "format": Format(**c["format"]), "levels": tuple(c.get("levels", ()))}
-            )
-            for c in fields["columns"]
-        ]
-        return Encoding(
-            **{
-                **fields,
-                "columns": tuple(columns),
-                **{k: _tuple(fields[k]) for k in ("targets", "shown_targets")},
-            }
-        )
+        columns = tuple(_column_from_json(column) for column in fields["columns"])
+        names = {key: _tuple(fields[key]) for key in ("targets", "shown_targets")}
+        values: dict[str, Any] = {**fields, **names, "columns": columns}
+        return Encoding(**values)
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"encoding must be what to_json returned; got an error ({error})."
         ) from error
+
+
+def _column_from_json(fields: Mapping[str, Any]) -> ColumnEncoding:
+    levels = tuple(fields["levels"])
+    values: dict[str, Any] = {**fields, "format": Format(**fields["format"]), "levels": levels}
+    return ColumnEncoding(**values)
 
 
 def _tuple(names: Any) -> tuple[str, ...] | None:

@@ -27,7 +27,8 @@ def frame_table(name: str, frame: Any) -> Table:
 
     Numbers, also nullable ones, and booleans are numbers; time stamps are days since 1970 where all
     of them are midnight, else seconds (UTC where they have a zone); durations are seconds; levels
-    of a categorical are words. Text is read as that of a file is.
+    of a categorical are words. Text is read as that of a file is. Columns whose names are all
+    numbers are called x0, x1 and so on, as those of an array.
 
     Args:
       name: of the argument, for errors.
@@ -44,29 +45,14 @@ def frame_table(name: str, frame: Any) -> Table:
 
     if not isinstance(frame, pd.DataFrame):
         frame = _as_pandas(name, frame)
-    names = tuple(str(column) for column in frame.columns)
+    numbered = all(isinstance(label, (int, np.integer)) for label in frame.columns)
+    names = tuple(f"x{label}" if numbered else str(label) for label in frame.columns)
     doubled = sorted({n for n in names if names.count(n) > 1})
     check(not doubled, f"{name} must have distinct column names; got {doubled[:1]} twice.")
     check(len(frame) > 0 and len(names) > 0, f"{name} must have at least one row and column.")
     place = lambda row: f"{name}, row {row}"  # noqa: E731
     columns = tuple(_column(name, label, frame.iloc[:, j], place) for j, label in enumerate(names))
     return Table(name, names, columns, len(frame), place)
-
-
-def series_values(name: str, series: Any) -> Any:
-    """The values of a Series: floats where they are numbers, else objects with None for missing."""
-    import pandas as pd
-
-    if pd.api.types.is_bool_dtype(series) or pd.api.types.is_numeric_dtype(series):
-        check(not pd.api.types.is_complex_dtype(series), f"{name} must be real; got complex.")
-        missing = bool(series.isna().any())
-        whole = pd.api.types.is_integer_dtype(series) and not missing
-        return (
-            series.to_numpy(None if whole else np.float64, na_value=np.nan)
-            if not whole
-            else (series.to_numpy())
-        )
-    return series.astype(object).where(series.notna(), None).to_numpy(object)
 
 
 def _as_pandas(name: str, frame: Any) -> Any:
@@ -81,8 +67,7 @@ def _as_pandas(name: str, frame: Any) -> Any:
         f"{name} must have columns of one length; got "
         f"{', '.join(f'{k}: {v[0] if v else 1}' for k, v in lengths.items())}.",
     )
-    return pd.DataFrame({key: np.asarray(value) if not hasattr(value, "dtype") else value
-                         for key, value in frame.items()})  # fmt: skip
+    return pd.DataFrame({k: v if hasattr(v, "dtype") else list(v) for k, v in frame.items()})
 
 
 def _column(argument: str, name: str, series: Any, place: Any) -> Cells | Read:

@@ -267,7 +267,8 @@ def as_encoding(given: Encoding | Dataset) -> Encoding:
     """
     found = given.encoding if isinstance(given, Dataset) else given
     wanted = "encoding must be an Encoding, or a data set made from a table or arrays"
-    check(isinstance(found, Encoding), f"{wanted}; got {type(given).__name__} without one.")
+    if not isinstance(found, Encoding):
+        raise ValueError(f"{wanted}; got {type(given).__name__} without one.")
     return found
 
 

@@ -11,7 +11,7 @@ import gzip
 import io
 import lzma
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,7 +46,7 @@ def comma(value: float, digits: int = 2) -> str:
 
 def write(
     header: list[str] | None,
-    *columns: list[Any],
+    *columns: Iterable[Any],
     sep: str = ",",
     end: str = "\n",
     form: Callable[[Any], str] = str,
