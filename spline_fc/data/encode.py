@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from absl import logging
 
-from spline_fc.checks import check, check_mapping, check_one_of
+from spline_fc.checks import check, check_one_of, shown
 from spline_fc.data.cells import KINDS, Cells, Format, Hints, Read, decimal_of, interpret
 from spline_fc.data.encoding import (
     FEATURE,
@@ -113,7 +113,8 @@ def encode_table(
 
 
 def _kinds(table: Table, kinds: Mapping[str, str] | None) -> dict[str, str]:
-    check_mapping("kinds", kinds or {})
+    wanted = f"kinds must be a mapping from names to kinds; got {shown(kinds)}."
+    check(kinds is None or hasattr(kinds, "items"), wanted)
     found = {}
     for column, kind in (kinds or {}).items():
         check_one_of(f"kinds[{column!r}]", kind, KINDS)

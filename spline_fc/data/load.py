@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spline_fc.checks import check, check_integer, check_known_keys, check_one_of
+from spline_fc.checks import check, check_integer, check_known_keys, check_one_of, shown
 from spline_fc.data import arrays, named
 from spline_fc.data.encoding import Encoding
 from spline_fc.data.files import COMPRESSED, first_file, read_npz
@@ -173,7 +173,7 @@ def _check_options(source: str, kind: str, options: Options) -> None:
         check(
             option in allowed,
             f"{option} must be left out for {source!r} ({kind}), which takes {', '.join(allowed)}; "
-            f"got {options[option]!r}.",
+            f"got {shown(options[option])}.",
         )
 
 

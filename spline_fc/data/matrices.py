@@ -55,7 +55,10 @@ def encode_like(encoding: Encoding, table: Table, *, with_targets: bool, drop: b
     wanted = [c for role in roles for c in encoding.of_role(role)]
     absent = [c.name for c in wanted if c.name not in table.names]
     listed = ", ".join(map(repr, table.names[:8])) + (", ..." if len(table.names) > 8 else "")
-    check(not absent, f"{table.path} must have the column {absent[:1]}; got {listed}.")
+    check(
+        not absent,
+        f"{table.path} must have the column {absent[0] if absent else ''!r}; got {listed}.",
+    )
     reads = {c.name: _read_like(table, c) for c in wanted}
     x, unseen = feature_matrix(encoding, reads, table.path)
     if unseen:
@@ -67,11 +70,12 @@ def encode_like(encoding: Encoding, table: Table, *, with_targets: bool, drop: b
     gap = np.logical_or.reduce([np.isnan(x).any(axis=1), *others])
     if gap.any() and not drop:
         row = int(np.argmax(gap))
+        named = [c.name for c in encoding.of_role(FEATURE) for _ in encoded_names(c)]
         bad = np.isnan(x[row])
-        name = encoding.feature_names[int(np.argmax(bad))] if bad.any() else "the target"
+        name = repr(named[int(np.argmax(bad))]) if bad.any() else "of the target"
         raise ValueError(
-            f"{table.place(row)}: {name!r} must have a value, as the encoding knows none for a gap "
-            f"(missing='median' does); got {int(gap.sum())} row(s) with a gap."
+            f"{table.place(row)}: column {name} must have a value, as the encoding has none for "
+            f"a gap (missing='median' has); got {int(gap.sum())} row(s) with a gap."
         )
     keep = kept_rows(table, gap)
     reads = {name: read._replace(values=read.values[keep]) for name, read in reads.items()}
