@@ -202,24 +202,17 @@ def _own_names(y: Any) -> tuple[str, ...]:
 def _labels(name: str, y: Any) -> np.ndarray:
     """Labels as float64, or as objects that are words; of one kind and without gaps."""
     y = np.array(y, object) if isinstance(y, (list, tuple)) else y
-    if not _has_objects(y):
-        values = as_numbers(name, y)
-        exact = np.asarray(y)
-        merged = exact.dtype.kind in "iu" and len(np.unique(exact)) > len(np.unique(values))
-        check(not merged, f"{name} must hold labels that differ as float64; got some that do not.")
-        return values
-    values = np.asarray(y.to_numpy(object) if hasattr(y, "to_numpy") else y)
-    values = np.char.decode(values) if values.dtype.kind == "S" else values.astype(object)
+    kept = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+    if kept.dtype.kind in "fiu":
+        return _exact(name, y, kept)
+    values = np.char.decode(kept) if kept.dtype.kind == "S" else kept.astype(object)
     flat = values.astype(object).ravel()
     words = [isinstance(v, (str, bool, np.bool_)) for v in flat]
     if not any(words):
         real = [isinstance(v, numbers.Real) and v == v for v in flat]
-        check(
-            all(real),
-            f"{name} must hold labels, all words or all numbers; got "
-            f"{shown(flat[real.index(False)]) if not all(real) else ''}.",
-        )
-        return as_numbers(name, values)
+        came = "" if all(real) else shown(flat[real.index(False)])
+        check(all(real), f"{name} must hold labels, all words or all numbers; got {came}.")
+        return _exact(name, values, flat)
     other = next((v for v, word in zip(flat, words, strict=True) if not word), "")
     check(
         all(words),
@@ -229,10 +222,12 @@ def _labels(name: str, y: Any) -> np.ndarray:
     return np.array([str(v) for v in flat], object).reshape(values.shape)
 
 
-def _has_objects(y: Any) -> bool:
-    """Whether something holds words or objects rather than numbers."""
-    kind = getattr(getattr(y, "dtype", None), "kind", None)
-    return (kind if kind is not None else np.asarray(y).dtype.kind) not in "fiu"
+def _exact(name: str, y: Any, kept: np.ndarray) -> np.ndarray:
+    """Labels that are numbers, as floats that differ wherever the labels do."""
+    values = as_numbers(name, y)
+    merged = kept.dtype.kind != "f" and len(set(kept.ravel().tolist())) > len(np.unique(values))
+    check(not merged, f"{name} must hold labels that differ as float64; got some that do not.")
+    return values
 
 
 def split(
