@@ -201,6 +201,7 @@ def _own_names(y: Any) -> tuple[str, ...]:
 
 def _labels(name: str, y: Any) -> np.ndarray:
     """Labels as float64, or as objects that are words; of one kind and without gaps."""
+    check(not np.ma.is_masked(y), f"{name} must have no masked values; got some.")
     y = np.array(y, object) if isinstance(y, (list, tuple)) else y
     kept = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
     if kept.dtype.kind in "fiu":

@@ -31,7 +31,7 @@ from spline_fc.data.dress import (
 MISSING = frozenset(
     "|?|NA|na|N/A|n/a|N.A.|n.a.|#N/A|#N/A N/A|#NA|<NA>|NaN|nan|NAN|-NaN|-nan|NaT|NULL|Null|null|"
     "None|none|NONE|Missing|missing|MISSING|-|--|---|.|..|#DIV/0!|#REF!|#VALUE!|#NAME?|#NUM!|"
-    "#NULL!|1.#IND|-1.#IND|1.#QNAN|-1.#QNAN|\\N".split("|")
+    "#NULL!|1.#IND|-1.#IND|1.#QNAN|-1.#QNAN|\\N|(null)|(blank)|nil|\u2013|\u2014".split("|")
 )
 KINDS = ("number", "category", "date", "dmy", "mdy")  # what a column can be made
 # A column with this share of numbers is meant to be numeric, and its other cells are mistakes.

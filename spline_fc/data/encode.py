@@ -88,6 +88,8 @@ def encode_table(
         reason = _left_out(table, name, reads[name]) if roles[name] == FEATURE else ""
         if reason and (name not in kinds or reason == "no value at all"):
             roles[name], why[name] = LEFT_OUT, f"{reason}, left out"
+        elif roles[name] == FEATURE and _hardly_repeats(reads[name].values):
+            why.setdefault(name, "words most of which stand there once")
     if why:
         said = "; ".join(f"column {name!r}: {reason}" for name, reason in why.items())
         logging.warning("%s: %s.", table.path, said)
@@ -194,6 +196,12 @@ def _left_out(table: Table, name: str, read: Read) -> str:
         return "an index without a name" if index else ""
     named = _ID.fullmatch(name) or _CAMEL_ID.fullmatch(name)
     return "ids, each once" if named and len(np.unique(known)) == n else ""
+
+
+def _hardly_repeats(values: np.ndarray) -> bool:
+    """Whether a column of words has more levels than half its rows."""
+    known = values[~is_missing(values)]
+    return known.dtype == object and 2 * len(set(known.tolist())) > max(len(known), _FEWEST_IDS)
 
 
 def _column(name: str, role: str, read: Read | None) -> ColumnEncoding:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from spline_fc.checks import check, check_boolean, check_integer, check_one_of
+from spline_fc.checks import check, check_boolean, check_integer, check_one_of, shown
 from spline_fc.data import dialect
 from spline_fc.data.cells import MISSING, Cells, Format, Read
 from spline_fc.data.dress import is_number
@@ -71,6 +71,8 @@ def read_csv(
       ValueError: no delimiter fits, no rows, or rows of unequal length, with file and line.
     """
     text, comment, excel = _without_preamble(read_text(path))
+    single = delimiter is None or (isinstance(delimiter, str) and len(delimiter) == 1)
+    check(single, f"delimiter must be one character; got {shown(delimiter)}.")
     delimiter = delimiter or excel or dialect.sniff_delimiter(text)
     wanted = "divided by ';', ',', '|', tab or white space; no delimiter fits"
     if delimiter is None:
@@ -116,13 +118,28 @@ def read_arff(path: pathlib.Path) -> Table:
         records, meta = arff.loadarff(io.StringIO(read_text(path)))
     except FileNotFoundError:
         raise
-    except (ValueError, IndexError, StopIteration, NotImplementedError, arff.ArffError) as error:
+    except (
+        ValueError,
+        LookupError,
+        StopIteration,
+        TypeError,
+        AttributeError,
+        NotImplementedError,
+        arff.ArffError,
+    ) as error:
         reason = str(error) or type(error).__name__
         raise ValueError(f"{path} must be a dense ARFF file; got an error: {reason}.") from error
     check(records.size > 0, f"{path} must hold at least one row; got none.")
     columns = []
     for name, kind in zip(meta.names(), meta.types(), strict=True):
         column = records[name]
+        if column.dtype.kind == "M":
+            gap, seconds = np.isnat(column), column.astype("datetime64[s]").astype(np.float64)
+            format = Format("date", unit="seconds", order="ymd")
+            columns.append(
+                Read(format, np.where(gap, np.nan, seconds), "dates, seconds since 1970")
+            )
+            continue
         if kind == "numeric":
             columns.append(Read(Format("number"), column.astype(np.float64)))
             continue
