@@ -167,12 +167,12 @@ def test_guesses_are_said_and_can_be_overruled(tmp_path):
     found, said = load(path, three)
     assert found.train.x[:, 0].max() < 2 and "a guess; decimal= says otherwise" in said
     found, said = load(path, three, decimal=".")
-    assert found.train.x[:, 0].min() >= 1100 and "guess" not in said
+    assert found.train.x[:, 0].min() >= 1100 and "a guess" not in said
     dates = rows(*(f"0{i % 9 + 1}/02/2020" for i in range(40)))
     found, said = load(path, dates)
-    assert np.ptp(found.train.x[:, 0]) > 200 and "month/day/year" in said and "guess" in said
+    assert np.ptp(found.train.x[:, 0]) > 200 and "month/day/year" in said and "a guess" in said
     found, said = load(path, dates, kinds={"a": "dmy"})
-    assert np.ptp(found.train.x[:, 0]) <= 8 and "guess" not in said
+    assert np.ptp(found.train.x[:, 0]) <= 8 and "a guess" not in said
     with pytest.raises(ValueError, match=r"kinds\['a'\] must be one of .*mean 'number'"):
         load(path, dates, kinds={"a": "numbers"})
     with pytest.raises(ValueError, match="line 2: column 'a' must hold numbers, as kinds says"):
