@@ -229,7 +229,8 @@ def _find_numbers(cells: Cells, present: list[str], gaps: set[str], hints: Hints
         if _share(cells, present, numeric) < NUMERIC_SHARE:
             return None
         index = next(i for i, w in enumerate(cells.words) if w not in gaps and not numeric(w))
-        raise ValueError(_stray(cells, index, "must hold numbers, as most of its rows do"))
+        wanted = "must hold numbers, as most of its rows do (or be a category in kinds=)"
+        raise ValueError(_stray(cells, index, wanted))
     if any(map(INFINITE.fullmatch, present)):
         if all(map(INFINITE.fullmatch, present)):
             return None

@@ -243,9 +243,11 @@ def read_table(path: pathlib.Path, encoding: Encoding | None = None, **options: 
         return read_arff(path)
     if encoding is None:
         return read_csv(path, **options)
-    if not encoding.has_header:
-        options = {"header": False, **options}
-    return read_csv(path, known=[c.name for c in encoding.columns], **options)
+    names = tuple(c.name for c in encoding.columns)
+    if encoding.has_header:
+        return read_csv(path, known=names, **options)
+    table = read_csv(path, **{"header": False, **options})
+    return table._replace(names=names) if len(table.names) == len(names) else table
 
 
 def _as_encoding(options: Options, path: str) -> Encoding | None:
