@@ -92,9 +92,15 @@ def _told(folder: pathlib.Path) -> Iterator[None]:
 
 
 def _load(plan: Plan, seed: int) -> Dataset:
-    """The data of one seed, in raw units."""
+    """The data of one seed, in raw units; what there is to say of a table is said once."""
     split = seed if plan.data.get("split") == runs.PUBLISHED else plan.data.get("split")
-    return data.load({**plan.data, "split": split}, seed=seed)
+    verbosity = logging.get_verbosity()
+    if seed > 0:
+        logging.set_verbosity(logging.ERROR)
+    try:
+        return data.load({**plan.data, "split": split}, seed=seed)
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _run(road: Road) -> bool:

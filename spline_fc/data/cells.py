@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spline_fc.checks import check
+from spline_fc.checks import check, shown
 from spline_fc.data.dates import (
     ORDERS,
     as_number,
@@ -197,7 +197,7 @@ def _spread(
 
 def _stray(cells: Cells, index: int, wanted: str) -> str:
     where = cells.place(int(np.argmax(cells.codes == index)))
-    return f"{where}: column {cells.name!r} {wanted}; got {cells.words[index]!r}."
+    return f"{where}: column {cells.name!r} {wanted}; got {shown(cells.words[index])}."
 
 
 def _finite(cells: Cells, read: Read) -> Read:
