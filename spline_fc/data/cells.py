@@ -17,12 +17,12 @@ from spline_fc.data.dates import (
 from spline_fc.data.dress import (
     GROUPED,
     INFINITE,
-    PLAIN,
     Dressed,
     body_pattern,
     fitting,
     is_code,
     is_number,
+    plain_numbers,
     undress,
     value_of,
 )
@@ -97,14 +97,16 @@ def interpret(cells: Cells, hints: Hints) -> Read:
     present = [w for w in cells.words if w not in gaps]
     if not present or hints.kind == "category":
         return Read(Format("category"), _words(cells, gaps))
-    if hints.kind in (None, "number") and all(map(PLAIN.fullmatch, present)):
-        if hints.kind is None and any(map(is_code, present)):
+    plain = plain_numbers(present) if hints.kind in (None, "number") else None
+    if plain is not None:
+        whole = [w for w in present if "." not in w]
+        points = len(whole) < len(present)
+        if hints.kind is None and any(map(is_code, whole)):
             return Read(Format("category"), _words(cells, gaps), _CODES)
-        points = any("." in w for w in present)
         if hints.decimal != "," or not points:
             guessed = points and hints == Hints(None, True) and all(map(GROUPED.fullmatch, present))
             note = "numbers with a decimal point (a guess; decimal= says otherwise)" * guessed
-            return _finite(cells, Read(Format("number"), _spread(cells, gaps, float), note))
+            return _finite(cells, Read(Format("number"), _deal(cells, gaps, plain), note))
     for find, kinds in ((_find_numbers, ("number",)), (_find_dates, ("date", "dmy", "mdy"))):
         found = find(cells, present, gaps, hints) if hints.kind in (None, *kinds) else None
         if found is not None:
@@ -123,13 +125,14 @@ def decimal_of(cells: Cells) -> str | None:
     """Returns the decimal mark that a column proves, None if it proves none."""
     gaps = missing_words(cells.words)
     present = [w for w in cells.words if w not in gaps]
-    if not any("," in w or "." in w for w in present):
+    marks = set("".join(present))
+    if not marks & set(",."):
         return None
-    if all(map(PLAIN.fullmatch, present)):
+    if not marks - set("0123456789.+-eE"):
         return None if all(map(GROUPED.fullmatch, present)) else "."
     dressed = [undress(w) for w in present]
-    marks = {decimal for decimal, _ in fitting([d for d in dressed if d is not None])}
-    return marks.pop() if None not in dressed and len(marks) == 1 else None
+    decimals = {decimal for decimal, _ in fitting([d for d in dressed if d is not None])}
+    return decimals.pop() if None not in dressed and len(decimals) == 1 else None
 
 
 def read_as(cells: Cells, format: Format) -> Read:
@@ -143,6 +146,9 @@ def read_as(cells: Cells, format: Format) -> Read:
         return Read(format, _words(cells, gaps))
     if format.kind in ("date", "time"):
         return Read(format, _read_dates(cells, gaps, format))
+    plain = plain_numbers([w for w in cells.words if w not in gaps])
+    if format.decimal == "." and plain is not None:
+        return _finite(cells, Read(format, _deal(cells, gaps, plain)))
     pattern = body_pattern(format.decimal, format.thousands)
 
     def number(word: str) -> float | None:
@@ -179,6 +185,15 @@ def describe_format(format: Format) -> str:
 def _of_format(format: Format) -> str:
     how = describe_format(format)
     return f"{format.kind}s" + (f" ({how})" if how else "")
+
+
+def _deal(cells: Cells, gaps: set[str], known: np.ndarray) -> np.ndarray:
+    """Deals the values of the distinct words that are no gaps out to the rows, NaN for gaps."""
+    if not gaps:
+        return known[cells.codes]
+    values = np.full(len(cells.words), np.nan)
+    values[[w not in gaps for w in cells.words]] = known
+    return values[cells.codes]
 
 
 def _spread(

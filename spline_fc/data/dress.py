@@ -4,18 +4,21 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 CURRENCY = (
     r"(?:US|A|C|HK|R)?\$|[€£¥₹₽₩₺₪฿]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|CAD|AUD|"
     r"Fr\.|kr|zł|Rs\.?"
 )
 _UNIT = r"\s[A-Za-z°µ²³/]{1,8}|°[CF]?|[mk]?g|lbs?|oz|[kcm]m|m?s|min|mph|kWh?|[MG]B"
-PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 _DRESSED = re.compile(
     rf"(?P<open>\()?\s*(?P<sign>[+-])?\s*(?P<before>{CURRENCY})?\s*(?P<inner>[+-])?"
     r"(?P<body>[0-9.,](?:[0-9.,' ]*[0-9.,])?(?:[eE][+-]?[0-9]+)?)"
     rf"(?P<after>\s*(?:{CURRENCY}|%)|{_UNIT})?\s*(?P<close>\))?"
 )
+_DIGITS = b"0123456789.+-eE"
 GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})*")
 # A leading zero, a mantissa of several digits without a point, a long number with a plus: no
 # program writes a number like that, but shops, towns and telephones do.
@@ -36,9 +39,19 @@ class Dressed(NamedTuple):
     measured: bool  # the unit is a word, such as kg
 
 
+def plain_numbers(words: Sequence[str]) -> np.ndarray | None:
+    """Values (n,) of words that all are plain numbers; None where one is not."""
+    if "".join(words).encode().translate(None, _DIGITS):  # float() reads 1_000, nan and others too
+        return None
+    try:
+        return np.fromiter(map(float, words), np.float64, len(words))
+    except ValueError:
+        return None
+
+
 def is_number(word: str, *, measured: bool = False) -> bool:
     """Says whether a word is a number, plain or with a currency, percent or (measured) a unit."""
-    if PLAIN.fullmatch(word):
+    if _PLAIN.fullmatch(word):
         return True
     dressed = undress(word)
     return dressed is not None and dressed.measured <= measured and bool(fitting([dressed]))

@@ -156,8 +156,10 @@ def _read_columns(
     columns = {n: c for n, c in zip(table.names, table.columns, strict=True) if n in set(names)}
     texts = {n: c for n, c in columns.items() if isinstance(c, Cells)}
     if decimal is None:
-        marks = (decimal_of(c) for n, c in texts.items() if kinds.get(n) != "category")
-        proved = set(filter(None, marks))
+        free = [c for n, c in texts.items() if kinds.get(n) != "category"]
+        # Without a comma anywhere, and none to be expected, there is nothing to prove.
+        open_question = table.comma_decides or any("," in "".join(c.words) for c in free)
+        proved = set(filter(None, map(decimal_of, free))) if open_question else set()
         decimal = proved.pop() if len(proved) == 1 else None
     else:
         check_one_of("decimal", decimal, (".", ","))

@@ -289,4 +289,4 @@ def _cells(name: str, column: np.ndarray, place: Callable[[int], str]) -> Cells:
     import pandas as pd
 
     codes, words = pd.factorize(column)
-    return Cells(name, [str(word).strip() for word in words], codes, place)
+    return Cells(name, [word.strip() for word in words.tolist()], codes, place)
