@@ -41,7 +41,9 @@ class Dressed(NamedTuple):
 
 def plain_numbers(words: Sequence[str]) -> np.ndarray | None:
     """Values (n,) of words that all are plain numbers; None where one is not."""
-    if "".join(words).encode().translate(None, _DIGITS):  # float() reads 1_000, nan and others too
+    if (
+        "".join(words).encode(errors="replace").translate(None, _DIGITS)
+    ):  # float() reads 1_000, nan and others too
         return None
     try:
         return np.fromiter(map(float, words), np.float64, len(words))
