@@ -120,7 +120,8 @@ def _starts(road: Road) -> dict[str, list[Start]]:
         workdir.write_data(road.folder, seed, dataset)
         for contender in plan.contenders:
             name = f"{contender.name}-seed{seed}"
-            start = workdir.read_start(road.folder, name)
+            sizes = (dataset.train.x.shape[1], *plan.hidden_sizes, dataset.train.y.shape[1])
+            start = workdir.read_start(road.folder, name, sizes)
             if start is None:
                 key = protocol.key_of(seed, contender)
                 start = protocol.make_start(key, contender, dataset, plan.hidden_sizes)

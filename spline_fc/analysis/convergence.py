@@ -3,13 +3,15 @@
 Everything here works from the metrics files alone.
 """
 
-import json
+import contextlib
+import itertools
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from spline_fc import files
 from spline_fc.checks import check, check_integer, check_number, check_rank, check_same_length
 
 LOSSES = ("train_loss", "validation_loss", "test_loss")
@@ -59,28 +61,45 @@ def read_history(path: Any) -> History:
 
     Args:
       path: JSON lines with "epoch", "step" and the three losses; a last line cut short by a run
-        that is still writing is left out.
+        that is still writing is left out. Values that are not finite are null.
 
     Returns:
       History, float64.
 
     Raises:
-      ValueError: a line before the last is not JSON, a line lacks epoch or step, or there is none.
+      OSError: the file cannot be read.
+      ValueError: a line before the last is not JSON, a line lacks epoch or step or gives something
+        else than a number or null, epochs do not rise, or there is no line.
     """
-    path = pathlib.Path(path)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            check(number == len(lines), f"{path} must hold JSON lines; line {number}: {error}.")
+    path = files.as_path(path)
+    *lines, last = path.read_bytes().split(b"\n")
+    records = [_record(path, number, line) for number, line in enumerate(lines, start=1)]
+    with contextlib.suppress(ValueError):  # still being written, or nothing
+        records.append(_record(path, len(lines) + 1, last))
     check(len(records) > 0, f"{path} must hold at least one line of metrics; got none.")
-    for number, record in enumerate(records, start=1):
-        complete = isinstance(record, dict) and {"epoch", "step"} <= set(record)
-        check(complete, f"{path} must give epoch and step in every line; line {number} does not.")
+    epochs = [record["epoch"] for record in records]
+    rises = all(before < after for before, after in itertools.pairwise(epochs))
+    check(rises, f"{path} must hold epochs that rise; got {epochs[:3]} and so on.")
     columns = ("epoch", "step", *LOSSES, "seconds")
     return History(*(np.array([r.get(c) for r in records], np.float64) for c in columns))
+
+
+def _record(path: pathlib.Path, number: int, line: bytes) -> dict[str, Any]:
+    """One line of metrics, each a number or null."""
+    try:
+        record = files.parse_json(line.decode("utf-8"))
+    except ValueError as error:
+        told = files.sentence(error)
+        raise ValueError(f"{path} must hold JSON lines; line {number}: {told}") from error
+    complete = isinstance(record, dict) and {"epoch", "step"} <= set(record)
+    check(complete, f"{path} must give epoch and step in every line; line {number} does not.")
+    for name, value in record.items():
+        where = f"{name} in line {number} of {path}"
+        if name in ("epoch", "step"):
+            check_integer(where, value, 0)
+        elif value is not None:
+            check_number(where, value)
+    return record
 
 
 def steps_to_target(step: Any, loss: Any, target: float) -> float:

@@ -1,14 +1,15 @@
 """What is seen of a training run while it is under way: progress, seconds, metrics files."""
 
-import json
 import pathlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from absl import logging
 
 from spline_fc import files, training
+from spline_fc.checks import check
 from spline_fc.protocol import Contender, Start
 from spline_fc.runs.plan import Plan
 from spline_fc.runs.progress import Progress
@@ -107,10 +108,17 @@ class Watch:
 
 
 def _read_ticks(file: pathlib.Path) -> list[list[float]]:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    if not file.is_file():
         return []  # a run that begins, or was killed before its first piece
+    try:
+        ticks = files.read_json(file)
+        epochs, seconds = np.array(ticks, np.float64).reshape(-1, 2).T
+        rises = (np.diff(epochs) > 0).all() and (np.diff(seconds) >= 0).all()
+        check(rises and seconds.min(initial=0) >= 0, "its times must rise.")
+        return ticks
+    except (ValueError, TypeError) as error:
+        logging.warning("%s is damaged (%s): the seconds before are not counted.", file, error)
+        return []
 
 
 def _target(kind: str, folder: pathlib.Path, name: str):
