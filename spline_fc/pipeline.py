@@ -61,7 +61,7 @@ def run(
     progress.phase("reading")
     raw = [_load(plan, seed) for seed in range(plan.seeds)]
     datasets = [data.standardize(dataset) for dataset in raw]
-    runs.check_losses(plan, datasets[0].task)
+    runs.check_against_data(plan, datasets[0])
     with runs.claim(folder, plan.config, overwrite) as partial, _told(partial):
         every = max(1, -(-plan.contenders[0].training.epochs // plan.knot_records))
         every = workdir.begin(partial, plan.config, every)

@@ -78,6 +78,7 @@ def _check_floats(name: str, leaf: Any, wanted: np.dtype | None) -> np.dtype:
     """Raises ValueError unless a leaf is an array of floats, of the dtype wanted; returns that."""
     came = getattr(leaf, "dtype", type(leaf).__name__)
     is_array = isinstance(leaf, (np.ndarray, jax.Array, jax.ShapeDtypeStruct))
+    is_array = is_array and not isinstance(leaf, np.ma.MaskedArray)
     is_float = is_array and jnp.issubdtype(came, jnp.floating)
     check(is_float, f"{name} must be an array of floats; got {came}.")
     check(
