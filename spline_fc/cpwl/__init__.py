@@ -1,5 +1,6 @@
 """Continuous piecewise-linear splines: how they are fitted, described and kept."""
 
+from spline_fc.cpwl.checked import check_fit, check_spline
 from spline_fc.cpwl.directions import DIRECTIONS, derive_directions
 from spline_fc.cpwl.fit import FIT_OPTIONS, PRUNE_METHODS, FitResult, fit_mars
 from spline_fc.cpwl.foreign import fit_pyearth, from_earth, from_pyearth
@@ -40,7 +41,9 @@ from spline_fc.cpwl.terms import (
 __all__ = [
     "DIRECTIONS",
     "PRUNE_METHODS",
+    "check_fit",
     "check_search_options",
+    "check_spline",
     "FIT_OPTIONS",
     "Factor",
     "FitResult",

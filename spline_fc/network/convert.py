@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spline_fc.checks import check, check_finite, check_rank
-from spline_fc.cpwl import FitResult, Spline, Term, hinge_of, live_terms, spline_of
+from spline_fc.checks import check, check_finite
+from spline_fc.cpwl import FitResult, Spline, Term, check_spline, hinge_of, live_terms, spline_of
 from spline_fc.data import Scaler
 from spline_fc.network.structure import Layer, Params, dtype_of, from_layers, layers_float64
 
@@ -130,6 +130,8 @@ def fold(stack: list[Layer], scaler: Scaler | None, inverse: bool = False) -> li
             field.shape == (size,), f"scaler.{name} must have shape ({size},); got {field.shape}."
         )
         check_finite(f"scaler.{name}", field)
+        low = field.min(initial=1) if name.endswith("scale") else 1
+        check(low > 0, f"scaler.{name} must be positive; got {low:g}.")
     x_shift, x_scale, y_shift, y_scale = scaler
     if inverse:
         x_shift, x_scale = -x_shift / x_scale, 1 / x_scale
@@ -141,25 +143,9 @@ def fold(stack: list[Layer], scaler: Scaler | None, inverse: bool = False) -> li
 
 
 def _checked_spline(spline: Spline | FitResult) -> Spline:
-    """The spline of a fit; shapes, finiteness and columns are checked, absent entries included."""
+    """The spline of a fit, checked."""
     spline = spline_of(spline)
-    check_rank("spline.coef", spline.coef, 2, "(m, k)")
-    check_rank("spline.feature", spline.feature, 2, "(m, R)")
-    check_rank("spline.projection", spline.projection, 2, "(d, q)")
-    (m, k), (_, factors) = np.shape(spline.coef), np.shape(spline.feature)
-    for name in ("intercept", "feature", "slope", "knot"):
-        shape = (k,) if name == "intercept" else (m, factors)
-        came = np.shape(getattr(spline, name))
-        check(came == shape, f"spline.{name} must have shape {shape}; got {came}.")
-    for name in ("intercept", "coef", "slope", "knot", "projection"):
-        check_finite(f"spline.{name}", getattr(spline, name))
-    live = (np.asarray(spline.slope) != 0) & (np.asarray(spline.coef) != 0).any(1)[:, None]
-    used, last = np.asarray(spline.feature)[live], sum(np.shape(spline.projection)) - 1
-    strange = used[(used < 0) | (used > last)]
-    check(
-        not strange.size,
-        f"spline.feature must be a column of z, 0 to {last}; got {strange[:1]}.",
-    )
+    check_spline(spline)
     return spline
 
 

@@ -104,9 +104,10 @@ def to_onnx(params: Params) -> bytes:
 
     Raises:
       ImportError: the package onnx is not installed.
-      ValueError: the tree is no fully connected network, or of another dtype.
+      ValueError: the tree is no fully connected network of finite weights, or of another dtype.
     """
     onnx = _optional("onnx")
+    check_network(params)
     stack = _without_empty_layers(params)
     dtype = stack[0][0].dtype
     check(dtype in (np.float32, np.float64), f"params must be float32 or float64; got {dtype}.")
@@ -155,8 +156,9 @@ def to_stablehlo(params: Params, platforms: Sequence[str] = ("cpu", "cuda", "tpu
       The bytes of a `jax.export.Exported`: x (n, d) to y (n, k), n free; `from_stablehlo` loads it.
 
     Raises:
-      ValueError: the tree is no fully connected network.
+      ValueError: the tree is no fully connected network of finite weights.
     """
+    check_network(params)
     kernel = layers(params)[0][0]
     (rows,) = jax_export.symbolic_shape("n")
     x = jax.ShapeDtypeStruct((rows, kernel.shape[0]), kernel.dtype)

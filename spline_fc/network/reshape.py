@@ -19,9 +19,9 @@ from spline_fc.network.structure import (
     Layer,
     Params,
     dtype_of,
+    finite_layers,
     from_layers,
     layer_sizes,
-    layers_float64,
 )
 
 _PROBE_ROWS = 256
@@ -95,7 +95,7 @@ def deepen(params: Params, hidden_sizes: Sequence[int]) -> Params:
     plan = _plan(widths, num_outputs, hidden_sizes)
     if plan is None:
         raise ValueError(_too_small(widths, num_outputs, hidden_sizes))
-    stack = layers_float64(params)
+    stack = finite_layers(params)
     deeper: list[Layer] = []
     previous = None
     for stage in plan:
@@ -144,7 +144,7 @@ def balance_units(params: Params, *, factors: str = "powers_of_two") -> Params:
       keeps the difference of the squared norms, so imbalance never heals by itself.
     """
     check_one_of("factors", factors, ("powers_of_two", "any"))
-    stack = layers_float64(params)
+    stack = finite_layers(params)
     square = [np.square(kernel) for kernel, _ in stack]
     exponent = [np.zeros(len(bias)) for _, bias in stack[:-1]]
     for _ in range(_MAX_SWEEPS):
@@ -213,7 +213,7 @@ def widen(
     *keys, probe_key = jax.random.split(as_key(key), len(hidden_sizes) + 1)
     h, y = _probe(incoming, num_features, probe_key, x, y)
     wide: list[Layer] = []
-    stack = layers_float64(params)
+    stack = finite_layers(params)
     for (kernel, bias), size, layer_key in zip(stack, hidden_sizes, keys, strict=False):
         old = kernel.shape[1]
         drawn = SAMPLERS[incoming](layer_key, h, y, size)

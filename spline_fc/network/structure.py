@@ -56,6 +56,9 @@ def layers(params: Params, lead: int = 0) -> list[tuple[jax.Array, jax.Array]]:
         shape = np.shape(kernel)
         wanted = f"({'..., ' * bool(lead)}inputs, units)"
         check_rank(f"params/{name}/kernel", kernel, 2 + lead, wanted)
+        check(
+            rows is not None or shape[-2] > 0, f"params/{name}/kernel must have inputs; got none."
+        )
         axes = shape[:lead] if axes is None else axes
         check(
             shape[:lead] == axes,

@@ -180,7 +180,7 @@ def _check_range(contender: Contender, features: int) -> None:
         columns += options["num_directions"] * (1 if isinstance(kinds, str) else len(kinds))
     groups = {
         "linear": options.get("linear", ()),
-        "allowed": [v for group in options.get("allowed", ()) for v in group],
+        "allowed": [column for group in options.get("allowed", ()) for column in group],
     }
     for name, named in groups.items():
         strange = [column for column in named if column >= columns]

@@ -129,15 +129,20 @@ def paths(value: Any, path: tuple = ()) -> list[tuple]:
     return found
 
 
-def damage_json(rng: np.random.Generator, record: Any, path: tuple) -> tuple[str, str]:
-    """(what was done, other JSON): a value by a path is no longer of its kind, or is not there."""
+def damage_json(
+    rng: np.random.Generator, record: Any, path: tuple, bounded: bool = True
+) -> tuple[str, str]:
+    """(what was done, other JSON): a value by a path is no longer of its kind, or is not there.
+
+    Counts that nothing bounds may be of any size.
+    """
     record = json.loads(json.dumps(record))
     *parents, last = path
     node = record
     for key in parents:
         node = node[key]
     value = node[last]
-    new = pick(rng, _others(value))
+    new = pick(rng, [other for other in _others(value) if bounded or other != _HUGE])
     if new is _DROP:
         del node[last]
     elif new is _TWICE:
@@ -155,6 +160,7 @@ def damage_json(rng: np.random.Generator, record: Any, path: tuple) -> tuple[str
 
 
 _DROP, _TWICE = object(), object()
+_HUGE = 10**30
 _NESTED = json.loads("[" * 60 + "]" * 60)
 
 
@@ -164,7 +170,7 @@ def _others(value: Any) -> list[Any]:
     if isinstance(value, bool):
         return [*always, 2, "x", 0.5, [value], "@nan"]
     if isinstance(value, int):
-        return [*always, -7, value + 0.5, 10**30, True, str(value), "x", "@nan", [value], "@huge"]
+        return [*always, -7, value + 0.5, _HUGE, True, str(value), "x", "@nan", [value], "@huge"]
     if isinstance(value, float):
         return [*always, True, repr(value), "x", "2020-01-01", "1+2j", "@nan", "@inf", "@huge", [1]]
     if isinstance(value, str):

@@ -83,7 +83,10 @@ def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
             "text": "params",
         }[what]
         return Case(f"{door}: {what}", lambda: DOORS[door](params), ["params"])
-    what, other = pick(rng, list(_LEAVES.items()))
+    leaves = dict(_LEAVES)
+    if (layer, leaf) == ("Dense_0", "kernel") and door not in ("apply_params", "train"):
+        del leaves["one entry more"], leaves["one entry less"]  # a network of other inputs
+    what, other = pick(rng, list(leaves.items()))
     entry = params[layer]
     new = other(entry[leaf])
     if new is None:
