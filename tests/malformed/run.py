@@ -9,10 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.malformed import (
+    arrays,
     checkpoints,
     configs,
     fits,
+    frames,
     networks,
+    tables,
     trees,
     workdirs,
 )
@@ -20,6 +23,9 @@ from tests.malformed.cases import FALLBACK, RAW, SENTENCE, WRONG, Verdict, judge
 
 # A kind is a module with `make(rng, folder)`, which returns a Case; the folder is empty.
 KINDS = {
+    "arrays": arrays.make,
+    "frames": frames.make,
+    "tables": tables.make,
     "fits": fits.make,
     "networks": networks.make,
     "trees": trees.make,
