@@ -80,7 +80,7 @@ REFUSED: dict[str, Callable[[np.ndarray], Any]] = {
     "times": lambda a: a.astype("timedelta64[s]"),
     "records": lambda a: np.zeros(len(a), [("a", float), ("b", float)]),
     "ragged": _ragged,
-    "masked": lambda a: np.ma.masked_array(a, a > 40),
+    "masked": lambda a: np.ma.masked_array(a, a > a.min()),
     "one axis more": lambda a: a[None],
     "one row less": lambda a: a[:-1],
     "no rows": lambda a: a[:0],
@@ -139,4 +139,4 @@ def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
 
     argument = "x" if name == "evaluate" else name
     right = alike if dressed else None
-    return Case(f"{name}: {what}", use, [f"{argument} ", f"of {argument}"], right)
+    return Case(f"{name}: {what}", use, [argument], right)

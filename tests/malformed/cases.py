@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -61,7 +62,8 @@ def _judge_refusal(case: Case, error: Exception) -> Verdict:
     text = str(error)
     ours = isinstance(error, OSError) or " must " in text
     fine = isinstance(error, REFUSALS) and ours and "\n" not in text
-    fine = fine and any(name in text for name in case.named)
+    named = "|".join(map(re.escape, case.named))
+    fine = fine and re.search(rf"(?<!\w)({named})(?!\w)", text) is not None
     return Verdict(SENTENCE if fine else RAW, f"{type(error).__name__}: {text[:300]}")
 
 

@@ -98,7 +98,7 @@ def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
             return evaluate(fit(_frame(), y, weights), given)
         return evaluate(fit(given, y, weights), x)
 
-    return Case(f"{kind}: {what}", use, ["x ", "of x"], alike if dressed else None)
+    return Case(f"{kind}: {what}", use, ["x"], alike if dressed else None)
 
 
 def _series(rng: np.random.Generator) -> Case:
@@ -127,6 +127,4 @@ def _series(rng: np.random.Generator) -> Case:
     what, given = pick(rng, list((dressed if is_dressed else refused).items()))
     rows = {"x": _frame(), "y": y, "weights": weights} | {name: given}
     right = alike if is_dressed else None
-    return Case(
-        f"{name}: {what}", lambda: evaluate(fit(**rows), x), [f"{name} ", f"of {name}"], right
-    )
+    return Case(f"{name}: {what}", lambda: evaluate(fit(**rows), x), [name], right)

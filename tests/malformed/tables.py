@@ -92,7 +92,6 @@ _BROKEN: dict[str, Callable[[], bytes]] = {
     "a constant target": lambda: _text(_each(lambda _: "5", 3)).encode(),
     "an infinite target": lambda: _text(_one(7, 3, "inf")).encode(),
     "an infinite feature": lambda: _text(_one(7, 1, "-inf")).encode(),
-    "a name twice": lambda: _text(header=["age", "age", "kind", "price"]).encode(),
     "one column": lambda: b"price\n" + b"".join(b"%d\n" % i for i in range(40)),
 }
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -137,11 +136,13 @@ def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
     if kind == "options":
         file.write_bytes(_text().encode())
         given = _OPTIONS[what]
-        named = [*given, "data config", "targets", "y ", str(file)]
+        named = [*given, "data config", "targets", "y", str(file)]
         return Case(what, lambda: data.load({"name": str(file)} | given), named, None, [file])
     file.write_bytes(catalogue[what]())
     right = _is_the_table if kind == "dressed" else None
-    return Case(what, lambda: data.load(file), [str(file), "x ", "y "], right, [file])
+    return Case(
+        what, lambda: data.load(file), [str(file), "x", "y", "test_fraction"], right, [file]
+    )
 
 
 def _is_the_table(dataset: data.Dataset) -> bool:
