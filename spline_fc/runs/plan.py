@@ -139,7 +139,7 @@ def _names(full: Mapping[str, Any]) -> tuple[str, ...]:
 def _contender(full: Mapping[str, Any], name: str) -> Contender:
     """One entry of `initialisations`: a start, or a variant with fields of its own."""
     variant = full["variants"].get(name, {"start": name})
-    where = f"config.variants.{name}"
+    where = f"config.variants.{name}" if name in full["variants"] else "config"
     checks.check_mapping(where, variant)
     checks.check_known_keys(where, variant, _VARIANT)
     for section in ("fit", "training"):

@@ -50,7 +50,7 @@ class Watch:
         self._writers = {
             name: [
                 training.make_writer("jsonl", folder / "metrics" / f"{name}.jsonl"),
-                *(training.make_writer(kind, _target(kind, folder, name)) for kind in plan.writers),
+                *(_writer(kind, folder, name) for kind in plan.writers),
             ]
             for row in runs
             for name in row
@@ -121,5 +121,7 @@ def _read_ticks(file: pathlib.Path) -> list[list[float]]:
         return []
 
 
-def _target(kind: str, folder: pathlib.Path, name: str):
-    return sys.stdout if kind == "stdout" else folder / kind / name
+def _writer(kind: str, folder: pathlib.Path, run: str) -> training.MetricWriter:
+    if kind == "stdout":  # where all runs print
+        return training.TerminalWriter(sys.stdout, run)
+    return training.make_writer(kind, folder / kind / run)

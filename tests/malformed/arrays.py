@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.sparse
 
-from spline_fc.cpwl import FitResult, evaluate, fit_mars
+from spline_fc import data, network
+from spline_fc.cpwl import FitResult, evaluate, fit_mars, shrink
 from tests.malformed.cases import Case, pick
 
 
@@ -119,24 +120,46 @@ _OF_WEIGHTS: dict[str, Callable[[np.ndarray], Any]] = {
 }
 
 
+@functools.cache
+def _doors() -> dict[str, tuple[Callable[[Any], Any], Any]]:
+    """What else takes rows x: a function of them, and what it gives of the sound ones."""
+    x, y, _ = sound_rows()
+    fitted = fit(x, y, None)
+    params = network.to_params(fitted)
+    doors: dict[str, Callable[[Any], Any]] = {
+        "evaluate": lambda rows: evaluate(fitted, rows),
+        "apply_params": lambda rows: network.apply_params(params, rows),
+        "from_arrays": lambda rows: data.from_arrays(rows, y).train.x,
+        "standardize": lambda rows: data.standardize(data.from_arrays(rows, y)).train.x,
+        "shrink": lambda rows: evaluate(shrink(fitted, rows, y), x),
+    }
+    return {name: (door, np.asarray(door(x), np.float64)) for name, door in doors.items()}
+
+
+# Fewer rows are sound there, and results show what is not finite.
+_SOUND_ELSEWHERE = ("one row less", "no rows", "one axis more")
+_SHOWN = ("NaN", "infinity", "-infinity", "None among objects")
+
+
 def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
-    """One of the arrays of a fit, or the rows that it is evaluated on."""
+    """One of the arrays of a fit, or the rows that another door takes."""
     rows = dict(zip(("x", "y", "weights"), sound_rows(), strict=True))
-    name = pick(rng, ["x", "x", "y", "weights", "evaluate"])
-    array = rows["x" if name == "evaluate" else name]
+    name = pick(rng, ["x", "y", "weights", *_doors()])
     dressed = rng.random() < 0.35
-    refused = REFUSED | (_OF_WEIGHTS if name == "weights" else {})
-    if name == "evaluate":  # fewer rows are sound, and what is not finite shows
-        unfit = ("one row less", "no rows", "NaN", "infinity", "-infinity", "None among objects")
-        refused = {what: change for what, change in refused.items() if what not in unfit}
+    refused = dict(REFUSED)
+    if name == "weights":
+        refused |= _OF_WEIGHTS
+    elif name in ("evaluate", "apply_params"):
+        for what in _SOUND_ELSEWHERE + _SHOWN:
+            del refused[what]
     what, change = pick(rng, list((DRESSED if dressed else refused).items()))
-    given = change(array)
+    given = change(rows.get(name, rows["x"]))
+    if name in rows:
+        use = lambda: evaluate(fit(**(rows | {name: given})), rows["x"])  # noqa: E731
+        return Case(f"{name}: {what}", use, [name], alike if dressed else None)
+    door, wanted = _doors()[name]
 
-    def use() -> Any:
-        if name == "evaluate":
-            return evaluate(fit(*rows.values()), given)
-        return evaluate(fit(**(rows | {name: given})), rows["x"])
+    def right(came: Any) -> bool:
+        return bool(np.allclose(np.asarray(came, np.float64), wanted, rtol=1e-3, atol=1e-2))
 
-    argument = "x" if name == "evaluate" else name
-    right = alike if dressed else None
-    return Case(f"{name}: {what}", use, [argument], right)
+    return Case(f"{name}: {what}", lambda: door(given), ["x"], right if dressed else None)

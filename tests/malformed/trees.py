@@ -100,7 +100,9 @@ def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
     right = None
     if what in ("NaN", "infinity") and seen:
         right = lambda came: door != "apply_params" or _is_network(params, came)  # noqa: E731
-    return Case(f"{door}: {layer}/{leaf}: {what}", lambda: DOORS[door](params), ["params"], right)
+    return Case(
+        f"{door}: {layer}/{leaf}: {what}", lambda: DOORS[door](params), ["params", "x"], right
+    )
 
 
 def _first(array: np.ndarray, value: float) -> np.ndarray:
