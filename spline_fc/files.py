@@ -21,6 +21,7 @@ import numpy as np
 
 from spline_fc.checks import check
 
+_END_RECORD = 22  # bytes of what ends a ZIP archive, before its comment
 PLAIN_KINDS = "biufU"  # of NumPy dtypes: what an NPZ file of ours may hold
 
 
@@ -196,6 +197,11 @@ def read_npz(path: str | os.PathLike, fields: Sequence[str] = ()) -> dict[str, n
     arrays: dict[str, np.ndarray] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            # zipfile reads as many entries as fit into what the last record calls their size.
+            last = len(data) - _END_RECORD - len(archive.comment)
+            wanted = int.from_bytes(data[last + 10 : last + 12], "little")
+            listed = len(archive.namelist())
+            check(wanted in (listed, 0xFFFF), f"it must list {wanted} arrays; got {listed}.")
             for member in archive.namelist():
                 name = member.removesuffix(".npy")
                 check(name != member and name not in arrays, f"it holds {member!r}.")
