@@ -13,11 +13,13 @@ import numpy as np
 from absl import logging
 
 from spline_fc.checks import check, check_rank, shown
+from spline_fc.printing import printed
 
 MOST_CELLS = 10**8  # of a sparse matrix made dense: 0.8 GB
 MISSING = ("NoneType", "NAType", "NaTType")
 
 
+@printed
 class Columns(NamedTuple):
     """A matrix and, where it was a table, the names of its columns."""
 

@@ -20,6 +20,7 @@ from spline_fc.checks import as_key
 from spline_fc.cpwl import FitResult, evaluate_float64
 from spline_fc.data import Dataset
 from spline_fc.network import Params
+from spline_fc.printing import printed
 from spline_fc.timing import Seconds, Stopwatch
 from spline_fc.training import TrainingConfig, TrainResult
 
@@ -36,6 +37,7 @@ class Contender(NamedTuple):
     training: TrainingConfig
 
 
+@printed
 class Start(NamedTuple):
     """What one seed of a contender sets out from."""
 
@@ -44,6 +46,7 @@ class Start(NamedTuple):
     seconds: Seconds  # of all that it took
 
 
+@printed
 class Verdict(NamedTuple):
     """What validation and test rows say of S seeds and L learning rates."""
 

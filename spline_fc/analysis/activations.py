@@ -11,6 +11,7 @@ import numpy as np
 from spline_fc.analysis.regions import count_patterns, segment_breakpoints
 from spline_fc.checks import check, check_integer, check_not_empty
 from spline_fc.network import Params, layer_sizes, preactivations_float64
+from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 
 
@@ -46,6 +47,7 @@ def active_rows(params: Params, x: Any) -> dict[str, np.ndarray]:
     return {f"Dense_{i}": values > 0 for i, values in enumerate(hidden)}
 
 
+@printed
 class PatternCount(NamedTuple):
     """How finely a network cuts the data."""
 

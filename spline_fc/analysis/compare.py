@@ -14,10 +14,12 @@ from spline_fc.analysis.convergence import (
     paired_ratio,
 )
 from spline_fc.checks import check_rank, check_same_length
+from spline_fc.printing import printed
 
 LEVEL = 0.05  # of the paired t test, two-sided and not corrected: splits share rows
 
 
+@printed
 class Comparison(NamedTuple):
     """What p pairs say; differences below 0 and ratios below 1 speak for the contender."""
 

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.checks import check, check_integer, check_number, check_rank, check_same_length
+from spline_fc.printing import printed
 
 LOSSES = ("train_loss", "validation_loss", "test_loss")
 LEAST_FOR_INTERVAL = 3  # fewer values tell nothing of their spread
 
 
+@printed
 class History(NamedTuple):
     """The loss curves of one run; row 0 is before training."""
 
@@ -35,6 +37,7 @@ class Interval(NamedTuple):
     high: float
 
 
+@printed
 class PairedRatio(NamedTuple):
     """Ratios of paired runs, e.g. per seed the steps of one start over those of another."""
 

@@ -47,8 +47,10 @@ from spline_fc.analysis.shapes import (
 )
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.cpwl.spline import num_features
+from spline_fc.printing import printed
 
 
+@printed
 class MeanMinimum(NamedTuple):
     """u -> E min(u, V), by its values at the values that V takes; constant beyond the last."""
 
@@ -59,6 +61,7 @@ class MeanMinimum(NamedTuple):
         return np.interp(level, self.at, self.value)
 
 
+@printed
 class PurifiedTerm(NamedTuple):
     """A term with the means that take it apart."""
 
@@ -67,6 +70,7 @@ class PurifiedTerm(NamedTuple):
     given: dict[tuple[int, ...], MeanMinimum]  # by one or two variables, unless these are all
 
 
+@printed
 class Decomposition(NamedTuple):
     """constant + sum of components = the spline, everywhere; `component_values` evaluates them."""
 

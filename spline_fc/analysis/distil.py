@@ -8,8 +8,10 @@ from spline_fc.analysis.models import Model, checked_model_rows, model_output
 from spline_fc.analysis.shapes import share_explained
 from spline_fc.checks import check, check_integer
 from spline_fc.cpwl import FitResult, fit_mars
+from spline_fc.printing import printed
 
 
+@printed
 class Distillation(NamedTuple):
     """A spline in place of a model, and how much of the model it is."""
 

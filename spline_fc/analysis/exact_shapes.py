@@ -32,8 +32,10 @@ from spline_fc.checks import check, check_integer
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.network import Params, layer_sizes
 from spline_fc.network.structure import layers_float64
+from spline_fc.printing import printed
 
 
+@printed
 class ShapeFunctions(NamedTuple):
     """One centred curve per feature, and what they leave unexplained."""
 

@@ -22,11 +22,13 @@ from spline_fc.checks import (
     check_same_length,
 )
 from spline_fc.cpwl import FitResult, importance
+from spline_fc.printing import printed
 
 AT_ONCE = 8192  # rows that a model is handed in one call
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
 
+@printed
 class Permutation(NamedTuple):
     """Permutation importance: what the metric rises by when a column is shuffled."""
 
@@ -36,12 +38,18 @@ class Permutation(NamedTuple):
     deviation: np.ndarray  # (d,), over the repeats; 0 for a single one
 
 
+@printed
 class ImportanceTable(NamedTuple):
     """Measures side by side, one column each."""
 
     feature_names: tuple[str, ...]
     columns: tuple[str, ...]
     value: np.ndarray  # (d, c)
+
+    def _table(self) -> list[list[str]]:
+        rows = zip(self.feature_names, self.value, strict=True)
+        cells = ([name, *(f"{v:.4g}" for v in row)] for name, row in rows)
+        return [["", *self.columns], *cells]
 
 
 def squared_error(wanted: np.ndarray, given: np.ndarray) -> float:

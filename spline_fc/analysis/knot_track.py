@@ -14,12 +14,14 @@ from spline_fc.analysis.forward import gradients_at
 from spline_fc.checks import check, check_integer, check_not_empty, check_number
 from spline_fc.network import Params, preactivations_float64
 from spline_fc.network.structure import layers_float64
+from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 
 MERGE_DISTANCE = 0.01  # inter-quartile ranges; closer knots of the same direction count as one
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
+@printed
 class KnotTrack(NamedTuple):
     """The h units of Dense_0 at r records, the start first.
 
@@ -62,6 +64,7 @@ class KnotTrack(NamedTuple):
         return KnotTrack(self.step, *(field[..., units] for field in self[1:]))
 
 
+@printed
 class TrackSummary(NamedTuple):
     """Per record counts over units and distributions, (r, 5) at QUANTILES; nan without a unit."""
 
@@ -150,6 +153,7 @@ def knot_drift(
     return track_networks([before, after], (0, 1), x, **options)
 
 
+@printed
 class Records(NamedTuple):
     """The networks that a run left on its way."""
 

@@ -22,8 +22,10 @@ from spline_fc.checks import check_rank
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.network import Params
 from spline_fc.network.structure import finite_layers
+from spline_fc.printing import printed
 
 
+@printed
 class SplineExplanation(NamedTuple):
     """intercept + sum of value = intercept + sum of group_value = prediction."""
 
@@ -36,6 +38,7 @@ class SplineExplanation(NamedTuple):
     group_value: np.ndarray  # (g, k), terms of the same variables added up
 
 
+@printed
 class CellExplanation(NamedTuple):
     """row @ gradient + intercept = prediction, as everywhere in the row's cell.
 

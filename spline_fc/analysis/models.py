@@ -16,11 +16,13 @@ from spline_fc.cpwl.spline import num_features
 from spline_fc.cpwl.terms import live_terms, term_values
 from spline_fc.network import Params, to_params
 from spline_fc.network.structure import finite_layers
+from spline_fc.printing import printed
 
 Model = Spline | FitResult | Params | Callable[[np.ndarray], Any]
 T = TypeVar("T")
 
 
+@printed
 class MinimumTerm(NamedTuple):
     """coef times the minimum over columns of the minimum of the column's hinges."""
 

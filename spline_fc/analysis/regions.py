@@ -8,8 +8,10 @@ from spline_fc.analysis.forward import blocks, checked_point
 from spline_fc.checks import check, check_finite, check_not_empty
 from spline_fc.network import Params, layer_sizes, preactivations_float64
 from spline_fc.network.structure import finite_layers
+from spline_fc.printing import printed
 
 
+@printed
 class Cell(NamedTuple):
     """A convex polygon of a slice on which the network is one affine map."""
 

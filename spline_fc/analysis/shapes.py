@@ -16,8 +16,10 @@ from spline_fc.checks import (
 )
 from spline_fc.network import Params, layer_sizes
 from spline_fc.network.structure import finite_layers
+from spline_fc.printing import printed
 
 
+@printed
 class Curve(NamedTuple):
     """A piecewise-linear function of one feature, given by its values at its grid."""
 
@@ -31,6 +33,7 @@ class Curve(NamedTuple):
         return np.stack([np.interp(values, self.grid, v) for v in self.value.T], axis=-1)
 
 
+@printed
 class Surface(NamedTuple):
     """A function of two features, given by its values at a grid and exact there."""
 

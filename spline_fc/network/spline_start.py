@@ -16,6 +16,7 @@ from spline_fc.cpwl.inputs import checked_data
 from spline_fc.network.convert import to_params
 from spline_fc.network.reshape import reshape
 from spline_fc.network.structure import Params
+from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
@@ -23,6 +24,7 @@ CHOICES = {"penalty": 3.0, "knots": 64}  # in place of the defaults of fit_mars
 PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
 
 
+@printed
 class SplineStart(NamedTuple):
     """A network, and the spline that it equals."""
 

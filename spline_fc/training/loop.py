@@ -13,6 +13,7 @@ import numpy as np
 from spline_fc.checks import check, check_integer, check_number
 from spline_fc.data import Dataset
 from spline_fc.network import Params
+from spline_fc.printing import printed
 from spline_fc.timing import Seconds
 from spline_fc.training import epochs as _epochs
 from spline_fc.training.checkpoints import Checkpoints, Store, digest
@@ -33,10 +34,10 @@ from spline_fc.training.steps import (
 
 OnEpochs = Callable[[int, dict[str, np.ndarray]], None]
 _REPORTS = 20  # how often on_epochs is called in a run
-_SHOWN = 12  # replicas in the table of a result
 _MANY_CALLS = 100_000  # of a recorder: the size of its trace then tells how often it records
 
 
+@printed
 class TrainResult(NamedTuple):
     """What training leaves; with replicas every array has the leading axes (S, L)."""
 
@@ -51,24 +52,23 @@ class TrainResult(NamedTuple):
     diverged: np.ndarray  # () bool
     kept: Any = None  # {epoch: the evaluated network after it}, of `keep_epochs`
 
-    def __repr__(self) -> str:
-        losses, shape = self.history["validation_loss"], np.shape(self.best_epoch)
+    def _sentence(self) -> str:
+        shape, epochs = np.shape(self.best_epoch), self.history["validation_loss"].shape[-1] - 1
         replicas = f", {shape[0]} x {shape[1]} replicas" if shape else ""
-        lines = [
-            f"TrainResult: {losses.shape[-1] - 1} epochs of {self.steps_per_epoch} steps"
-            f"{replicas}; {self.seconds.compile:.1f} s compiling, {self.seconds.run:.1f} s running"
-        ]
-        indices = list(np.ndindex(shape))
-        for index in indices[:_SHOWN]:
+        return (
+            f"TrainResult: {epochs} epochs of {self.steps_per_epoch} steps{replicas}; "
+            f"{self.seconds.compile:.1f} s compiling, {self.seconds.run:.1f} s running"
+        )
+
+    def _table(self) -> list[list[str]]:
+        losses, shape = self.history["validation_loss"], np.shape(self.best_epoch)
+        rows = [["validation loss", "at epoch", "before training", "stop"]]
+        for index in np.ndindex(shape):
             best, curve = int(self.best_epoch[index]), losses[index]
-            name = f"{index[0]} {index[1]}: " if index else ""
-            lines.append(
-                f"{name}validation loss {curve[best]:.5g} at epoch {best}, {curve[0]:.5g} before "
-                f"training. {np.asarray(self.stop_reason, object)[index]}"
-            )
-        if len(indices) > _SHOWN:
-            lines.append(f"... and {len(indices) - _SHOWN} more replicas")
-        return "\n".join(lines)
+            reason = str(np.asarray(self.stop_reason, object)[index])
+            rows.append([f"{curve[best]:.5g}", str(best), f"{curve[0]:.5g}", reason])
+        names = ["replica", *(f"{i} {j}" for i, j in np.ndindex(shape))] if shape else []
+        return [[name, *row] for name, row in zip(names, rows, strict=True)] if shape else rows
 
 
 def train(
