@@ -174,6 +174,25 @@ def check_known_keys(name: str, mapping: Mapping[str, Any], known: Iterable[str]
         check_one_of(f"a field of {name}", key, known)
 
 
+def as_list(name: str, values: Any, wanted: str) -> list[Any]:
+    """Takes anything that has an order, as a list; `wanted` names its members, e.g. "integers".
+
+    Raises:
+      ValueError: a single value, a word, a mapping or a set.
+    """
+    unordered = isinstance(values, (str, bytes, Mapping, set, frozenset))
+    scalar = getattr(values, "shape", None) == ()
+    listed = isinstance(values, Iterable) and not unordered and not scalar
+    check(listed, f"{name} must be a list of {wanted}; got {shown(values)}.")
+    return list(values)
+
+
+def check_kind(name: str, value: Any, kind: type, article: str = "a") -> None:
+    """Raises TypeError unless `value` is an instance of `kind`."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {article} {kind.__name__}; got {shown(value)}.")
+
+
 def as_sizes(name: str, sizes: int | Sequence[int], *, at_least: int = 1) -> tuple[int, ...]:
     """Takes the widths of layers: a list or array of integers, or one integer for one layer.
 
@@ -187,10 +206,7 @@ def as_sizes(name: str, sizes: int | Sequence[int], *, at_least: int = 1) -> tup
     """
     if isinstance(sizes, (int, np.integer)):
         sizes = (sizes,)
-    unordered = isinstance(sizes, (str, bytes, Mapping, set, frozenset))
-    listed = isinstance(sizes, Iterable) and not unordered and np.ndim(sizes) == 1
-    check(listed, f"{name} must be an integer or a list of integers >= 1; got {shown(sizes)}.")
-    sizes = tuple(sizes)
+    sizes = as_list(name, sizes, "integers >= 1, or one integer")
     wanted = f"{name} must name at least {at_least} layer{'s' * (at_least > 1)}"
     check(len(sizes) >= at_least, f"{wanted}; got {len(sizes) or 'none'}.")
     for i, size in enumerate(sizes):

@@ -249,7 +249,7 @@ def time_alone(
         return params, time.perf_counter() - began
 
     params, _ = begin()  # compiles
-    steps = max(1, len(dataset.train.x) // contender.training.batch_size)
+    steps = contender.training.steps_per_epoch(len(dataset.train.x))
     plain = {"learning_rate": 1e-3, "group_rates": (), "keep_axes": False}
     config = replace(contender.training, epochs=-(-TIMED_STEPS // steps), **plain)
     runs = [training.train(params, dataset, config, seed=seed).seconds.run for _ in range(repeats)]

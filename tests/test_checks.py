@@ -87,7 +87,10 @@ CASES = {
     "size of 0": (lambda: checks.as_sizes("sizes", [3, 0]), r"sizes\[1\] must be .*>= 1; got 0"),
     "true as size": (lambda: checks.as_sizes("sizes", True), "sizes must be .*; got True"),
     "word as sizes": (lambda: checks.as_sizes("sizes", "64"), "sizes must be .*; got '64'"),
-    "unordered sizes": (lambda: checks.as_sizes("sizes", {64, 32}), "a list of integers"),
+    "unordered sizes": (
+        lambda: checks.as_sizes("sizes", {64, 32}),
+        "sizes must be a list of integers",
+    ),
     "fractional size": (lambda: checks.as_sizes("sizes", 64.0), "sizes must be .*; got 64.0"),
     "huge seed": (lambda: checks.as_key(10**20), r"< 2\*\*32; got 100000000000000000000"),
     "negative seed": (lambda: checks.as_key(-1), "key must be a JAX key or an integer.*got -1"),

@@ -311,8 +311,6 @@ def _with_target(change):
 @pytest.mark.parametrize(
     ("params", "dataset", "config", "message"),
     [
-        (make_params(), make_dataset(), {"batch_size": 101},
-         "training.batch_size must be at most 100, the number of training rows; got 101"),
         (make_params(), _without("validation"), {}, "the validation part must have at least one"),
         (make_params(), _without("train"), {}, "the train part must have at least one"),
         (make_params((4, 8, 1)), make_dataset(), {},
