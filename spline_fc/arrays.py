@@ -61,6 +61,11 @@ def numbers(name: str, array: Any) -> np.ndarray:
         return array.astype(np.float32 if narrow else np.float64, copy=False)
 
 
+def numbers_float64(name: str, array: Any) -> np.ndarray:
+    """Takes numbers as `numbers` does, in float64 whatever they were."""
+    return numbers(name, array).astype(np.float64, copy=False)
+
+
 def columns(name: str, x: Any, expected: Sequence[str] | None = None) -> Columns:
     """Takes a matrix of features, a row for each example.
 
@@ -103,7 +108,7 @@ def as_names(argument: str, names: Any, count: int) -> tuple[str, ...] | None:
     names = tuple(map(str, names))
     check(
         len(names) == count,
-        f"{argument} must be {count}, one for each column; got {len(names)}: {shown(names)}.",
+        f"{argument} must name {count} columns; got {len(names)}: {shown(names)}.",
     )
     _check_distinct(argument, names)
     return names

@@ -11,7 +11,8 @@ import numpy as np
 
 from spline_fc.analysis.activations import check_same_shapes
 from spline_fc.analysis.forward import gradients_at
-from spline_fc.checks import check, check_integer, check_not_empty, check_number
+from spline_fc.analysis.shapes import checked_rows
+from spline_fc.checks import check, check_integer, check_number
 from spline_fc.network import Params, preactivations_float64
 from spline_fc.network.structure import layers_float64
 from spline_fc.printing import printed
@@ -218,8 +219,7 @@ def track_networks(
     Raises:
       ValueError: the arguments do not fit each other, or no row was given.
     """
-    x = np.asarray(x, np.float64)
-    check_not_empty("x", x)
+    x = checked_rows(x)
     check_number("min_alignment", min_alignment, at_least=0, at_most=1)
     check_integer("output", output, at_least=0)
     check_same_shapes(networks)

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from spline_fc.arrays import columns
 from spline_fc.checks import as_key, as_sizes, check, check_integer, check_one_of
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.network import samplers, trees
@@ -77,7 +78,7 @@ def init_params(
     """
     check_one_of("name", name, INITIALISERS)
     hidden_sizes, key = as_sizes("hidden_sizes", hidden_sizes), as_key(key)
-    x, y, _, dtype = checked_data(x, y, None)
+    x, y, _, dtype = checked_data(columns("x", x).values, y, None)
     outputs = y.shape[1] if num_outputs is None else num_outputs
     check_integer("num_outputs", outputs, 1)
     check(

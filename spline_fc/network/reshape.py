@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
+from spline_fc.arrays import columns
 from spline_fc.checks import as_key, as_sizes, check, check_integer, check_one_of
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.network.samplers import DATA_FREE, SAMPLERS, generator
@@ -311,7 +312,8 @@ def _probe(
     )
     if x is None:
         return generator(key).standard_normal((_PROBE_ROWS, num_features)), None
-    x, wide_y, _, _ = checked_data(x, np.zeros(np.shape(x)[:1]) if y is None else y, None).widened()
+    x = columns("x", x).values
+    x, wide_y, _, _ = checked_data(x, np.zeros(len(x)) if y is None else y, None).widened()
     came = x.shape[1]
     check(came == num_features, f"x must have {num_features} columns; got {came}.")
     return x, None if y is None else wide_y

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from spline_fc.arrays import columns
 from spline_fc.checks import as_key, as_sizes, check_integer, check_known_keys, check_number
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_mars, shrink
 from spline_fc.cpwl.inputs import checked_data
@@ -56,7 +57,7 @@ def spline_start(
 
     Args:
       key: JAX key or integer seed, for the units that carry no hinge and for directions "random".
-      x: (n, d), standardised. y: (n,) or (n, k), standardised.
+      x: (n, d), standardised; the names of a data frame are kept. y: (n,) or (n, k), standardised.
       hidden_sizes: widths of the hidden layers; one integer for one layer.
       weights: (n,), >= 0, of directions, fit and shrinking alike.
       directions: as in `fit_mars`; () for hinges on features alone, which can be read as shape
@@ -82,7 +83,9 @@ def spline_start(
     max_hinges = max(1, int(share * hidden_sizes[0]))
     options = {**CHOICES, "max_hinges": max_hinges, **options}
     with Stopwatch() as clock:
+        x, names = columns("x", x)
         x, y, weights, _ = checked_data(x, y, weights)
+        options = {"names": names, **options}
         k_directions, k_fill = jax.random.split(as_key(key))
         fit = fit_mars(
             x,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.checks import check, check_finite, check_rank
+from spline_fc.checks import check, check_finite, check_rank, shown
 
 Params = dict[str, dict[str, jax.Array]]
 Layer = tuple[np.ndarray, np.ndarray]  # kernel (inputs, units) and bias (units,), float64
@@ -32,7 +32,7 @@ def layers(params: Params, lead: int = 0) -> list[tuple[jax.Array, jax.Array]]:
       ValueError: the names are not Dense_0 to Dense_L, an entry is not one kernel and one bias,
         neighbouring shapes do not fit, or the leading axes of two leaves differ.
     """
-    check(isinstance(params, Mapping), f"params must be a dict of layers; got {type(params)}.")
+    check(isinstance(params, Mapping), f"params must be a dict of layers; got {shown(params)}.")
     names = [layer_name(i) for i in range(len(params))]
     check(
         bool(names) and set(params) == set(names),
@@ -48,6 +48,8 @@ def layers(params: Params, lead: int = 0) -> list[tuple[jax.Array, jax.Array]]:
             f"got {sorted(entry) if isinstance(entry, Mapping) else type(entry).__name__}.",
         )
         kernel, bias = entry["kernel"], entry["bias"]
+        for part, leaf in (("kernel", kernel), ("bias", bias)):
+            _check_leaf(f"params/{name}/{part}", leaf)
         shape = np.shape(kernel)
         wanted = f"({'..., ' * bool(lead)}inputs, units)"
         check_rank(f"params/{name}/kernel", kernel, 2 + lead, wanted)
@@ -67,6 +69,15 @@ def layers(params: Params, lead: int = 0) -> list[tuple[jax.Array, jax.Array]]:
         rows = shape[-1]
         stack.append((kernel, bias))
     return stack
+
+
+def _check_leaf(where: str, leaf: Any) -> None:
+    """Raises ValueError unless a leaf is an array, concrete or not, of real numbers."""
+    dtype = getattr(leaf, "dtype", None)
+    plain = isinstance(dtype, np.dtype) and hasattr(leaf, "shape") and not hasattr(leaf, "todense")
+    real = plain and (jnp.issubdtype(dtype, np.floating) or dtype.kind in "iu")
+    check(real, f"{where} must be an array of real numbers; got {shown(leaf)}.")
+    check(not np.ma.is_masked(leaf), f"{where} must have no masked values; got some.")
 
 
 def layers_float64(params: Params) -> list[Layer]:

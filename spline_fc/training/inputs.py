@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from spline_fc.arrays import columns, numbers
+from spline_fc.arrays import columns, numbers, numbers_float64
 from spline_fc.checks import check, check_finite, check_kind, check_not_empty, check_rank, shown
 from spline_fc.data import Dataset, Part
 from spline_fc.network import Params, layer_sizes
@@ -214,7 +214,7 @@ def _check_targets(loss: str, parts: Sequence[_Rows]) -> None:
 
 def _weights(weights: Any, x: _Array) -> np.ndarray:
     """Weights of the training rows with mean 1, (n,) or (S, n)."""
-    values = numbers("weights", weights).astype(np.float64)
+    values = numbers_float64("weights", weights)
     check(
         values.shape == x.shape[:-1],
         f"weights must have shape {x.shape[:-1]}, one per training row; got {values.shape}.",
