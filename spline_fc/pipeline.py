@@ -138,7 +138,7 @@ def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[
     names = [[f"{name}-seed{s}-lr{rate!r}" for rate in plan.learning_rates] for s in seeds]
     recorder = training.network_recorder(road.knot_every)  # of networks that begin with knots
     road.progress.phase(f"compiling {name}")
-    steps = len(road.datasets[0].train.x) // contender.training.batch_size
+    steps = contender.training.steps_per_epoch(len(road.datasets[0].train.x))
     watch = Watch(road.folder, names, starts, contender, plan, steps, road.progress)
     with contextlib.closing(watch):
         result = protocol.train(

@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc import files
+from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_integer, check_number, check_rank, check_same_length
+from spline_fc.printing import printed
 
 LOSSES = ("train_loss", "validation_loss", "test_loss")
 LEAST_FOR_INTERVAL = 3  # fewer values tell nothing of their spread
 
 
+@printed
 class History(NamedTuple):
     """The loss curves of one run; row 0 is before training."""
 
@@ -37,6 +40,7 @@ class Interval(NamedTuple):
     high: float
 
 
+@printed
 class PairedRatio(NamedTuple):
     """Ratios of paired runs, e.g. per seed the steps of one start over those of another."""
 
@@ -113,7 +117,7 @@ def steps_to_target(step: Any, loss: Any, target: float) -> float:
     Returns:
       The step, inf if the run never arrives, nan if the target is nan.
     """
-    step, loss = np.asarray(step, np.float64), np.asarray(loss, np.float64)
+    step, loss = numbers_float64("step", step), numbers_float64("loss", loss)
     check_same_length("loss", loss, "step", step)
     if np.isnan(target):
         return float("nan")
@@ -136,7 +140,7 @@ def area_under_curve(step: Any, loss: Any, until: float | None = None) -> float:
     Raises:
       ValueError: the lengths differ, or `until` lies before the first step.
     """
-    step, loss = np.asarray(step, np.float64), np.asarray(loss, np.float64)
+    step, loss = numbers_float64("step", step), numbers_float64("loss", loss)
     check_same_length("loss", loss, "step", step)
     if until is not None:
         check_number("until", until, at_least=float(step[0]))
@@ -174,7 +178,7 @@ def bootstrap(
     Raises:
       ValueError: values is not a vector, level not in (0, 1), resamples < 1.
     """
-    values = np.asarray(values, np.float64)
+    values = numbers_float64("values", values)
     check_rank("values", values, 1, "(s,)")
     check_number("level", level, above=0, below=1)
     check_integer("resamples", resamples, at_least=1)
@@ -205,7 +209,7 @@ def paired_ratio(numerator: Any, denominator: Any, **options: Any) -> PairedRati
     Raises:
       ValueError: the lengths differ.
     """
-    a, b = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    a, b = numbers_float64("numerator", numerator), numbers_float64("denominator", denominator)
     check_same_length("numerator", a, "denominator", b)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where((a == 0) & (b == 0), 1.0, a / b)
@@ -235,7 +239,7 @@ def fit_rate(time: Any, loss: Any) -> RateFit:
     Raises:
       ValueError: fewer than 4 points, or a loss that is not finite.
     """
-    time, loss = np.asarray(time, np.float64), np.asarray(loss, np.float64)
+    time, loss = numbers_float64("time", time), numbers_float64("loss", loss)
     check_same_length("loss", loss, "time", time)
     check(loss.size >= 4, f"loss must have at least 4 points; got {loss.size}.")
     check(bool(np.isfinite(loss).all()), "loss must be finite to fit a rate; got others.")

@@ -11,15 +11,18 @@ import numpy as np
 
 from spline_fc.analysis.activations import check_same_shapes
 from spline_fc.analysis.forward import gradients_at
-from spline_fc.checks import check, check_integer, check_not_empty, check_number
+from spline_fc.analysis.shapes import checked_rows
+from spline_fc.checks import check, check_integer, check_number
 from spline_fc.network import Params, preactivations_float64
 from spline_fc.network.structure import layers_float64
+from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 
 MERGE_DISTANCE = 0.01  # inter-quartile ranges; closer knots of the same direction count as one
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
+@printed
 class KnotTrack(NamedTuple):
     """The h units of Dense_0 at r records, the start first.
 
@@ -62,6 +65,7 @@ class KnotTrack(NamedTuple):
         return KnotTrack(self.step, *(field[..., units] for field in self[1:]))
 
 
+@printed
 class TrackSummary(NamedTuple):
     """Per record counts over units and distributions, (r, 5) at QUANTILES; nan without a unit."""
 
@@ -150,6 +154,7 @@ def knot_drift(
     return track_networks([before, after], (0, 1), x, **options)
 
 
+@printed
 class Records(NamedTuple):
     """The networks that a run left on its way."""
 
@@ -214,8 +219,7 @@ def track_networks(
     Raises:
       ValueError: the arguments do not fit each other, or no row was given.
     """
-    x = np.asarray(x, np.float64)
-    check_not_empty("x", x)
+    x = checked_rows(x)
     check_number("min_alignment", min_alignment, at_least=0, at_most=1)
     check_integer("output", output, at_least=0)
     check_same_shapes(networks)

@@ -13,16 +13,19 @@ from spline_fc.cpwl.directions import Directions, find_directions
 from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, forward
 from spline_fc.cpwl.inputs import CheckedData
 from spline_fc.cpwl.knots import SearchSpace, knot_choices
+from spline_fc.cpwl.labels import coefficient_cells
 from spline_fc.cpwl.refit import least_squares
 from spline_fc.cpwl.scaling import Units, scaled_columns
 from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term, as_spline, hinge_use
+from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
 PRUNE_METHODS = ("gcv", "cv", "none")
 
 
+@printed
 class FitResult(NamedTuple):
     """A fitted spline and how it came about."""
 
@@ -38,6 +41,16 @@ class FitResult(NamedTuple):
     penalty: float
     seconds: Seconds
     stop_reason: str
+
+    def _sentence(self) -> str:
+        chosen, found = int(self.pruning.kept[self.pruning.chosen].sum()), len(self.terms)
+        return (
+            f"FitResult: {1 + chosen} of {1 + found} terms on {len(self.names)} columns; "
+            f"R2 {self.r2:.4f}, GCV {self.gcv:.6g}, {self.num_rows:g} rows; {self.stop_reason}"
+        )
+
+    def _table(self) -> list[list[str]]:
+        return coefficient_cells(self.spline, self.names)
 
 
 @one_thread()

@@ -2,7 +2,6 @@
 
 import math
 import os
-import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spline_fc import files
-from spline_fc.checks import check, check_known_keys, check_one_of
+from spline_fc.checks import check, check_known_keys, check_one_of, shown
 from spline_fc.cpwl.checked import check_fit, check_spline
 from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.forward import ForwardTrace
@@ -56,9 +55,9 @@ def spline_from_dict(record: Mapping) -> Spline:
     for name in Spline._fields:
         dtype = "int32" if name == "feature" else record["dtype"]
         arrays[name] = _array(name, record[name], dtype, record["shapes"][name])
-    # What JAX would narrow stays with NumPy.
-    narrows = arrays["coef"].dtype != jax.dtypes.canonicalize_dtype(arrays["coef"].dtype)
-    spline = Spline(**(arrays if narrows else jax.tree.map(jnp.asarray, arrays)))
+    # As in `terms.as_spline`: JAX need not have float64 enabled.
+    on_device = arrays if record["dtype"] == "float64" else jax.device_put(arrays)
+    spline = Spline(*(on_device[name] for name in Spline._fields))
     check_spline(spline)
     return spline
 
@@ -186,7 +185,7 @@ def _items(data: Any, shape: list[int]) -> Iterator[Any]:
         yield data
         return
     if not isinstance(data, list) or len(data) != shape[0]:
-        raise ValueError(f"got {reprlib.repr(data)}")
+        raise ValueError(f"got {shown(data)}")
     for item in data:
         yield from _items(item, shape[1:])
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spline_fc.cpwl.spline import Spline, basis
+from spline_fc.printing import printed
 
 CHUNK_ROWS = 4096
 SMALL_PIVOT = 1e-5  # below, one Cholesky factorisation is not accurate enough
@@ -42,6 +43,7 @@ class Subsets(NamedTuple):
     rss: np.ndarray  # (f, s)
 
 
+@printed
 class PruningPath(NamedTuple):
     """The backward pass, from all terms down to the intercept alone (s = m + 1 subsets)."""
 

@@ -7,10 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.checks import check, check_rank
+from spline_fc.printing import printed
 
 HIGHEST = jax.lax.Precision.HIGHEST
 
 
+@printed
 class Spline(NamedTuple):
     """f(x) = intercept + sum_m coef[m] * min_r relu(slope[m, r] * (z[feature[m, r]] - knot[m, r])).
 

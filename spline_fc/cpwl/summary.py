@@ -7,10 +7,12 @@ import numpy as np
 
 from spline_fc.checks import check
 from spline_fc.cpwl.fit import FitResult
+from spline_fc.cpwl.labels import coefficient_cells
 from spline_fc.cpwl.spline import Spline, num_features
-from spline_fc.cpwl.terms import Term, linear_pairs, live_terms
+from spline_fc.printing import printed
 
 
+@printed
 class Importance(NamedTuple):
     """How much each column of z matters, by the three criteria of earth's `evimp`."""
 
@@ -121,36 +123,8 @@ def _degrees(fit: FitResult, kept: np.ndarray) -> str:
 
 def _coefficient_lines(spline: Spline, names: Sequence[str]) -> list[str]:
     """A table with one line per term and one column per output."""
-    intercept = np.asarray(spline.intercept)
-    rows = [("(Intercept)", intercept), *_labelled(spline, names)]
-    heads = [f"output {k}" for k in range(len(intercept))]
-    cells = [[label, *(f"{value:.7g}" for value in values)] for label, values in rows]
-    cells.insert(0, ["", *(heads if len(heads) > 1 else ["coefficient"])])
+    cells = coefficient_cells(spline, names)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells
     ]
-
-
-def _labelled(spline: Spline, names: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-    """Label and coefficients of each live term; the two halves of a linear term become one."""
-    live = live_terms(spline)
-    pairs = linear_pairs(live)
-    halves = set(pairs.values())
-    return [
-        (_label(term, names, linear=m in pairs), coef)
-        for m, (term, coef) in enumerate(zip(live.terms, live.coef, strict=True))
-        if m not in halves
-    ]
-
-
-def _label(term: Term, names: Sequence[str], linear: bool) -> str:
-    inner = [_distance(names[v], slope, knot) for v, slope, knot in term.factors]
-    hinges = [f"({text})" if linear else f"h({text})" for text in inner]
-    return hinges[0] if len(hinges) == 1 else f"min({', '.join(hinges)})"
-
-
-def _distance(name: str, slope: float, knot: float) -> str:
-    rising = f"{name}-{knot:.6g}" if knot >= 0 else f"{name}+{-knot:.6g}"
-    text = rising if slope > 0 else f"{knot:.6g}-{name}"
-    return text if abs(slope) == 1 else f"{abs(slope):.6g}*({text})"

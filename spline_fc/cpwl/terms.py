@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from spline_fc.cpwl.spline import Spline
+from spline_fc.printing import printed
 
 Factor = tuple[int, float, float]  # column of z, slope, knot
 
@@ -22,6 +23,7 @@ class Term(NamedTuple):
         return frozenset(column for column, _, _ in self.factors)
 
 
+@printed
 class LiveTerms(NamedTuple):
     """The terms of a spline that contribute."""
 

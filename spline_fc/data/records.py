@@ -13,11 +13,13 @@ from spline_fc.checks import (
     check_rank,
     check_same_length,
 )
+from spline_fc.printing import printed
 
 TASKS = ("regression", "binary", "multiclass")
 PARTS = ("train", "validation", "test")
 
 
+@printed
 class Part(NamedTuple):
     """One part of a data set."""
 
@@ -25,6 +27,7 @@ class Part(NamedTuple):
     y: np.ndarray  # (n, k), float
 
 
+@printed
 class Scaler(NamedTuple):
     """An affine map per column: standardised = (raw - shift) / scale, scale > 0."""
 
@@ -34,6 +37,7 @@ class Scaler(NamedTuple):
     y_scale: np.ndarray  # (k,), float64
 
 
+@printed
 class Weights(NamedTuple):
     """What the rows of each part count, >= 0; of the training part at least one is above 0."""
 
@@ -42,6 +46,7 @@ class Weights(NamedTuple):
     test: np.ndarray
 
 
+@printed
 class Dataset(NamedTuple):
     """Three parts of one data set, their names, and how they were scaled.
 
@@ -57,6 +62,11 @@ class Dataset(NamedTuple):
     test: Part
     scaler: Scaler  # the identity until standardize()
     weights: Weights | None = None  # fits and training count rows by them; None for all alike
+
+    def _sentence(self) -> str:
+        d, k = len(self.feature_names), len(self.target_names)
+        rows = ", ".join(f"{getattr(self, part).x.shape[-2]} {part}" for part in PARTS)
+        return f"Dataset {self.name}: {self.task}, {d} features, {k} target(s); rows: {rows}"
 
 
 def identity_scaler(num_features: int, num_targets: int) -> Scaler:

@@ -18,11 +18,13 @@ from spline_fc.checks import check, check_finite
 from spline_fc.cpwl import FitResult, Spline, Term, check_spline, hinge_of, live_terms, spline_of
 from spline_fc.data import Scaler
 from spline_fc.network.structure import Layer, Params, dtype_of, from_layers, layers_float64
+from spline_fc.printing import printed
 
 Hinge = tuple[int, float, float]  # column of z, sign, knot
 Combination = tuple[tuple[int, float], ...]  # (unit, weight) pairs: a linear form in a layer
 
 
+@printed
 class Hinges(NamedTuple):
     """The unit-to-hinge map: unit i of Dense_0 is relu(sign[i] * (z[feature[i]] - knot[i]))."""
 

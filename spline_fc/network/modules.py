@@ -1,5 +1,6 @@
 """The network as a Linen and as an NNX module, over the plain dict of `apply_params`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import nnx
 
+from spline_fc.checks import as_sizes, check_integer
 from spline_fc.cpwl.spline import HIGHEST
 from spline_fc.network.forward import Precision
 from spline_fc.network.structure import Params, dtype_of, layer_name, layer_sizes
@@ -26,13 +28,20 @@ class MLP(nn.Module):
     of construction. Dense_i has kernel (inputs, units) and bias (units,).
 
     Attributes:
+      hidden_sizes: widths of the hidden layers; one integer for one layer, () for none.
+      num_outputs: k.
       precision: of the matrix products; the highest, as in `apply_params`, unless told otherwise.
     """
 
-    hidden_sizes: tuple[int, ...]
+    hidden_sizes: int | Sequence[int]
     num_outputs: int
     param_dtype: Any = jnp.float32
     precision: Precision = HIGHEST
+
+    def __post_init__(self) -> None:
+        self.hidden_sizes = as_sizes("hidden_sizes", self.hidden_sizes, at_least=0)
+        check_integer("num_outputs", self.num_outputs, 1)
+        super().__post_init__()
 
     @classmethod
     def from_params(cls, params: Params, precision: Precision = HIGHEST) -> "MLP":
@@ -43,7 +52,8 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps (..., d) to (..., num_outputs)."""
-        for i, size in enumerate((*self.hidden_sizes, self.num_outputs)):
+        sizes = as_sizes("hidden_sizes", self.hidden_sizes, at_least=0)
+        for i, size in enumerate((*sizes, self.num_outputs)):
             x = nn.Dense(
                 size,
                 name=layer_name(i),
@@ -60,13 +70,14 @@ class NNXMLP(nnx.Module):
     def __init__(
         self,
         num_features: int,
-        hidden_sizes: tuple[int, ...],
+        hidden_sizes: int | Sequence[int],
         num_outputs: int,
         *,
         param_dtype: Any = jnp.float32,
         precision: Precision = HIGHEST,
         rngs: nnx.Rngs,
     ) -> None:
+        hidden_sizes = as_sizes("hidden_sizes", hidden_sizes, at_least=0)
         widths = (num_features, *hidden_sizes, num_outputs)
         self.num_layers = len(widths) - 1
         for i in range(self.num_layers):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.checks import check, check_finite, check_rank
+from spline_fc.checks import check, check_finite, check_rank, shown
 
 Params = dict[str, dict[str, jax.Array]]
 Layer = tuple[np.ndarray, np.ndarray]  # kernel (inputs, units) and bias (units,), float64
@@ -33,8 +33,7 @@ def layers(params: Params, lead: int = 0) -> list[tuple[jax.Array, jax.Array]]:
         leaf is no array of floats, neighbouring shapes do not fit, or the leading axes or dtypes of
         two leaves differ.
     """
-    got = type(params).__name__
-    check(isinstance(params, Mapping), f"params must be a dict of layers; got {got}.")
+    check(isinstance(params, Mapping), f"params must be a dict of layers; got {shown(params)}.")
     names = [layer_name(i) for i in range(len(params))]
     came = sorted(map(str, params))
     check(
@@ -79,11 +78,12 @@ def layers(params: Params, lead: int = 0) -> list[tuple[jax.Array, jax.Array]]:
 
 def _check_floats(name: str, leaf: Any, wanted: np.dtype | None) -> np.dtype:
     """Raises ValueError unless a leaf is an array of floats, of the dtype wanted; returns that."""
-    came = getattr(leaf, "dtype", type(leaf).__name__)
+    came = getattr(leaf, "dtype", None)
     is_array = isinstance(leaf, (np.ndarray, jax.Array, jax.ShapeDtypeStruct))
-    is_array = is_array and not isinstance(leaf, np.ma.MaskedArray)
     is_float = is_array and jnp.issubdtype(came, jnp.floating)
-    check(is_float, f"{name} must be an array of floats; got {came}.")
+    got = came if is_array else shown(leaf)
+    check(is_float, f"{name} must be an array of floats; got {got}.")
+    check(not np.ma.is_masked(leaf), f"{name} must have no masked values; got some.")
     check(
         wanted in (None, came),
         f"{name} must be of one floating dtype with all others, {wanted}; got {came}.",
@@ -116,7 +116,7 @@ def check_network(params: Params) -> None:
     """
     first = params.get("Dense_0") if isinstance(params, Mapping) else None
     kernel = first.get("kernel") if isinstance(first, Mapping) else None
-    layers(params, max(0, np.ndim(kernel) - 2) if hasattr(kernel, "shape") else 0)
+    layers(params, max(0, len(getattr(kernel, "shape", ())) - 2))
     for path, leaf in flatten(params).items():
         check_finite(f"params/{path}", leaf)
 

@@ -113,8 +113,9 @@ def _read_ticks(file: pathlib.Path) -> list[list[float]]:
     try:
         ticks = files.read_json(file)
         epochs, seconds = np.array(ticks, np.float64).reshape(-1, 2).T
-        rises = (np.diff(epochs) > 0).all() and (np.diff(seconds) >= 0).all()
-        check(rises and seconds.min(initial=0) >= 0, "its times must rise.")
+        rises = np.diff(epochs, prepend=0).min(initial=1) > 0
+        rises = rises and np.diff(seconds, prepend=0).min(initial=0) >= 0
+        check(bool(rises), "its times must rise")
         return ticks
     except (ValueError, TypeError) as error:
         logging.warning("%s is damaged (%s): the seconds before are not counted.", file, error)

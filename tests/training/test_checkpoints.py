@@ -255,7 +255,10 @@ def _moved(dataset, part):
             "learning_rate ('0.01' there, '0.02' here)",
         ),
         ({"config": {**CONFIG, "momentum": 0.5}}, "momentum (0.9 there, 0.5 here)"),
-        ({"config": {**CONFIG, "guard": 0, "patience": 3}}, "guard (1.02 there, 0 here), another"),
+        (
+            {"config": {**CONFIG, "guard": 0, "patience": 3}},
+            "guard (1.02 there, 0.0 here), another",
+        ),
         ({"params": make_params(seed=1)}, "another params."),
         ({"dataset": _moved(make_dataset(), "train")}, "another data."),
         ({"dataset": _moved(make_dataset(), "test")}, "another data."),
