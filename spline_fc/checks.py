@@ -5,11 +5,35 @@ nothing and raises ValueError (TypeError for a wrong kind of object).
 """
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
+
+MOST_SHOWN = 80  # characters of a value in a sentence
+
+
+def shown(value: Any) -> str:
+    """A value as a sentence quotes it: one short line, arrays and tables by kind and shape."""
+    if isinstance(value, jax.core.Tracer):
+        return f"a traced array of shape {value.shape}"
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, int) and value.bit_length() > 128:  # repr raises beyond 4,300 digits
+        return f"an integer of {int(value.bit_length() * 0.30103) + 1} digits"
+    shape = getattr(value, "shape", ())
+    if isinstance(shape, tuple) and len(shape) > 0:
+        kind = getattr(value, "dtype", None)
+        of = "" if kind is None else f" of {kind}"
+        return f"a {type(value).__name__}{of} with shape {shape}"
+    line = " ".join(_short.repr(value).split())
+    return line if len(line) <= MOST_SHOWN else line[: MOST_SHOWN - 3] + "..."
+
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = MOST_SHOWN
 
 
 def check(condition: bool, message: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from absl import logging
 
 from spline_fc import checks
+from spline_fc.arrays import numbers
 
 CHUNK_ROWS = 1 << 14
 LARGEST = 1e150  # of a number: its square is finite
@@ -91,28 +92,6 @@ def _checked_weights(weights: Any, x: np.ndarray, dtype: np.dtype) -> np.ndarray
 def chunks(num_rows: int) -> Iterator[slice]:
     """Rows in chunks that a cache can hold."""
     return (slice(i, i + CHUNK_ROWS) for i in range(0, num_rows, CHUNK_ROWS))
-
-
-def numbers(name: str, array: Any) -> np.ndarray:
-    """An array of numbers as NumPy has it: float32 stays, narrower floats become it, else float64.
-
-    Raises:
-      ValueError: it holds no real numbers, or is traced.
-    """
-    checks.check(
-        not isinstance(array, jax.core.Tracer),
-        f"{name} must be a concrete array, as its values decide which terms there are; got a "
-        "traced one (fit outside of jit, grad and vmap).",
-    )
-    try:
-        array = np.asarray(array)
-        is_float = jax.dtypes.issubdtype(array.dtype, np.floating)
-        if is_float or array.dtype.kind in "biuO":
-            narrow = is_float and array.dtype.itemsize <= 4
-            return array.astype(np.float32 if narrow else np.float64, copy=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of numbers; {error}.") from error
-    raise ValueError(f"{name} must be an array of numbers; got {array.dtype} values.")
 
 
 def column_set(name: str, columns: Any, num_columns: int) -> frozenset[int]:

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spline_fc.arrays import numbers
 from spline_fc.checks import check, check_finite, check_integer, check_rank
-from spline_fc.cpwl.inputs import numbers
 
 ALL_POINTS_ROWS = 2000  # up to here the default tries every data point as a knot
 DEFAULT_KNOTS = 64  # beyond, this many quantiles of each feature
