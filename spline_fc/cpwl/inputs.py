@@ -64,7 +64,7 @@ def checked_data(x: Any, y: Any, weights: Any) -> CheckedData:
 
 def _check_values(name: str, array: np.ndarray) -> None:
     checks.check_finite(name, array)
-    size = max(-array.min(), array.max())
+    size = max(-float(array.min()), float(array.max()))
     checks.check(size <= LARGEST, f"{name} must be within {LARGEST:g}; got {size}.")
 
 

@@ -159,7 +159,7 @@ def _delicate(knots: np.ndarray, column: np.ndarray) -> bool:
     length = float(column.max()) - float(column.min())
     gaps = np.diff(knots)
     lost = np.abs(np.diff(knots.astype(np.float32).astype(np.float64)) - gaps) > 0.1 * gaps
-    return bool(length > LONGEST * body > 0 or lost.mean(initial=0) > 0.01)
+    return bool(length > LONGEST * body > 0 or lost.sum() > 0.01 * len(knots))
 
 
 def _nearly_alike(columns: np.ndarray) -> bool:

@@ -112,20 +112,6 @@ def term_values(z: np.ndarray, terms: Sequence[Term]) -> np.ndarray:
     return values
 
 
-def evaluate_float64(spline: Spline, x: np.ndarray) -> np.ndarray:
-    """Evaluates a spline in NumPy: nothing is compiled, however many terms it has.
-
-    Args:
-      spline: of d features and k outputs.
-      x: (n, d) float.
-
-    Returns:
-      (n, k) float64.
-    """
-    live, z = live_terms(spline), raw_columns(x, spline.projection)
-    return np.asarray(spline.intercept, np.float64) + term_values(z, live.terms) @ live.coef
-
-
 def hinge_use(terms: Sequence[Term], linear: frozenset[int]) -> np.ndarray:
     """Which distinct hinges each term is made of, (m, h) bool; a linear term counts two."""
     used = [[hinge_of(factor) for factor in term.factors] for term in terms]

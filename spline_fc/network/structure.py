@@ -84,9 +84,13 @@ def finite_layers(params: Params) -> list[Layer]:
 
 
 def from_layers(stack: Iterable[tuple[Any, Any]], dtype: Any = None) -> Params:
-    """Builds the parameter tree from [(kernel, bias), ...], optionally cast to one dtype."""
+    """Builds the parameter tree from [(kernel, bias), ...], optionally cast to one dtype.
+
+    The leaves of a float64 tree are NumPy's, which JAX need not have enabled.
+    """
+    as_leaf = np.asarray if dtype is not None and np.dtype(dtype) == np.float64 else jnp.asarray
     return {
-        layer_name(i): {"kernel": jnp.asarray(kernel, dtype), "bias": jnp.asarray(bias, dtype)}
+        layer_name(i): {"kernel": as_leaf(kernel, dtype), "bias": as_leaf(bias, dtype)}
         for i, (kernel, bias) in enumerate(stack)
     }
 
