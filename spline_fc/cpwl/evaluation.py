@@ -13,32 +13,46 @@ from spline_fc.cpwl.spline import HIGHEST, Spline, basis, num_features, spline_o
 from spline_fc.cpwl.terms import live_terms, raw_columns, term_values
 
 
-def evaluate(fitted: Any, x: Any) -> jax.Array:
+def evaluate(fitted: Any, x: Any) -> jax.Array | np.ndarray:
     """Evaluates a spline.
+
+    Of a JAX array, and under jit, grad and vmap, this is a JAX function. Of anything else (NumPy,
+    lists, data frames, integers of any size) it is computed in float64 NumPy, so that values far
+    from zero keep the digits by which they differ from the knots.
 
     Args:
       fitted: a Spline with m terms of up to R factors, d features and k outputs, or a FitResult,
         or what has one as its `fit`.
-      x: (n, d), in the units the spline was fitted on.
+      x: (n, d), in the units the spline was fitted on; a data frame's columns are taken by name
+        where the fit has names.
 
     Returns:
-      (n, k), in the wider dtype of x and the spline.
+      (n, k), in the wider dtype of x and the spline; integers count as float64.
 
     Raises:
-      ValueError: x is not a matrix of d columns.
+      ValueError: x is not a matrix of d columns of numbers, or lacks a column by name.
       TypeError: there is no spline.
     """
-    spline = spline_of(fitted)
-    x = jnp.asarray(x)
-    check_rank("x", x, 2, "(n, d)")
-    wanted = num_features(spline)
+    spline, wanted = spline_of(fitted), num_features(spline_of(fitted))
+    parts = (x, *spline)
+    if isinstance(x, jax.Array) or any(isinstance(part, jax.core.Tracer) for part in parts):
+        x = x if isinstance(x, jax.Array) else columns("x", x).values
+        check_rank("x", x, 2, "(n, d)")
+        _check_columns(x, wanted)
+        spline, x = _of_one_dtype(spline, jnp.asarray(x))
+        product = jnp.matmul(basis(spline, x), spline.coef, precision=HIGHEST)
+        return spline.intercept + product
+    names = getattr(getattr(fitted, "fit", fitted), "names", None)
+    x = columns("x", x, None if names is None else names[:wanted]).values
+    _check_columns(x, wanted)
+    return evaluate_float64(spline, x).astype(np.promote_types(x.dtype, spline.coef.dtype))
+
+
+def _check_columns(x: Any, wanted: int) -> None:
     check(
         x.shape[1] == wanted,
         f"x must have {wanted} columns, as the spline has features; got {x.shape[1]}.",
     )
-    spline, x = _of_one_dtype(spline, x)
-    product = jnp.matmul(basis(spline, x), spline.coef, precision=HIGHEST)
-    return spline.intercept + product
 
 
 def evaluate_float64(spline: Spline, x: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from spline_fc.cpwl.terms import Term, as_spline, hinge_use
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
+TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 PRUNE_METHODS = ("gcv", "cv", "none")
 
 
@@ -127,7 +128,7 @@ def fit_mars(
         backward = _Backward(penalty, prune, num_folds if prune == "cv" else 1, max_hinges)
         limits = (max_terms, max_degree, threshold)
         fit = _fit_safely(data, found, knots, rules, limits, backward, _outside(on_step))
-        result = _result(data, found, names, penalty, *fit)
+        result = _result(data, found, names, penalty, max_hinges, *fit)
     return result._replace(seconds=clock.seconds)
 
 
@@ -216,7 +217,10 @@ def _fit_safely(data: CheckedData, found: Directions, knots, rules, limits, back
         if scaled.delicate and dtype != wide:
             continue
         full = ForwardLimits(*limits, *_rounding(dtype))
-        parts = _fit(data, targets, scaled.columns, space, full, backward, on_step)
+        rest = scaled.units.leaves(backward.max_hinges)
+        parts = _fit(
+            data, targets, scaled.columns, space, full, backward._replace(max_hinges=rest), on_step
+        )
         if not parts.doubtful:
             break
     return space, scaled.units, targets, parts
@@ -277,7 +281,7 @@ def _fit(
     exact = exact[trace.num_terms - 1]  # of the terms after every step
     wide = columns.dtype == np.float64
     noise = total * (1e-12 if wide else 1e-6)
-    astray = bool((np.abs(trace.rss - exact) > 0.01 * exact + noise).any())
+    astray = bool((np.abs(trace.rss - exact) > TOLD * exact + noise).any())
     starved = "No candidate" in reason and len(terms) > 0 and exact[-1] > noise
     num_rows = float(data.weights.sum(dtype=float))
     if astray:
@@ -336,7 +340,7 @@ def _prune_and_solve(columns, y, weights, terms, size, linear, backward: _Backwa
 
 
 def _result(
-    data: CheckedData, found: Directions, names, penalty: float,
+    data: CheckedData, found: Directions, names, penalty: float, max_hinges: int | None,
     space: SearchSpace, units: Units, targets: _Targets, parts: _Parts,
 ) -> FitResult:  # fmt: skip
     """The fit in the units of x and y, without its seconds."""
@@ -348,25 +352,24 @@ def _result(
     coef, intercept = coef * targets.unit, parts.coef[0] * targets.unit
     chosen = [term for term, keep in zip(terms, kept, strict=True) if keep]
     rss, square = parts.rss, targets.unit**2
-    if any(units.far[v] for term in chosen for v in term.features):
-        chosen = [units.from_the_middle(term, space.linear) for term in chosen]
-        solved, rss = least_squares_on_rows(
-            chosen, space.linear, data, found.projection, targets.centred
-        )
+    if units.any_far(chosen):
+        wanted = (1 + TOLD) * parts.path.rss[parts.path.chosen]
+        far = (data, found.projection, units, space.linear, targets.centred)
+        chosen, solved, rss = _with_far_values(chosen, *far, wanted, max_hinges)
         intercept, coef = solved[0] * targets.unit, solved[1:] * targets.unit
     # A linear term becomes a pair of hinges, which is exact on all of R.
     mirrored = [m for m, term in enumerate(chosen) if term.features & space.linear]
     mirrors = [Term(tuple((v, -s, t) for v, s, t in chosen[m].factors)) for m in mirrored]
     coef = np.concatenate([coef, -coef[mirrored]])
     trace, path = parts.trace, parts.path
-    num_rows, rss = float(data.weights.sum(dtype=float)), rss * square
+    num_rows, rss, num_terms = float(data.weights.sum(dtype=float)), rss * square, 1 + len(chosen)
     total = parts.total * square
     intercept = intercept + targets.mean
     return FitResult(
         spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, data.x.dtype),
         names=(*names, *found.names),
         rss=rss,
-        gcv=float(pruning.gcv_score(rss, 1 + kept.sum(), num_rows, penalty)),
+        gcv=float(pruning.gcv_score(rss, num_terms, num_rows, penalty)),
         r2=1 - rss / total if total > 0 else 0.0,
         terms=terms,
         forward=trace._replace(
@@ -378,3 +381,21 @@ def _result(
         seconds=Seconds(0.0, 0.0),
         stop_reason=parts.stop_reason,
     )
+
+
+def _with_far_values(
+    terms: list[Term], data: CheckedData, projection, units: Units, linear: frozenset[int],
+    y: np.ndarray, wanted: float, max_hinges: int | None,
+) -> tuple[list[Term], np.ndarray, float]:  # fmt: skip
+    """Raw terms with coefficients, and the RSS, where values are far that the search saw nearer.
+
+    If the terms cannot leave the RSS `wanted` they get hinges for the far values, should the cap on
+    hinges leave room for them.
+    """
+    terms = [units.from_the_middle(term, linear) for term in terms]
+    coef, rss = least_squares_on_rows(terms, linear, data, projection, y)
+    others = units.with_tails(terms, linear)
+    room = max_hinges is None or hinge_use(others, linear).shape[1] <= max_hinges
+    if rss <= wanted or not room:
+        return terms, coef, rss
+    return others, *least_squares_on_rows(others, linear, data, projection, y)

@@ -73,7 +73,7 @@ def knot_choices(knots: Any, num_rows: int, num_columns: int) -> Sequence[int | 
 
 
 def candidate_knots(
-    column: np.ndarray, weights: np.ndarray | None, choice: int | str | np.ndarray, near: float
+    column: np.ndarray, weights: np.ndarray | None, choice: int | str | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chooses the candidate knots of one column of z.
 
@@ -81,8 +81,6 @@ def candidate_knots(
       column: (n,) float, contiguous.
       weights: (n,), quantiles are weighted; None if all are equal.
       choice: of `knot_choices`.
-      near: values below are far out, and share no bin with the others: its rows would be told by
-        their distance from the far ones.
 
     Returns:
       knots (K,), ascending and in the dtype of the column, and usable (K,) bool. The first knot is
@@ -93,15 +91,8 @@ def candidate_knots(
         inside = given[given > low]
         wanted = np.concatenate([[low in given], np.ones(len(inside), bool)])
         return np.concatenate([[low], inside]), wanted
-    if isinstance(choice, str):
-        row = np.unique(column)
-        return row, np.ones(len(row), bool)
-    low, body = column.min(), column >= near
-    if body.all() or choice < 2:
-        row = _quantiles(column, weights, choice)
-    else:
-        weights = None if weights is None else weights[body]
-        row = np.append(low, _quantiles(column[body], weights, choice - 1))
+    is_all = isinstance(choice, str)
+    row = np.unique(column) if is_all else _quantiles(column, weights, int(choice))
     return row, np.ones(len(row), bool)
 
 

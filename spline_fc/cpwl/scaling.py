@@ -5,9 +5,10 @@ features; and a column far from zero keeps its digits only if it is centred befo
 Candidates are chosen among the raw values and mapped as the data are: a knot of the result is a
 data value in raw units, to the last bit.
 
-A few values far beyond all knots would take the digits of the others: every inner product with
-them is theirs alone. The search sees them pulled in to FAR times the span of the others, where
-they still decide on the tails; the last least squares has them where they are.
+A few values far beyond all knots would decide on the whole column: every inner product with it is
+theirs alone, and a hinge that is not zero there can explain nothing else. The search sees them
+pulled in to a few spans from the others; the last least squares has them where they are, and may
+give them a hinge of their own.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
 
 
-FAR = 1e3  # spans of the column beyond its knots at which values are pulled in
+FAR = 3.0  # spans of the column beyond its knots at which values are pulled in
 LONGEST = 300.0  # a column's range over the interquartile range of its knots, for float32
 ALIKE = 1e-4  # share of a column's variance outside the span of the others, for float32
 SAMPLE_ROWS = 4096  # that are looked at for this
@@ -33,7 +34,8 @@ class Units(NamedTuple):
 
     scale: np.ndarray  # (D,) float64, weighted standard deviation; 1 for a constant column
     middle: np.ndarray  # (D,) float64, the shift, a value amid the column
-    far: np.ndarray  # (D,) bool, columns of which values were pulled in
+    ends: np.ndarray  # (D, 2) float64, values beyond which no knot may lie
+    far: np.ndarray  # (D, 2) bool, whether values below, or above, were pulled in
     scaled: np.ndarray  # (D, K) candidate knots as the search sees them, ascending
     raw: np.ndarray  # (D, K) float64, the same in the units of z
 
@@ -53,6 +55,36 @@ class Units(NamedTuple):
         slopes = signs if single else np.array(signs) / self.scale[list(columns)]
         factors = zip(columns, map(float, slopes), map(float, raw), strict=True)
         return Term(tuple(factors)), 1 / self.scale[columns[0]] if single else 1.0
+
+    def with_tails(self, terms: Sequence[Term], linear: frozenset[int]) -> list[Term]:
+        """Raw terms for columns with far values: a superset of their span that keeps its digits.
+
+        A far value has a hinge of its own, from the outermost place of a knot outwards. Where only
+        one side is far, single hinges turn their slopes away from it, as r(x - t) is
+        r(t - x) + r(x - e) - r(e - x) up to constants; on all columns but linear ones.
+        """
+        found: list[Term] = []
+        for term in terms:
+            (column, sign, knot), *others = term.factors
+            outwards = self.far[column] == (sign < 0, sign > 0)
+            if others or column in linear or not outwards.all():
+                found.append(term)
+                continue
+            end = float(self.ends[column, int(sign > 0)])
+            found += [Term(((column, -sign, t),)) for t in (knot, end)]
+        for v in sorted(set().union(*(term.features for term in terms)) - linear):
+            for s in np.flatnonzero(self.far[v]):
+                found.append(Term(((v, (-1.0, 1.0)[s], float(self.ends[v, s])),)))
+        return list(dict.fromkeys(found))
+
+    def any_far(self, terms: Sequence[Term]) -> bool:
+        """Whether a column that the terms read has far values."""
+        return any(self.far[v].any() for term in terms for v in term.features)
+
+    def leaves(self, max_hinges: int | None) -> int | None:
+        """What of a cap on hinges is left if every far side is to have two of its own."""
+        reserve = 2 * int(self.far.sum())
+        return None if max_hinges is None else max(max_hinges - reserve, max_hinges // 2)
 
     def from_the_middle(self, term: Term, linear: frozenset[int]) -> Term:
         """A raw term; a linear one, whose knot is the column's far end, with one amid the others."""
@@ -79,7 +111,8 @@ class _Column(NamedTuple):
     scaled: np.ndarray  # (K,)
     shift: float
     scale: float
-    far: bool
+    ends: tuple[float, float]
+    far: tuple[bool, bool]
     delicate: bool
 
 
@@ -106,27 +139,29 @@ def scaled_columns(
         low, high = _span(raw, uneven, max(end_span, 1))
         span = high - low
         near, far = (low - span, high + span), (low - FAR * span, high + FAR * span)
-        knots, usable = candidate_knots(raw, uneven, choices[v], near[0])
+        knots, usable = candidate_knots(raw, uneven, choices[v])
         # A value in the middle, not the mean: one far outlier would take the others' digits.
         shift = float(np.clip(knots[len(knots) // 2], raw.min(), raw.max()))
         scale = _deviation(raw, uneven, shift, near)
         for rows in chunks(len(raw)):
             wide = np.clip(raw[rows].astype(np.float64, copy=False), *far)
             columns[v, rows] = (wide - shift) / scale
-        pulled = raw.min() < far[0] or raw.max() > far[1]
+        pulled = (bool(raw.min() < far[0]), bool(raw.max() > far[1]))
         scaled = (np.clip(knots.astype(np.float64, copy=False), *far) - shift) / scale
         narrow = scaled.astype(data.dtype)
-        return _Column(knots, usable, narrow, shift, scale, pulled, _delicate(scaled, columns[v]))
+        delicate = _delicate(scaled, columns[v])
+        return _Column(knots, usable, narrow, shift, scale, (low, high), pulled, delicate)
 
     found = in_threads(one, range(len(choices)))
-    knots, usable, scaled, shift, scale, far, delicate = zip(*found, strict=True)
+    knots, usable, scaled, *fields, delicate = zip(*found, strict=True)
     width = max(map(len, knots))
     raw, scaled = (
         np.stack([np.pad(row, (0, width - len(row)), "edge") for row in rows])
         for rows in (knots, scaled)
     )
     usable = np.stack([np.pad(row, (0, width - len(row))) for row in usable])
-    units = Units(np.array(scale), np.array(shift), np.array(far), scaled, raw.astype(np.float64))
+    shift, scale, ends, far = map(np.array, fields)
+    units = Units(scale, shift, ends, far, scaled, raw.astype(np.float64))
     return ScaledColumns(columns, usable, units, any(delicate) or _nearly_alike(columns))
 
 
