@@ -2,6 +2,7 @@
 
 from spline_fc.cpwl.checked import check_fit, check_spline
 from spline_fc.cpwl.directions import DIRECTIONS, derive_directions
+from spline_fc.cpwl.evaluation import evaluate, evaluate_float64
 from spline_fc.cpwl.fit import FIT_OPTIONS, PRUNE_METHODS, FitResult, fit_mars
 from spline_fc.cpwl.foreign import fit_pyearth, from_earth, from_pyearth
 from spline_fc.cpwl.forward import ForwardTrace
@@ -21,7 +22,6 @@ from spline_fc.cpwl.shrinkage import shrink
 from spline_fc.cpwl.spline import (
     Spline,
     basis,
-    evaluate,
     num_features,
     spline_of,
     with_projections,
@@ -31,7 +31,6 @@ from spline_fc.cpwl.terms import (
     Factor,
     LiveTerms,
     Term,
-    evaluate_float64,
     hinge_of,
     linear_pairs,
     live_terms,

@@ -12,9 +12,9 @@ from spline_fc.cpwl import inputs, pruning
 from spline_fc.cpwl.directions import Directions, find_directions
 from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, forward
 from spline_fc.cpwl.inputs import CheckedData
-from spline_fc.cpwl.knots import SearchSpace, knot_choices
+from spline_fc.cpwl.knots import SearchSpace, default_end_span, knot_choices
 from spline_fc.cpwl.labels import coefficient_cells
-from spline_fc.cpwl.refit import least_squares
+from spline_fc.cpwl.refit import least_squares, least_squares_on_rows
 from spline_fc.cpwl.scaling import Units, scaled_columns
 from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term, as_spline, hinge_use
@@ -22,6 +22,7 @@ from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
+TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 PRUNE_METHODS = ("gcv", "cv", "none")
 
 
@@ -134,14 +135,14 @@ def fit_mars(
         _check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(names, data.x.shape[1])
         found = find_directions(directions, data, num_directions, num_slices, key)
-        limits = ForwardLimits(max_terms, max_degree, threshold, *_rounding(data.dtype))
         rules = (min_span, end_span, linear, allowed)
-        space, columns, units = _search_space(data, found.projection, knots, *rules)
         if penalty is None:
             penalty = pruning.default_penalty(max_degree)
         backward = _Backward(penalty, prune, num_folds if prune == "cv" else 1, max_hinges)
-        parts = _fit(data, columns, space, limits, backward, _outside(on_step))
-    return _result(data, found, names, units, space, parts, penalty)._replace(seconds=clock.seconds)
+        limits = (max_terms, max_degree, threshold)
+        fit = _fit_safely(data, found, knots, rules, limits, backward, _outside(on_step))
+        result = _result(data, found, names, penalty, max_hinges, *fit)
+    return result._replace(seconds=clock.seconds)
 
 
 FIT_OPTIONS = tuple(
@@ -168,9 +169,17 @@ class _Parts(NamedTuple):
     stop_reason: str
     coef: np.ndarray  # (p, k) float64, of the intercept and the chosen terms
     path: pruning.PruningPath
-    mean: np.ndarray  # (k,) float64, of the targets
     rss: float
     total: float
+    doubtful: bool  # the search lost digits that a wider type would have had
+
+
+class _Targets(NamedTuple):
+    """Targets less their mean, in units in which neither they nor their squares overflow."""
+
+    centred: np.ndarray  # (n, k) float64
+    mean: np.ndarray  # (k,) float64
+    unit: float  # a power of 2: nothing is rounded
 
 
 def _check_pruning_options(prune, num_folds, max_hinges) -> None:
@@ -208,14 +217,48 @@ def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str,
     return names
 
 
+def _fit_safely(data: CheckedData, found: Directions, knots, rules, limits, backward, on_step):
+    """The fit in the narrow type if it will do, else in the wide one.
+
+    Returns:
+      the search space, units, targets and parts of the fit that counts.
+    """
+    targets = _targets(data)
+    wide = np.dtype(np.float64)
+    for dtype in dict.fromkeys((data.dtype, wide)):
+        space, scaled = _search_space(data._replace(dtype=dtype), found.projection, knots, *rules)
+        if scaled.delicate and dtype != wide:
+            continue
+        full = ForwardLimits(*limits, *_rounding(dtype))
+        rest = scaled.units.leaves(backward.max_hinges)
+        parts = _fit(
+            data, targets, scaled.columns, space, full, backward._replace(max_hinges=rest), on_step
+        )
+        if not parts.doubtful:
+            break
+    return space, scaled.units, targets, parts
+
+
 def _search_space(data: CheckedData, projection, knots, min_span, end_span, linear, allowed):
-    """The candidates with their constraints, the scaled columns (D, n), and their units."""
+    """The candidates with their constraints, and the scaled columns with their units."""
     num_columns = sum(projection.shape)
     linear = inputs.column_set("linear", linear, num_columns)
     groups = None if allowed is None else inputs.column_groups("allowed", allowed, num_columns)
     choices = knot_choices(knots, len(data.x), num_columns)
-    columns, usable, units = scaled_columns(data, projection, choices)
-    return SearchSpace(units.scaled, usable, min_span, end_span, linear, groups), columns, units
+    end = default_end_span(num_columns) if end_span is None else end_span
+    scaled = scaled_columns(data, projection, choices, end)
+    knots = scaled.units.scaled
+    return SearchSpace(knots, scaled.usable, min_span, end_span, linear, groups), scaled
+
+
+def _targets(data: CheckedData) -> _Targets:
+    weights, y = data.weights.astype(float, copy=False), data.y.astype(float, copy=False)
+    # From a value amid them: a far offset costs no digits, and a constant comes out as 0.
+    start = np.clip(np.median(y, axis=0), y.min(axis=0), y.max(axis=0))
+    rest = weights @ (y - start) / weights.sum()
+    centred = y - start - rest
+    unit = 2.0 ** np.floor(np.log2(np.abs(centred).max())) if centred.any() else 1.0
+    return _Targets(centred / unit, start + rest, unit)
 
 
 def _rounding(dtype: np.dtype) -> tuple[float, float]:
@@ -236,27 +279,60 @@ def _outside(on_step: Callable | None) -> Callable | None:
     return call
 
 
-def _fit(data: CheckedData, columns, space: SearchSpace, limits, backward, on_step) -> _Parts:
-    """Forward pass, backward pass and last least squares."""
-    weights, counts = data.weights.astype(data.dtype, copy=False), data.weights > 0
-    y = data.y.astype(float, copy=False)
-    mean = data.weights.astype(float, copy=False) @ y / data.weights.sum(dtype=float)
-    # Clipped, as the rounded mean of a constant target may miss it.
-    mean = np.clip(mean, y[counts].min(axis=0), y[counts].max(axis=0))
-    centred = np.where(counts[:, None], y - mean, 0).astype(data.dtype)
+def _fit(
+    data: CheckedData, targets: _Targets, columns, space: SearchSpace, limits, backward, on_step
+) -> _Parts:
+    """Forward pass, backward pass and last least squares, in the dtype of the columns."""
+    weights, centred = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
     # The tables need more digits than the data; this reaches no further than the block.
     with jax.enable_x64(True):
         columns, centred, weights = jax.device_put((columns, centred, weights))
         terms, trace, reason = forward(columns, centred, weights, space, limits, on_step)
         size = (limits.max_terms - 1, limits.max_degree)
-        coef, path, rss, total = _prune_and_solve(
-            columns, centred, weights, terms, size, space.linear, backward
+        solved = _prune_and_solve(columns, centred, weights, terms, size, space.linear, backward)
+    coef, path, rss, total, exact = solved
+    exact = exact[trace.num_terms - 1]  # of the terms after every step
+    wide = columns.dtype == np.float64
+    noise = total * (1e-12 if wide else 1e-6)
+    astray = bool((np.abs(trace.rss - exact) > TOLD * exact + noise).any())
+    starved = "No candidate" in reason and len(terms) > 0 and exact[-1] > noise
+    num_rows = float(data.weights.sum(dtype=float))
+    if astray:
+        reason = _told(reason, trace.rss[-1], exact[-1], len(terms))
+        trace = trace._replace(rss=exact)
+    return _Parts(
+        terms, trace, _with_causes(reason, path, num_rows), coef, path, rss, total,
+        doubtful=not wide and (astray or starved),
+    )  # fmt: skip
+
+
+def _told(reason: str, tracked: float, exact: float, num_terms: int) -> str:
+    """The reason of a search whose count of the residual was off."""
+    return (
+        f"The search lost its digits within {1 + num_terms} terms, as columns far from the others "
+        f"or nearly dependent do: it counted a residual {tracked / exact if exact else np.inf:.2g} "
+        f"times that of least squares, which stands in its place. It said: {reason}"
+    )
+
+
+def _with_causes(reason: str, path: pruning.PruningPath, num_rows: float) -> str:
+    """The reason of the search, and what else kept terms out."""
+    num_terms = 1 + path.kept.shape[1]
+    if num_terms == 1 and "No candidate" in reason:
+        return (
+            f"{reason} Every column is constant, or end_span and min_span leave no knot among rows "
+            f"that count as {num_rows:g}."
         )
-    return _Parts(terms, trace, reason, coef, path, mean, rss, total)
+    if num_terms > 1 and np.isinf(path.gcv[:-1]).all():
+        return (
+            f"{reason} Of these none is kept: GCV charges more for a single one than rows that "
+            f"count as {num_rows:g} bear."
+        )
+    return reason
 
 
 def _prune_and_solve(columns, y, weights, terms, size, linear, backward: _Backward):
-    """Coefficients (p, k) of the chosen subset, the pruning path, its RSS, and the total.
+    """Coefficients (p, k) of the chosen subset, the path, its RSS, the total, and that of prefixes.
 
     The terms are filled up to `size` = (terms, factors) with absent ones, so that shapes, and with
     them compiled code, do not depend on what was found.
@@ -273,37 +349,64 @@ def _prune_and_solve(columns, y, weights, terms, size, linear, backward: _Backwa
     gram, target = moments.plain_gram * np.outer(kept, kept), moments.plain_target
     total = float(moments.total.sum())
     coef, rss = least_squares(everything, columns, y, weights, gram, target, total)
-    return coef[kept], path, rss, total
+    return coef[kept], path, rss, total, pruning.prefix_rss(moments)
 
 
 def _result(
-    data, found: Directions, names, units: Units, space: SearchSpace, parts: _Parts, penalty: float
-) -> FitResult:
+    data: CheckedData, found: Directions, names, penalty: float, max_hinges: int | None,
+    space: SearchSpace, units: Units, targets: _Targets, parts: _Parts,
+) -> FitResult:  # fmt: skip
     """The fit in the units of x and y, without its seconds."""
     mapped = [units.term(term) for term in parts.terms]
     terms = tuple(term for term, _ in mapped)
     factors = np.array([factor for _, factor in mapped])
     kept = parts.path.kept[parts.path.chosen]
     coef = parts.coef[1:] * factors[kept, None] if len(terms) else parts.coef[1:]
+    coef, intercept = coef * targets.unit, parts.coef[0] * targets.unit
     chosen = [term for term, keep in zip(terms, kept, strict=True) if keep]
+    rss, square = parts.rss, targets.unit**2
+    if units.any_far(chosen):
+        wanted = (1 + TOLD) * parts.path.rss[parts.path.chosen]
+        far = (data, found.projection, units, space.linear, targets.centred)
+        chosen, solved, rss = _with_far_values(chosen, *far, wanted, max_hinges)
+        intercept, coef = solved[0] * targets.unit, solved[1:] * targets.unit
     # A linear term becomes a pair of hinges, which is exact on all of R.
     mirrored = [m for m, term in enumerate(chosen) if term.features & space.linear]
     mirrors = [Term(tuple((v, -s, t) for v, s, t in chosen[m].factors)) for m in mirrored]
     coef = np.concatenate([coef, -coef[mirrored]])
-    intercept = parts.coef[0] + parts.mean
     trace, path = parts.trace, parts.path
-    num_rows = float(data.weights.sum(dtype=float))
+    num_rows, rss, num_terms = float(data.weights.sum(dtype=float)), rss * square, 1 + len(chosen)
+    total = parts.total * square
+    intercept = intercept + targets.mean
     return FitResult(
-        spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, data.dtype),
+        spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, data.x.dtype),
         names=(*names, *found.names),
-        rss=parts.rss,
-        gcv=float(pruning.gcv_score(parts.rss, 1 + kept.sum(), num_rows, penalty)),
-        r2=1 - parts.rss / parts.total if parts.total > 0 else 0.0,
+        rss=float(rss),
+        gcv=float(pruning.gcv_score(rss, num_terms, num_rows, penalty)),
+        r2=float(1 - rss / total) if total > 0 else 0.0,
         terms=terms,
-        forward=trace._replace(knot=units.knots(trace.feature, trace.knot)),
-        pruning=path,
+        forward=trace._replace(rss=trace.rss * square, knot=units.knots(trace.feature, trace.knot)),
+        pruning=path.scaled(square),
         num_rows=num_rows,
         penalty=float(penalty),
         seconds=Seconds(0.0, 0.0),
         stop_reason=parts.stop_reason,
     )
+
+
+def _with_far_values(
+    terms: list[Term], data: CheckedData, projection, units: Units, linear: frozenset[int],
+    y: np.ndarray, wanted: float, max_hinges: int | None,
+) -> tuple[list[Term], np.ndarray, float]:  # fmt: skip
+    """Raw terms with coefficients, and the RSS, where values are far that the search saw nearer.
+
+    If the terms cannot leave the RSS `wanted` they get hinges for the far values, should the cap on
+    hinges leave room for them.
+    """
+    terms = [units.from_the_middle(term, linear) for term in terms]
+    coef, rss = least_squares_on_rows(terms, linear, data, projection, y)
+    others = units.with_tails(terms, linear)
+    room = max_hinges is None or hinge_use(others, linear).shape[1] <= max_hinges
+    if rss <= wanted or not room:
+        return terms, coef, rss
+    return others, *least_squares_on_rows(others, linear, data, projection, y)

@@ -53,6 +53,11 @@ class PruningPath(NamedTuple):
     cv_rss: np.ndarray | None  # (s,) float64, summed over held-out folds; None without folds
     chosen: int  # index of the subset that was taken
 
+    def scaled(self, square: float) -> "PruningPath":
+        """The same for targets whose squares are that many times as large."""
+        cv_rss = None if self.cv_rss is None else self.cv_rss * square
+        return self._replace(rss=self.rss * square, gcv=self.gcv * square, cv_rss=cv_rss)
+
 
 def default_penalty(max_degree: int) -> float:
     """The GCV charge per knot: 2 for additive fits, 3 with interactions (Friedman 1991)."""
@@ -163,6 +168,16 @@ def cross_products(spline: Spline, features, y, weights, num_folds: int = 1) -> 
     return Moments(
         full[:, :p, :p], full[:, :p, p:], total, weight, change, plain[:, :p], plain[:, p:]
     )
+
+
+def prefix_rss(moments: Moments) -> np.ndarray:
+    """RSS of least squares on the first 1, 2, ..., p columns, (p,).
+
+    Both changes of basis are upper triangular: the first columns span what they spanned.
+    """
+    root, _ = inverse_root(moments.gram.sum(0))
+    effects = ((root.T @ moments.target.sum(0)) ** 2).sum(1)
+    return np.maximum(float(moments.total.sum()) - np.cumsum(effects), 0.0)
 
 
 def inverse_root(gram: np.ndarray) -> tuple[np.ndarray, float]:

@@ -20,6 +20,7 @@ from spline_fc.data import Scaler
 from spline_fc.network.structure import Layer, Params, dtype_of, from_layers, layers_float64
 from spline_fc.printing import printed
 
+FAR = 1e3  # deviations from zero at which float32 keeps too few digits of the differences
 Hinge = tuple[int, float, float]  # column of z, sign, knot
 Combination = tuple[tuple[int, float], ...]  # (unit, weight) pairs: a linear form in a layer
 
@@ -68,7 +69,9 @@ def to_params(spline: Spline | FitResult, scaler: Scaler | None = None) -> Param
 
     Returns:
       {"Dense_0": {"kernel": (d, h0), "bias": (h0,)}, ..., "Dense_L": {"kernel": (h, k), ...}} in
-      the dtype of the spline's coefficients; unit i of Dense_0 is `hinges(spline)` entry i.
+      the dtype of the spline's coefficients, or float64 (NumPy) where a narrower one could not hold
+      the scaler: data more than 1000 deviations from zero. Unit i of Dense_0 is `hinges(spline)`
+      entry i.
 
     Raises:
       ValueError: non-finite entries, a feature that is no column of z, shapes that do not fit each
@@ -97,7 +100,7 @@ def to_params(spline: Spline | FitResult, scaler: Scaler | None = None) -> Param
         for unit, weight in value:
             kernel[unit] += weight * row
     stack.append((kernel, intercept))
-    return from_layers(fold(stack, scaler), np.asarray(spline.coef).dtype)
+    return from_layers(fold(stack, scaler), _folded_dtype(spline.coef.dtype, scaler))
 
 
 def fold_scaler(params: Params, scaler: Scaler) -> Params:
@@ -108,12 +111,14 @@ def fold_scaler(params: Params, scaler: Scaler) -> Params:
       scaler: for d features and k targets.
 
     Returns:
-      Parameters of the same structure and dtype; only the first and the last layer differ.
+      Parameters of the same structure; only the first and the last layer differ. Their dtype is
+      the same too, or float64 (NumPy) where data lie more than 1000 deviations from zero.
 
     Raises:
       ValueError: the scaler's shapes do not fit the network.
     """
-    return from_layers(fold(layers_float64(params), scaler), dtype_of(params))
+    folded = fold(layers_float64(params), scaler)
+    return from_layers(folded, _folded_dtype(dtype_of(params), scaler))
 
 
 def unfold_scaler(params: Params, scaler: Scaler) -> Params:
@@ -142,6 +147,16 @@ def fold(stack: list[Layer], scaler: Scaler | None, inverse: bool = False) -> li
     kernel = kernel / x_scale[:, None]
     *inner, (last_kernel, last_bias) = [(kernel, bias - x_shift @ kernel), *others]
     return [*inner, (last_kernel * y_scale, last_bias * y_scale + y_shift)]
+
+
+def _folded_dtype(dtype: np.dtype, scaler: Scaler | None) -> np.dtype:
+    """The dtype of a network, or float64 if it could not hold how far the raw data are from 0."""
+    if scaler is None:
+        return dtype
+    pairs = ((scaler.x_shift, scaler.x_scale), (scaler.y_shift, scaler.y_scale))
+    shift, scale = (np.concatenate([np.asarray(p[i], np.float64) for p in pairs]) for i in (0, 1))
+    is_far = bool((np.abs(shift) > FAR * np.abs(scale)).any())
+    return np.dtype(np.float64) if is_far else dtype
 
 
 def _checked_spline(spline: Spline | FitResult) -> Spline:

@@ -16,7 +16,7 @@ from jax import export as jax_export
 from spline_fc import files
 from spline_fc.checks import check, check_one_of
 from spline_fc.network.forward import apply_params
-from spline_fc.network.structure import Params, check_network, dtype_of, flatten, layers, unflatten
+from spline_fc.network.structure import Params, check_network, flatten, layers, unflatten
 
 _TENSOR_DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
 _ONNX_OPSET = 17
@@ -90,7 +90,8 @@ def _network(path: str | os.PathLike, flat: Mapping[str, np.ndarray]) -> Params:
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)} must hold a saved network; {error}") from error
     # As in `from_layers`: JAX need not have float64 enabled.
-    return params if dtype_of(params) == np.float64 else jax.tree.map(jnp.asarray, params)
+    is_wide = next(iter(flat.values())).dtype == np.float64
+    return params if is_wide else jax.tree.map(jnp.asarray, params)
 
 
 def to_onnx(params: Params) -> bytes:

@@ -116,7 +116,7 @@ def test_data(dataset, message):
         (_spoilt_params(-np.inf, "Dense_0", "kernel"), r"\['kernel'\] must be finite; .* -inf"),
         (jax.tree.map(lambda a: np.asarray(a, int), make_params()), "one floating dtype .* int64"),
         ({**make_params(), "Dense_1": make_params(dtype=np.float16)["Dense_1"]},
-         r"params\['Dense_1'\].*one floating dtype with all others; got float16"),
+         r"params/Dense_1.*one floating dtype with all others; got float16"),
         (_without("bias"), r"params/Dense_1 must hold a kernel and a bias; got \['kernel'\]"),
         (list(make_params().values()), "params must be a dict of layers; got .*list"),
         (make_params((4, 8, 1)), r"train x and y must have \(4, 1\) columns, .* got \(3, 1\)"),
