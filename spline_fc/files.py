@@ -193,7 +193,11 @@ def read_npz(path: str | os.PathLike, fields: Sequence[str] = ()) -> dict[str, n
         numbers, dates or records.
     """
     path = as_path(path)
-    data = path.read_bytes()
+    return parse_npz(path, path.read_bytes(), fields)
+
+
+def parse_npz(path: pathlib.Path, data: bytes, fields: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """Reads the bytes of an NPZ file as `read_npz` does; the path is for errors."""
     arrays: dict[str, np.ndarray] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

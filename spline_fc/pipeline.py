@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from absl import logging
 
 from spline_fc import analysis, data, files, protocol, report, runs, training, workdir
 from spline_fc.data import Dataset
@@ -60,6 +61,8 @@ def run(
     runs.check_place(folder, plan.config, overwrite)
     progress.phase("reading")
     raw = [_load(plan, seed) for seed in range(plan.seeds)]
+    if raw[0].encoding is not None:
+        logging.info("columns, as they were taken:\n%s", data.describe_columns(raw[0]))
     datasets = [data.standardize(dataset) for dataset in raw]
     runs.check_against_data(plan, datasets[0])
     with runs.claim(folder, plan.config, overwrite) as partial, _told(partial):

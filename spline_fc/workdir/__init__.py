@@ -3,6 +3,7 @@
     workdir.json            the format and what wrote it
     config.json, environment.json, status
     data/seed0.npz          training rows of a seed, their names, the seed's own scaler
+    data/encoding-seed0.json   how columns became features, where there were columns
     starts.json             seconds of the starts that are there
     fits.json, fits/spline-seed0.json   the spline of a seed: its scores; all of it
     params/spline-seed0-initial.npz, ...-best.npz
@@ -23,6 +24,7 @@ from spline_fc.workdir.store import (
     environment,
     finished_rows,
     read_data,
+    read_encoding,
     read_fit,
     read_knots,
     read_params,
@@ -43,6 +45,7 @@ __all__ = [
     "environment",
     "finished_rows",
     "read_data",
+    "read_encoding",
     "read_fit",
     "read_knots",
     "read_params",

@@ -14,7 +14,7 @@ from spline_fc import files
 from spline_fc.analysis import KnotTrack
 from spline_fc.checks import check, check_finite, check_integer, check_number, check_one_of
 from spline_fc.cpwl import FitResult, load_fit, save_fit
-from spline_fc.data import Dataset, Scaler
+from spline_fc.data import Dataset, Encoding, Scaler, encoding_from_json
 from spline_fc.data.records import TASKS
 from spline_fc.network import Params, layer_sizes
 from spline_fc.network.structure import check_network, flatten, unflatten
@@ -99,6 +99,9 @@ def write_data(folder: pathlib.Path, seed: int, dataset: Dataset) -> None:
         **{name: np.asarray(value) for name, value in dataset.scaler._asdict().items()},
     }
     files.write_npz(folder / "data" / f"seed{seed}.npz", arrays)
+    if dataset.encoding is not None:
+        encoding = dataset.encoding.to_json()
+        files.write_json(folder / "data" / f"encoding-seed{seed}.json", encoding)
 
 
 def read_data(work: Workdir, seed: int) -> Rows | None:
@@ -132,6 +135,16 @@ def read_data(work: Workdir, seed: int) -> Rows | None:
         target_names=tuple(stored["target_names"].tolist()),
         task=str(stored["task"]),
     )
+
+
+def read_encoding(work: Workdir, seed: int) -> Encoding | None:
+    """Reads how the table of one seed was encoded, for `data.encode`; None without the file."""
+    file = work.path / "data" / f"encoding-seed{seed}.json"
+    if not file.is_file():
+        return None
+    stored = files.read_json(file)
+    with naming(file):
+        return encoding_from_json(stored)
 
 
 def write_start(folder: pathlib.Path, name: str, start: Start) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spline_fc import files, workdir
+from spline_fc import data, files, workdir
 from spline_fc.analysis import KnotTrack
 from spline_fc.cpwl import save_fit
 from tests.malformed.cases import Case, damage_bytes, damage_json, paths, pick, same
@@ -18,7 +18,8 @@ from tests.report.conftest import make_workdir
 
 _TABLES = ("runs.json", "fits.json")
 _ARRAYS = ("data/seed0.npz", "params/spline-seed0-best.npz", "knots/spline-seed0.npz")
-_FILES = (*_TABLES, *_ARRAYS, "fits/spline-seed0.json", "metrics/spline-seed0-lr0.01.jsonl")
+_METRICS, _ENCODING = "metrics/spline-seed0-lr0.01.jsonl", "data/encoding-seed0.json"
+_FILES = (*_TABLES, *_ARRAYS, _METRICS, _ENCODING, "fits/spline-seed0.json")
 _BYTES = (*_FILES, "workdir.json", "config.json", "environment.json")
 
 
@@ -27,6 +28,7 @@ def _sound() -> tuple[tempfile.TemporaryDirectory, pathlib.Path]:
     """A workdir that is kept as long as the process, with everything that a run may leave."""
     owner = tempfile.TemporaryDirectory()
     path = make_workdir(pathlib.Path(owner.name) / "run")
+    _write_encoding(path)
     save_fit(path / "fits" / "spline-seed0.json", sound_fit())
     records, units = 3, 6
     table = np.zeros((records, units))
@@ -37,18 +39,31 @@ def _sound() -> tuple[tempfile.TemporaryDirectory, pathlib.Path]:
     return owner, path
 
 
+def _write_encoding(path: pathlib.Path) -> None:
+    """A table of numbers, a category with a gap, dates and a target, as its encoding has it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "table.csv"
+        rows = [f"{i},{'ab'[i % 2]},{2000 + i}-01-01,{i % 5}.5" for i in range(30)]
+        file.write_text("\n".join(["size,kind,day,price", *rows]))
+        workdir.write_data(path, 1, data.load(file))
+    (path / "data" / "encoding-seed1.json").rename(path / _ENCODING)
+
+
 def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
     """One file of the folder is gone, is not as it was written, or tells something else."""
     path = folder / "run"
     shutil.copytree(_sound()[1], path)
-    kind = pick(rng, ["bytes", "table", "table", "arrays", "arrays", "metrics", "folder"])
+    kind = pick(
+        rng, ["bytes", "table", "table", "arrays", "arrays", "metrics", "encoding", "folder"]
+    )
     if kind == "folder":
         return _no_workdir(rng, path)
     name = {
         "bytes": pick(rng, _BYTES),
         "table": pick(rng, _TABLES),
         "arrays": pick(rng, _ARRAYS),
-        "metrics": _FILES[-1],
+        "metrics": _METRICS,
+        "encoding": _ENCODING,
     }[kind]
     file = path / name
     if kind == "bytes":
@@ -60,6 +75,11 @@ def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
         what, text = damage_json(
             rng, rows, pick(rng, list(filter(_tells, paths(rows)))), bounded=False
         )
+        file.write_text(text)
+    elif kind == "encoding":
+        record = json.loads(file.read_text())
+        scalars = [p for p in paths(record) if not isinstance(_at(record, p), list)]
+        what, text = damage_json(rng, record, pick(rng, scalars), bounded=False)
         file.write_text(text)
     elif kind == "metrics":
         what = _damage_metrics(rng, file)
@@ -80,10 +100,17 @@ def _tells(path: tuple) -> bool:
     )
 
 
+def _at(record: Any, path: tuple) -> Any:
+    for key in path:
+        record = record[key]
+    return record
+
+
 def _content(work: workdir.Workdir) -> Any:
     """All that a report reads."""
     found = [
         workdir.read_data(work, 0),
+        workdir.read_encoding(work, 0),
         workdir.read_fit(work, "spline", 0),
         workdir.read_knots(work, "spline", 0),
         workdir.read_params(work.path, "spline-seed0-best"),
