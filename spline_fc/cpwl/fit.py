@@ -381,9 +381,7 @@ def _result(
         gcv=float(pruning.gcv_score(rss, num_terms, num_rows, penalty)),
         r2=1 - rss / total if total > 0 else 0.0,
         terms=terms,
-        forward=trace._replace(
-            rss=trace.rss * square, knot=units.knots(trace.feature, trace.knot)
-        ),
+        forward=trace._replace(rss=trace.rss * square, knot=units.knots(trace.feature, trace.knot)),
         pruning=path.scaled(square),
         num_rows=num_rows,
         penalty=float(penalty),

@@ -21,7 +21,6 @@ from spline_fc.cpwl.knots import candidate_knots
 from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
 
-
 FAR = 3.0  # spans of the column beyond its knots at which values are pulled in
 LONGEST = 300.0  # a column's range over the interquartile range of its knots, for float32
 ALIKE = 1e-4  # share of a column's variance outside the span of the others, for float32
@@ -87,7 +86,7 @@ class Units(NamedTuple):
         return None if max_hinges is None else max(max_hinges - reserve, max_hinges // 2)
 
     def from_the_middle(self, term: Term, linear: frozenset[int]) -> Term:
-        """A raw term; a linear one, whose knot is the column's far end, with one amid the others."""
+        """A raw term; a linear one has its knot amid the others, not at the far end."""
         if not term.features & linear:
             return term
         ((column, slope, _),) = term.factors

@@ -19,9 +19,7 @@ from spline_fc.network.structure import Params, layers, layers_float64
 Precision = str | jax.lax.Precision | None  # as in `jax.numpy.matmul`
 
 
-def apply_params(
-    params: Params, x: Any, precision: Precision = HIGHEST
-) -> jax.Array | np.ndarray:
+def apply_params(params: Params, x: Any, precision: Precision = HIGHEST) -> jax.Array | np.ndarray:
     """Evaluates a network: f(x) = W_L relu(... relu(W_0 x + b_0) ...) + b_L.
 
     Of JAX arrays, and under jit, grad and vmap, this is a JAX function. Where x is anything else
@@ -56,9 +54,7 @@ def preactivations(
     return _walk(stack, x, precision)
 
 
-def last_hidden(
-    params: Params, x: Any, precision: Precision = HIGHEST
-) -> jax.Array | np.ndarray:
+def last_hidden(params: Params, x: Any, precision: Precision = HIGHEST) -> jax.Array | np.ndarray:
     """Evaluates what the output layer takes in.
 
     Returns:

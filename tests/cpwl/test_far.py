@@ -76,7 +76,7 @@ def test_values_far_away_on_both_sides(tame):
         lambda u: (1_700_000_000_000 + u * 1e9).astype(np.int64),
         lambda u: (1_700_000_000_000_000_000 + u * 1e15).astype(np.int64),
         lambda u: (u * 8e9).astype(np.int64),
-        lambda u: (np.uint64(2**63) + (u * 1e14).astype(np.uint64)),
+        lambda u: np.uint64(2**63) + (u * 1e14).astype(np.uint64),
         lambda u: 1_700_000_000 + np.floor(u * 1e6),
     ],
     ids=["seconds", "milliseconds", "nanoseconds", "beyond 2**31", "uint64", "floats"],
