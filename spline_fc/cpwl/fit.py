@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from spline_fc import checks
+from spline_fc.arrays import as_names, columns
 from spline_fc.cpwl import inputs, pruning
 from spline_fc.cpwl.directions import Directions, find_directions
 from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, forward
@@ -72,8 +73,8 @@ def fit_mars(
     end_span: int | None = None,
     threshold: float = 1e-4,
     weights: Any = None,
-    allowed: Sequence[Sequence[int]] | None = None,
-    linear: Sequence[int] = (),
+    allowed: Sequence[Sequence[int | str]] | None = None,
+    linear: Sequence[int | str] = (),
     prune: str = "gcv",
     num_folds: int = 5,
     max_hinges: int | None = None,
@@ -84,14 +85,16 @@ def fit_mars(
     The forward pass adds the best reflected pair of hinges at each step; backward elimination on
     cross products then removes terms. The fit works on columns that it centres and scales itself,
     so no result depends on the units of the features, of no degree; what it returns is in the units
-    of x and y. Vectors are kept in the dtype of x, small tables in float64.
+    of x and y. Vectors are kept in the dtype of x as JAX has it, small tables in float64; where
+    float32 cannot tell the columns apart, or the search lost count of the residual, it works in
+    float64 throughout.
 
     Hinges bend along z = [x, x projection]: the features and, if `directions` are wanted, a few
     linear combinations of them. Directions found from y fit the noise in y too, which GCV does not
     charge for: judge such a fit on rows that were held out.
 
     Args:
-      x: (n, d) numbers, finite.
+      x: (n, d) numbers, finite; a data frame's columns give the names.
       y: (n,) or (n, k), finite; the outputs share one basis.
       max_terms: upper bound on the terms of the forward pass, intercept included.
       max_degree: hinges per term at most; 1 is additive.
@@ -102,23 +105,29 @@ def fit_mars(
       num_directions: directions per name, at most.
       num_slices: slices of y for "sir".
       key: JAX key or seed, for "random".
-      names: of the features; "x0", "x1", ... by default.
+      names: of the features; by default those of a data frame, else "x0", "x1", ....
       knots: candidate positions: "all" for every data point, K for K quantiles per column of z, or
         one array per column. By default "all" up to 2000 rows, 64 quantiles beyond.
       min_span: rows between knots; Friedman's formula by default.
       end_span: rows before the first and after the last knot; Friedman's formula by default.
       threshold: a step must explain this share of the variance, or the forward pass ends.
-      weights: (n,), >= 0; a weight of 2 is worth two copies of the row, in knots and GCV too.
+      weights: (n,), >= 0; a weight of 2 is worth two copies of the row, in knots and GCV too, and
+        a row of weight 0 is left out, whatever stands in it. Weights that sum to less than 16, and
+        to less than their number, are scaled to a mean of 1, with a word: no term could be charged
+        for.
       allowed: groups of columns of z that may share a term, as scikit-learn's `interaction_cst`; a
-        column in no group stays additive. None allows all.
-      linear: columns of z that may enter only linearly.
+        column in no group stays additive. Columns are given by number or name. None allows all.
+      linear: columns of z, by number or name, that may enter only linearly.
       prune: "gcv", "cv" (k-fold, row i in fold i modulo num_folds) or "none".
       num_folds: folds of prune="cv".
       max_hinges: cap on the distinct hinges of the result: the hidden width that can hold it.
-      on_step: called with (number of terms, share of variance explained) after each forward step.
+      on_step: called with (number of terms, share of variance explained) after each forward step;
+        again from the first one where the search begins anew in float64.
 
     Returns:
-      FitResult, its spline in the dtype of x.
+      FitResult, its spline in the dtype of x: float64 arrays are NumPy's. Where values of a column
+      lie far beyond all knots the spline may have up to two hinges a side more than the terms
+      chosen, in place of some of theirs.
 
     Raises:
       ValueError: no numbers, traced arrays, wrong rank, lengths that differ, no rows, non-finite
@@ -131,16 +140,17 @@ def fit_mars(
     with Stopwatch() as clock:
         inputs.check_search_options(max_terms, max_degree, penalty, threshold, min_span, end_span)
         _check_pruning_options(prune, num_folds, max_hinges)
-        data = inputs.checked_data(x, y, weights)
+        x = columns("x", x)
+        data = inputs.checked_data(x.values, y, weights)
         _check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
-        names = _feature_names(names, data.x.shape[1])
+        names = _feature_names(x.names if names is None else names, data.x.shape[1])
         found = find_directions(directions, data, num_directions, num_slices, key)
         rules = (min_span, end_span, linear, allowed)
         if penalty is None:
             penalty = pruning.default_penalty(max_degree)
         backward = _Backward(penalty, prune, num_folds if prune == "cv" else 1, max_hinges)
         limits = (max_terms, max_degree, threshold)
-        fit = _fit_safely(data, found, knots, rules, limits, backward, _outside(on_step))
+        fit = _fit_safely(data, found, names, knots, rules, limits, backward, _outside(on_step))
         result = _result(data, found, names, penalty, max_hinges, *fit)
     return result._replace(seconds=clock.seconds)
 
@@ -207,17 +217,13 @@ def _check_rows(num_rows: int, max_terms: int, end_span: int | None, num_folds: 
 
 
 def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str, ...]:
-    if names is None:
-        return tuple(f"x{j}" for j in range(num_features))
-    names = tuple(map(str, names))
-    checks.check(
-        len(names) == num_features,
-        f"names must name the {num_features} columns of x; got {len(names)}.",
-    )
-    return names
+    named = as_names("names", names, num_features)
+    return tuple(f"x{j}" for j in range(num_features)) if named is None else named
 
 
-def _fit_safely(data: CheckedData, found: Directions, knots, rules, limits, backward, on_step):
+def _fit_safely(
+    data: CheckedData, found: Directions, names, knots, rules, limits, backward, on_step
+):  # fmt: skip
     """The fit in the narrow type if it will do, else in the wide one.
 
     Returns:
@@ -226,7 +232,8 @@ def _fit_safely(data: CheckedData, found: Directions, knots, rules, limits, back
     targets = _targets(data)
     wide = np.dtype(np.float64)
     for dtype in dict.fromkeys((data.dtype, wide)):
-        space, scaled = _search_space(data._replace(dtype=dtype), found.projection, knots, *rules)
+        typed, every = data._replace(dtype=dtype), (*names, *found.names)
+        space, scaled = _search_space(typed, found.projection, every, knots, *rules)
         if scaled.delicate and dtype != wide:
             continue
         full = ForwardLimits(*limits, *_rounding(dtype))
@@ -239,11 +246,13 @@ def _fit_safely(data: CheckedData, found: Directions, knots, rules, limits, back
     return space, scaled.units, targets, parts
 
 
-def _search_space(data: CheckedData, projection, knots, min_span, end_span, linear, allowed):
+def _search_space(
+    data: CheckedData, projection, names, knots, min_span, end_span, linear, allowed
+):  # fmt: skip
     """The candidates with their constraints, and the scaled columns with their units."""
     num_columns = sum(projection.shape)
-    linear = inputs.column_set("linear", linear, num_columns)
-    groups = None if allowed is None else inputs.column_groups("allowed", allowed, num_columns)
+    linear = inputs.column_set("linear", linear, names)
+    groups = None if allowed is None else inputs.column_groups("allowed", allowed, names)
     choices = knot_choices(knots, len(data.x), num_columns)
     end = default_end_span(num_columns) if end_span is None else end_span
     scaled = scaled_columns(data, projection, choices, end)
@@ -257,7 +266,7 @@ def _targets(data: CheckedData) -> _Targets:
     start = np.clip(np.median(y, axis=0), y.min(axis=0), y.max(axis=0))
     rest = weights @ (y - start) / weights.sum()
     centred = y - start - rest
-    unit = 2.0 ** np.floor(np.log2(np.abs(centred).max())) if centred.any() else 1.0
+    unit = float(2 ** np.floor(np.log2(np.abs(centred).max()))) if centred.any() else 1.0
     return _Targets(centred / unit, start + rest, unit)
 
 

@@ -1,13 +1,13 @@
 """The door for data: arrays of numbers, checked, of one length, as NumPy arrays."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from absl import logging
 
-from spline_fc import checks
+from spline_fc import arrays, checks
 from spline_fc.arrays import numbers
 
 CHUNK_ROWS = 1 << 14
@@ -29,7 +29,9 @@ class CheckedData(NamedTuple):
         return CheckedData(x, y, weights, self.dtype)
 
 
-def checked_data(x: Any, y: Any, weights: Any) -> CheckedData:
+def checked_data(
+    x: Any, y: Any, weights: Any, expected: Sequence[str] | None = None
+) -> CheckedData:
     """Checks data, and leaves out the rows of weight 0, whatever stands in them.
 
     Weights count rows. If they sum to less than LEAST_COUNT and to less than the number of rows, as
@@ -38,13 +40,13 @@ def checked_data(x: Any, y: Any, weights: Any) -> CheckedData:
 
     Args:
       x: (n, d), finite. y: (n,) or (n, k), finite. weights: (n,), >= 0, or None for ones.
+      expected: names of the features wanted, by which columns of a data frame are taken.
 
     Raises:
       ValueError: no numbers, traced arrays, wrong rank, no rows, lengths that differ, values that
         are not finite or whose squares are not, negative or all-zero weights.
     """
-    x, y = numbers("x", x), numbers("y", y)
-    checks.check_rank("x", x, 2, "(n, d)")
+    x, y = arrays.columns("x", x, expected).values, numbers("y", y)
     checks.check(y.ndim in (1, 2), f"y must have shape (n,) or (n, k); got {y.shape}.")
     checks.check_not_empty("x", x)
     checks.check_not_empty("y", y)
@@ -94,25 +96,30 @@ def chunks(num_rows: int) -> Iterator[slice]:
     return (slice(i, i + CHUNK_ROWS) for i in range(0, num_rows, CHUNK_ROWS))
 
 
-def column_set(name: str, columns: Any, num_columns: int) -> frozenset[int]:
-    """Columns of z named by number; ValueError unless they are integers in range."""
+def column_set(name: str, columns: Any, names: Sequence[str]) -> frozenset[int]:
+    """Columns of z given by number or by one of their names; ValueError unless they are such."""
     listed = isinstance(columns, Iterable) and not isinstance(columns, (str, bytes))
-    checks.check(listed, f"{name} must list columns, 0 to {num_columns - 1}; got {columns!r}.")
-    columns = list(columns)
+    last = len(names) - 1
+    checks.check(listed, f"{name} must list columns, 0 to {last}; got {columns!r}.")
+    found = []
     for column in columns:
+        if isinstance(column, str):
+            checks.check_one_of(f"a column of {name}", column, names)
+            column = list(names).index(column)
         is_integer = isinstance(column, (int, np.integer)) and not isinstance(column, bool)
         checks.check(
-            is_integer and 0 <= int(column) < num_columns,
-            f"{name} must name columns of x, 0 to {num_columns - 1}; got {column!r}.",
+            is_integer and 0 <= int(column) <= last,
+            f"{name} must name columns of x, 0 to {last}; got {column!r}.",
         )
-    return frozenset(map(int, columns))
+        found.append(int(column))
+    return frozenset(found)
 
 
-def column_groups(name: str, groups: Any, num_columns: int) -> tuple[frozenset[int], ...]:
+def column_groups(name: str, groups: Any, names: Sequence[str]) -> tuple[frozenset[int], ...]:
     """Groups of columns of z; ValueError unless it is a list of lists of columns."""
     listed = isinstance(groups, Iterable) and not isinstance(groups, (str, bytes))
     checks.check(listed, f"{name} must list groups of columns; got {groups!r}.")
-    return tuple(column_set(f"each group of {name}", group, num_columns) for group in groups)
+    return tuple(column_set(f"each group of {name}", group, names) for group in groups)
 
 
 def check_search_options(

@@ -86,7 +86,7 @@ class Units(NamedTuple):
         return None if max_hinges is None else max(max_hinges - reserve, max_hinges // 2)
 
     def from_the_middle(self, term: Term, linear: frozenset[int]) -> Term:
-        """A raw term; a linear one, with its knot at the far end, gets one amid the others."""
+        """A raw term; a linear one has its knot amid the others, not at the far end."""
         if not term.features & linear:
             return term
         ((column, slope, _),) = term.factors

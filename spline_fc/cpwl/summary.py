@@ -1,14 +1,15 @@
 """What a fit found: the importance of columns, and a summary to print."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.checks import check
+from spline_fc.arrays import as_names
 from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.labels import coefficient_cells
-from spline_fc.cpwl.spline import Spline, num_features
+from spline_fc.cpwl.spline import Spline, spline_of
+from spline_fc.cpwl.terms import live_terms
 from spline_fc.printing import printed
 
 
@@ -26,7 +27,7 @@ class Importance(NamedTuple):
         return ranked[self.nsubsets[ranked] > 0]
 
 
-def importance(fit: FitResult) -> Importance:
+def importance(fitted: FitResult | Spline | Any) -> Importance:
     """Measures the importance of the columns of z on the pruning path, as earth's `evimp` does.
 
     Looked at are the subsets from the chosen one down to the intercept alone. A column's
@@ -36,7 +37,8 @@ def importance(fit: FitResult) -> Importance:
     is infinite gains nothing.
 
     Args:
-      fit: any FitResult; outputs count together, weights as in its RSS.
+      fitted: any FitResult, or a record that holds one as its `fit`; outputs count together,
+        weights as in its RSS. Of a Spline alone there is one subset, and what it gains is not known: NaN.
 
     Returns:
       Importance, all fields (d + q,): of the features and then of the directions, as in fit.names.
@@ -45,6 +47,13 @@ def importance(fit: FitResult) -> Importance:
     Reference:
       Milborrow, Notes on the earth package, section "Estimating variable importance".
     """
+    fit = fit_of(fitted)
+    if fit is None:
+        spline = spline_of(fitted)
+        read = {v for term in live_terms(spline).terms for v in term.features}
+        columns = np.arange(sum(np.shape(spline.projection)))
+        unknown = np.full(len(columns), np.nan)
+        return Importance(np.isin(columns, list(read)).astype(int), unknown, unknown)
     reads = np.zeros((len(fit.terms), len(fit.names)), bool)
     for m, term in enumerate(fit.terms):
         reads[m, list(term.features)] = True
@@ -67,11 +76,23 @@ def _scaled(total: np.ndarray) -> np.ndarray:
     return 100 * root / (np.abs(root).max() or 1)
 
 
-def summarize(fit: FitResult, feature_names: Sequence[str] | None = None) -> str:
+def fit_of(fitted: FitResult | Spline | Any) -> FitResult | None:
+    """The FitResult itself, or that which a record holds as its `fit`; None of a bare Spline.
+
+    Raises:
+      TypeError: it is none of these.
+    """
+    fit = getattr(fitted, "fit", fitted)
+    spline_of(fit)
+    return fit if isinstance(fit, FitResult) else None
+
+
+def summarize(fitted: FitResult | Spline | Any, feature_names: Sequence[str] | None = None) -> str:
     """Writes a summary to print, in the manner of earth's.
 
     Args:
-      fit: any FitResult, with one or several outputs.
+      fitted: any FitResult, with one or several outputs, or a record that holds one as its `fit`;
+        of a Spline the coefficients are all there is to tell.
       feature_names: of the d features, in place of those in fit.names; directions keep theirs.
 
     Returns:
@@ -83,14 +104,14 @@ def summarize(fit: FitResult, feature_names: Sequence[str] | None = None) -> str
     Raises:
       ValueError: another number of names than of features.
     """
-    names = fit.names
-    if feature_names is not None:
-        wanted = num_features(fit.spline)
-        check(
-            len(feature_names) == wanted,
-            f"feature_names must name the {wanted} features; got {len(feature_names)}.",
-        )
-        names = (*feature_names, *names[wanted:])
+    fit, spline = fit_of(fitted), spline_of(fitted)
+    wanted, q = np.shape(spline.projection)
+    own = (*(f"x{j}" for j in range(wanted)), *(f"direction {j + 1}" for j in range(q)))
+    names = own if fit is None else fit.names
+    given = as_names("feature_names", feature_names, wanted)
+    names = names if given is None else (*given, *names[wanted:])
+    if fit is None:
+        return "\n".join(_coefficient_lines(spline, names))
     scores = importance(fit)
     path = fit.pruning
     kept = path.kept[path.chosen]
@@ -98,7 +119,6 @@ def summarize(fit: FitResult, feature_names: Sequence[str] | None = None) -> str
     ranking = [f"{names[v]} ({scores.gcv[v]:.0f})" for v in scores.order()]
     null = float(path.gcv[-1])
     grsq = 1 - fit.gcv / null if null > 0 else 0.0
-    q = len(names) - num_features(fit.spline)
     columns = f"{len(names) - q} features" + (f" and {q} directions" if q else "")
     lines = [
         *_coefficient_lines(fit.spline, names),
