@@ -126,7 +126,7 @@ def _fit_head(
 
 def _walk(tree: Any, keys: tuple[str | int, ...]) -> Any:
     for depth, key in enumerate(keys):
-        found = isinstance(tree, Mapping) and key in tree
+        found = isinstance(tree, Mapping) and isinstance(key, (str, int)) and key in tree
         where = "/".join(map(str, keys[:depth])) or "the tree"
         known = sorted(map(str, tree)) if isinstance(tree, Mapping) else "a leaf"
         check(found, f"path must lead through the tree; {where} has no {key!r}, only {known}.")
