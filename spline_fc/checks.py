@@ -17,6 +17,19 @@ import numpy as np
 MOST_SHOWN = 80  # characters of a value in a sentence
 
 
+class _Short(reprlib.Repr):
+    """As reprlib has it, arrays within lists and mappings by kind and shape."""
+
+    def repr1(self, x: Any, level: int) -> str:
+        shape = getattr(x, "shape", None)
+        is_array = isinstance(shape, tuple) and len(shape) > 0
+        return f"<{type(x).__name__} {shape}>" if is_array else super().repr1(x, level)
+
+
+_short = _Short()
+_short.maxstring = _short.maxother = _short.maxlong = MOST_SHOWN
+
+
 def shown(value: Any) -> str:
     """A value as a sentence quotes it: one short line, arrays and tables by kind and shape."""
     if isinstance(value, jax.core.Tracer):
@@ -32,10 +45,6 @@ def shown(value: Any) -> str:
         return f"a {type(value).__name__}{of} with shape {shape}"
     line = " ".join(_short.repr(value).split())
     return line if len(line) <= MOST_SHOWN else line[: MOST_SHOWN - 3] + "..."
-
-
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = _short.maxlong = MOST_SHOWN
 
 
 def check(condition: bool, message: str) -> None:

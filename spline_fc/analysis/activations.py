@@ -74,7 +74,7 @@ def pattern_count(params: Params, x: Any, *, segments: int = 50, seed: int = 0) 
     Raises:
       ValueError: fewer than two rows, or segments < 1.
     """
-    x = checked_rows(x)
+    x = checked_rows(x, exactly=layer_sizes(params)[0])
     check(len(x) > 1, f"x must have at least 2 rows; got {len(x)}.")
     check_integer("segments", segments, at_least=1)
     check_integer("seed", seed, at_least=0)

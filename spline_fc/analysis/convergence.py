@@ -13,7 +13,15 @@ import numpy as np
 
 from spline_fc import files
 from spline_fc.arrays import numbers_float64
-from spline_fc.checks import check, check_integer, check_number, check_rank, check_same_length
+from spline_fc.checks import (
+    check,
+    check_integer,
+    check_not_empty,
+    check_number,
+    check_rank,
+    check_same_length,
+    shown,
+)
 from spline_fc.printing import printed
 
 LOSSES = ("train_loss", "validation_loss", "test_loss")
@@ -119,6 +127,11 @@ def steps_to_target(step: Any, loss: Any, target: float) -> float:
     """
     step, loss = numbers_float64("step", step), numbers_float64("loss", loss)
     check_same_length("loss", loss, "step", step)
+    check_rank("step", step, 1, "(e,)")
+    check(
+        isinstance(target, (int, float, np.integer, np.floating)),
+        f"target must be a number; got {shown(target)}.",
+    )
     if np.isnan(target):
         return float("nan")
     arrived = np.flatnonzero(loss <= target)
@@ -142,6 +155,7 @@ def area_under_curve(step: Any, loss: Any, until: float | None = None) -> float:
     """
     step, loss = numbers_float64("step", step), numbers_float64("loss", loss)
     check_same_length("loss", loss, "step", step)
+    check_not_empty("step", step)
     if until is not None:
         check_number("until", until, at_least=float(step[0]))
         last = np.interp(until, step, loss)
@@ -182,6 +196,8 @@ def bootstrap(
     check_rank("values", values, 1, "(s,)")
     check_number("level", level, above=0, below=1)
     check_integer("resamples", resamples, at_least=1)
+    check_integer("seed", seed, at_least=0)
+    check(callable(statistic), f"statistic must be a function; got {shown(statistic)}.")
     if values.size == 0:
         return Interval(np.nan, np.nan, np.nan)
     if values.size < LEAST_FOR_INTERVAL:
@@ -237,11 +253,12 @@ def fit_rate(time: Any, loss: Any) -> RateFit:
       RateFit; rate in 1 / unit of time.
 
     Raises:
-      ValueError: fewer than 4 points, or a loss that is not finite.
+      ValueError: fewer than 4 points, a time that does not increase, or a loss that is not finite.
     """
     time, loss = numbers_float64("time", time), numbers_float64("loss", loss)
     check_same_length("loss", loss, "time", time)
     check(loss.size >= 4, f"loss must have at least 4 points; got {loss.size}.")
+    check(bool((np.diff(time) > 0).all()), "time must increase from point to point; it does not.")
     check(bool(np.isfinite(loss).all()), "loss must be finite to fit a rate; got others.")
     elapsed = time - time[0]
     rates = np.geomspace(0.1 / elapsed[-1], 10 / np.diff(elapsed).min(), 400)

@@ -30,7 +30,6 @@ from spline_fc.analysis.models import (
     level,
     minimum,
     minimum_terms,
-    plain,
     spline_columns,
 )
 from spline_fc.analysis.shapes import (
@@ -45,8 +44,9 @@ from spline_fc.analysis.shapes import (
     raw_output,
     raw_surface,
 )
+from spline_fc.checks import check_kind
 from spline_fc.cpwl import FitResult, Spline
-from spline_fc.cpwl.spline import num_features
+from spline_fc.cpwl.spline import num_features, spline_of
 from spline_fc.network import SplineStart
 from spline_fc.printing import printed
 
@@ -105,7 +105,8 @@ def decompose(
     Raises:
       ValueError: no row, a wrong rank, non-finite values, or another number of columns.
     """
-    x, spline = checked_model_rows(spline, x), plain(spline)
+    own = spline_of(spline)
+    x, spline = checked_model_rows(spline, x), own
     z, terms = spline_columns(spline, x), minimum_terms(spline)
     purified = tuple(_purify(term, z) for term in terms)
     mean = sum((p.mean * p.term.coef for p in purified), np.asarray(spline.intercept, np.float64))
@@ -141,6 +142,7 @@ def component_values(decomposition: Decomposition, x: Any) -> np.ndarray:
     Raises:
       ValueError: rows that do not fit the spline.
     """
+    check_kind("decomposition", decomposition, Decomposition)
     spline = decomposition.spline
     z = spline_columns(spline, checked_rows(x, exactly=num_features(spline)))
     where = {features: c for c, features in enumerate(decomposition.components)}

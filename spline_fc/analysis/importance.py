@@ -19,10 +19,12 @@ from spline_fc.checks import (
     check,
     check_finite,
     check_integer,
+    check_kind,
     check_mapping,
     check_not_empty,
     check_rank,
     check_same_length,
+    shown,
 )
 from spline_fc.cpwl import FitResult, importance
 from spline_fc.network import SplineStart
@@ -92,6 +94,7 @@ def permutation_importance(
     """
     x = checked_model_rows(model, x)
     check_integer("repeats", repeats, at_least=1)
+    check(callable(metric), f"metric must be a function; got {shown(metric)}.")
     wanted, given = _targets(y, x), model_output(model, x)
     check(
         wanted.shape == given.shape,
@@ -195,7 +198,9 @@ def compare_importance(
         measures[f"{name}: permutation"] = shuffled.mean
         measures[f"{name}: contribution"] = moved[:, output]
     if fit is not None:
-        criteria = importance(fit.fit if isinstance(fit, SplineStart) else fit)._asdict()
+        fit = fit.fit if isinstance(fit, SplineStart) else fit
+        check_kind("fit", fit, FitResult)
+        criteria = importance(fit)._asdict()
         measures |= {name: values[:num_features] for name, values in criteria.items()}
     value = np.stack([np.asarray(c, np.float64) for c in measures.values()], axis=1)
     return ImportanceTable(names, tuple(measures), value)

@@ -12,7 +12,8 @@ import numpy as np
 from spline_fc.analysis.activations import check_same_shapes
 from spline_fc.analysis.forward import gradients_at
 from spline_fc.analysis.shapes import checked_rows
-from spline_fc.checks import check, check_integer, check_number
+from spline_fc.checks import check, check_integer, check_kind, check_mapping, check_number
+from spline_fc.data import Scaler
 from spline_fc.network import Params, preactivations_float64
 from spline_fc.network.structure import layers_float64
 from spline_fc.printing import printed
@@ -174,6 +175,7 @@ def recorded_networks(trace: Mapping[str, Any]) -> Records:
     Raises:
       ValueError: no trace of these recorders, or no record in it.
     """
+    check_mapping("trace", trace)
     known = "step" in trace and ("params" in trace or {"kernel", "bias"} <= set(trace))
     check(known, f"trace must hold step and params, or step, kernel and bias; got {sorted(trace)}.")
     steps = np.asarray(trace["step"])
@@ -246,6 +248,7 @@ def summarize_track(track: KnotTrack) -> TrackSummary:
     Returns:
       TrackSummary.
     """
+    check_kind("track", track, KnotTrack)
     on_start = np.broadcast_to(track.aligned[0], track.aligned.shape)
 
     def count(marked: np.ndarray) -> np.ndarray:
@@ -298,6 +301,7 @@ def _track(states, steps, x, home, scaler, min_alignment, output) -> KnotTrack:
     spread = _spread(x)[home]
     x_scale, x_shift, y_scale = 1.0, 0.0, 1.0
     if scaler is not None:
+        check_kind("scaler", scaler, Scaler)
         x_scale, x_shift = np.asarray(scaler.x_scale)[home], np.asarray(scaler.x_shift)[home]
         y_scale = np.asarray(scaler.y_scale)[output]
     return KnotTrack(

@@ -14,13 +14,13 @@ from spline_fc.analysis.models import (
     checked_model_rows,
     minimum,
     minimum_terms,
-    plain,
     spline_columns,
 )
 from spline_fc.analysis.shapes import raw_input, raw_output
 from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check_rank
 from spline_fc.cpwl import FitResult, Spline
+from spline_fc.cpwl.spline import spline_of
 from spline_fc.network import Params, SplineStart
 from spline_fc.network.structure import finite_layers
 from spline_fc.printing import printed
@@ -78,7 +78,7 @@ def explain_spline(
     """
     row = numbers_float64("row", row)
     check_rank("row", row, 1, "(d,)")
-    spline = plain(spline)
+    spline = spline_of(spline)
     z = spline_columns(spline, checked_model_rows(spline, row[None], "row"))
     terms = minimum_terms(spline)
     intercept = np.asarray(spline.intercept, np.float64)

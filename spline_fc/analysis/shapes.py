@@ -12,11 +12,13 @@ from spline_fc.checks import (
     check,
     check_finite,
     check_integer,
+    check_kind,
     check_not_empty,
     check_number,
     check_rank,
     shown,
 )
+from spline_fc.data import Scaler
 from spline_fc.network import Params, layer_sizes
 from spline_fc.network.structure import finite_layers
 from spline_fc.printing import printed
@@ -133,6 +135,7 @@ def share_explained(wanted: Any, given: Any) -> np.ndarray:
     """
     wanted, given = numbers_float64("wanted", wanted), numbers_float64("given", given)
     check(wanted.shape == given.shape, f"given must have shape {wanted.shape}; got {given.shape}.")
+    check_rank("wanted", wanted, 2, "(n, k)")
     deviation = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
     varies = np.ptp(wanted, axis=0) > 0
     return 1.0 - ((wanted - given) ** 2).sum(axis=0) / np.where(varies, deviation, np.nan)
@@ -151,6 +154,7 @@ def thin_curve(curve: Curve, size: int = 201) -> Curve:
     Raises:
       ValueError: size is not an integer >= 2.
     """
+    check_kind("curve", curve, Curve)
     check_integer("size", size, at_least=2)
     if len(curve.grid) <= size:
         return curve
@@ -179,6 +183,7 @@ def raw_input(values: np.ndarray, scaler: Any, feature: Any = slice(None)) -> np
     """
     if scaler is None:
         return values
+    check_kind("scaler", scaler, Scaler)
     shift, scale = (np.asarray(a, np.float64) for a in (scaler.x_shift, scaler.x_scale))
     if isinstance(feature, int) and feature >= scale.size:
         return values
@@ -189,6 +194,7 @@ def raw_output(values: np.ndarray, scaler: Any, *, effect: bool) -> np.ndarray:
     """Turns (..., k) outputs, or differences of them (`effect`), to raw units; None leaves them."""
     if scaler is None:
         return values
+    check_kind("scaler", scaler, Scaler)
     shift, scale = (np.asarray(a, np.float64) for a in (scaler.y_shift, scaler.y_scale))
     return values * scale if effect else values * scale + shift
 

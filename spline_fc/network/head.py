@@ -110,7 +110,7 @@ def _fit_head(
     # On one scale all targets count alike; the network takes and returns raw ones.
     scaler = fit_scaler(Part(features, targets))
     x, y = scale_x(scaler, features), scale_y(scaler, targets)
-    dtype, fits = dtype_of(head), []
+    dtype, fits = np.dtype(jax.dtypes.canonicalize_dtype(dtype_of(head))), []
     x, y = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
     for degree in range(1, max_degree + 1):
         terms = max_terms_for(hidden_sizes, max_degree=degree, num_outputs=y.shape[1])
@@ -119,14 +119,14 @@ def _fit_head(
             fits.append(fit_mars(x, y, max_terms=terms, max_degree=degree))
     exact = to_params(min(fits, key=lambda fit: fit.gcv), scaler)
     new = reshape(exact, hidden_sizes, key, incoming=incoming, x=features, y=targets)
-    new = from_layers(layers(new), dtype)
+    new = from_layers(layers(new), dtype_of(head))
     check_same_structure(new, head, "the new head")
     return new
 
 
 def _walk(tree: Any, keys: tuple[str | int, ...]) -> Any:
     for depth, key in enumerate(keys):
-        found = isinstance(tree, Mapping) and key in tree
+        found = isinstance(tree, Mapping) and isinstance(key, (str, int)) and key in tree
         where = "/".join(map(str, keys[:depth])) or "the tree"
         known = sorted(map(str, tree)) if isinstance(tree, Mapping) else "a leaf"
         check(found, f"path must lead through the tree; {where} has no {key!r}, only {known}.")

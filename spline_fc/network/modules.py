@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from flax import nnx
 
@@ -19,6 +20,11 @@ def _kernel_init(key: jax.Array, shape: tuple[int, int], dtype: Any = jnp.float3
     if 0 in shape:
         return jnp.zeros(shape, dtype)
     return jax.nn.initializers.he_normal()(key, shape, dtype)
+
+
+def _dtype(params: Params) -> np.dtype:
+    """That of the parameters, as JAX has it: float64 only where that is enabled."""
+    return np.dtype(jax.dtypes.canonicalize_dtype(dtype_of(params)))
 
 
 class MLP(nn.Module):
@@ -47,7 +53,7 @@ class MLP(nn.Module):
     def from_params(cls, params: Params, precision: Precision = HIGHEST) -> "MLP":
         """Returns the module whose own init has the structure, shapes and dtype of `params`."""
         _, *hidden_sizes, num_outputs = layer_sizes(params)
-        return cls(tuple(hidden_sizes), num_outputs, dtype_of(params), precision)
+        return cls(tuple(hidden_sizes), num_outputs, _dtype(params), precision)
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -116,11 +122,11 @@ def to_nnx(params: Params, precision: Precision = HIGHEST) -> NNXMLP:
         num_features,
         tuple(hidden_sizes),
         num_outputs,
-        param_dtype=dtype_of(params),
+        param_dtype=_dtype(params),
         precision=precision,
         rngs=nnx.Rngs(params=0),
     )
-    nnx.update(module, {name: dict(layer) for name, layer in params.items()})
+    nnx.update(module, jax.tree.map(lambda leaf: jnp.asarray(leaf, _dtype(params)), dict(params)))
     return module
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_finite, check_rank, shown
 
 Params = dict[str, dict[str, jax.Array]]
@@ -93,7 +94,12 @@ def _check_floats(name: str, leaf: Any, wanted: np.dtype | None) -> np.dtype:
 
 def layers_float64(params: Params) -> list[Layer]:
     """Lists the layers as `layers` does, as float64 NumPy arrays."""
-    return [(np.asarray(k, np.float64), np.asarray(b, np.float64)) for k, b in layers(params)]
+    stack = []
+    for i, (kernel, bias) in enumerate(layers(params)):
+        where = f"params/{layer_name(i)}"
+        pair = numbers_float64(f"{where}/kernel", kernel), numbers_float64(f"{where}/bias", bias)
+        stack.append(pair)
+    return stack
 
 
 def finite_layers(params: Params) -> list[Layer]:

@@ -96,7 +96,10 @@ def _as_array(name: str, values: Any) -> _Array:
 
 
 def _dtype(params: Params) -> np.dtype:
-    """The one dtype of the parameters; ValueError unless it is a float and that of all leaves."""
+    """The one dtype of the parameters, as JAX computes with it: float64 only where that is enabled.
+
+    Raises ValueError unless it is a float and that of all leaves.
+    """
     leaves = [(path, leaf.dtype) for path, leaf in jax.tree.leaves_with_path(params)]
     wanted = leaves[0][1]
     for path, came in leaves:
@@ -105,7 +108,7 @@ def _dtype(params: Params) -> np.dtype:
             f"params{jax.tree_util.keystr(path)} must be of one floating dtype with all others; "
             f"got {came}.",
         )
-    return wanted
+    return np.dtype(jax.dtypes.canonicalize_dtype(wanted))
 
 
 def _part(name: str, part: Part, lead: int, names: Sequence[str]) -> _Rows:
@@ -118,11 +121,11 @@ def _part(name: str, part: Part, lead: int, names: Sequence[str]) -> _Rows:
     shape = "(S, n, {})" if lead else "(n, {})"
     check_rank(f"{name} x", x, 2 + lead, shape.format("d"))
     check_rank(f"{name} y", y, 2 + lead, shape.format("k"))
-    wanted, came = x.shape[:-1], y.shape[:-1]
-    check(wanted == came, f"{name} y must have leading axes {wanted}, as x has; got {came}.")
     if name != "test":
         check(x.shape[-2] > 0, f"the {name} part must have at least one row{why}; got none.")
         check_not_empty(f"the {name} part", x)
+    wanted, came = x.shape[:-1], y.shape[:-1]
+    check(wanted == came, f"{name} y must have leading axes {wanted}, as x has; got {came}.")
     return _Rows(x, y)
 
 
