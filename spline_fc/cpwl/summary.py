@@ -35,7 +35,7 @@ def importance(fitted: FitResult | Spline | Any) -> Importance:
 
     Args:
       fitted: any FitResult, or a record that holds one as its `fit`; outputs count together,
-        weights as in its RSS. Of a Spline alone there is one subset, and what it gains is not known: NaN.
+        weights as in its RSS. Of a Spline alone there is one subset, its gains unknown: NaN.
 
     Returns:
       Importance, all fields (d + q,): of the features and then of the directions, as in fit.names.
