@@ -65,10 +65,10 @@ def evaluate_float64(spline: Spline, x: np.ndarray) -> np.ndarray:
     Returns:
       (n, k) float64.
     """
-    live = live_terms(spline)
+    live, projection = live_terms(spline), np.asarray(spline.projection)
     found = np.empty((len(x), live.coef.shape[1]))
     for rows in chunks(len(x)):
-        found[rows] = term_values(raw_columns(x[rows], spline.projection), live.terms) @ live.coef
+        found[rows] = term_values(raw_columns(x[rows], projection), live.terms) @ live.coef
     return np.asarray(spline.intercept, np.float64) + found
 
 

@@ -222,8 +222,9 @@ def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str,
 
 
 def _fit_safely(
-    data: CheckedData, found: Directions, names, knots, rules, limits, backward, on_step
-):  # fmt: skip
+    data: CheckedData, found: Directions, names, knots, rules, limits: tuple[int, int, float],
+    backward: _Backward, on_step,
+) -> tuple[SearchSpace, Units, _Targets, _Parts]:  # fmt: skip
     """The fit in the narrow type if it will do, else in the wide one.
 
     Returns:

@@ -81,7 +81,7 @@ def triangle(blocks: Iterable[np.ndarray]) -> np.ndarray:
     found: np.ndarray | None = None
     for block in blocks:
         stacked = block if found is None else np.concatenate([found, block])
-        found = np.linalg.qr(stacked, mode="r")
+        found = np.asarray(np.linalg.qr(stacked, mode="r"))
     return np.zeros((0, 0)) if found is None else found
 
 

@@ -203,7 +203,7 @@ def _nearly_alike(columns: np.ndarray) -> bool:
     some -= some.mean(1, keepdims=True)
     length = np.sqrt((some**2).sum(1, keepdims=True))
     some = some[length[:, 0] > 0] / length[length > 0][:, None]
-    left = np.linalg.qr(some.T, mode="r").diagonal() ** 2
+    left = np.diag(np.asarray(np.linalg.qr(some.T, mode="r"))) ** 2
     return bool(((left > DEPENDENT) & (left < ALIKE)).any())
 
 

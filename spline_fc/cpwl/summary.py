@@ -38,7 +38,11 @@ def importance(fitted: FitResult | Spline | Any) -> Importance:
 
     Args:
       fitted: any FitResult, or a record that holds one as its `fit`; outputs count together,
+<<<<<<< HEAD
         weights as in its RSS. Of a Spline alone there is one subset, and what it gains is NaN.
+=======
+        weights as in its RSS. Of a Spline alone there is one subset, its gains unknown: NaN.
+>>>>>>> refs/heads/numerics
 
     Returns:
       Importance, all fields (d + q,): of the features and then of the directions, as in fit.names.

@@ -88,7 +88,8 @@ def as_spline(
         table[:, :, 2].astype(dtype),
         projection.astype(dtype),
     )
-    return Spline(*(arrays if np.dtype(dtype) == np.float64 else jax.device_put(arrays)))
+    made: Any = arrays if np.dtype(dtype) == np.float64 else jax.device_put(arrays)
+    return Spline(*made)
 
 
 def raw_columns(x: np.ndarray, projection: np.ndarray) -> np.ndarray:

@@ -19,12 +19,12 @@ from spline_fc.network.structure import Params, layers, layers_float64
 Precision = str | jax.lax.Precision | None  # as in `jax.numpy.matmul`
 
 
-def apply_params(params: Params, x: Any, precision: Precision = HIGHEST) -> jax.Array | np.ndarray:
+def apply_params(params: Params, x: Any, precision: Precision = HIGHEST) -> jax.Array:
     """Evaluates a network: f(x) = W_L relu(... relu(W_0 x + b_0) ...) + b_L.
 
     Of JAX arrays, and under jit, grad and vmap, this is a JAX function. Where x is anything else
     (NumPy, lists, integers of any size) and x or the parameters are float64, it is computed in
-    float64 NumPy, whether JAX has it enabled or not.
+    float64 NumPy, whether JAX has it enabled or not, and comes as a NumPy array.
 
     Args:
       params: {"Dense_0": {"kernel": (d, h0), "bias": (h0,)}, ..., "Dense_L": ...}; the last layer
@@ -41,9 +41,7 @@ def apply_params(params: Params, x: Any, precision: Precision = HIGHEST) -> jax.
     return preactivations(params, x, precision)[-1]
 
 
-def preactivations(
-    params: Params, x: Any, precision: Precision = HIGHEST
-) -> list[jax.Array] | list[np.ndarray]:
+def preactivations(params: Params, x: Any, precision: Precision = HIGHEST) -> list[jax.Array]:
     """Evaluates every layer before its activation; the last entry is the network's output.
 
     Returns:
@@ -54,7 +52,7 @@ def preactivations(
     return _walk(stack, x, precision)
 
 
-def last_hidden(params: Params, x: Any, precision: Precision = HIGHEST) -> jax.Array | np.ndarray:
+def last_hidden(params: Params, x: Any, precision: Precision = HIGHEST) -> jax.Array:
     """Evaluates what the output layer takes in.
 
     Returns:
@@ -93,7 +91,7 @@ def preactivations_float64(params: Params, x: np.ndarray) -> list[np.ndarray]:
     return values
 
 
-def _checked_input(stack: Sequence[tuple[Any, Any]], x: Any) -> jax.Array | np.ndarray:
+def _checked_input(stack: Sequence[tuple[Any, Any]], x: Any) -> Any:
     """x in the dtype of the computation: NumPy if that is float64 and all is given as values."""
     concrete = not isinstance(x, jax.Array)
     x = numbers("x", x) if concrete else x
@@ -111,13 +109,13 @@ def _checked_input(stack: Sequence[tuple[Any, Any]], x: Any) -> jax.Array | np.n
     return jnp.asarray(x).astype(jax.dtypes.canonicalize_dtype(dtype))
 
 
-def _relu(x: jax.Array | np.ndarray) -> jax.Array | np.ndarray:
+def _relu(x: Any) -> Any:
     return np.maximum(x, 0.0) if isinstance(x, np.ndarray) else jax.nn.relu(x)
 
 
-def _walk(stack: Sequence[tuple[Any, Any]], x: Any, precision: Precision) -> list:
+def _walk(stack: Sequence[tuple[Any, Any]], x: Any, precision: Precision) -> list[Any]:
     plain = isinstance(x, np.ndarray)
-    values: list = []
+    values: list[Any] = []
     for kernel, bias in stack:
         hidden = _relu(values[-1]) if values else x
         if plain:

@@ -132,7 +132,9 @@ def from_layers(stack: Iterable[tuple[Any, Any]], dtype: Any = None) -> Params:
 
     The leaves of a float64 tree are NumPy's, which JAX need not have enabled.
     """
-    as_leaf = np.asarray if dtype is not None and np.dtype(dtype) == np.float64 else jnp.asarray
+    as_leaf: Any = (
+        np.asarray if dtype is not None and np.dtype(dtype) == np.float64 else jnp.asarray
+    )
     return {
         layer_name(i): {"kernel": as_leaf(kernel, dtype), "bias": as_leaf(bias, dtype)}
         for i, (kernel, bias) in enumerate(stack)
