@@ -60,3 +60,8 @@ def test_what_is_wrong_is_said_in_one_sentence(given, sentence):
     with pytest.raises(ValueError, match=sentence) as told:
         plan.read_plan(config)
     assert "\n" not in str(told.value)
+
+
+def test_one_layer_may_be_named_by_an_integer():
+    read = plan.read_plan({"data": {"name": "friedman1"}, "network": {"hidden_sizes": 16}})
+    assert read.hidden_sizes == (16,) and list(read.config["network"]["hidden_sizes"]) == [16]
