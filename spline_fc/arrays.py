@@ -108,7 +108,7 @@ def as_names(argument: str, names: Any, count: int) -> tuple[str, ...] | None:
     names = tuple(map(str, names))
     check(
         len(names) == count,
-        f"{argument} must name {count} columns; got {len(names)}: {shown(names)}.",
+        f"{argument} must be {count}, one for each column; got {len(names)}: {shown(names)}.",
     )
     _check_distinct(argument, names)
     return names

@@ -161,7 +161,7 @@ def test_names_of_any_list(names):
     [
         ("ab", "names must be a list of 2 names; got 'ab'"),
         ({"a", "b"}, "names must be a list of 2 names"),
-        (["a"], "names must name 2 columns; got 1"),
+        (["a"], "names must be 2, one for each column; got 1"),
         (["a", "a"], "must differ from each other; got 'a' twice"),
         (["a", None], "must hold words only; got None"),
         (["a", np.nan], "must hold words only; got nan"),

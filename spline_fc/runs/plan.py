@@ -86,6 +86,7 @@ def read_plan(config: Any) -> Plan:
         checks.check_one_of("config.writers", name, WRITERS)
     checks.check_mapping("config.variants", full["variants"])
     sizes = checks.as_sizes("hidden_sizes", full["network"]["hidden_sizes"])
+    full["network"] = {**full["network"], "hidden_sizes": sizes}
     contenders = tuple(_contender(full, name) for name in _names(full))
     checks.check(
         not full["refit"] or all(c.training.schedule == "constant" for c in contenders),
