@@ -206,19 +206,20 @@ def _labels(name: str, y: Any) -> np.ndarray:
     kept = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
     if kept.dtype.kind in "fiu":
         return _exact(name, y, kept)
+    wanted = f"{name} must hold labels, all words or all numbers"
+    check(kept.dtype.kind in "OUSTb", f"{wanted}; got {kept.dtype} values.")
     values = np.char.decode(kept) if kept.dtype.kind == "S" else kept.astype(object)
     flat = values.astype(object).ravel()
     words = [isinstance(v, (str, bool, np.bool_)) for v in flat]
     if not any(words):
         real = [isinstance(v, numbers.Real) and v == v for v in flat]
         came = "" if all(real) else shown(flat[real.index(False)])
-        check(all(real), f"{name} must hold labels, all words or all numbers; got {came}.")
+        check(all(real), f"{wanted}; got {came}.")
         return _exact(name, values, flat)
     other = next((v for v, word in zip(flat, words, strict=True) if not word), "")
     check(
         all(words),
-        f"{name} must hold labels, all words or all numbers; got {shown(other)} beside "
-        f"{shown(flat[words.index(True)])}.",
+        f"{wanted}; got {shown(other)} beside {shown(flat[words.index(True)])}.",
     )
     return np.array([str(v) for v in flat], object).reshape(values.shape)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spline_fc.checks import check
+from spline_fc.checks import check, shown
 from spline_fc.data.dates import (
     ORDERS,
     as_number,
@@ -197,7 +197,7 @@ def _spread(
 
 def _stray(cells: Cells, index: int, wanted: str) -> str:
     where = cells.place(int(np.argmax(cells.codes == index)))
-    return f"{where}: column {cells.name!r} {wanted}; got {cells.words[index]!r}."
+    return f"{where}: column {cells.name!r} {wanted}; got {shown(cells.words[index])}."
 
 
 def _finite(cells: Cells, read: Read) -> Read:
@@ -229,7 +229,8 @@ def _find_numbers(cells: Cells, present: list[str], gaps: set[str], hints: Hints
         if _share(cells, present, numeric) < NUMERIC_SHARE:
             return None
         index = next(i for i, w in enumerate(cells.words) if w not in gaps and not numeric(w))
-        raise ValueError(_stray(cells, index, "must hold numbers, as most of its rows do"))
+        wanted = "must hold numbers, as most of its rows do (or be a category in kinds=)"
+        raise ValueError(_stray(cells, index, wanted))
     if any(map(INFINITE.fullmatch, present)):
         if all(map(INFINITE.fullmatch, present)):
             return None

@@ -3,7 +3,7 @@
 import collections
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from spline_fc.data.cells import MISSING, NUMERIC_SHARE
 from spline_fc.data.dates import match_date
@@ -88,14 +88,17 @@ def is_header(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
     """
     if _numbered(first, columns):
         return True
-    above = [name for name, below in zip(first, columns, strict=True) if _kind(below) == "value"]
-    if any(is_number(name) or match_date(name) for name in above):
-        return False
-    if any(name not in MISSING for name in above):
-        return True
-    words = [
-        (name, below) for name, below in zip(first, columns, strict=True) if _kind(below) == "word"
+    kinds = [_kind(below) for below in columns]
+    above = [
+        (name, kind) for name, kind in zip(first, kinds, strict=True) if kind in ("number", "date")
     ]
+    alike = {"number": is_number, "date": lambda name: is_number(name) or match_date(name)}
+    if any(alike[kind](name) for name, kind in above):
+        return False
+    if any(name not in MISSING for name, _ in above):
+        return True
+    three = zip(first, columns, kinds, strict=True)
+    words = [(name, below) for name, below, kind in three if kind == "word"]
     if any(name in below for name, below in words if name not in MISSING):
         return False
     return bool(words) and not any(is_number(name) for name, _ in words)
@@ -107,10 +110,8 @@ def _numbered(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
     if len(places) < 2:
         return False
     names = [int(first[j]) for j in places]
-    if names != list(range(names[0], names[0] + len(names))):
-        return False
-    years = 1900 <= names[0] and names[-1] <= 2100
-    if names[0] != 0 and not years:
+    years = 1900 <= names[0] and names[-1] <= 2100 and names == sorted(set(names))
+    if names != list(range(len(names))) and not years:
         return False
     if not first[0] and names[0] == 0 and columns[0][:1] in (["0"], ("0",)):
         return True  # what pandas writes for a matrix
@@ -127,17 +128,19 @@ def _is_year(cell: str) -> bool:
     return cell.isdecimal() and 1900 <= int(cell) <= 2100
 
 
-def _mostly(cells: Sequence[str], good) -> bool:
+def _mostly(cells: Sequence[str], good: Callable[[str], bool]) -> bool:
     return sum(map(good, cells)) > len(cells) / 2
 
 
 def _kind(cells: Sequence[str]) -> str:
-    """ "value" for numbers and dates, "word", or "none" for a column without any cell."""
+    """ "number", "date" or "word"; "none" for a column without any cell."""
     present = [cell for cell in cells if cell not in MISSING]
     if not present:
         return "none"
-    values = sum(is_number(c) or match_date(c) is not None for c in present)
-    return "value" if values >= NUMERIC_SHARE * len(present) else "word"
+    numbers, dates = sum(map(is_number, present)), sum(match_date(c) is not None for c in present)
+    if max(numbers, dates) < NUMERIC_SHARE * len(present):
+        return "word"
+    return "number" if numbers >= dates else "date"
 
 
 def _is_value(cell: str) -> bool:

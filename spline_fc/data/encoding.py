@@ -180,16 +180,18 @@ def report(encoding: Encoding) -> ColumnReport:
 
 
 def _row(encoding: Encoding, column: ColumnEncoding) -> dict[str, Any]:
-    filled = encoding.missing == "median" and column.role == FEATURE and column.missing > 0
-    by = "nothing"
-    if filled:
-        by = f"level {MISSING_LEVEL!r}" if column.median is None else f"median {column.median:.6g}"
+    used = column.role in (FEATURE, TARGET, WEIGHTS) and column.missing > 0
+    filled: str | int = f"{column.missing} row(s) dropped" if used else 0
+    if used and encoding.missing == "median" and column.role == FEATURE:
+        level, median = f"level {MISSING_LEVEL!r}", column.median
+        by = level if median is None else f"median {median:.6g}"
+        filled = f"{column.missing} by the {by}"
     return {
         "column": column.name,
         "role": column.role,
-        "kind": column.format.kind,
+        "kind": "" if column.role == IGNORED else column.format.kind,
         "levels": len(column.levels) or "",
         "missing": column.missing,
-        "filled": f"{column.missing} by the {by}" if filled else 0,
+        "filled": filled,
         "note": column.note or describe_format(column.format),
     }

@@ -9,6 +9,7 @@ from spline_fc.checks import check, check_integer, check_known_keys, check_one_o
 from spline_fc.data import arrays, named
 from spline_fc.data.encoding import Encoding
 from spline_fc.data.files import COMPRESSED, first_file, read_npz
+from spline_fc.data.frames import is_frame
 from spline_fc.data.generated import SOURCES, generate
 from spline_fc.data.records import Dataset
 from spline_fc.data.tables import Table, read_arff, read_csv
@@ -156,7 +157,8 @@ def load(
 def _merge(config: Any, options: Options, places: Options) -> tuple[str, Options, Options]:
     """Takes name and options out of a mapping (or ConfigDict); keywords given beside it win."""
     wanted = "a name, a path or a mapping with a name"
-    check(hasattr(config, "keys"), f"source must be {wanted}; got {config!r}.")
+    check(not is_frame(config), f"source must be {wanted}; got a frame, which from_arrays takes.")
+    check(hasattr(config, "keys"), f"source must be {wanted}; got {shown(config)}.")
     config = {key: config[key] for key in config}
     check_known_keys("the data config", config, ("name", *options, *places))
     check("name" in config, f"the data config must have a name; got {sorted(config)}.")
@@ -243,9 +245,12 @@ def read_table(path: pathlib.Path, encoding: Encoding | None = None, **options: 
         return read_arff(path)
     if encoding is None:
         return read_csv(path, **options)
-    if not encoding.has_header:
-        options = {"header": False, **options}
-    return read_csv(path, known=[c.name for c in encoding.columns], **options)
+    names = tuple(c.name for c in encoding.columns)
+    if encoding.has_header:
+        return read_csv(path, known=names, **options)
+    header = options.pop("header", False)
+    table = read_csv(path, header=header, **options)
+    return table._replace(names=names) if len(table.names) == len(names) else table
 
 
 def _as_encoding(options: Options, path: str) -> Encoding | None:

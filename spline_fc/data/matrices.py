@@ -1,6 +1,6 @@
 """Matrices by a finished encoding: of the table it was made of, and of any other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +31,9 @@ class Encoded(NamedTuple):
     encoding: Encoding
 
 
-def encode_like(encoding: Encoding, table: Table, *, with_targets: bool, drop: bool) -> Encoded:
+def encode_like(
+    encoding: Encoding, table: Table, *, roles: Sequence[str] = (FEATURE,), drop: bool = False
+) -> Encoded:
     """Encodes another table as the first was.
 
     Columns are found by name, whatever their order; others are passed over. A level that the first
@@ -42,7 +44,7 @@ def encode_like(encoding: Encoding, table: Table, *, with_targets: bool, drop: b
     Args:
       encoding: of the first table.
       table: with every feature of the first.
-      with_targets: whether its targets and weights are wanted.
+      roles: what is wanted of it, features and perhaps targets and weights.
       drop: leaves out rows with a gap that is not filled, with a word; False refuses them.
 
     Returns:
@@ -51,7 +53,6 @@ def encode_like(encoding: Encoding, table: Table, *, with_targets: bool, drop: b
     Raises:
       ValueError: a column is absent or of another kind, a gap that is not filled, an unseen label.
     """
-    roles = (FEATURE, TARGET, WEIGHTS) if with_targets else (FEATURE,)
     wanted = [c for role in roles for c in encoding.of_role(role)]
     absent = [c.name for c in wanted if c.name not in table.names]
     listed = ", ".join(map(repr, table.names[:8])) + (", ..." if len(table.names) > 8 else "")
@@ -79,12 +80,10 @@ def encode_like(encoding: Encoding, table: Table, *, with_targets: bool, drop: b
         )
     keep = kept_rows(table, gap)
     reads = {name: read._replace(values=read.values[keep]) for name, read in reads.items()}
-    y = (
-        target_matrix(encoding, reads, table.path)
-        if with_targets
-        else np.zeros((int(keep.sum()), 0))
-    )
-    return Encoded(x[keep], y, row_weights(encoding, reads) if with_targets else None, encoding)
+    targets = TARGET in roles
+    y = target_matrix(encoding, reads, table.path) if targets else np.zeros((int(keep.sum()), 0))
+    weights = row_weights(encoding, reads) if WEIGHTS in roles else None
+    return Encoded(x[keep], y, weights, encoding)
 
 
 def fill_medians(encoded: Encoded, train: np.ndarray, path: object) -> Encoded:

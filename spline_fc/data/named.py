@@ -10,7 +10,7 @@ import numpy as np
 from spline_fc.checks import check
 from spline_fc.data import arrays
 from spline_fc.data.encode import encode_table
-from spline_fc.data.encoding import Encoding
+from spline_fc.data.encoding import FEATURE, TARGET, WEIGHTS, Encoding
 from spline_fc.data.files import first_file, need_file, read_idx
 from spline_fc.data.matrices import encode_like
 from spline_fc.data.openml import OpenmlSource, load_openml
@@ -199,7 +199,8 @@ def table_dataset(
     if encoding is None:
         encoded = encode_table(table, **options)
     else:
-        encoded = encode_like(encoding, table, with_targets=True, drop=True)
+        roles = (FEATURE, TARGET, WEIGHTS)
+        encoded = encode_like(encoding, table, roles=roles, drop=True)
     return arrays.finish(name, encoded, path=table.path, seed=seed, **(split or {}))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from spline_fc.arrays import columns
 from spline_fc.checks import check, check_finite
-from spline_fc.data.encoding import FEATURE, ColumnReport, Encoding, report
+from spline_fc.data.encoding import FEATURE, TARGET, ColumnReport, Encoding, report
 from spline_fc.data.frames import frame_table, is_frame
 from spline_fc.data.load import as_encoding, find_path, load, read_table
 from spline_fc.data.matrices import encode_like
@@ -18,7 +18,7 @@ from spline_fc.data.tables import Table
 
 
 def encode(encoding: Encoding | Dataset, source: Any) -> np.ndarray:
-    """Encodes new rows as the rows of a data set were; the result is in raw units.
+    """Encodes new rows as the rows of a data set were; in raw units, for `scale_x` to standardise.
 
     Columns are found by name and others passed over. A level that the encoding does not have is one
     of its levels if it differs in case, spaces or a final point alone; else all 0/1 columns of its
@@ -42,7 +42,7 @@ def encode(encoding: Encoding | Dataset, source: Any) -> np.ndarray:
     table = _table(encoding, source)
     if table is None:
         return _matrix(encoding, source)
-    return encode_like(encoding, table, with_targets=False, drop=False).x
+    return encode_like(encoding, table).x
 
 
 def encode_with_targets(encoding: Encoding | Dataset, source: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +63,7 @@ def encode_with_targets(encoding: Encoding | Dataset, source: Any) -> tuple[np.n
     table = _table(encoding, source)
     if table is None:
         raise ValueError("source must be a path, a data frame or a mapping; got an array.")
-    found = encode_like(encoding, table, with_targets=True, drop=False)
+    found = encode_like(encoding, table, roles=(FEATURE, TARGET))
     return found.x, found.y
 
 

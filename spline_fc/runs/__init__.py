@@ -3,6 +3,7 @@
 from spline_fc.runs.place import check_place, claim, is_finished
 from spline_fc.runs.plan import PUBLISHED, Plan, check_against_data, defaults, read_plan
 from spline_fc.runs.progress import Progress, to_terminal
+from spline_fc.runs.reading import load_seeds
 from spline_fc.runs.rows import fit_rows, run_rows
 from spline_fc.runs.watch import Watch
 
@@ -17,6 +18,7 @@ __all__ = [
     "defaults",
     "fit_rows",
     "is_finished",
+    "load_seeds",
     "read_plan",
     "run_rows",
     "to_terminal",

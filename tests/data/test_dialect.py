@@ -24,6 +24,8 @@ HEADERS = {
     "sodium": (["Na", "NA"], [NUMBERS, NUMBERS], True),
     "a gap in the first row": (["NA", "3"], [NUMBERS, NUMBERS], False),
     "years": (["2019", "2020"], [NUMBERS, NUMBERS], True),
+    "years here and there": (["1990", "2000"], [NUMBERS, NUMBERS], True),
+    "months above numbers": (["tree", "2019-01", "2019-02"], [WORDS, NUMBERS, NUMBERS], True),
     "years above years": (["2019", "2020"], [["2021", "2018"], ["2000", "1999"]], False),
     "years beside a word": (["tree", "2019", "2020"], [WORDS, NUMBERS, NUMBERS], True),
     "counted above fractions": (["0", "1"], [["0.5", "0.25"], ["1.5", "2.5"]], True),

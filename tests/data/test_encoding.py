@@ -165,3 +165,22 @@ def test_arrays_of_numbers_are_taken_by_position():
         data.encode(d, x[:, :1])
     with pytest.raises(ValueError, match="must have names"):
         data.encode(data.from_arrays({"c": ["u", "v"] * 20, "n": ROW}, ROW), x)
+
+
+def test_a_file_without_header_is_taken_by_position_and_weights_are_not_needed(tmp_path):
+    path, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    path.write_text("".join(f"{i},{'uvw'[i % 3]},{i % 4 + 1},{i * i}\n" for i in ROW))
+    first = data.load(path, weights=2)
+    second.write_text("5,w,,25\n7,u,3,49\n")
+    x, y = data.encode_with_targets(first, second)
+    np.testing.assert_array_equal(x, [[5, 0, 0, 1], [7, 1, 0, 0]])
+    np.testing.assert_array_equal(y, [[25], [49]])
+    again = data.load(path, encoding=first)
+    np.testing.assert_array_equal(again.weights.train, first.weights.train)
+
+
+def test_named_tables_bring_an_encoding(data_dir):
+    first = data.load("abalone", data_dir=data_dir)
+    x, y = data.encode_with_targets(first, data_dir / "abalone" / "abalone.data")
+    assert x.shape == (4177, 10) and first.feature_names[:2] == ("sex=F", "sex=I")
+    assert y.min() == 1

@@ -108,6 +108,11 @@ def test_names_of_frames_and_series_are_kept():
     assert (d.feature_names[1], d.target_names) == ("c=u", ("z",))
 
 
+def test_load_points_frames_to_from_arrays():
+    with pytest.raises(ValueError, match="got a frame, which from_arrays takes"):
+        data.load(pd.DataFrame({"a": ROW}))
+
+
 BAD_CALLS = {
     "target inside": (
         (pd.DataFrame({"a": ROW, "price": Y}), pd.Series(Y, name="price")),
