@@ -3,7 +3,7 @@
 from spline_fc.cpwl.checked import check_fit, check_spline
 from spline_fc.cpwl.directions import DIRECTIONS, derive_directions
 from spline_fc.cpwl.evaluation import evaluate, evaluate_float64
-from spline_fc.cpwl.fit import FIT_OPTIONS, PRUNE_METHODS, FitResult, fit_mars
+from spline_fc.cpwl.fit import FIT_OPTIONS, PRUNE_METHODS, fit_mars
 from spline_fc.cpwl.foreign import fit_pyearth, from_earth, from_pyearth
 from spline_fc.cpwl.forward import ForwardTrace
 from spline_fc.cpwl.inputs import check_search_options
@@ -18,6 +18,7 @@ from spline_fc.cpwl.io import (
     spline_to_dict,
 )
 from spline_fc.cpwl.pruning import PruningPath, gcv_score
+from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.shrinkage import shrink
 from spline_fc.cpwl.spline import (
     Spline,

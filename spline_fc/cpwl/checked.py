@@ -6,9 +6,9 @@ import jax
 import numpy as np
 
 from spline_fc.checks import check, check_finite, check_integer, check_number, check_rank
-from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.forward import ForwardTrace
 from spline_fc.cpwl.pruning import PruningPath
+from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term
 from spline_fc.timing import Seconds

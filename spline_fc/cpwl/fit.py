@@ -14,45 +14,15 @@ from spline_fc.cpwl.directions import Directions, find_directions
 from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, forward
 from spline_fc.cpwl.inputs import CheckedData
 from spline_fc.cpwl.knots import SearchSpace, default_end_span, knot_choices
-from spline_fc.cpwl.labels import coefficient_cells
 from spline_fc.cpwl.refit import least_squares, least_squares_on_rows
+from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.scaling import Units, scaled_columns
-from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term, as_spline, hinge_use
-from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
 TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 PRUNE_METHODS = ("gcv", "cv", "none")
-
-
-@printed
-class FitResult(NamedTuple):
-    """A fitted spline and how it came about."""
-
-    spline: Spline
-    names: tuple[str, ...]  # (d + q,), of the columns of z: features, then directions
-    rss: float  # weighted residual sum of squares of the spline, over all outputs
-    gcv: float  # generalised cross-validation score of the spline
-    r2: float  # share of the weighted variance explained
-    terms: tuple[Term, ...]  # all terms of the forward pass, in order, in the units of z
-    forward: ForwardTrace
-    pruning: pruning.PruningPath
-    num_rows: float  # n, or the sum of the weights
-    penalty: float
-    seconds: Seconds
-    stop_reason: str
-
-    def _sentence(self) -> str:
-        chosen, found = int(self.pruning.kept[self.pruning.chosen].sum()), len(self.terms)
-        return (
-            f"FitResult: {1 + chosen} of {1 + found} terms on {len(self.names)} columns; "
-            f"R2 {self.r2:.4f}, GCV {self.gcv:.6g}, {self.num_rows:g} rows; {self.stop_reason}"
-        )
-
-    def _table(self) -> list[list[str]]:
-        return coefficient_cells(self.spline, self.names)
 
 
 @one_thread()

@@ -9,9 +9,9 @@ import numpy as np
 
 from spline_fc import checks
 from spline_fc.cpwl import inputs, pruning
-from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.foreign_terms import Factors, ForeignModel, to_fit_result
 from spline_fc.cpwl.inputs import CheckedData, checked_data
+from spline_fc.cpwl.result import FitResult
 from spline_fc.timing import Stopwatch
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from spline_fc import files
 from spline_fc.checks import check, check_known_keys, check_one_of, shown
 from spline_fc.cpwl.checked import check_fit, check_spline
-from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.forward import ForwardTrace
 from spline_fc.cpwl.pruning import PruningPath
+from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term
 from spline_fc.timing import Seconds

@@ -14,9 +14,9 @@ import numpy as np
 from spline_fc import checks
 from spline_fc.cpwl import pruning
 from spline_fc.cpwl.evaluation import evaluate_float64
-from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
 from spline_fc.cpwl.refit import solve_triangle, triangle
+from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.spline import Spline, num_features, spline_of
 from spline_fc.cpwl.terms import LiveTerms, as_spline, linear_pairs, live_terms, term_values
 from spline_fc.threads import one_thread

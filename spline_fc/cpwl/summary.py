@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.arrays import as_names
-from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.labels import coefficient_cells
+from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.spline import Spline, spline_of
 from spline_fc.cpwl.terms import live_terms
 from spline_fc.printing import printed
@@ -38,11 +38,7 @@ def importance(fitted: FitResult | Spline | Any) -> Importance:
 
     Args:
       fitted: any FitResult, or a record that holds one as its `fit`; outputs count together,
-<<<<<<< HEAD
-        weights as in its RSS. Of a Spline alone there is one subset, and what it gains is NaN.
-=======
         weights as in its RSS. Of a Spline alone there is one subset, its gains unknown: NaN.
->>>>>>> refs/heads/numerics
 
     Returns:
       Importance, all fields (d + q,): of the features and then of the directions, as in fit.names.

@@ -14,6 +14,7 @@ from spline_fc.checks import (
     shown,
 )
 from spline_fc.data.cells import Format, describe_format
+from spline_fc.printing import printed
 
 FEATURE, TARGET, WEIGHTS = "feature", "target", "weights"
 IGNORED, LEFT_OUT = "ignored", "left out"
@@ -21,6 +22,7 @@ MISSING_LEVEL = "missing"
 _TASKS = ("regression", "binary", "multiclass")
 
 
+@printed
 class ColumnEncoding(NamedTuple):
     """One column of a table."""
 
@@ -35,6 +37,7 @@ class ColumnEncoding(NamedTuple):
     note: str = ""  # what was guessed, or why it was left out
 
 
+@printed
 class Encoding(NamedTuple):
     """How a table became x and y; plain types throughout, so that JSON keeps it.
 
@@ -158,6 +161,7 @@ def spell(level: str | float) -> str:
     return str(int(level)) if level == int(level) and abs(level) < 1e15 else repr(float(level))
 
 
+@printed
 class ColumnReport(NamedTuple):
     """What each column of a table was taken for; prints itself as a table."""
 

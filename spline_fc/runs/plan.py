@@ -3,11 +3,12 @@
 import dataclasses
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spline_fc import checks, data, network, training
 from spline_fc.cpwl import DIRECTIONS, PRUNE_METHODS, check_search_options
+from spline_fc.cpwl.inputs import column_groups, column_set
 from spline_fc.data import Dataset
 from spline_fc.files import plain
 from spline_fc.protocol import SPLINE, Contender
@@ -161,10 +162,10 @@ def _contender(full: Mapping[str, Any], name: str) -> Contender:
 
 def check_against_data(plan: Plan, dataset: Dataset) -> None:
     """Raises ValueError where a loss wants labels of a regression, or a column is not there."""
-    task, features = dataset.task, len(dataset.feature_names)
+    task = dataset.task
     for contender in plan.contenders:
         if contender.start == SPLINE:
-            _check_range(contender, features)
+            _check_range(contender, dataset.feature_names)
         loss = contender.training.loss
         checks.check(
             task != "regression" or not loss.endswith("cross_entropy"),
@@ -172,24 +173,15 @@ def check_against_data(plan: Plan, dataset: Dataset) -> None:
         )
 
 
-def _check_range(contender: Contender, features: int) -> None:
+def _check_range(contender: Contender, features: Sequence[str]) -> None:
     """Directions, of which there may be fewer than asked for, are columns after the features."""
     options = contender.options
-    columns = features
-    if options.get("directions", ()):
-        kinds = options["directions"]
-        columns += options["num_directions"] * (1 if isinstance(kinds, str) else len(kinds))
-    groups = {
-        "linear": options.get("linear", ()),
-        "allowed": [column for group in options.get("allowed", ()) for column in group],
-    }
-    for name, named in groups.items():
-        strange = [column for column in named if column >= columns]
-        checks.check(
-            not strange,
-            f"config.fit.{name} must name columns 0 to {columns - 1}, of features and directions; "
-            f"got {strange[:1]}.",
-        )
+    kinds = options.get("directions", ())
+    kinds = (kinds,) if isinstance(kinds, str) else kinds
+    each = range(1, options["num_directions"] + 1)
+    names = [*features, *(f"{kind} {j}" for kind in kinds for j in each)]
+    column_set("config.fit.linear", options.get("linear", ()), names)
+    column_groups("config.fit.allowed", options.get("allowed", ()), names)
 
 
 def _check_fit(name: str, options: Mapping[str, Any]) -> None:
@@ -217,9 +209,10 @@ def _check_fit(name: str, options: Mapping[str, Any]) -> None:
 
 
 def _check_columns(name: str, columns: Any) -> None:
-    """What is wrong with columns by number, before it is known how many there are."""
+    """What is wrong with columns by number or name, before it is known which there are."""
     for column in _listed(name, columns):
-        checks.check_integer(f"a column in {name}", column, 0)
+        if not isinstance(column, str):
+            checks.check_integer(f"a column in {name}", column, 0)
 
 
 def _listed(name: str, values: Any) -> tuple[Any, ...]:
