@@ -74,7 +74,7 @@ def test_columns_of_the_fit_are_looked_up_before_anything_runs():
     rows = data.load("friedman1", num_train=20, num_validation=20, num_test=20)
     for fit in ({"linear": (9,)}, {"allowed": ((0, 9), (1,)), "directions": ()}):
         runs.check_against_data(plan.read_plan({"data": {"name": "x"}, "fit": fit}), rows)
-    for fit in ({"linear": (15,)}, {"allowed": ((0, 10),), "directions": ()}):
+    for fit in ({"linear": (16,)}, {"allowed": ((0, 10),), "directions": ()}):
         with pytest.raises(ValueError, match=f"config.fit.{next(iter(fit))} must name columns"):
             runs.check_against_data(plan.read_plan({"data": {"name": "x"}, "fit": fit}), rows)
 
