@@ -51,13 +51,13 @@ def spline_from_dict(record: Mapping) -> Spline:
     _check_record(record, "spline", FORMAT, (*Spline._fields, "dtype", "shapes"))
     check_one_of("dtype", record["dtype"], _FLOATS)
     _check_fields(record["shapes"], "its shapes", Spline._fields)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name in Spline._fields:
         dtype = "int32" if name == "feature" else record["dtype"]
         arrays[name] = _array(name, record[name], dtype, record["shapes"][name])
     # As in `terms.as_spline`: JAX need not have float64 enabled.
-    on_device = arrays if record["dtype"] == "float64" else jax.device_put(arrays)
-    spline = Spline(*(on_device[name] for name in Spline._fields))
+    kept: dict[str, Any] = arrays if record["dtype"] == "float64" else jax.device_put(arrays)
+    spline = Spline(*(kept[name] for name in Spline._fields))
     check_spline(spline)
     return spline
 

@@ -96,7 +96,8 @@ def encoding_from_json(fields: Mapping[str, Any]) -> Encoding:
         check_one_of("a name in encoding.targets", target, known)
     names = fields["shown_targets"]
     names = None if names is None else _texts("encoding.shown_targets", names)
-    return Encoding(**{**fields, "columns": columns, "targets": targets, "shown_targets": names})
+    values: dict[str, Any] = {"columns": columns, "targets": targets, "shown_targets": names}
+    return Encoding(**{**fields, **values})
 
 
 def _column_from_json(fields: Mapping[str, Any]) -> ColumnEncoding:
@@ -121,7 +122,8 @@ def _column_from_json(fields: Mapping[str, Any]) -> ColumnEncoding:
     check_boolean(f"zoned {where}", how["zoned"])
     for field in ("thousands", "unit"):
         _check_text(f"{field} {where}", how[field])
-    return ColumnEncoding(**{**fields, "format": Format(**how), "levels": tuple(levels)})
+    values: dict[str, Any] = {"format": Format(**how), "levels": tuple(levels)}
+    return ColumnEncoding(**{**fields, **values})
 
 
 def _check_fields(name: str, fields: Any, record: Any) -> None:

@@ -85,7 +85,7 @@ def _check_floats(name: str, leaf: Any, wanted: np.dtype | None) -> np.dtype:
     is_float = is_array and jnp.issubdtype(came, jnp.floating)
     got = came if is_array else shown(leaf)
     check(
-        is_float and (wanted is None or wanted == came),  # a dtype equals None, too
+        is_float and (wanted is None or wanted == came),  # dtype("float64") == None
         f"{name} must be an array of one floating dtype with all others; got {got}.",
     )
     check(not np.ma.is_masked(leaf), f"{name} must have no masked values; got some.")
