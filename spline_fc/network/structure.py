@@ -80,7 +80,7 @@ def layers(params: Params, lead: int = 0) -> list[tuple[jax.Array, jax.Array]]:
 
 def _check_floats(name: str, leaf: Any, wanted: np.dtype | None) -> np.dtype:
     """Raises ValueError unless a leaf is an array of floats, of the dtype wanted; returns that."""
-    came = getattr(leaf, "dtype", None)
+    came: Any = getattr(leaf, "dtype", None)
     is_array = isinstance(leaf, (np.ndarray, jax.Array, jax.ShapeDtypeStruct))
     is_float = is_array and jnp.issubdtype(came, jnp.floating)
     got = came if is_array else shown(leaf)
