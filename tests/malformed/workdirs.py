@@ -78,7 +78,9 @@ def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
         file.write_text(text)
     elif kind == "encoding":
         record = json.loads(file.read_text())
-        scalars = [p for p in paths(record) if not isinstance(_at(record, p), list)]
+        # A list of columns or levels may be of any length.
+        fields = [p for p in paths(record) if isinstance(p[-1], str)]
+        scalars = [p for p in fields if not isinstance(_at(record, p), list)]
         what, text = damage_json(rng, record, pick(rng, scalars), bounded=False)
         file.write_text(text)
     elif kind == "metrics":
