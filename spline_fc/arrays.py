@@ -5,19 +5,21 @@ Frames and sparse matrices are known by what they can do, so that no package is 
 
 import decimal
 import numbers as kinds
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from absl import logging
 
-from spline_fc.checks import check, check_rank, shown
+from spline_fc.checks import as_list, check, check_rank, shown
+from spline_fc.printing import printed
 
 MOST_CELLS = 10**8  # of a sparse matrix made dense: 0.8 GB
 MISSING = ("NoneType", "NAType", "NaTType")
 
 
+@printed
 class Columns(NamedTuple):
     """A matrix and, where it was a table, the names of its columns."""
 
@@ -59,6 +61,11 @@ def numbers(name: str, array: Any) -> np.ndarray:
         return array.astype(np.float32 if narrow else np.float64, copy=False)
 
 
+def numbers_float64(name: str, array: Any) -> np.ndarray:
+    """Takes numbers as `numbers` does, in float64 whatever they were."""
+    return numbers(name, array).astype(np.float64, copy=False)
+
+
 def columns(name: str, x: Any, expected: Sequence[str] | None = None) -> Columns:
     """Takes a matrix of features, a row for each example.
 
@@ -94,10 +101,7 @@ def as_names(argument: str, names: Any, count: int) -> tuple[str, ...] | None:
     """
     if names is None:
         return None
-    unfit = isinstance(names, (str, bytes, Mapping, set, frozenset))
-    listed = isinstance(names, Iterable) and not unfit and getattr(names, "shape", None) != ()
-    check(listed, f"{argument} must list {count} names; got {shown(names)}.")
-    names = list(names)
+    names = as_list(argument, names, f"{count} names")
     for name in names:
         named = isinstance(name, (str, int, np.integer)) and not isinstance(name, bool)
         check(named and name != "", f"{argument} must hold words only; got {shown(name)}.")

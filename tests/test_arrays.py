@@ -159,16 +159,16 @@ def test_names_of_any_list(names):
 @pytest.mark.parametrize(
     ("names", "pattern"),
     [
-        ("ab", "names must list 2 names; got 'ab'"),
-        ({"a", "b"}, "names must list 2 names"),
+        ("ab", "names must be a list of 2 names; got 'ab'"),
+        ({"a", "b"}, "names must be a list of 2 names"),
         (["a"], "names must be 2, one for each column; got 1"),
         (["a", "a"], "must differ from each other; got 'a' twice"),
         (["a", None], "must hold words only; got None"),
         (["a", np.nan], "must hold words only; got nan"),
         (["a", ""], "must hold words only; got ''"),
         (np.array([["a", "b"]]), "must hold words only"),
-        (3, "names must list 2 names; got 3"),
-        (np.array("ab"), "names must list 2 names"),
+        (3, "names must be a list of 2 names; got 3"),
+        (np.array("ab"), "names must be a list of 2 names"),
     ],
 )
 def test_names_that_are_none(names, pattern):

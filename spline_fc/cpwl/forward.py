@@ -15,8 +15,10 @@ from spline_fc.cpwl import candidates as tables
 from spline_fc.cpwl import moments, steps
 from spline_fc.cpwl.knots import SearchSpace, allowed_knots, partner_features
 from spline_fc.cpwl.terms import Term, term_values
+from spline_fc.printing import printed
 
 
+@printed
 class ForwardTrace(NamedTuple):
     """What the forward pass did; entry 0 is the intercept alone."""
 

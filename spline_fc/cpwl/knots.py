@@ -78,7 +78,7 @@ def candidate_knots(
     """Chooses the candidate knots of one column of z.
 
     Args:
-      column: (n,) float, contiguous; rows of weight 0 repeat the value of another row.
+      column: (n,) float, contiguous.
       weights: (n,), quantiles are weighted; None if all are equal.
       choice: of `knot_choices`.
 
@@ -107,7 +107,6 @@ def _quantiles(column: np.ndarray, weights: np.ndarray | None, num_knots: int) -
         places = np.arange(num_knots) * len(column) // num_knots
     else:
         order = np.argsort(column)
-        order = order[weights[order] > 0]
         ranked, share = column[order], np.cumsum(weights[order], dtype=np.float64)
         places = np.searchsorted(share, np.arange(num_knots) * share[-1] / num_knots, side="right")
         places = np.minimum(places, len(order) - 1)

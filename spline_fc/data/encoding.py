@@ -3,14 +3,26 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from spline_fc.checks import check
+from spline_fc.checks import (
+    check,
+    check_boolean,
+    check_integer,
+    check_known_keys,
+    check_mapping,
+    check_number,
+    check_one_of,
+    shown,
+)
 from spline_fc.data.cells import Format, describe_format
+from spline_fc.printing import printed
 
 FEATURE, TARGET, WEIGHTS = "feature", "target", "weights"
 IGNORED, LEFT_OUT = "ignored", "left out"
 MISSING_LEVEL = "missing"
+_TASKS = ("regression", "binary", "multiclass")
 
 
+@printed
 class ColumnEncoding(NamedTuple):
     """One column of a table."""
 
@@ -25,6 +37,7 @@ class ColumnEncoding(NamedTuple):
     note: str = ""  # what was guessed, or why it was left out
 
 
+@printed
 class Encoding(NamedTuple):
     """How a table became x and y; plain types throughout, so that JSON keeps it.
 
@@ -68,27 +81,68 @@ def encoding_from_json(fields: Mapping[str, Any]) -> Encoding:
     """Reads what `Encoding.to_json` returned.
 
     Raises:
-      ValueError: it is something else.
+      ValueError: it is something else; the sentence names the field.
     """
-    try:
-        columns = tuple(_column_from_json(column) for column in fields["columns"])
-        names = {key: _tuple(fields[key]) for key in ("targets", "shown_targets")}
-        values: dict[str, Any] = {**fields, **names, "columns": columns}
-        return Encoding(**values)
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"encoding must be what to_json returned; got an error ({error})."
-        ) from error
+    _check_fields("encoding", fields, Encoding)
+    check(isinstance(fields["columns"], list), "encoding.columns must be a list.")
+    columns = tuple(_column_from_json(column) for column in fields["columns"])
+    known = [column.name for column in columns]
+    check(len(set(known)) == len(known), "encoding.columns must have names that differ.")
+    check_one_of("encoding.task", fields["task"], _TASKS)
+    check_one_of("encoding.missing", fields["missing"], ("drop", "median"))
+    check_boolean("encoding.has_header", fields["has_header"])
+    targets = _texts("encoding.targets", fields["targets"])
+    for target in targets:
+        check_one_of("a name in encoding.targets", target, known)
+    names = fields["shown_targets"]
+    names = None if names is None else _texts("encoding.shown_targets", names)
+    values: dict[str, Any] = {"columns": columns, "targets": targets, "shown_targets": names}
+    return Encoding(**{**fields, **values})
 
 
 def _column_from_json(fields: Mapping[str, Any]) -> ColumnEncoding:
-    levels = tuple(fields["levels"])
-    values: dict[str, Any] = {**fields, "format": Format(**fields["format"]), "levels": levels}
-    return ColumnEncoding(**values)
+    _check_fields("a column of the encoding", fields, ColumnEncoding)
+    name, levels = fields["name"], fields["levels"]
+    for field in ("name", "note"):
+        _check_text(f"{field} of a column of the encoding", fields[field])
+    where = f"of column {name!r} of the encoding"
+    check_one_of(f"role {where}", fields["role"], (FEATURE, TARGET, WEIGHTS, IGNORED, LEFT_OUT))
+    check_integer(f"missing {where}", fields["missing"], 0)
+    if fields["median"] is not None:
+        check_number(f"median {where}", fields["median"])
+    check(isinstance(levels, list), f"levels {where} must be a list; got {shown(levels)}.")
+    for level in levels:
+        if not isinstance(level, str):
+            check_number(f"a level {where}", level)
+    how = fields["format"]
+    _check_fields(f"format {where}", how, Format)
+    check_one_of(f"kind {where}", how["kind"], ("number", "category", "date", "time"))
+    check_one_of(f"decimal {where}", how["decimal"], (".", ","))
+    check_one_of(f"order {where}", how["order"], ("", "ymd", "dmy", "mdy"))
+    check_boolean(f"zoned {where}", how["zoned"])
+    for field in ("thousands", "unit"):
+        _check_text(f"{field} {where}", how[field])
+    values: dict[str, Any] = {"format": Format(**how), "levels": tuple(levels)}
+    return ColumnEncoding(**{**fields, **values})
 
 
-def _tuple(names: Any) -> tuple[str, ...] | None:
-    return None if names is None else tuple(names)
+def _check_fields(name: str, fields: Any, record: Any) -> None:
+    """Raises ValueError unless these are the fields of a record."""
+    check_mapping(name, fields)
+    check_known_keys(name, fields, record._fields)
+    missing = [field for field in record._fields if field not in fields]
+    check(not missing, f"{name} must have all fields; {', '.join(missing)} missing.")
+
+
+def _check_text(name: str, value: Any) -> None:
+    check(isinstance(value, str), f"{name} must be text; got {shown(value)}.")
+
+
+def _texts(name: str, values: Any) -> tuple[str, ...]:
+    check(isinstance(values, list), f"{name} must be a list; got {shown(values)}.")
+    for value in values:
+        _check_text(f"a name in {name}", value)
+    return tuple(values)
 
 
 def encoded_names(column: ColumnEncoding, every: bool = False) -> tuple[str, ...]:
@@ -109,6 +163,7 @@ def spell(level: str | float) -> str:
     return str(int(level)) if level == int(level) and abs(level) < 1e15 else repr(float(level))
 
 
+@printed
 class ColumnReport(NamedTuple):
     """What each column of a table was taken for; prints itself as a table."""
 

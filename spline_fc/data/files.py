@@ -14,6 +14,7 @@ import numpy as np
 from absl import logging
 
 from spline_fc.checks import check
+from spline_fc.files import parse_npz
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip")  # told by the first bytes, never by the name
 _COMPRESSIONS = (
@@ -150,19 +151,8 @@ def read_npz(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
       FileNotFoundError: there is no such file.
       ValueError: not an NPZ file, x or y is absent, or an array holds pickled objects.
     """
-    try:
-        with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as archive:
-            check(
-                {"x", "y"} <= set(archive.files),
-                f"{path} must hold arrays x and y; got {', '.join(archive.files) or 'none'}.",
-            )
-            return archive["x"], archive["y"]
-    except (zipfile.BadZipFile, EOFError, zlib.error, AttributeError, TypeError) as error:
-        raise ValueError(f"{path} must be an NPZ file; it could not be read ({error}).") from error
-    except ValueError as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise ValueError(f"{path} must be an NPZ file of plain arrays; got {error}") from error
+    stored = parse_npz(path, read_bytes(path), ("x", "y"))
+    return stored["x"], stored["y"]
 
 
 def read_idx(path: pathlib.Path, rank: int) -> np.ndarray:

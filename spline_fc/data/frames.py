@@ -62,6 +62,8 @@ def _as_pandas(name: str, frame: Any) -> Any:
         return frame.to_pandas()
     check(isinstance(frame, Mapping), f"{name} must be a data frame or a mapping; got {frame!r}.")
     lengths = {str(k): np.shape(v)[:1] for k, v in frame.items()}
+    flat = all(np.ndim(v) == 1 for v in frame.values())
+    check(flat, f"{name} must have columns of one axis; got others.")
     check(
         len(set(lengths.values())) == 1 and () not in lengths.values(),
         f"{name} must have columns of one length; got "

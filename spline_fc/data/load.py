@@ -201,6 +201,7 @@ def _load_name(
 
 def find_path(source: str, data_dir: Any) -> pathlib.Path | None:
     """The file or folder a source names; None if it does not look like a path."""
+    check(bool(source), "source must be a name or a path; got ''.")
     path = pathlib.Path(source)
     if path.suffix.lower() not in _SUFFIXES and len(path.parts) < 2 and not path.exists():
         return None

@@ -14,11 +14,13 @@ from spline_fc.checks import (
     check_same_length,
 )
 from spline_fc.data.encoding import Encoding
+from spline_fc.printing import printed
 
 TASKS = ("regression", "binary", "multiclass")
 PARTS = ("train", "validation", "test")
 
 
+@printed
 class Part(NamedTuple):
     """One part of a data set."""
 
@@ -26,6 +28,7 @@ class Part(NamedTuple):
     y: np.ndarray  # (n, k), float
 
 
+@printed
 class Scaler(NamedTuple):
     """An affine map per column: standardised = (raw - shift) / scale, scale > 0."""
 
@@ -35,6 +38,7 @@ class Scaler(NamedTuple):
     y_scale: np.ndarray  # (k,), float64
 
 
+@printed
 class Weights(NamedTuple):
     """What the rows of each part count, >= 0; of the training part at least one is above 0."""
 
@@ -43,6 +47,7 @@ class Weights(NamedTuple):
     test: np.ndarray
 
 
+@printed
 class Dataset(NamedTuple):
     """Three parts of one data set, their names, and how they were scaled.
 
@@ -59,6 +64,11 @@ class Dataset(NamedTuple):
     scaler: Scaler  # the identity until standardize()
     weights: Weights | None = None  # fits and training count rows by them; None for all alike
     encoding: Encoding | None = None  # how columns became x and y; None where there were none
+
+    def _sentence(self) -> str:
+        d, k = len(self.feature_names), len(self.target_names)
+        rows = ", ".join(f"{getattr(self, part).x.shape[-2]} {part}" for part in PARTS)
+        return f"Dataset {self.name}: {self.task}, {d} features, {k} target(s); rows: {rows}"
 
 
 def identity_scaler(num_features: int, num_targets: int) -> Scaler:

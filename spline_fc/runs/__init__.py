@@ -1,7 +1,7 @@
 """Gatehouse: what surrounds a run: its plan, its place, its progress, its rows."""
 
 from spline_fc.runs.place import check_place, claim, is_finished
-from spline_fc.runs.plan import Plan, check_losses, defaults, read_plan
+from spline_fc.runs.plan import Plan, check_against_data, defaults, read_plan
 from spline_fc.runs.progress import Progress, to_terminal
 from spline_fc.runs.reading import load_seeds
 from spline_fc.runs.rows import fit_rows, run_rows
@@ -11,7 +11,7 @@ __all__ = [
     "Plan",
     "Progress",
     "Watch",
-    "check_losses",
+    "check_against_data",
     "check_place",
     "claim",
     "defaults",

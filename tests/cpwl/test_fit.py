@@ -214,8 +214,9 @@ X, Y = friedman(n=50)
         (dict(weights="abc"), "weights must be an array of numbers"),
         (dict(x=X.astype(str)), "x must be an array of numbers"),
         (dict(x=X.astype(complex)), "x must be an array of numbers; got complex128 values"),
-        (dict(y=1e200 * Y), "y must be within float32"),
-        (dict(names=["a", "b"]), "names must name the 5 columns of x; got 2"),
+        (dict(y=1e200 * Y), "y must be within 1e.150; got"),
+        (dict(linear=["x9"]), "a column of linear must be one of 'x0'"),
+        (dict(names=["a", "b"]), "names must be 5, one for each column; got 2"),
     ],
 )
 def test_bad_input_is_named(changes, words):

@@ -128,5 +128,5 @@ def test_a_direction_appears_by_its_name():
 
 
 def test_summary_wants_a_name_for_every_feature():
-    with pytest.raises(ValueError, match="feature_names must name the 3 features; got 2"):
+    with pytest.raises(ValueError, match="feature_names must be 3, one for each column; got 2"):
         summarize(small_fit(), ["a", "b"])

@@ -311,8 +311,6 @@ def _with_target(change):
 @pytest.mark.parametrize(
     ("params", "dataset", "config", "message"),
     [
-        (make_params(), make_dataset(), {"batch_size": 101},
-         "training.batch_size must be at most 100, the number of training rows; got 101"),
         (make_params(), _without("validation"), {}, "the validation part must have at least one"),
         (make_params(), _without("train"), {}, "the train part must have at least one"),
         (make_params((4, 8, 1)), make_dataset(), {},
@@ -420,12 +418,11 @@ def test_results_print_in_a_few_lines():
     assert lines[0] == (
         "TrainResult: 1 epochs of 4 steps, 5 x 3 replicas; 1.0 s compiling, 2.0 s running"
     )
-    assert lines[2] == (
-        "0 1: validation loss 1 at epoch 1, 2 before training. All 1 epochs were done."
-    )
-    assert lines[-1] == "... and 3 more replicas" and len(lines) == 14
+    assert lines[1].split() == "replica validation loss at epoch before training stop".split()
+    assert lines[3].split(maxsplit=5) == ["0", "1", "1", "1", "2", "All 1 epochs were done."]
+    assert len(lines) <= 20
     alone = train(make_params(), make_dataset(), CONFIG)
-    first, second = repr(alone).splitlines()
+    first, _, values = repr(alone).splitlines()
     assert first.startswith("TrainResult: 4 epochs of 6 steps; ")
-    assert second.endswith(" before training. All 4 epochs were done.")
+    assert values.endswith(" All 4 epochs were done.")
     assert isinstance(alone.seconds, Seconds) and alone.seconds.compile > 0 < alone.seconds.run
