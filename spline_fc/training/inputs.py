@@ -60,6 +60,9 @@ def prepare(
     if replicas is not None:
         _check_replicas(params, parts, replicas)
     _check_columns(sizes, parts)
+    weight = None if weights is None else _weights(weights, parts[0].x)
+    if weight is not None:
+        parts[0] = _of_weight(parts[0], weight)
     _check_all_finite(params, parts)
     _check_targets(config.loss, parts)
     rows = parts[0].x.shape[-2]
@@ -68,7 +71,6 @@ def prepare(
         f"training.batch_size must be at most {rows}, the number of training rows; "
         f"got {config.batch_size}.",
     )
-    weight = None if weights is None else _weights(weights, parts[0].x)
     _check_origin(params, config, origin)
     evaluation = _evaluation(parts, weight, dtype)
     train = parts[0] if weight is None else (*parts[0], weight[..., None])
@@ -90,7 +92,7 @@ def _dtype(params: Params) -> np.dtype:
             f"params{jax.tree_util.keystr(path)} must be of one floating dtype with all others; "
             f"got {came}.",
         )
-    return wanted
+    return np.dtype(jax.dtypes.canonicalize_dtype(wanted))
 
 
 def _part(name: str, part: Part, lead: int) -> _Rows:
@@ -185,6 +187,16 @@ def _weights(weights: Any, x: _Array) -> np.ndarray:
     mean = values.mean(axis=-1, keepdims=True)
     check(bool((mean > 0).all()), "weights must not all be 0; got no other.")
     return values / mean
+
+
+def _of_weight(part: _Rows, weight: np.ndarray) -> _Rows:
+    """The part, rows of weight 0 filled with another row: what stands in them has no influence."""
+    if (weight > 0).all():
+        return part
+    x, y = np.array(part.x), np.array(part.y)
+    first = (weight > 0).argmax(axis=-1)[..., None, None]  # of every replica
+    nothing = weight[..., None] == 0
+    return _Rows(*(np.where(nothing, np.take_along_axis(a, first, -2), a) for a in (x, y)))
 
 
 def _evaluation(parts: Sequence[_Rows], weight: np.ndarray | None, dtype: Any) -> Evaluation:
