@@ -33,7 +33,7 @@ def spline_to_dict(spline: Spline) -> dict:
 
 
 def spline_from_dict(record: Mapping) -> Spline:
-    """The inverse of `spline_to_dict`; the dtype is the saved one where JAX has it enabled.
+    """The inverse of `spline_to_dict`; the dtype is the saved one, float64 as NumPy arrays.
 
     Raises:
       ValueError: the record is not of this format, lacks a field, or its fields do not fit
@@ -46,7 +46,9 @@ def spline_from_dict(record: Mapping) -> Spline:
         dtype = "int32" if name == "feature" else record["dtype"]
         arrays[name] = _array(name, record[name], dtype, record["shapes"][name])
     _check_spline(arrays)
-    return Spline(**{name: jnp.asarray(array) for name, array in arrays.items()})
+    if record["dtype"] != "float64":  # as of a fit, which JAX need not have enabled
+        arrays = {name: jnp.asarray(array) for name, array in arrays.items()}
+    return Spline(**arrays)
 
 
 def save_spline(path: str | os.PathLike, spline: Spline) -> None:
