@@ -41,7 +41,7 @@ def spline_from_dict(record: Mapping) -> Spline:
     """
     _check_record(record, "spline", FORMAT, (*Spline._fields, "dtype", "shapes"))
     _check_fields(record["shapes"], "its shapes", Spline._fields)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name in Spline._fields:
         dtype = "int32" if name == "feature" else record["dtype"]
         arrays[name] = _array(name, record[name], dtype, record["shapes"][name])

@@ -49,7 +49,7 @@ def assert_same(first, second):
         {},
         {"num_outputs": 2, "weights": np.linspace(0, 2, 60)},
         {"max_degree": 2, "prune": "cv", "linear": (1,)},
-        {"directions": ("ols",), "names": ("weight", "größe", "")},
+        {"directions": ("ols",), "names": ("weight", "größe", " ")},
     ],
 )
 def test_a_fit_comes_back_exactly(tmp_path, options):
