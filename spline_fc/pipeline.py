@@ -59,7 +59,7 @@ def run(
         return page
     runs.check_place(folder, plan.config, overwrite)
     progress.phase("reading")
-    raw = [_load(plan, seed) for seed in range(plan.seeds)]
+    raw = runs.load_seeds(plan)
     datasets = [data.standardize(dataset) for dataset in raw]
     runs.check_losses(plan, datasets[0].task)
     with runs.claim(folder, plan.config, overwrite) as partial, _told(partial):
@@ -86,12 +86,6 @@ def _told(folder: pathlib.Path) -> Iterator[None]:
         with contextlib.suppress(OSError):  # of a full disk, say: the first error is the one to see
             workdir.write_status(folder, "failed", f"{type(error).__name__}: {error}")
         raise
-
-
-def _load(plan: Plan, seed: int) -> Dataset:
-    """The data of one seed, in raw units."""
-    split = seed if plan.data.get("split") == runs.PUBLISHED else plan.data.get("split")
-    return data.load({**plan.data, "split": split}, seed=seed)
 
 
 def _run(road: Road) -> bool:

@@ -3,6 +3,7 @@
     workdir.json            the format and what wrote it
     config.json, environment.json, status
     data/seed0.npz          training rows of a seed, their names, the seed's own scaler
+    data/encoding-seed0.json   how columns became features, where there were columns
     starts.json             seconds of the starts that are there
     fits.json, fits/spline-seed0.json   the spline of a seed: its scores; all of it
     params/spline-seed0-initial.npz, ...-best.npz
@@ -31,7 +32,7 @@ from spline_fc.analysis import KnotTrack
 from spline_fc.analysis.convergence import History, read_history
 from spline_fc.checks import check
 from spline_fc.cpwl import FitResult, load_fit, save_fit
-from spline_fc.data import Dataset, Scaler
+from spline_fc.data import Dataset, Encoding, Scaler, encoding_from_json
 from spline_fc.network import Params
 from spline_fc.network.structure import flatten, unflatten
 from spline_fc.protocol import Start
@@ -151,6 +152,9 @@ def write_data(folder: pathlib.Path, seed: int, dataset: Dataset) -> None:
         **{name: np.asarray(value) for name, value in dataset.scaler._asdict().items()},
     }
     files.write_npz(folder / "data" / f"seed{seed}.npz", arrays)
+    if dataset.encoding is not None:
+        encoding = dataset.encoding.to_json()
+        files.write_json(folder / "data" / f"encoding-seed{seed}.json", encoding)
 
 
 def read_data(work: Workdir, seed: int) -> Rows | None:
@@ -171,6 +175,16 @@ def read_data(work: Workdir, seed: int) -> Rows | None:
         target_names=tuple(stored["target_names"].tolist()),
         task=str(stored["task"]),
     )
+
+
+def read_encoding(work: Workdir, seed: int) -> Encoding | None:
+    """Reads how the table of one seed was encoded, for `data.encode`; None without the file."""
+    file = work.path / "data" / f"encoding-seed{seed}.json"
+    try:
+        stored = _read_json(file, None)
+        return None if stored is None else encoding_from_json(stored)
+    except ValueError as error:
+        raise ValueError(f"{file} must hold an encoding; {_sentence(error)}") from error
 
 
 def write_start(folder: pathlib.Path, name: str, start: Start) -> None:

@@ -38,7 +38,7 @@ def defaults() -> dict[str, Any]:
     training_fields: dict[str, Any] = dataclasses.asdict(TrainingConfig())
     training_fields.pop("learning_rate")  # the grid below takes its place
     return {
-        "data": {"name": None, **_defaults_of(data.load, leave_out=("seed",))},
+        "data": {"name": None, **_defaults_of(data.load, leave_out=("seed", "encoding"))},
         "fit": network.start_defaults(),
         "network": {"hidden_sizes": (64, 64)},
         "training": {**training_fields, "group_rates": dict.fromkeys(training.GROUPS)},
