@@ -3,10 +3,10 @@
 from spline_fc.cpwl.checked import check_fit, check_spline
 from spline_fc.cpwl.directions import DIRECTIONS, derive_directions
 from spline_fc.cpwl.evaluation import evaluate, evaluate_float64
-from spline_fc.cpwl.fit import FIT_OPTIONS, PRUNE_METHODS, fit_mars
+from spline_fc.cpwl.fit import FIT_OPTIONS, fit_mars
 from spline_fc.cpwl.foreign import fit_pyearth, from_earth, from_pyearth
 from spline_fc.cpwl.forward import ForwardTrace
-from spline_fc.cpwl.inputs import check_search_options
+from spline_fc.cpwl.inputs import PRUNE_METHODS, check_search_options
 from spline_fc.cpwl.io import (
     fit_from_dict,
     fit_to_dict,

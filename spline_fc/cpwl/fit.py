@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from spline_fc import checks
 from spline_fc.arrays import as_names, columns
 from spline_fc.cpwl import inputs, pruning
 from spline_fc.cpwl.directions import Directions, find_directions
@@ -22,7 +21,6 @@ from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
 TOLD = 0.01  # share by which two counts of a residual may differ before something is done
-PRUNE_METHODS = ("gcv", "cv", "none")
 
 
 @one_thread()
@@ -109,10 +107,10 @@ def fit_mars(
     """
     with Stopwatch() as clock:
         inputs.check_search_options(max_terms, max_degree, penalty, threshold, min_span, end_span)
-        _check_pruning_options(prune, num_folds, max_hinges)
+        inputs.check_pruning_options(prune, num_folds, max_hinges)
         x = columns("x", x)
         data = inputs.checked_data(x.values, y, weights)
-        _check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
+        inputs.check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(x.names if names is None else names, data.x.shape[1])
         found = find_directions(directions, data, num_directions, num_slices, key)
         rules = (min_span, end_span, linear, allowed)
@@ -160,30 +158,6 @@ class _Targets(NamedTuple):
     centred: np.ndarray  # (n, k) float64
     mean: np.ndarray  # (k,) float64
     unit: float  # a power of 2: nothing is rounded
-
-
-def _check_pruning_options(prune, num_folds, max_hinges) -> None:
-    checks.check_one_of("prune", prune, PRUNE_METHODS)
-    if prune == "cv":
-        checks.check_integer("num_folds", num_folds, 2)
-    if max_hinges is not None:
-        checks.check_integer("max_hinges", max_hinges, 0)
-
-
-def _check_rows(num_rows: int, max_terms: int, end_span: int | None, num_folds: int) -> None:
-    checks.check(
-        max_terms - 1 <= num_rows,
-        f"max_terms must not exceed the number of rows of x by more than 1 ({num_rows} rows); "
-        f"got {max_terms}.",
-    )
-    checks.check(
-        end_span is None or 2 * end_span < num_rows,
-        f"end_span must leave rows for knots, below half of {num_rows}; got {end_span}.",
-    )
-    checks.check(
-        num_folds <= max(num_rows, 2),
-        f"num_folds must not exceed the {num_rows} rows of x; got {num_folds}.",
-    )
 
 
 def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from absl import logging
 from spline_fc import arrays, checks
 from spline_fc.arrays import numbers
 
+PRUNE_METHODS = ("gcv", "cv", "none")
 CHUNK_ROWS = 1 << 14
 LARGEST = 1e150  # of a number: its square is finite
 LEAST_COUNT = 16  # a sum of weights below leaves nothing to end spans and GCV
@@ -138,3 +139,29 @@ def check_search_options(
         checks.check_integer("min_span", min_span, 1)
     if end_span is not None:
         checks.check_integer("end_span", end_span, 0)
+
+
+def check_pruning_options(prune: Any, num_folds: Any, max_hinges: Any) -> None:
+    """Raises ValueError on the first option of the backward pass that is out of its range."""
+    checks.check_one_of("prune", prune, PRUNE_METHODS)
+    if prune == "cv":
+        checks.check_integer("num_folds", num_folds, 2)
+    if max_hinges is not None:
+        checks.check_integer("max_hinges", max_hinges, 0)
+
+
+def check_rows(num_rows: int, max_terms: int, end_span: int | None, num_folds: int) -> None:
+    """Raises ValueError if the rows are too few for an option."""
+    checks.check(
+        max_terms - 1 <= num_rows,
+        f"max_terms must not exceed the number of rows of x by more than 1 ({num_rows} rows); "
+        f"got {max_terms}.",
+    )
+    checks.check(
+        end_span is None or 2 * end_span < num_rows,
+        f"end_span must leave rows for knots, below half of {num_rows}; got {end_span}.",
+    )
+    checks.check(
+        num_folds <= max(num_rows, 2),
+        f"num_folds must not exceed the {num_rows} rows of x; got {num_folds}.",
+    )

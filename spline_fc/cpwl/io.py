@@ -42,7 +42,7 @@ def spline_to_dict(spline: Spline) -> dict:
 
 
 def spline_from_dict(record: Mapping) -> Spline:
-    """The inverse of `spline_to_dict`; the dtype is the saved one.
+    """The inverse of `spline_to_dict`; the dtype is the saved one, float64 as NumPy arrays.
 
     Raises:
       ValueError: the record is not of this format, lacks a field or has one too many, or its fields

@@ -67,12 +67,14 @@ def prepare(
     if replicas is not None:
         _check_replicas(params, parts, replicas)
     _check_columns(sizes, parts)
+    weight = None if weights is None else _weights(weights, parts[0].x)
+    if weight is not None:
+        parts[0] = _of_weight(parts[0], weight)
     _check_all_finite(params, parts)
     _check_targets(config.loss, parts)
     if config.loss in UNBOUNDED:
         _tell_unlike_scales("y", parts[0].y, dataset.target_names)
     _tell_unlike_scales("x", parts[0].x, dataset.feature_names)
-    weight = None if weights is None else _weights(weights, parts[0].x)
     _check_origin(params, config, origin)
     evaluation = _evaluation(parts, weight, dtype)
     train = parts[0] if weight is None else (*parts[0], weight[..., None])
@@ -231,6 +233,16 @@ def _weights(weights: Any, x: _Array) -> np.ndarray:
     mean = values.mean(axis=-1, keepdims=True)
     check(bool((mean > 0).all()), "weights must not all be 0; got no other.")
     return values / mean
+
+
+def _of_weight(part: _Rows, weight: np.ndarray) -> _Rows:
+    """The part, rows of weight 0 filled with another row: what stands in them has no influence."""
+    if (weight > 0).all():
+        return part
+    x, y = np.array(part.x), np.array(part.y)
+    first = (weight > 0).argmax(axis=-1)[..., None, None]  # of every replica
+    nothing = weight[..., None] == 0
+    return _Rows(*(np.where(nothing, np.take_along_axis(a, first, -2), a) for a in (x, y)))
 
 
 def _evaluation(parts: Sequence[_Rows], weight: np.ndarray | None, dtype: Any) -> Evaluation:

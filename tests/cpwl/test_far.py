@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from spline_fc.cpwl import evaluate, fit_mars
+from spline_fc.cpwl import evaluate, fit_mars, load_fit, save_fit
 from spline_fc.network import apply_params, to_params
 
 ROWS = 480  # one shape: everything compiles once
@@ -134,3 +134,10 @@ def test_float32_columns_of_a_far_value_and_a_far_target(tame):
 def test_enabling_float64_in_jax_changes_nothing(tame):
     with jax.enable_x64(True):
         check(moved(0, 1.0, 1e8), WAVE * 10 + 1e9, tame)
+
+
+def test_a_file_keeps_the_digits(tmp_path, tame):
+    x = moved(0, 1.0, 1e8)
+    fit = check(x, WAVE * 10 + 1e9, tame)
+    save_fit(tmp_path / "fit.json", fit)
+    np.testing.assert_array_equal(evaluate(load_fit(tmp_path / "fit.json"), x), evaluate(fit, x))

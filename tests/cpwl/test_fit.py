@@ -5,6 +5,7 @@ import warnings
 
 import jax
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -297,3 +298,34 @@ def test_evaluate_takes_what_holds_a_spline():
         np.testing.assert_array_equal(evaluate(fitted, X), evaluate(fit.spline, X))
     with pytest.raises(TypeError, match="spline must be a Spline or a FitResult.*got dict"):
         evaluate({}, X)
+
+
+def test_frames_bring_names_and_are_evaluated_by_them():
+    frame = pandas.DataFrame(X, columns=list("abcde"))
+    fit = fit_mars(frame, pandas.Series(Y), max_terms=9, linear=["d"], allowed=[["a", "b"]])
+    plain = fit_mars(X, Y, max_terms=9, linear=[3], allowed=[[0, 1]])
+    assert fit.names == tuple("abcde") and fit.rss == plain.rss
+    turned = frame[list("ecabd")].assign(extra=0.0)
+    for x in (frame, turned, X.tolist()):
+        np.testing.assert_array_equal(evaluate(fit, x), evaluate(plain, X))
+    with pytest.raises(ValueError, match="x must have the columns of the fit.*'c'"):
+        evaluate(fit, frame.drop(columns="c"))
+
+
+def test_evaluation_follows_what_is_given():
+    wide, narrow = fit_mars(X, Y, max_terms=9), fit_mars(X.astype(np.float32), Y, max_terms=9)
+    for fit, x, dtype in [
+        (wide, X, np.float64),
+        (wide, X.astype(np.float32), np.float64),
+        (narrow, X, np.float64),
+        (narrow, X.astype(np.float32), np.float32),
+        (narrow, np.round(X).astype(int), np.float64),
+    ]:
+        found = evaluate(fit, x)
+        assert isinstance(found, np.ndarray) and found.dtype == dtype
+        compiled = jax.jit(lambda x, fit=fit: evaluate(fit.spline, x))(jax.numpy.asarray(x))
+        assert compiled.dtype == np.float32
+        np.testing.assert_allclose(compiled, found, rtol=1e-4, atol=1e-4)
+    total = jax.grad(lambda coef: evaluate(narrow.spline._replace(coef=coef), X).sum())
+    slope = total(narrow.spline.coef)
+    np.testing.assert_allclose(slope[:, 0], np.asarray(basis(narrow.spline, X)).sum(0), rtol=1e-4)

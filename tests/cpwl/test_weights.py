@@ -66,9 +66,8 @@ def test_weights_too_small_for_a_knot_are_the_reason_that_is_given():
     few = fit_mars(X, Y, weights=np.full(150, 0.11), **OPTIONS)  # count as 16.5 rows
     assert not few.terms
     assert "no knot among rows that count as 16.5" in few.stop_reason
-    costly = fit_mars(
-        X, Y, weights=np.full(150, 0.12), **{**OPTIONS, "penalty": 100, "end_span": 2}
-    )
+    dear = {**OPTIONS, "penalty": 100, "end_span": 2}
+    costly = fit_mars(X, Y, weights=np.full(150, 0.12), **dear)
     assert costly.terms and not len(costly.spline.coef)
     assert "GCV charges more for a single one than rows that count as 18" in costly.stop_reason
 

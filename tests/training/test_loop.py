@@ -363,6 +363,11 @@ def test_weights_count_as_repeated_rows():
                  weighted.last_params, plain.last_params)  # fmt: skip
     for name, values in plain.history.items():
         np.testing.assert_allclose(weighted.history[name], values, rtol=1e-5)
+    # What stands in a row of weight 0 has no influence, whatever it is.
+    filled = [np.where(counts[:, None] == 0, np.nan, a) for a in dataset.train]
+    filled = dataset._replace(train=type(dataset.train)(*filled))
+    other = train(make_params(), filled, {**config, "batch_size": 100}, weights=7.0 * counts)
+    jax.tree.map(np.testing.assert_array_equal, weighted.last_params, other.last_params)
 
 
 def test_order_is_a_permutation_of_its_own_for_every_seed_and_epoch():
