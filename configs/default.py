@@ -58,6 +58,12 @@ def data_fields(default: dict) -> config_dict.ConfigDict:
     d.task = config_dict.placeholder(str)  # regression, binary or multiclass; by the target
     d.missing = config_dict.placeholder(str)  # "drop" rows with a gap, or fill in the "median"
     d.weights = config_dict.placeholder(object)  # name or number of a column of row weights; none
+    d.kinds = config_dict.placeholder(
+        object
+    )  # what columns are, {"zip": "category"}; by their cells
+    d.header = config_dict.placeholder(bool)  # whether a CSV file has one; a guess
+    d.delimiter = config_dict.placeholder(str)  # of a CSV file; by its first lines
+    d.decimal = config_dict.placeholder(str)  # "." or ","; by the cells
     return _complete("data", d, default)
 
 

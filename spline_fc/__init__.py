@@ -20,7 +20,16 @@ from spline_fc.cpwl import (
     shrink,
     summarize,
 )
-from spline_fc.data import Dataset, from_arrays, load, standardize
+from spline_fc.data import (
+    Dataset,
+    Encoding,
+    describe_columns,
+    encode,
+    encode_with_targets,
+    from_arrays,
+    load,
+    standardize,
+)
 from spline_fc.network import (
     MLP,
     apply_params,
@@ -36,11 +45,15 @@ from spline_fc.training import TrainingConfig, TrainResult, train, train_replica
 __all__ = [
     "MLP",
     "Dataset",
+    "Encoding",
     "FitResult",
     "Spline",
     "TrainResult",
     "TrainingConfig",
     "apply_params",
+    "describe_columns",
+    "encode",
+    "encode_with_targets",
     "evaluate",
     "fit_mars",
     "fit_pyearth",

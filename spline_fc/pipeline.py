@@ -59,9 +59,9 @@ def run(
         return page
     runs.check_place(folder, plan.config, overwrite)
     progress.phase("reading")
-    raw = [_load(plan, seed) for seed in range(plan.seeds)]
+    raw = runs.load_seeds(plan)
     datasets = [data.standardize(dataset) for dataset in raw]
-    runs.check_losses(plan, datasets[0].task)
+    runs.check_against_data(plan, datasets[0])
     with runs.claim(folder, plan.config, overwrite) as partial, _told(partial):
         every = max(1, -(-plan.contenders[0].training.epochs // plan.knot_records))
         every = workdir.begin(partial, plan.config, every)
@@ -86,12 +86,6 @@ def _told(folder: pathlib.Path) -> Iterator[None]:
         with contextlib.suppress(OSError):  # of a full disk, say: the first error is the one to see
             workdir.write_status(folder, "failed", f"{type(error).__name__}: {error}")
         raise
-
-
-def _load(plan: Plan, seed: int) -> Dataset:
-    """The data of one seed, in raw units."""
-    split = seed if plan.data.get("split") == runs.PUBLISHED else plan.data.get("split")
-    return data.load({**plan.data, "split": split}, seed=seed)
 
 
 def _run(road: Road) -> bool:
@@ -120,7 +114,8 @@ def _starts(road: Road) -> dict[str, list[Start]]:
         workdir.write_data(road.folder, seed, dataset)
         for contender in plan.contenders:
             name = f"{contender.name}-seed{seed}"
-            start = workdir.read_start(road.folder, name)
+            sizes = (dataset.train.x.shape[1], *plan.hidden_sizes, dataset.train.y.shape[1])
+            start = workdir.read_start(road.folder, name, sizes)
             if start is None:
                 key = protocol.key_of(seed, contender)
                 start = protocol.make_start(key, contender, dataset, plan.hidden_sizes)
@@ -137,7 +132,7 @@ def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[
     names = [[f"{name}-seed{s}-lr{rate!r}" for rate in plan.learning_rates] for s in seeds]
     recorder = training.network_recorder(road.knot_every)  # of networks that begin with knots
     road.progress.phase(f"compiling {name}")
-    steps = len(road.datasets[0].train.x) // contender.training.batch_size
+    steps = contender.training.steps_per_epoch(len(road.datasets[0].train.x))
     watch = Watch(road.folder, names, starts, contender, plan, steps, road.progress)
     with contextlib.closing(watch):
         result = protocol.train(

@@ -20,6 +20,7 @@ from spline_fc.checks import as_key
 from spline_fc.cpwl import FitResult, evaluate_float64
 from spline_fc.data import Dataset
 from spline_fc.network import Params
+from spline_fc.printing import printed
 from spline_fc.timing import Seconds, Stopwatch
 from spline_fc.training import TrainingConfig, TrainResult
 
@@ -36,6 +37,7 @@ class Contender(NamedTuple):
     training: TrainingConfig
 
 
+@printed
 class Start(NamedTuple):
     """What one seed of a contender sets out from."""
 
@@ -44,6 +46,7 @@ class Start(NamedTuple):
     seconds: Seconds  # of all that it took
 
 
+@printed
 class Verdict(NamedTuple):
     """What validation and test rows say of S seeds and L learning rates."""
 
@@ -246,7 +249,7 @@ def time_alone(
         return params, time.perf_counter() - began
 
     params, _ = begin()  # compiles
-    steps = max(1, len(dataset.train.x) // contender.training.batch_size)
+    steps = contender.training.steps_per_epoch(len(dataset.train.x))
     plain = {"learning_rate": 1e-3, "group_rates": (), "keep_axes": False}
     config = replace(contender.training, epochs=-(-TIMED_STEPS // steps), **plain)
     runs = [training.train(params, dataset, config, seed=seed).seconds.run for _ in range(repeats)]

@@ -52,7 +52,7 @@ def test_a_finished_run_is_not_run_again_nor_replaced_by_another(finished):
 @pytest.mark.parametrize(
     "bad",
     [
-        {"training.batch_size": 5000},
+        {"fit.share": 2.0},
         {"fit.max_terms": 0},
         {"learning_rates": (-1.0,)},
         {"training.guard": 0.5},

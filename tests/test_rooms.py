@@ -5,7 +5,14 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).parents[1]
-GROUND = {"checks", "files", "threads", "timing"}  # tools that every room may use
+GROUND = {
+    "arrays",
+    "checks",
+    "files",
+    "printing",
+    "threads",
+    "timing",
+}  # tools that every room may use
 MOST_LINES, MOST_ROAD = 400, 450
 
 

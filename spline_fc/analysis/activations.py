@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis.regions import count_patterns, segment_breakpoints
-from spline_fc.checks import check, check_integer, check_not_empty
+from spline_fc.analysis.shapes import checked_rows
+from spline_fc.checks import as_list, check, check_integer
 from spline_fc.network import Params, layer_sizes, preactivations_float64
+from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 
 
@@ -28,7 +30,7 @@ def activation_flips(networks: Sequence[Params], x: Any) -> dict[str, np.ndarray
     Raises:
       ValueError: networks of different shapes, none with a hidden layer, or no row.
     """
-    check_not_empty("x", np.asarray(x))
+    x = checked_rows(x)
     check_same_shapes(networks)
     with one_thread():
         start = active_rows(networks[0], x)
@@ -46,6 +48,7 @@ def active_rows(params: Params, x: Any) -> dict[str, np.ndarray]:
     return {f"Dense_{i}": values > 0 for i, values in enumerate(hidden)}
 
 
+@printed
 class PatternCount(NamedTuple):
     """How finely a network cuts the data."""
 
@@ -71,10 +74,10 @@ def pattern_count(params: Params, x: Any, *, segments: int = 50, seed: int = 0) 
     Raises:
       ValueError: fewer than two rows, or segments < 1.
     """
-    x = np.asarray(x, np.float64)
-    check_not_empty("x", x)
+    x = checked_rows(x, exactly=layer_sizes(params)[0])
     check(len(x) > 1, f"x must have at least 2 rows; got {len(x)}.")
     check_integer("segments", segments, at_least=1)
+    check_integer("seed", seed, at_least=0)
     rng = np.random.default_rng(seed)
     pairs = [rng.choice(len(x), 2, replace=False) for _ in range(segments)]
     crossings = [segment_breakpoints(params, x[a], x[b]).size for a, b in pairs]
@@ -83,6 +86,7 @@ def pattern_count(params: Params, x: Any, *, segments: int = 50, seed: int = 0) 
 
 def check_same_shapes(networks: Sequence[Params]) -> None:
     """Raises ValueError unless there is a network and all have kernels of the same shapes."""
+    networks = as_list("networks", networks, "parameter trees")
     check(len(networks) > 0, "networks must hold at least one network; got none.")
     first, *others = (layer_sizes(params) for params in networks)
     for found in others:

@@ -13,11 +13,14 @@ from spline_fc.analysis.convergence import (
     bootstrap,
     paired_ratio,
 )
-from spline_fc.checks import check_rank, check_same_length
+from spline_fc.arrays import numbers_float64
+from spline_fc.checks import as_list, check, check_rank, check_same_length
+from spline_fc.printing import printed
 
 LEVEL = 0.05  # of the paired t test, two-sided and not corrected: splits share rows
 
 
+@printed
 class Comparison(NamedTuple):
     """What p pairs say; differences below 0 and ratios below 1 speak for the contender."""
 
@@ -59,7 +62,8 @@ def compare(
     Raises:
       ValueError: the lengths differ.
     """
-    ours, theirs = np.asarray(error, np.float64), np.asarray(reference_error, np.float64)
+    ours = numbers_float64("error", error)
+    theirs = numbers_float64("reference_error", reference_error)
     check_rank("error", ours, 1, "(s,)")
     check_same_length("reference_error", theirs, "error", ours)
     known = np.isfinite(ours) & np.isfinite(theirs)
@@ -71,9 +75,16 @@ def compare(
         relative=bootstrap(difference / level if level else np.full(difference.size, np.nan)),
         wins=int((difference < 0).sum()),
         p_value=_paired_t_test(difference),
-        steps=None if steps is None else paired_ratio(*steps),
-        seconds=None if seconds is None else paired_ratio(*seconds),
+        steps=None if steps is None else paired_ratio(*_pair("steps", steps)),
+        seconds=None if seconds is None else paired_ratio(*_pair("seconds", seconds)),
     )
+
+
+def _pair(name: str, arrays: Any) -> list[Any]:
+    """Two arrays; raises ValueError unless there are two."""
+    pair = as_list(name, arrays, "two arrays")
+    check(len(pair) == 2, f"{name} must be a list of two arrays; got {len(pair)}.")
+    return pair
 
 
 def _paired_t_test(difference: np.ndarray) -> float:

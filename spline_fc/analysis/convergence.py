@@ -3,19 +3,32 @@
 Everything here works from the metrics files alone.
 """
 
-import json
+import contextlib
+import itertools
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.checks import check, check_integer, check_number, check_rank, check_same_length
+from spline_fc import files
+from spline_fc.arrays import numbers_float64
+from spline_fc.checks import (
+    check,
+    check_integer,
+    check_not_empty,
+    check_number,
+    check_rank,
+    check_same_length,
+    shown,
+)
+from spline_fc.printing import printed
 
 LOSSES = ("train_loss", "validation_loss", "test_loss")
 LEAST_FOR_INTERVAL = 3  # fewer values tell nothing of their spread
 
 
+@printed
 class History(NamedTuple):
     """The loss curves of one run; row 0 is before training."""
 
@@ -35,6 +48,7 @@ class Interval(NamedTuple):
     high: float
 
 
+@printed
 class PairedRatio(NamedTuple):
     """Ratios of paired runs, e.g. per seed the steps of one start over those of another."""
 
@@ -59,28 +73,45 @@ def read_history(path: Any) -> History:
 
     Args:
       path: JSON lines with "epoch", "step" and the three losses; a last line cut short by a run
-        that is still writing is left out.
+        that is still writing is left out. Values that are not finite are null.
 
     Returns:
       History, float64.
 
     Raises:
-      ValueError: a line before the last is not JSON, a line lacks epoch or step, or there is none.
+      OSError: the file cannot be read.
+      ValueError: a line before the last is not JSON, a line lacks epoch or step or gives something
+        else than a number or null, epochs do not rise, or there is no line.
     """
-    path = pathlib.Path(path)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            check(number == len(lines), f"{path} must hold JSON lines; line {number}: {error}.")
+    path = files.as_path(path)
+    *lines, last = path.read_bytes().split(b"\n")
+    records = [_record(path, number, line) for number, line in enumerate(lines, start=1)]
+    with contextlib.suppress(ValueError):  # still being written, or nothing
+        records.append(_record(path, len(lines) + 1, last))
     check(len(records) > 0, f"{path} must hold at least one line of metrics; got none.")
-    for number, record in enumerate(records, start=1):
-        complete = isinstance(record, dict) and {"epoch", "step"} <= set(record)
-        check(complete, f"{path} must give epoch and step in every line; line {number} does not.")
+    epochs = [record["epoch"] for record in records]
+    rises = all(before < after for before, after in itertools.pairwise(epochs))
+    check(rises, f"{path} must hold epochs that rise; got {epochs[:3]} and so on.")
     columns = ("epoch", "step", *LOSSES, "seconds")
     return History(*(np.array([r.get(c) for r in records], np.float64) for c in columns))
+
+
+def _record(path: pathlib.Path, number: int, line: bytes) -> dict[str, Any]:
+    """One line of metrics, each a number or null."""
+    try:
+        record = files.parse_json(line.decode("utf-8"))
+    except ValueError as error:
+        told = files.sentence(error)
+        raise ValueError(f"{path} must hold JSON lines; line {number}: {told}") from error
+    complete = isinstance(record, dict) and {"epoch", "step"} <= set(record)
+    check(complete, f"{path} must give epoch and step in every line; line {number} does not.")
+    for name, value in record.items():
+        where = f"{name} in line {number} of {path}"
+        if name in ("epoch", "step"):
+            check_integer(where, value, 0)
+        elif value is not None:
+            check_number(where, value)
+    return record
 
 
 def steps_to_target(step: Any, loss: Any, target: float) -> float:
@@ -94,8 +125,13 @@ def steps_to_target(step: Any, loss: Any, target: float) -> float:
     Returns:
       The step, inf if the run never arrives, nan if the target is nan.
     """
-    step, loss = np.asarray(step, np.float64), np.asarray(loss, np.float64)
+    step, loss = numbers_float64("step", step), numbers_float64("loss", loss)
     check_same_length("loss", loss, "step", step)
+    check_rank("step", step, 1, "(e,)")
+    check(
+        isinstance(target, (int, float, np.integer, np.floating)),
+        f"target must be a number; got {shown(target)}.",
+    )
     if np.isnan(target):
         return float("nan")
     arrived = np.flatnonzero(loss <= target)
@@ -117,8 +153,9 @@ def area_under_curve(step: Any, loss: Any, until: float | None = None) -> float:
     Raises:
       ValueError: the lengths differ, or `until` lies before the first step.
     """
-    step, loss = np.asarray(step, np.float64), np.asarray(loss, np.float64)
+    step, loss = numbers_float64("step", step), numbers_float64("loss", loss)
     check_same_length("loss", loss, "step", step)
+    check_not_empty("step", step)
     if until is not None:
         check_number("until", until, at_least=float(step[0]))
         last = np.interp(until, step, loss)
@@ -155,10 +192,12 @@ def bootstrap(
     Raises:
       ValueError: values is not a vector, level not in (0, 1), resamples < 1.
     """
-    values = np.asarray(values, np.float64)
+    values = numbers_float64("values", values)
     check_rank("values", values, 1, "(s,)")
     check_number("level", level, above=0, below=1)
     check_integer("resamples", resamples, at_least=1)
+    check_integer("seed", seed, at_least=0)
+    check(callable(statistic), f"statistic must be a function; got {shown(statistic)}.")
     if values.size == 0:
         return Interval(np.nan, np.nan, np.nan)
     if values.size < LEAST_FOR_INTERVAL:
@@ -186,7 +225,7 @@ def paired_ratio(numerator: Any, denominator: Any, **options: Any) -> PairedRati
     Raises:
       ValueError: the lengths differ.
     """
-    a, b = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    a, b = numbers_float64("numerator", numerator), numbers_float64("denominator", denominator)
     check_same_length("numerator", a, "denominator", b)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where((a == 0) & (b == 0), 1.0, a / b)
@@ -214,11 +253,12 @@ def fit_rate(time: Any, loss: Any) -> RateFit:
       RateFit; rate in 1 / unit of time.
 
     Raises:
-      ValueError: fewer than 4 points, or a loss that is not finite.
+      ValueError: fewer than 4 points, a time that does not increase, or a loss that is not finite.
     """
-    time, loss = np.asarray(time, np.float64), np.asarray(loss, np.float64)
+    time, loss = numbers_float64("time", time), numbers_float64("loss", loss)
     check_same_length("loss", loss, "time", time)
     check(loss.size >= 4, f"loss must have at least 4 points; got {loss.size}.")
+    check(bool((np.diff(time) > 0).all()), "time must increase from point to point; it does not.")
     check(bool(np.isfinite(loss).all()), "loss must be finite to fit a rate; got others.")
     elapsed = time - time[0]
     rates = np.geomspace(0.1 / elapsed[-1], 10 / np.diff(elapsed).min(), 400)

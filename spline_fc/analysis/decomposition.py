@@ -30,7 +30,6 @@ from spline_fc.analysis.models import (
     level,
     minimum,
     minimum_terms,
-    plain,
     spline_columns,
 )
 from spline_fc.analysis.shapes import (
@@ -45,10 +44,14 @@ from spline_fc.analysis.shapes import (
     raw_output,
     raw_surface,
 )
+from spline_fc.checks import check_kind
 from spline_fc.cpwl import FitResult, Spline
-from spline_fc.cpwl.spline import num_features
+from spline_fc.cpwl.spline import num_features, spline_of
+from spline_fc.network import SplineStart
+from spline_fc.printing import printed
 
 
+@printed
 class MeanMinimum(NamedTuple):
     """u -> E min(u, V), by its values at the values that V takes; constant beyond the last."""
 
@@ -59,6 +62,7 @@ class MeanMinimum(NamedTuple):
         return np.interp(level, self.at, self.value)
 
 
+@printed
 class PurifiedTerm(NamedTuple):
     """A term with the means that take it apart."""
 
@@ -67,6 +71,7 @@ class PurifiedTerm(NamedTuple):
     given: dict[tuple[int, ...], MeanMinimum]  # by one or two variables, unless these are all
 
 
+@printed
 class Decomposition(NamedTuple):
     """constant + sum of components = the spline, everywhere; `component_values` evaluates them."""
 
@@ -81,7 +86,9 @@ class Decomposition(NamedTuple):
     scaler: Any  # data.Scaler or None
 
 
-def decompose(spline: Spline | FitResult, x: Any, *, scaler: Any = None) -> Decomposition:
+def decompose(
+    spline: Spline | FitResult | SplineStart, x: Any, *, scaler: Any = None
+) -> Decomposition:
     """Takes a spline apart into main effects, pairwise surfaces and the rest, exactly.
 
     Args:
@@ -98,8 +105,8 @@ def decompose(spline: Spline | FitResult, x: Any, *, scaler: Any = None) -> Deco
     Raises:
       ValueError: no row, a wrong rank, non-finite values, or another number of columns.
     """
-    spline = plain(spline)
-    x = checked_model_rows(spline, x)
+    own = spline_of(spline)
+    x, spline = checked_model_rows(spline, x), own
     z, terms = spline_columns(spline, x), minimum_terms(spline)
     purified = tuple(_purify(term, z) for term in terms)
     mean = sum((p.mean * p.term.coef for p in purified), np.asarray(spline.intercept, np.float64))
@@ -135,6 +142,7 @@ def component_values(decomposition: Decomposition, x: Any) -> np.ndarray:
     Raises:
       ValueError: rows that do not fit the spline.
     """
+    check_kind("decomposition", decomposition, Decomposition)
     spline = decomposition.spline
     z = spline_columns(spline, checked_rows(x, exactly=num_features(spline)))
     where = {features: c for c, features in enumerate(decomposition.components)}

@@ -4,12 +4,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.models import Model, checked_model_rows, model_output
+from spline_fc.analysis.models import Model, checked_model_rows, model_output, names_of
 from spline_fc.analysis.shapes import share_explained
+from spline_fc.arrays import columns
 from spline_fc.checks import check, check_integer
 from spline_fc.cpwl import FitResult, fit_mars
+from spline_fc.printing import printed
 
 
+@printed
 class Distillation(NamedTuple):
     """A spline in place of a model, and how much of the model it is."""
 
@@ -56,6 +59,7 @@ def distil(
       ValueError: rows that do not fit the model, or as `fit_mars` says.
     """
     check_integer("max_terms", max_terms, at_least=1)
+    x, names = columns("x", x, names_of(model) if hasattr(x, "to_numpy") else None)
     rows = checked_model_rows(model, x)
     unseen = None if held_out is None else checked_model_rows(model, held_out, "held_out")
     check(
@@ -69,6 +73,7 @@ def distil(
         max_terms=min(max_terms, len(rows) + 1),
         max_degree=max_degree,
         threshold=threshold,
+        names=options.pop("names", names),
         **options,
     )
     given = model_output(fit.spline, rows)

@@ -32,8 +32,10 @@ from spline_fc.checks import check, check_integer
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.network import Params, layer_sizes
 from spline_fc.network.structure import layers_float64
+from spline_fc.printing import printed
 
 
+@printed
 class ShapeFunctions(NamedTuple):
     """One centred curve per feature, and what they leave unexplained."""
 
@@ -74,11 +76,10 @@ def exact_dependence(
       ValueError: another number of hidden layers, no row, values that are not finite, no such
         column, or low not below high.
     """
-    model = without_directions(model)
+    x, model = checked_model_rows(model, x), without_directions(model)
     if not isinstance(model, Spline):
         depth = len(layer_sizes(model)) - 2
         check(depth == 1, f"params must have one hidden layer; got {depth}.")
-    x = checked_model_rows(model, x)
     checked_feature(feature, x.shape[1])
     low, high = checked_range(x[:, feature], low, high)
     if isinstance(model, Spline):
@@ -114,8 +115,7 @@ def dependence_surface(
     Raises:
       ValueError: rows that do not fit the model, or features or grids that are none.
     """
-    model = without_directions(model)
-    x = checked_model_rows(model, x)
+    x, model = checked_model_rows(model, x), without_directions(model)
     i, j = checked_pair(features, x.shape[1])
     terms = minimum_terms(model) if isinstance(model, Spline) else []
     first = checked_grid("first", first, x, i, knots_of(terms, i))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_finite
 from spline_fc.network import Params, layer_sizes, preactivations_float64
 from spline_fc.network.structure import layers_float64
@@ -13,7 +14,7 @@ BLOCK = 1 << 20  # numbers in the largest temporary array of a pass over many ro
 
 def checked_point(name: str, values: Any, size: int) -> np.ndarray:
     """Returns a point of input space in float64; raises ValueError unless it is finite (size,)."""
-    point = np.asarray(values, np.float64)
+    point = numbers_float64(name, values)
     check(point.shape == (size,), f"{name} must have shape ({size},); got {point.shape}.")
     check_finite(name, point)
     return point

@@ -12,21 +12,30 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from spline_fc.analysis.models import Model, checked_model_rows, model_output
+from spline_fc.analysis.models import Model, checked_model_rows, model_output, names_of
+from spline_fc.arrays import as_names, columns, numbers_float64
 from spline_fc.checks import (
+    as_key,
     check,
     check_finite,
     check_integer,
+    check_kind,
+    check_mapping,
     check_not_empty,
     check_rank,
     check_same_length,
+    shown,
 )
 from spline_fc.cpwl import FitResult, importance
+from spline_fc.network import SplineStart
+from spline_fc.network.samplers import generator
+from spline_fc.printing import printed
 
 AT_ONCE = 8192  # rows that a model is handed in one call
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
 
+@printed
 class Permutation(NamedTuple):
     """Permutation importance: what the metric rises by when a column is shuffled."""
 
@@ -36,12 +45,18 @@ class Permutation(NamedTuple):
     deviation: np.ndarray  # (d,), over the repeats; 0 for a single one
 
 
+@printed
 class ImportanceTable(NamedTuple):
     """Measures side by side, one column each."""
 
     feature_names: tuple[str, ...]
     columns: tuple[str, ...]
     value: np.ndarray  # (d, c)
+
+    def _table(self) -> list[list[str]]:
+        rows = zip(self.feature_names, self.value, strict=True)
+        cells = ([name, *(f"{v:.4g}" for v in row)] for name, row in rows)
+        return [["", *self.columns], *cells]
 
 
 def squared_error(wanted: np.ndarray, given: np.ndarray) -> float:
@@ -54,7 +69,7 @@ def permutation_importance(
     x: Any,
     y: Any,
     *,
-    key: jax.Array,
+    key: jax.Array | int,
     repeats: int = 5,
     metric: Metric = squared_error,
 ) -> Permutation:
@@ -64,7 +79,7 @@ def permutation_importance(
       model: a Spline, a network's parameters, or a function from (n, d) to (n, k).
       x: (n, d), rows that the model takes; held-out ones tell about generalisation.
       y: (n,) or (n, k), their targets in the units the model returns.
-      key: a JAX random key; the same key gives the same shuffles for every model.
+      key: a JAX key or integer seed; the same key gives the same shuffles for every model.
       repeats: shuffles per column.
       metric: from (targets, predictions), both (n, k), to a number that grows with the error.
 
@@ -79,12 +94,13 @@ def permutation_importance(
     """
     x = checked_model_rows(model, x)
     check_integer("repeats", repeats, at_least=1)
+    check(callable(metric), f"metric must be a function; got {shown(metric)}.")
     wanted, given = _targets(y, x), model_output(model, x)
     check(
         wanted.shape == given.shape,
         f"y must have shape {given.shape}, as the model returns; got {wanted.shape}.",
     )
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    rng = generator(as_key(key))
     baseline = float(metric(wanted, given))
     values = np.empty((repeats, x.shape[1]))
     for repeat in range(repeats):
@@ -138,8 +154,8 @@ def compare_importance(
     x: Any,
     y: Any,
     *,
-    key: jax.Array,
-    fit: FitResult | None = None,
+    key: jax.Array | int,
+    fit: FitResult | SplineStart | None = None,
     feature_names: Sequence[str] | None = None,
     repeats: int = 5,
     metric: Metric = squared_error,
@@ -151,10 +167,10 @@ def compare_importance(
     Args:
       models: by name, as {"spline": spline, "network": params}; all take the same rows.
       x: (n, d); y: (n,) or (n, k), as in `permutation_importance`.
-      key: a JAX random key; every model sees the same shuffles.
+      key: a JAX key or integer seed; every model sees the same shuffles.
       fit: adds the columns nsubsets, gcv and rss of `cpwl.importance`; those of directions are left
         out, as they belong to no feature.
-      feature_names: one per column; x0, x1, ... by default.
+      feature_names: one per column; those of a data frame, else x0, x1, ... by default.
       repeats, metric: as in `permutation_importance`.
       output: the output whose contributions are shown; permutation takes all of them together.
       points: as in `mean_contribution`.
@@ -165,33 +181,33 @@ def compare_importance(
     Raises:
       ValueError: no model, names that do not fit the columns, or as the measures say.
     """
+    check_mapping("models", models)
     check(len(models) > 0, "models must hold at least one model; got none.")
-    check_rank("x", x, 2, "(n, d)")
-    num_features = np.shape(x)[1]
-    if feature_names is None:
-        feature_names = [f"x{j}" for j in range(num_features)]
-    check(
-        len(feature_names) == num_features,
-        f"feature_names must name {num_features} columns; got {len(feature_names)}.",
-    )
+    known = [names for names in map(names_of, [fit, *models.values()]) if names is not None]
+    x, named = columns("x", x, known[0] if known and hasattr(x, "to_numpy") else None)
+    num_features = x.shape[1]
+    names = as_names("feature_names", feature_names, num_features) or named
+    names = names or tuple(f"x{j}" for j in range(num_features))
     check_integer("output", output, at_least=0)
-    columns: dict[str, np.ndarray] = {}
+    measures: dict[str, np.ndarray] = {}
     for name, model in models.items():
         shuffled = permutation_importance(model, x, y, key=key, repeats=repeats, metric=metric)
         moved = mean_contribution(model, x, points=points)
         outputs = moved.shape[1]
         check(output < outputs, f"output must be below {outputs}; got {output}.")
-        columns[f"{name}: permutation"] = shuffled.mean
-        columns[f"{name}: contribution"] = moved[:, output]
+        measures[f"{name}: permutation"] = shuffled.mean
+        measures[f"{name}: contribution"] = moved[:, output]
     if fit is not None:
+        fit = fit.fit if isinstance(fit, SplineStart) else fit
+        check_kind("fit", fit, FitResult)
         criteria = importance(fit)._asdict()
-        columns |= {name: values[:num_features] for name, values in criteria.items()}
-    value = np.stack([np.asarray(c, np.float64) for c in columns.values()], axis=1)
-    return ImportanceTable(tuple(feature_names), tuple(columns), value)
+        measures |= {name: values[:num_features] for name, values in criteria.items()}
+    value = np.stack([np.asarray(c, np.float64) for c in measures.values()], axis=1)
+    return ImportanceTable(names, tuple(measures), value)
 
 
 def _targets(y: Any, x: np.ndarray) -> np.ndarray:
-    y = np.asarray(y, np.float64)
+    y = numbers_float64("y", y)
     y = y[:, None] if y.ndim == 1 else y
     check_rank("y", y, 2, "(n,) or (n, k)")
     check_not_empty("y", y)

@@ -11,15 +11,19 @@ import numpy as np
 
 from spline_fc.analysis.activations import check_same_shapes
 from spline_fc.analysis.forward import gradients_at
-from spline_fc.checks import check, check_integer, check_not_empty, check_number
+from spline_fc.analysis.shapes import checked_rows
+from spline_fc.checks import check, check_integer, check_kind, check_mapping, check_number
+from spline_fc.data import Scaler
 from spline_fc.network import Params, preactivations_float64
 from spline_fc.network.structure import layers_float64
+from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 
 MERGE_DISTANCE = 0.01  # inter-quartile ranges; closer knots of the same direction count as one
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
+@printed
 class KnotTrack(NamedTuple):
     """The h units of Dense_0 at r records, the start first.
 
@@ -62,6 +66,7 @@ class KnotTrack(NamedTuple):
         return KnotTrack(self.step, *(field[..., units] for field in self[1:]))
 
 
+@printed
 class TrackSummary(NamedTuple):
     """Per record counts over units and distributions, (r, 5) at QUANTILES; nan without a unit."""
 
@@ -150,6 +155,7 @@ def knot_drift(
     return track_networks([before, after], (0, 1), x, **options)
 
 
+@printed
 class Records(NamedTuple):
     """The networks that a run left on its way."""
 
@@ -169,6 +175,7 @@ def recorded_networks(trace: Mapping[str, Any]) -> Records:
     Raises:
       ValueError: no trace of these recorders, or no record in it.
     """
+    check_mapping("trace", trace)
     known = "step" in trace and ("params" in trace or {"kernel", "bias"} <= set(trace))
     check(known, f"trace must hold step and params, or step, kernel and bias; got {sorted(trace)}.")
     steps = np.asarray(trace["step"])
@@ -214,8 +221,7 @@ def track_networks(
     Raises:
       ValueError: the arguments do not fit each other, or no row was given.
     """
-    x = np.asarray(x, np.float64)
-    check_not_empty("x", x)
+    x = checked_rows(x)
     check_number("min_alignment", min_alignment, at_least=0, at_most=1)
     check_integer("output", output, at_least=0)
     check_same_shapes(networks)
@@ -242,6 +248,7 @@ def summarize_track(track: KnotTrack) -> TrackSummary:
     Returns:
       TrackSummary.
     """
+    check_kind("track", track, KnotTrack)
     on_start = np.broadcast_to(track.aligned[0], track.aligned.shape)
 
     def count(marked: np.ndarray) -> np.ndarray:
@@ -294,6 +301,7 @@ def _track(states, steps, x, home, scaler, min_alignment, output) -> KnotTrack:
     spread = _spread(x)[home]
     x_scale, x_shift, y_scale = 1.0, 0.0, 1.0
     if scaler is not None:
+        check_kind("scaler", scaler, Scaler)
         x_scale, x_shift = np.asarray(scaler.x_scale)[home], np.asarray(scaler.x_shift)[home]
         y_scale = np.asarray(scaler.y_scale)[output]
     return KnotTrack(

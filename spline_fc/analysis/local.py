@@ -14,16 +14,19 @@ from spline_fc.analysis.models import (
     checked_model_rows,
     minimum,
     minimum_terms,
-    plain,
     spline_columns,
 )
 from spline_fc.analysis.shapes import raw_input, raw_output
+from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check_rank
 from spline_fc.cpwl import FitResult, Spline
-from spline_fc.network import Params
+from spline_fc.cpwl.spline import spline_of
+from spline_fc.network import Params, SplineStart
 from spline_fc.network.structure import finite_layers
+from spline_fc.printing import printed
 
 
+@printed
 class SplineExplanation(NamedTuple):
     """intercept + sum of value = intercept + sum of group_value = prediction."""
 
@@ -36,6 +39,7 @@ class SplineExplanation(NamedTuple):
     group_value: np.ndarray  # (g, k), terms of the same variables added up
 
 
+@printed
 class CellExplanation(NamedTuple):
     """row @ gradient + intercept = prediction, as everywhere in the row's cell.
 
@@ -57,7 +61,7 @@ class CellExplanation(NamedTuple):
 
 
 def explain_spline(
-    spline: Spline | FitResult, row: Any, *, scaler: Any = None
+    spline: Spline | FitResult | SplineStart, row: Any, *, scaler: Any = None
 ) -> SplineExplanation:
     """Lists the terms of a spline with their values at one row.
 
@@ -72,9 +76,10 @@ def explain_spline(
     Raises:
       ValueError: the row is no finite vector of the spline's size.
     """
+    row = numbers_float64("row", row)
     check_rank("row", row, 1, "(d,)")
-    spline = plain(spline)
-    z = spline_columns(spline, checked_model_rows(spline, np.asarray(row)[None], "row"))
+    spline = spline_of(spline)
+    z = spline_columns(spline, checked_model_rows(spline, row[None], "row"))
     terms = minimum_terms(spline)
     intercept = np.asarray(spline.intercept, np.float64)
     value = np.zeros((len(terms), intercept.size))

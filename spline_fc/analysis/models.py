@@ -10,17 +10,20 @@ import numpy as np
 
 from spline_fc.analysis.forward import output
 from spline_fc.analysis.shapes import checked_rows
+from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_finite
 from spline_fc.cpwl import FitResult, Spline
-from spline_fc.cpwl.spline import num_features
+from spline_fc.cpwl.spline import num_features, spline_of
 from spline_fc.cpwl.terms import live_terms, term_values
-from spline_fc.network import Params, to_params
+from spline_fc.network import Params, SplineStart, to_params
 from spline_fc.network.structure import finite_layers
+from spline_fc.printing import printed
 
-Model = Spline | FitResult | Params | Callable[[np.ndarray], Any]
+Model = Spline | FitResult | SplineStart | Params | Callable[[np.ndarray], Any]
 T = TypeVar("T")
 
 
+@printed
 class MinimumTerm(NamedTuple):
     """coef times the minimum over columns of the minimum of the column's hinges."""
 
@@ -30,12 +33,18 @@ class MinimumTerm(NamedTuple):
     coef: np.ndarray  # (k,)
 
 
-def plain(model: FitResult | T) -> Spline | T:
-    """The spline of a fit; any other model as it is."""
-    return model.spline if isinstance(model, FitResult) else model
+def plain(model: FitResult | SplineStart | T) -> Spline | T:
+    """The spline of a fit or of a start; any other model as it is."""
+    return spline_of(model) if isinstance(model, (FitResult, SplineStart)) else model
 
 
-def without_directions(model: Spline | FitResult | Params) -> Spline | Params:
+def names_of(model: Any) -> tuple[str, ...] | None:
+    """The names of the features that a fit or a start was made of; None for any other model."""
+    fit = model.fit if isinstance(model, SplineStart) else model
+    return fit.names[: num_features(fit.spline)] if isinstance(fit, FitResult) else None
+
+
+def without_directions(model: Spline | FitResult | SplineStart | Params) -> Spline | Params:
     """A model in which every term of a spline reads features: with directions, its network."""
     model = plain(model)
     if isinstance(model, Spline) and any(
@@ -61,7 +70,7 @@ def model_output(model: Model, x: Any) -> np.ndarray:
         return np.asarray(model.intercept, np.float64) + values @ live.coef
     if not callable(model):
         return output(model, x)
-    value = np.asarray(model(x), np.float64)
+    value = numbers_float64("the output of model", model(x))
     value = value[:, None] if value.ndim == 1 else value
     check(
         value.ndim == 2 and len(value) == len(x),
@@ -74,14 +83,14 @@ def model_output(model: Model, x: Any) -> np.ndarray:
 def checked_model_rows(model: Model, x: Any, name: str = "x") -> np.ndarray:
     """Returns rows in float64; raises ValueError unless they, and the model's weights, are finite.
 
-    The rows must have as many columns as the model reads. `name` is that of the argument, for the
-    message.
+    The rows must have as many columns as the model reads; those of a data frame are put in order
+    by the names of a fit. `name` is that of the argument, for the message.
     """
-    model = plain(model)
+    names, model = names_of(model), plain(model)
     if isinstance(model, Spline):
         for field in ("intercept", "coef", "slope", "knot", "projection"):
             check_finite(f"spline.{field}", getattr(model, field))
-        return checked_rows(x, exactly=num_features(model), name=name)
+        return checked_rows(x, exactly=num_features(model), name=name, names=names)
     columns = None if callable(model) else len(finite_layers(model)[0][0])
     return checked_rows(x, exactly=columns, name=name)
 

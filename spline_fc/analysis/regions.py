@@ -5,11 +5,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis.forward import blocks, checked_point
-from spline_fc.checks import check, check_finite, check_not_empty
+from spline_fc.analysis.shapes import checked_rows
+from spline_fc.checks import as_list, check, check_number, shown
 from spline_fc.network import Params, layer_sizes, preactivations_float64
 from spline_fc.network.structure import finite_layers
+from spline_fc.printing import printed
 
 
+@printed
 class Cell(NamedTuple):
     """A convex polygon of a slice on which the network is one affine map."""
 
@@ -31,8 +34,7 @@ def count_patterns(params: Params, x: Any) -> int:
     Raises:
       ValueError: no row, rows that are not finite, or x does not fit the network.
     """
-    check_not_empty("x", np.asarray(x))
-    check_finite("x", x)
+    x = checked_rows(x, exactly=layer_sizes(params)[0])
     check(
         len(layer_sizes(params)) > 2, "params must have at least one hidden layer; got one layer."
     )
@@ -97,7 +99,11 @@ def slice_cells(
     size = len(stack[0][0])
     points = {"origin": origin, "first": first, "second": second}
     origin, first, second = (checked_point(n, p, size) for n, p in points.items())
-    low, high = limits
+    ends = as_list("limits", limits, "two numbers")
+    check(len(ends) == 2, f"limits must be two numbers; got {shown(limits)}.")
+    low, high = ends
+    check_number("limits[0]", low)
+    check_number("limits[1]", high)
     check(low < high, f"limits must increase; got {limits}.")
     square = np.array([[low, low], [high, low], [high, high], [low, high]], np.float64)
     cells = [(square, np.stack([first, second, origin]))]

@@ -6,18 +6,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis.forward import BLOCK
+from spline_fc.arrays import columns, numbers_float64
 from spline_fc.checks import (
+    as_list,
     check,
     check_finite,
     check_integer,
+    check_kind,
     check_not_empty,
     check_number,
     check_rank,
+    shown,
 )
+from spline_fc.data import Scaler
 from spline_fc.network import Params, layer_sizes
 from spline_fc.network.structure import finite_layers
+from spline_fc.printing import printed
 
 
+@printed
 class Curve(NamedTuple):
     """A piecewise-linear function of one feature, given by its values at its grid."""
 
@@ -31,6 +38,7 @@ class Curve(NamedTuple):
         return np.stack([np.interp(values, self.grid, v) for v in self.value.T], axis=-1)
 
 
+@printed
 class Surface(NamedTuple):
     """A function of two features, given by its values at a grid and exact there."""
 
@@ -125,8 +133,9 @@ def share_explained(wanted: Any, given: Any) -> np.ndarray:
     Raises:
       ValueError: the shapes differ.
     """
-    wanted, given = np.asarray(wanted, np.float64), np.asarray(given, np.float64)
+    wanted, given = numbers_float64("wanted", wanted), numbers_float64("given", given)
     check(wanted.shape == given.shape, f"given must have shape {wanted.shape}; got {given.shape}.")
+    check_rank("wanted", wanted, 2, "(n, k)")
     deviation = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
     varies = np.ptp(wanted, axis=0) > 0
     return 1.0 - ((wanted - given) ** 2).sum(axis=0) / np.where(varies, deviation, np.nan)
@@ -145,6 +154,7 @@ def thin_curve(curve: Curve, size: int = 201) -> Curve:
     Raises:
       ValueError: size is not an integer >= 2.
     """
+    check_kind("curve", curve, Curve)
     check_integer("size", size, at_least=2)
     if len(curve.grid) <= size:
         return curve
@@ -173,6 +183,7 @@ def raw_input(values: np.ndarray, scaler: Any, feature: Any = slice(None)) -> np
     """
     if scaler is None:
         return values
+    check_kind("scaler", scaler, Scaler)
     shift, scale = (np.asarray(a, np.float64) for a in (scaler.x_shift, scaler.x_scale))
     if isinstance(feature, int) and feature >= scale.size:
         return values
@@ -183,13 +194,20 @@ def raw_output(values: np.ndarray, scaler: Any, *, effect: bool) -> np.ndarray:
     """Turns (..., k) outputs, or differences of them (`effect`), to raw units; None leaves them."""
     if scaler is None:
         return values
+    check_kind("scaler", scaler, Scaler)
     shift, scale = (np.asarray(a, np.float64) for a in (scaler.y_shift, scaler.y_scale))
     return values * scale if effect else values * scale + shift
 
 
-def checked_rows(x: Any, *, exactly: int | None = None, name: str = "x") -> np.ndarray:
-    """Checks the rows of a study, and their number of columns if given; returns them in float64."""
-    x = np.asarray(x, np.float64)
+def checked_rows(
+    x: Any, *, exactly: int | None = None, name: str = "x", names: Sequence[str] | None = None
+) -> np.ndarray:
+    """Checks the rows of a study, and their number of columns if given; returns them in float64.
+
+    The columns of a table are put in the order of `names`, those of the model, if it has any.
+    """
+    is_table = hasattr(x, "to_numpy")
+    x = columns(name, x, names if is_table else None).values.astype(np.float64, copy=False)
     check_rank(name, x, 2, "(n, d)")
     check_not_empty(name, x)
     fits = exactly is None or x.shape[1] == exactly
@@ -201,12 +219,14 @@ def checked_rows(x: Any, *, exactly: int | None = None, name: str = "x") -> np.n
 def checked_feature(feature: Any, num_features: int) -> None:
     """Raises ValueError unless `feature` is a column number."""
     check_integer("feature", feature, at_least=0)
-    check(feature < num_features, f"feature must be below {num_features}; got {feature}.")
+    check(feature < num_features, f"feature must be below {num_features}; got {shown(feature)}.")
 
 
 def checked_pair(features: Any, num_features: int) -> tuple[int, int]:
     """Raises ValueError unless `features` are two different column numbers; returns them."""
-    pair = tuple(features)
+    pair = tuple(as_list("features", features, "two different columns"))
+    for feature in pair:
+        check_integer("feature", feature, at_least=0)
     check(len(set(pair)) == len(pair) == 2, f"features must be two different columns; got {pair}.")
     for feature in pair:
         checked_feature(feature, num_features)
@@ -225,7 +245,7 @@ def checked_range(column: np.ndarray, low: Any, high: Any) -> tuple[float, float
 
 def checked_grid(name: str, grid: Any, x: np.ndarray, feature: int, knots: Any = ()) -> np.ndarray:
     """A given grid in float64, or 41 even points and the knots; raises ValueError unless finite."""
-    grid = feature_grid(x, feature, 41, knots) if grid is None else np.asarray(grid, np.float64)
+    grid = feature_grid(x, feature, 41, knots) if grid is None else numbers_float64(name, grid)
     check_rank(name, grid, 1, "(g,)")
     check_finite(name, grid)
     return grid

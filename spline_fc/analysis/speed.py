@@ -19,6 +19,7 @@ from spline_fc.analysis.convergence import (
     steps_to_target,
 )
 from spline_fc.checks import check
+from spline_fc.printing import printed
 
 Curves = Mapping[str, Mapping[int, History]]  # initialisation -> seed -> loss curves
 
@@ -26,6 +27,7 @@ _RUN = re.compile(r"(?P<init>.+)-seed(?P<seed>\d+)-lr(?P<rate>[^/]+)$")
 _ROUNDING = 1e-6  # a target is itself a recorded loss, perhaps with other last digits
 
 
+@printed
 class Reach(NamedTuple):
     """What it took one contender to reach one target; arrays have an entry per seed."""
 
@@ -37,6 +39,7 @@ class Reach(NamedTuple):
     second_ratio: PairedRatio | None
 
 
+@printed
 class Speed(NamedTuple):
     """How fast one contender trained; arrays have an entry per seed."""
 

@@ -1,10 +1,12 @@
 """Continuous piecewise-linear splines: how they are fitted, described and kept."""
 
+from spline_fc.cpwl.checked import check_fit, check_spline
 from spline_fc.cpwl.directions import DIRECTIONS, derive_directions
-from spline_fc.cpwl.fit import FIT_OPTIONS, PRUNE_METHODS, FitResult, fit_mars
+from spline_fc.cpwl.evaluation import evaluate, evaluate_float64
+from spline_fc.cpwl.fit import FIT_OPTIONS, fit_mars
 from spline_fc.cpwl.foreign import fit_pyearth, from_earth, from_pyearth
 from spline_fc.cpwl.forward import ForwardTrace
-from spline_fc.cpwl.inputs import check_search_options
+from spline_fc.cpwl.inputs import PRUNE_METHODS, check_search_options
 from spline_fc.cpwl.io import (
     fit_from_dict,
     fit_to_dict,
@@ -16,11 +18,11 @@ from spline_fc.cpwl.io import (
     spline_to_dict,
 )
 from spline_fc.cpwl.pruning import PruningPath, gcv_score
+from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.shrinkage import shrink
 from spline_fc.cpwl.spline import (
     Spline,
     basis,
-    evaluate,
     num_features,
     spline_of,
     with_projections,
@@ -30,7 +32,6 @@ from spline_fc.cpwl.terms import (
     Factor,
     LiveTerms,
     Term,
-    evaluate_float64,
     hinge_of,
     linear_pairs,
     live_terms,
@@ -40,7 +41,9 @@ from spline_fc.cpwl.terms import (
 __all__ = [
     "DIRECTIONS",
     "PRUNE_METHODS",
+    "check_fit",
     "check_search_options",
+    "check_spline",
     "FIT_OPTIONS",
     "Factor",
     "FitResult",

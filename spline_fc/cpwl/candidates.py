@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 
+TIE = 1e-10  # relative difference of gains that is rounding
 _BLOCK = 8  # of columns, in products with tables
 
 
@@ -100,7 +101,9 @@ def best_pair(candidates: Candidates, tolerance: float, places: jax.Array | int)
       places: () int, free places among the terms; for a single one the best hinge is sought.
     """
     gain, flipped, paired = _pair_gains(candidates, tolerance, places)
-    place = gain.reshape(-1).argmax().astype(jnp.uint32)  # unsigned: no code for negative ones
+    # Of gains that agree to rounding the first is taken, on every processor.
+    ties = gain.reshape(-1) >= (1 - TIE) * gain.max()
+    place = ties.argmax().astype(jnp.uint32)  # unsigned: no code for negative ones
 
     def at(table):
         flat = table.reshape(*table.shape[:-2], -1)
@@ -153,7 +156,9 @@ def enter(candidates: Candidates, raw, rows, effects, first) -> Candidates:
     block = jax.lax.dynamic_slice_in_dim(rows, first, count, axis=1)
     entries: list[jax.Array] = []
     for i in range(count):
-        among = sum((block[i, j] * entry for j, entry in enumerate(entries)), jnp.zeros(shape, raw.dtype))
+        among = sum(
+            (block[i, j] * entry for j, entry in enumerate(entries)), jnp.zeros(shape, raw.dtype)
+        )
         entries.append((raw[i] - known[i] - among) / block[i, i])
     entry = jnp.stack(entries)
     return candidates._replace(

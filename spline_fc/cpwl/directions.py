@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from spline_fc import checks
-from spline_fc.cpwl.inputs import CheckedData, checked_data, numbers
+from spline_fc.arrays import numbers
+from spline_fc.cpwl.inputs import CheckedData, checked_data
 
 DIRECTIONS = ("ols", "pca", "phd", "random", "sir")
 RANK_TOLERANCE = 1e-8  # eigenvalues of the correlation matrix below are rounding

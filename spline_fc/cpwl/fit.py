@@ -7,37 +7,20 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from spline_fc import checks
+from spline_fc.arrays import as_names, columns
 from spline_fc.cpwl import inputs, pruning
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
 from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, forward
 from spline_fc.cpwl.inputs import CheckedData
 from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
-from spline_fc.cpwl.refit import least_squares
+from spline_fc.cpwl.refit import least_squares, least_squares_on_rows
+from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.scaling import Units, scaled_columns
-from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term, as_spline, hinge_use
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
-PRUNE_METHODS = ("gcv", "cv", "none")
-
-
-class FitResult(NamedTuple):
-    """A fitted spline and how it came about."""
-
-    spline: Spline
-    names: tuple[str, ...]  # (d + q,), of the columns of z: features, then directions
-    rss: float  # weighted residual sum of squares of the spline, over all outputs
-    gcv: float  # generalised cross-validation score of the spline
-    r2: float  # share of the weighted variance explained
-    terms: tuple[Term, ...]  # all terms of the forward pass, in order, in the units of z
-    forward: ForwardTrace
-    pruning: pruning.PruningPath
-    num_rows: float  # n, or the sum of the weights
-    penalty: float
-    seconds: Seconds
-    stop_reason: str
+TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 
 
 @one_thread()
@@ -58,8 +41,8 @@ def fit_mars(
     end_span: int | None = None,
     threshold: float = 1e-4,
     weights: Any = None,
-    allowed: Sequence[Sequence[int]] | None = None,
-    linear: Sequence[int] = (),
+    allowed: Sequence[Sequence[int | str]] | None = None,
+    linear: Sequence[int | str] = (),
     fast_k: int | None = 1,
     prune: str = "gcv",
     num_folds: int = 5,
@@ -71,14 +54,16 @@ def fit_mars(
     The forward pass adds the best reflected pair of hinges at each step; backward elimination on
     cross products then removes terms. The fit works on columns that it centres and scales itself,
     so no result depends on the units of the features, of no degree; what it returns is in the units
-    of x and y. Vectors are kept in the dtype of x, small tables in float64.
+    of x and y. Vectors are kept in the dtype of x as JAX has it, small tables in float64; where
+    float32 cannot tell the columns apart, or the search lost count of the residual, it works in
+    float64 throughout.
 
     Hinges bend along z = [x, x projection]: the features and, if `directions` are wanted, a few
     linear combinations of them. Directions found from y fit the noise in y too, which GCV does not
     charge for: judge such a fit on rows that were held out.
 
     Args:
-      x: (n, d) numbers, finite.
+      x: (n, d) numbers, finite; a data frame's columns give the names.
       y: (n,) or (n, k), finite; the outputs share one basis.
       max_terms: upper bound on the terms of the forward pass, intercept included.
       max_degree: hinges per term at most; 1 is additive.
@@ -89,26 +74,32 @@ def fit_mars(
       num_directions: directions per name, at most.
       num_slices: slices of y for "sir".
       key: JAX key or seed, for "random".
-      names: of the features; "x0", "x1", ... by default.
+      names: of the features; by default those of a data frame, else "x0", "x1", ....
       knots: candidate positions: "all" for every data point, K for K quantiles per column of z, or
         one array per column. By default 64.
       min_span: rows between knots; Friedman's formula by default.
       end_span: rows before the first and after the last knot; Friedman's formula by default.
       threshold: a step must explain this share of the variance, or the forward pass ends.
-      weights: (n,), >= 0; a weight of 2 is worth two copies of the row, in knots and GCV too.
+      weights: (n,), >= 0; a weight of 2 is worth two copies of the row, in knots and GCV too, and
+        a row of weight 0 is left out, whatever stands in it. Weights that sum to less than 16, and
+        to less than their number, are scaled to a mean of 1, with a word: no term could be charged
+        for.
       allowed: groups of columns of z that may share a term, as scikit-learn's `interaction_cst`; a
-        column in no group stays additive. None allows all.
-      linear: columns of z that may enter only linearly.
+        column in no group stays additive. Columns are given by number or name. None allows all.
+      linear: columns of z, by number or name, that may enter only linearly.
       fast_k: parent terms that are looked at again at each step, those that promised most when they
         were last looked at; further ones as long as one promises more than the best found. None
         for all of them. Additive fits have one parent.
       prune: "gcv", "cv" (k-fold, row i in fold i modulo num_folds) or "none".
       num_folds: folds of prune="cv".
       max_hinges: cap on the distinct hinges of the result: the hidden width that can hold it.
-      on_step: called with (number of terms, share of variance explained) after each forward step.
+      on_step: called with (number of terms, share of variance explained) after each forward step;
+        again from the first one where the search begins anew in float64.
 
     Returns:
-      FitResult, its spline in the dtype of x.
+      FitResult, its spline in the dtype of x: float64 arrays are NumPy's. Where values of a column
+      lie far beyond all knots the spline may have up to two hinges a side more than the terms
+      chosen, in place of some of theirs.
 
     Raises:
       ValueError: no numbers, traced arrays, wrong rank, lengths that differ, no rows, non-finite
@@ -120,23 +111,25 @@ def fit_mars(
       Stanford LCS 110, for fast_k.
     """
     with Stopwatch() as clock:
-        inputs.check_search_options(max_terms, max_degree, penalty, threshold, min_span, end_span)
-        _check_pruning_options(prune, num_folds, max_hinges)
-        data = inputs.checked_data(x, y, weights)
-        _check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
-        names = _feature_names(names, data.x.shape[1])
+        spans = (min_span, end_span)
+        inputs.check_search_options(max_terms, max_degree, penalty, threshold, *spans, fast_k)
+        inputs.check_pruning_options(prune, num_folds, max_hinges)
+        x = columns("x", x)
+        data = inputs.checked_data(x.values, y, weights)
+        inputs.check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
+        names = _feature_names(x.names if names is None else names, data.x.shape[1])
         found = find_directions(directions, data, num_directions, num_slices, key)
         most = most_directions(directions, *data.x.shape[1:], *data.y.shape[1:], num_directions)
-        limits = ForwardLimits(max_terms, max_degree, threshold, *_rounding(data.dtype), fast_k)
-        rules = (min_span, end_span, linear, allowed)
         # As many as there could be, so that splits of one data set share their compiled code.
         places = data.x.shape[1] + max(most, found.projection.shape[1])
-        space, columns, units = _search_space(data, found.projection, places, knots, *rules)
+        rules = (places, *spans, linear, allowed)
         if penalty is None:
             penalty = pruning.default_penalty(max_degree)
         backward = _Backward(penalty, prune, num_folds if prune == "cv" else 1, max_hinges)
-        parts = _fit(data, columns, space, limits, backward, _outside(on_step))
-    return _result(data, found, names, units, space, parts, penalty)._replace(seconds=clock.seconds)
+        limits = (max_terms, max_degree, threshold, fast_k)
+        fit = _fit_safely(data, found, names, knots, rules, limits, backward, _outside(on_step))
+        result = _result(data, found, names, penalty, max_hinges, *fit)
+    return result._replace(seconds=clock.seconds)
 
 
 FIT_OPTIONS = tuple(
@@ -163,55 +156,70 @@ class _Parts(NamedTuple):
     stop_reason: str
     coef: np.ndarray  # (p, k) float64, of the intercept and the chosen terms
     path: pruning.PruningPath
-    mean: np.ndarray  # (k,) float64, of the targets
     rss: float
     total: float
+    doubtful: bool  # the search lost digits that a wider type would have had
 
 
-def _check_pruning_options(prune, num_folds, max_hinges) -> None:
-    checks.check_one_of("prune", prune, PRUNE_METHODS)
-    if prune == "cv":
-        checks.check_integer("num_folds", num_folds, 2)
-    if max_hinges is not None:
-        checks.check_integer("max_hinges", max_hinges, 0)
+class _Targets(NamedTuple):
+    """Targets less their mean, in units in which neither they nor their squares overflow."""
 
-
-def _check_rows(num_rows: int, max_terms: int, end_span: int | None, num_folds: int) -> None:
-    checks.check(
-        max_terms - 1 <= num_rows,
-        f"max_terms must not exceed the number of rows of x by more than 1 ({num_rows} rows); "
-        f"got {max_terms}.",
-    )
-    checks.check(
-        end_span is None or 2 * end_span < num_rows,
-        f"end_span must leave rows for knots, below half of {num_rows}; got {end_span}.",
-    )
-    checks.check(
-        num_folds <= max(num_rows, 2),
-        f"num_folds must not exceed the {num_rows} rows of x; got {num_folds}.",
-    )
+    centred: np.ndarray  # (n, k) float64
+    mean: np.ndarray  # (k,) float64
+    unit: float  # a power of 2: nothing is rounded
 
 
 def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str, ...]:
-    if names is None:
-        return tuple(f"x{j}" for j in range(num_features))
-    names = tuple(map(str, names))
-    checks.check(
-        len(names) == num_features,
-        f"names must name the {num_features} columns of x; got {len(names)}.",
-    )
-    return names
+    named = as_names("names", names, num_features)
+    return tuple(f"x{j}" for j in range(num_features)) if named is None else named
 
 
-def _search_space(data: CheckedData, projection, places, knots, min_span, end_span, linear, allowed):
-    """The candidates with their constraints, the scaled columns (D, n), and their units."""
+def _fit_safely(
+    data: CheckedData, found: Directions, names, knots, rules, limits: tuple[int, int, float, int | None],
+    backward: _Backward, on_step,
+) -> tuple[SearchSpace, Units, _Targets, _Parts]:  # fmt: skip
+    """The fit in the narrow type if it will do, else in the wide one.
+
+    Returns:
+      the search space, units, targets and parts of the fit that counts.
+    """
+    targets = _targets(data)
+    wide = np.dtype(np.float64)
+    for dtype in dict.fromkeys((data.dtype, wide)):
+        typed, every = data._replace(dtype=dtype), (*names, *found.names)
+        space, scaled = _search_space(typed, found.projection, every, knots, *rules)
+        if scaled.delicate and dtype != wide:
+            continue
+        full = ForwardLimits(*limits, *_rounding(dtype))
+        rest = scaled.units.leaves(backward.max_hinges)
+        parts = _fit(
+            data, targets, scaled.columns, space, full, backward._replace(max_hinges=rest), on_step
+        )
+        if not parts.doubtful:
+            break
+    return space, scaled.units, targets, parts
+
+
+def _search_space(
+    data: CheckedData, projection, names, knots, places, min_span, end_span, linear, allowed
+):  # fmt: skip
+    """The candidates with their constraints, and the scaled columns with their units."""
     num_columns = sum(projection.shape)
-    linear = inputs.column_set("linear", linear, num_columns)
-    groups = None if allowed is None else inputs.column_groups("allowed", allowed, num_columns)
-    choices = knot_choices(knots, num_columns)
-    spans = spans_of(min_span, end_span, num_columns)
-    columns, usable, units = scaled_columns(data, projection, choices, places)
-    return SearchSpace(units.scaled, usable, spans, linear, groups), columns, units
+    linear = inputs.column_set("linear", linear, names)
+    groups = None if allowed is None else inputs.column_groups("allowed", allowed, names)
+    choices, spans = knot_choices(knots, num_columns), spans_of(min_span, end_span, num_columns)
+    scaled = scaled_columns(data, projection, choices, int(spans.end), places)
+    return SearchSpace(scaled.units.scaled, scaled.usable, spans, linear, groups), scaled
+
+
+def _targets(data: CheckedData) -> _Targets:
+    weights, y = data.weights.astype(float, copy=False), data.y.astype(float, copy=False)
+    # From a value amid them: a far offset costs no digits, and a constant comes out as 0.
+    start = np.clip(np.median(y, axis=0), y.min(axis=0), y.max(axis=0))
+    rest = weights @ (y - start) / weights.sum()
+    centred = y - start - rest
+    unit = float(2 ** np.floor(np.log2(np.abs(centred).max()))) if centred.any() else 1.0
+    return _Targets(centred / unit, start + rest, unit)
 
 
 def _rounding(dtype: np.dtype) -> tuple[float, float]:
@@ -232,27 +240,60 @@ def _outside(on_step: Callable | None) -> Callable | None:
     return call
 
 
-def _fit(data: CheckedData, columns, space: SearchSpace, limits, backward, on_step) -> _Parts:
-    """Forward pass, backward pass and last least squares."""
-    weights, counts = data.weights.astype(data.dtype, copy=False), data.weights > 0
-    y = data.y.astype(float, copy=False)
-    mean = data.weights.astype(float, copy=False) @ y / data.weights.sum(dtype=float)
-    # Clipped, as the rounded mean of a constant target may miss it.
-    mean = np.clip(mean, y[counts].min(axis=0), y[counts].max(axis=0))
-    centred = np.where(counts[:, None], y - mean, 0).astype(data.dtype)
+def _fit(
+    data: CheckedData, targets: _Targets, columns, space: SearchSpace, limits, backward, on_step
+) -> _Parts:
+    """Forward pass, backward pass and last least squares, in the dtype of the columns."""
+    weights, centred = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
     # The tables need more digits than the data; this reaches no further than the block.
     with jax.enable_x64(True):
         columns, centred, weights = jax.device_put((columns, centred, weights))
         terms, trace, reason = forward(columns, centred, weights, space, limits, on_step)
         size = (limits.max_terms - 1, limits.max_degree)
-        coef, path, rss, total = _prune_and_solve(
-            columns, centred, weights, terms, size, space.linear, backward
+        solved = _prune_and_solve(columns, centred, weights, terms, size, space.linear, backward)
+    coef, path, rss, total, exact = solved
+    exact = exact[trace.num_terms - 1]  # of the terms after every step
+    wide = columns.dtype == np.float64
+    noise = total * (1e-12 if wide else 1e-6)
+    astray = bool((np.abs(trace.rss - exact) > TOLD * exact + noise).any())
+    starved = "No candidate" in reason and len(terms) > 0 and exact[-1] > noise
+    num_rows = float(data.weights.sum(dtype=float))
+    if astray:
+        reason = _told(reason, trace.rss[-1], exact[-1], len(terms))
+        trace = trace._replace(rss=exact)
+    return _Parts(
+        terms, trace, _with_causes(reason, path, num_rows), coef, path, rss, total,
+        doubtful=not wide and (astray or starved),
+    )  # fmt: skip
+
+
+def _told(reason: str, tracked: float, exact: float, num_terms: int) -> str:
+    """The reason of a search whose count of the residual was off."""
+    return (
+        f"The search lost its digits within {1 + num_terms} terms, as columns far from the others "
+        f"or nearly dependent do: it counted a residual {tracked / exact if exact else np.inf:.2g} "
+        f"times that of least squares, which stands in its place. It said: {reason}"
+    )
+
+
+def _with_causes(reason: str, path: pruning.PruningPath, num_rows: float) -> str:
+    """The reason of the search, and what else kept terms out."""
+    num_terms = 1 + path.kept.shape[1]
+    if num_terms == 1 and "No candidate" in reason:
+        return (
+            f"{reason} Every column is constant, or end_span and min_span leave no knot among rows "
+            f"that count as {num_rows:g}."
         )
-    return _Parts(terms, trace, reason, coef, path, mean, rss, total)
+    if num_terms > 1 and np.isinf(path.gcv[:-1]).all():
+        return (
+            f"{reason} Of these none is kept: GCV charges more for a single one than rows that "
+            f"count as {num_rows:g} bear."
+        )
+    return reason
 
 
 def _prune_and_solve(columns, y, weights, terms, size, linear, backward: _Backward):
-    """Coefficients (p, k) of the chosen subset, the pruning path, its RSS, and the total.
+    """Coefficients (p, k) of the chosen subset, the path, its RSS, the total, and that of prefixes.
 
     The terms are filled up to `size` = (terms, factors) with absent ones, so that shapes, and with
     them compiled code, do not depend on what was found.
@@ -269,37 +310,64 @@ def _prune_and_solve(columns, y, weights, terms, size, linear, backward: _Backwa
     gram, target = moments.plain_gram * np.outer(kept, kept), moments.plain_target
     total = float(moments.total.sum())
     coef, rss = least_squares(everything, columns, y, weights, gram, target, total)
-    return coef[kept], path, rss, total
+    return coef[kept], path, rss, total, pruning.prefix_rss(moments)
 
 
 def _result(
-    data, found: Directions, names, units: Units, space: SearchSpace, parts: _Parts, penalty: float
-) -> FitResult:
+    data: CheckedData, found: Directions, names, penalty: float, max_hinges: int | None,
+    space: SearchSpace, units: Units, targets: _Targets, parts: _Parts,
+) -> FitResult:  # fmt: skip
     """The fit in the units of x and y, without its seconds."""
     mapped = [units.term(term) for term in parts.terms]
     terms = tuple(term for term, _ in mapped)
     factors = np.array([factor for _, factor in mapped])
     kept = parts.path.kept[parts.path.chosen]
     coef = parts.coef[1:] * factors[kept, None] if len(terms) else parts.coef[1:]
+    coef, intercept = coef * targets.unit, parts.coef[0] * targets.unit
     chosen = [term for term, keep in zip(terms, kept, strict=True) if keep]
+    rss, square = parts.rss, targets.unit**2
+    if units.any_far(chosen):
+        wanted = (1 + TOLD) * parts.path.rss[parts.path.chosen]
+        far = (data, found.projection, units, space.linear, targets.centred)
+        chosen, solved, rss = _with_far_values(chosen, *far, wanted, max_hinges)
+        intercept, coef = solved[0] * targets.unit, solved[1:] * targets.unit
     # A linear term becomes a pair of hinges, which is exact on all of R.
     mirrored = [m for m, term in enumerate(chosen) if term.features & space.linear]
     mirrors = [Term(tuple((v, -s, t) for v, s, t in chosen[m].factors)) for m in mirrored]
     coef = np.concatenate([coef, -coef[mirrored]])
-    intercept = parts.coef[0] + parts.mean
     trace, path = parts.trace, parts.path
-    num_rows = float(data.weights.sum(dtype=float))
+    num_rows, rss, num_terms = float(data.weights.sum(dtype=float)), rss * square, 1 + len(chosen)
+    total = parts.total * square
+    intercept = intercept + targets.mean
     return FitResult(
-        spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, data.dtype),
+        spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, data.x.dtype),
         names=(*names, *found.names),
-        rss=parts.rss,
-        gcv=float(pruning.gcv_score(parts.rss, 1 + kept.sum(), num_rows, penalty)),
-        r2=1 - parts.rss / parts.total if parts.total > 0 else 0.0,
+        rss=float(rss),
+        gcv=float(pruning.gcv_score(rss, num_terms, num_rows, penalty)),
+        r2=float(1 - rss / total) if total > 0 else 0.0,
         terms=terms,
-        forward=trace._replace(knot=units.knots(trace.feature, trace.knot)),
-        pruning=path,
+        forward=trace._replace(rss=trace.rss * square, knot=units.knots(trace.feature, trace.knot)),
+        pruning=path.scaled(square),
         num_rows=num_rows,
         penalty=float(penalty),
         seconds=Seconds(0.0, 0.0),
         stop_reason=parts.stop_reason,
     )
+
+
+def _with_far_values(
+    terms: list[Term], data: CheckedData, projection, units: Units, linear: frozenset[int],
+    y: np.ndarray, wanted: float, max_hinges: int | None,
+) -> tuple[list[Term], np.ndarray, float]:  # fmt: skip
+    """Raw terms with coefficients, and the RSS, where values are far that the search saw nearer.
+
+    If the terms cannot leave the RSS `wanted` they get hinges for the far values, should the cap on
+    hinges leave room for them.
+    """
+    terms = [units.from_the_middle(term, linear) for term in terms]
+    coef, rss = least_squares_on_rows(terms, linear, data, projection, y)
+    others = units.with_tails(terms, linear)
+    room = max_hinges is None or hinge_use(others, linear).shape[1] <= max_hinges
+    if rss <= wanted or not room:
+        return terms, coef, rss
+    return others, *least_squares_on_rows(others, linear, data, projection, y)

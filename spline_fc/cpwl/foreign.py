@@ -9,9 +9,9 @@ import numpy as np
 
 from spline_fc import checks
 from spline_fc.cpwl import inputs, pruning
-from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.foreign_terms import Factors, ForeignModel, to_fit_result
 from spline_fc.cpwl.inputs import CheckedData, checked_data
+from spline_fc.cpwl.result import FitResult
 from spline_fc.timing import Stopwatch
 
 
@@ -97,7 +97,8 @@ def fit_pyearth(
     checks.check(penalty >= 0, f"penalty must be >= 0 for py-earth; got {penalty}.")
     with Stopwatch() as clock:
         data = checked_data(x, y, weights).widened()
-        linear = sorted(inputs.column_set("linear", linear, data.x.shape[1]))
+        names = [f"x{j}" for j in range(data.x.shape[1])]
+        linear = sorted(inputs.column_set("linear", linear, names))
         model = earth_class(
             # It takes another step, of up to two terms, while it has no more than its max_terms,
             # and none at all where that is 1.

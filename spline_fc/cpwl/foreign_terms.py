@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from spline_fc.cpwl import pruning
-from spline_fc.cpwl.fit import FitResult
 from spline_fc.cpwl.forward import ForwardTrace
 from spline_fc.cpwl.inputs import CheckedData, chunks
+from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term, as_spline, term_values
 from spline_fc.timing import Seconds

@@ -16,8 +16,10 @@ from spline_fc.cpwl import candidates as tables
 from spline_fc.cpwl import steps
 from spline_fc.cpwl.knots import SearchSpace, partner_features
 from spline_fc.cpwl.terms import Term
+from spline_fc.printing import printed
 
 
+@printed
 class ForwardTrace(NamedTuple):
     """What the forward pass did; entry 0 is the intercept alone."""
 
@@ -34,16 +36,16 @@ class ForwardLimits(NamedTuple):
     max_terms: int
     max_degree: int
     threshold: float  # smallest gain of a step, as a share of the total sum of squares
+    fast_k: int | None  # parents that are looked at at each step; None for all
     tolerance: float  # squared remainder, as a share of the norm, that counts as dependent
     floor: float  # residual sum of squares, as a share of the total, that is rounding
-    fast_k: int | None  # parents that are looked at at each step; None for all
 
 
 @dataclasses.dataclass
 class _Known:
     """A term that may be multiplied out further, or no term at all (the constant), and its tables.
 
-    Tables are brought up to date when they are looked at; what they last said is remembered.
+    Tables are brought up to date when they are looked at; what they said last is remembered.
     """
 
     term: int  # -1 for the constant
@@ -75,14 +77,20 @@ class _Search:
         self.parents = [_Known(-1, everywhere, None, candidates, 1, choice)]
 
     def best(self) -> _Known:
-        """The parent with the best pair: all are looked at, or the most promising ones."""
+        """The parent with the best pair, as far as it is looked for.
+
+        What a parent gained when it was last looked at is taken for what it promises; those that
+        promise most, `fast_k` of them, are brought up to date until they are the same as before.
+        """
         now, limits = 1 + len(self.terms), self.limits
         self._read([parent for parent in self.parents if parent.head is None])
         while True:
             ranked = sorted(self.parents, key=lambda p: -p.head.gain)
             stale = [p for p in ranked[: limits.fast_k] if p.columns < now < limits.max_terms]
             if not stale:
-                return ranked[0]
+                least = (1 - tables.TIE) * ranked[0].head.gain
+                equal = [p for p in ranked if p.columns == now and p.head.gain >= least]
+                return min(equal or ranked[:1], key=lambda p: p.term)
             for parent in stale:
                 self._catch_up(parent)
             self._read(stale)

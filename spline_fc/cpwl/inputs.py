@@ -1,22 +1,27 @@
 """The door for data: arrays of numbers, checked, of one length, as NumPy arrays."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from absl import logging
 
-from spline_fc import checks
+from spline_fc import arrays, checks
+from spline_fc.arrays import numbers
 
+PRUNE_METHODS = ("gcv", "cv", "none")
 CHUNK_ROWS = 1 << 14
+LARGEST = 1e150  # of a number: its square is finite
+LEAST_COUNT = 16  # a sum of weights below leaves nothing to end spans and GCV
 
 
 class CheckedData(NamedTuple):
-    """Data that every part of the room may rely on: finite, of n rows, with some weight."""
+    """Data that every part of the room may rely on: finite, of n rows, each of some weight."""
 
     x: np.ndarray  # (n, d), float32 or float64 as it came
     y: np.ndarray  # (n, k), float32 or float64
-    weights: np.ndarray  # (n,), float32 or float64, >= 0
+    weights: np.ndarray  # (n,), float32 or float64, > 0
     dtype: np.dtype  # in which JAX computes with x: float64 if x is and JAX has it enabled
 
     def widened(self) -> "CheckedData":
@@ -25,18 +30,24 @@ class CheckedData(NamedTuple):
         return CheckedData(x, y, weights, self.dtype)
 
 
-def checked_data(x: Any, y: Any, weights: Any) -> CheckedData:
-    """Checks data.
+def checked_data(
+    x: Any, y: Any, weights: Any, expected: Sequence[str] | None = None
+) -> CheckedData:
+    """Checks data, and leaves out the rows of weight 0, whatever stands in them.
+
+    Weights count rows. If they sum to less than LEAST_COUNT and to less than the number of rows, as
+    weights that were normalised do, no term could be charged for: they are then scaled to a mean of
+    1, with a word.
 
     Args:
       x: (n, d), finite. y: (n,) or (n, k), finite. weights: (n,), >= 0, or None for ones.
+      expected: names of the features wanted, by which columns of a data frame are taken.
 
     Raises:
       ValueError: no numbers, traced arrays, wrong rank, no rows, lengths that differ, values that
-        are not finite in the dtype of the computation, negative or all-zero weights.
+        are not finite or whose squares are not, negative or all-zero weights.
     """
-    x, y = numbers("x", x), numbers("y", y)
-    checks.check_rank("x", x, 2, "(n, d)")
+    x, y = arrays.columns("x", x, expected).values, numbers("y", y)
     checks.check(y.ndim in (1, 2), f"y must have shape (n,) or (n, k); got {y.shape}.")
     checks.check_not_empty("x", x)
     checks.check_not_empty("y", y)
@@ -44,19 +55,41 @@ def checked_data(x: Any, y: Any, weights: Any) -> CheckedData:
     y = y.reshape(len(y), -1)
     wide = np.dtype(jax.dtypes.canonicalize_dtype(np.float64))
     dtype = wide if x.dtype == np.float64 else np.dtype(np.float32)
-    weights = np.ones(len(x), dtype) if weights is None else numbers("weights", weights)
+    weights = np.ones(len(x), dtype) if weights is None else _checked_weights(weights, x, dtype)
+    counts = weights > 0
+    for name, array in (("x", x), ("y", y)):
+        # In place of those that do not count stands a 0, so that the index named is the caller's.
+        _check_values(name, array if counts.all() else np.where(counts[:, None], array, 0))
+    if not counts.all():
+        x, y, weights = x[counts], y[counts], weights[counts]
+    return CheckedData(x, y, weights, dtype)
+
+
+def _check_values(name: str, array: np.ndarray) -> None:
+    checks.check_finite(name, array)
+    size = max(-float(array.min()), float(array.max()))
+    checks.check(size <= LARGEST, f"{name} must be within {LARGEST:g}; got {size}.")
+
+
+def _checked_weights(weights: Any, x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Weights (n,) >= 0; normalised ones become counts."""
+    weights = numbers("weights", weights)
     checks.check_rank("weights", weights, 1, "(n,)")
     checks.check_same_length("weights", weights, "x", x)
-    largest = np.finfo(dtype).max
-    for name, array in (("x", x), ("y", y), ("weights", weights)):
-        checks.check_finite(name, array)
-        if array.dtype.itemsize > dtype.itemsize:
-            size = max(-array.min(), array.max())
-            checks.check(size <= largest, f"{name} must be within {dtype}; got {size}.")
-    lowest = float(weights.min())
+    checks.check_finite("weights", weights)
+    lowest, largest = float(weights.min()), float(weights.max())
     checks.check(lowest >= 0, f"weights must not be negative; the smallest is {lowest}.")
-    checks.check(weights.max() > 0, "weights must not all be zero; got only zeros.")
-    return CheckedData(x, y, weights, dtype)
+    checks.check(largest > 0, "weights must not all be zero; got only zeros.")
+    limit = np.finfo(dtype).max / len(weights)
+    checks.check(largest <= limit, f"weights must be within {limit:g}; got {largest}.")
+    total, rows = float(weights.sum(dtype=np.float64)), int((weights > 0).sum())
+    if total >= 0.999 * min(LEAST_COUNT, rows):
+        return weights
+    logging.warning(
+        "weights sum to %.3g, too little to charge any term for; they are scaled to sum to their "
+        "%d rows.", total, rows,
+    )  # fmt: skip
+    return (weights / largest) * (rows / (weights / largest).sum(dtype=np.float64))
 
 
 def chunks(num_rows: int) -> Iterator[slice]:
@@ -64,51 +97,40 @@ def chunks(num_rows: int) -> Iterator[slice]:
     return (slice(i, i + CHUNK_ROWS) for i in range(0, num_rows, CHUNK_ROWS))
 
 
-def numbers(name: str, array: Any) -> np.ndarray:
-    """An array of numbers as NumPy has it: float32 stays, narrower floats become it, else float64.
-
-    Raises:
-      ValueError: it holds no real numbers, or is traced.
-    """
-    checks.check(
-        not isinstance(array, jax.core.Tracer),
-        f"{name} must be a concrete array, as its values decide which terms there are; got a "
-        "traced one (fit outside of jit, grad and vmap).",
-    )
-    try:
-        array = np.asarray(array)
-        is_float = jax.dtypes.issubdtype(array.dtype, np.floating)
-        if is_float or array.dtype.kind in "biuO":
-            narrow = is_float and array.dtype.itemsize <= 4
-            return array.astype(np.float32 if narrow else np.float64, copy=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of numbers; {error}.") from error
-    raise ValueError(f"{name} must be an array of numbers; got {array.dtype} values.")
-
-
-def column_set(name: str, columns: Any, num_columns: int) -> frozenset[int]:
-    """Columns of z named by number; ValueError unless they are integers in range."""
+def column_set(name: str, columns: Any, names: Sequence[str]) -> frozenset[int]:
+    """Columns of z given by number or by one of their names; ValueError unless they are such."""
     listed = isinstance(columns, Iterable) and not isinstance(columns, (str, bytes))
-    checks.check(listed, f"{name} must list columns, 0 to {num_columns - 1}; got {columns!r}.")
-    columns = list(columns)
+    last = len(names) - 1
+    checks.check(listed, f"{name} must list columns, 0 to {last}; got {columns!r}.")
+    found = []
     for column in columns:
+        if isinstance(column, str):
+            checks.check_one_of(f"a column of {name}", column, names)
+            column = list(names).index(column)
         is_integer = isinstance(column, (int, np.integer)) and not isinstance(column, bool)
         checks.check(
-            is_integer and 0 <= int(column) < num_columns,
-            f"{name} must name columns of x, 0 to {num_columns - 1}; got {column!r}.",
+            is_integer and 0 <= int(column) <= last,
+            f"{name} must name columns of x, 0 to {last}; got {column!r}.",
         )
-    return frozenset(map(int, columns))
+        found.append(int(column))
+    return frozenset(found)
 
 
-def column_groups(name: str, groups: Any, num_columns: int) -> tuple[frozenset[int], ...]:
+def column_groups(name: str, groups: Any, names: Sequence[str]) -> tuple[frozenset[int], ...]:
     """Groups of columns of z; ValueError unless it is a list of lists of columns."""
     listed = isinstance(groups, Iterable) and not isinstance(groups, (str, bytes))
     checks.check(listed, f"{name} must list groups of columns; got {groups!r}.")
-    return tuple(column_set(f"each group of {name}", group, num_columns) for group in groups)
+    return tuple(column_set(f"each group of {name}", group, names) for group in groups)
 
 
 def check_search_options(
-    max_terms: Any, max_degree: Any, penalty: Any, threshold: Any, min_span: Any, end_span: Any
+    max_terms: Any,
+    max_degree: Any,
+    penalty: Any,
+    threshold: Any,
+    min_span: Any,
+    end_span: Any,
+    fast_k: Any = None,
 ) -> None:
     """Raises ValueError on the first option of a MARS search that is out of its range."""
     checks.check_integer("max_terms", max_terms, 1)
@@ -123,3 +145,31 @@ def check_search_options(
         checks.check_integer("min_span", min_span, 1)
     if end_span is not None:
         checks.check_integer("end_span", end_span, 0)
+    if fast_k is not None:
+        checks.check_integer("fast_k", fast_k, 1)
+
+
+def check_pruning_options(prune: Any, num_folds: Any, max_hinges: Any) -> None:
+    """Raises ValueError on the first option of the backward pass that is out of its range."""
+    checks.check_one_of("prune", prune, PRUNE_METHODS)
+    if prune == "cv":
+        checks.check_integer("num_folds", num_folds, 2)
+    if max_hinges is not None:
+        checks.check_integer("max_hinges", max_hinges, 0)
+
+
+def check_rows(num_rows: int, max_terms: int, end_span: int | None, num_folds: int) -> None:
+    """Raises ValueError if the rows are too few for an option."""
+    checks.check(
+        max_terms - 1 <= num_rows,
+        f"max_terms must not exceed the number of rows of x by more than 1 ({num_rows} rows); "
+        f"got {max_terms}.",
+    )
+    checks.check(
+        end_span is None or 2 * end_span < num_rows,
+        f"end_span must leave rows for knots, below half of {num_rows}; got {end_span}.",
+    )
+    checks.check(
+        num_folds <= max(num_rows, 2),
+        f"num_folds must not exceed the {num_rows} rows of x; got {num_folds}.",
+    )

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spline_fc.arrays import numbers
 from spline_fc.checks import check, check_finite, check_integer, check_rank
-from spline_fc.cpwl.inputs import numbers
 
 DEFAULT_KNOTS = 64  # quantiles of each feature: every data point takes longer and gains nothing
 
@@ -104,7 +104,7 @@ def candidate_knots(
     """Chooses the candidate knots of one column of z.
 
     Args:
-      column: (n,) float, contiguous; rows of weight 0 repeat the value of another row.
+      column: (n,) float, contiguous.
       weights: (n,), quantiles are weighted; None if all are equal.
       choice: of `knot_choices`.
 
@@ -133,7 +133,6 @@ def _quantiles(column: np.ndarray, weights: np.ndarray | None, num_knots: int) -
         places = np.arange(num_knots) * len(column) // num_knots
     else:
         order = np.argsort(column)
-        order = order[weights[order] > 0]
         ranked, share = column[order], np.cumsum(weights[order], dtype=np.float64)
         places = np.searchsorted(share, np.arange(num_knots) * share[-1] / num_knots, side="right")
         places = np.minimum(places, len(order) - 1)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spline_fc.cpwl.spline import Spline, basis
+from spline_fc.printing import printed
 
 CHUNK_ROWS = 4096
 SMALL_PIVOT = 1e-5  # below, one Cholesky factorisation is not accurate enough
@@ -42,6 +43,7 @@ class Subsets(NamedTuple):
     rss: np.ndarray  # (f, s)
 
 
+@printed
 class PruningPath(NamedTuple):
     """The backward pass, from all terms down to the intercept alone (s = m + 1 subsets)."""
 
@@ -50,6 +52,11 @@ class PruningPath(NamedTuple):
     gcv: np.ndarray  # (s,) float64
     cv_rss: np.ndarray | None  # (s,) float64, summed over held-out folds; None without folds
     chosen: int  # index of the subset that was taken
+
+    def scaled(self, square: float) -> "PruningPath":
+        """The same for targets whose squares are that many times as large."""
+        cv_rss = None if self.cv_rss is None else self.cv_rss * square
+        return self._replace(rss=self.rss * square, gcv=self.gcv * square, cv_rss=cv_rss)
 
 
 def default_penalty(max_degree: int) -> float:
@@ -161,6 +168,16 @@ def cross_products(spline: Spline, features, y, weights, num_folds: int = 1) -> 
     return Moments(
         full[:, :p, :p], full[:, :p, p:], total, weight, change, plain[:, :p], plain[:, p:]
     )
+
+
+def prefix_rss(moments: Moments) -> np.ndarray:
+    """RSS of least squares on the first 1, 2, ..., p columns, (p,).
+
+    Both changes of basis are upper triangular: the first columns span what they spanned.
+    """
+    root, _ = inverse_root(moments.gram.sum(0))
+    effects = ((root.T @ moments.target.sum(0)) ** 2).sum(1)
+    return np.maximum(float(moments.total.sum()) - np.cumsum(effects), 0.0)
 
 
 def inverse_root(gram: np.ndarray) -> tuple[np.ndarray, float]:

@@ -4,6 +4,11 @@ Minima compare hinges of different columns, so the search must not depend on the
 features; and a column far from zero keeps its digits only if it is centred before it is narrowed.
 Candidates are chosen among the raw values and mapped as the data are: a knot of the result is a
 data value in raw units, to the last bit.
+
+A few values far beyond all knots would decide on the whole column: every inner product with it is
+theirs alone, and a hinge that is not zero there can explain nothing else. The search sees them
+pulled in to a few spans from the others; the last least squares has them where they are, and may
+give them a hinge of their own.
 """
 
 from collections.abc import Sequence
@@ -16,11 +21,20 @@ from spline_fc.cpwl.knots import candidate_knots
 from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
 
+FAR = 3.0  # spans of the column beyond its knots at which values are pulled in
+LONGEST = 300.0  # a column's range over the interquartile range of its knots, for float32
+ALIKE = 1e-4  # share of a column's variance outside the span of the others, for float32
+SAMPLE_ROWS = 4096  # that are looked at for this
+DEPENDENT = 1e-11  # share below which a column is dependent for good
+
 
 class Units(NamedTuple):
     """From scaled columns (z - shift) / scale back to raw ones."""
 
     scale: np.ndarray  # (D,) float64, weighted standard deviation; 1 for a constant column
+    middle: np.ndarray  # (D,) float64, the shift, a value amid the column
+    ends: np.ndarray  # (D, 2) float64, values beyond which no knot may lie
+    far: np.ndarray  # (D, 2) bool, whether values below, or above, were pulled in
     scaled: np.ndarray  # (D, K) candidate knots as the search sees them, ascending
     raw: np.ndarray  # (D, K) float64, the same in the units of z
 
@@ -41,17 +55,68 @@ class Units(NamedTuple):
         factors = zip(columns, map(float, slopes), map(float, raw), strict=True)
         return Term(tuple(factors)), 1 / self.scale[columns[0]] if single else 1.0
 
+    def with_tails(self, terms: Sequence[Term], linear: frozenset[int]) -> list[Term]:
+        """Raw terms for columns with far values: a superset of their span that keeps its digits.
+
+        A far value has a hinge of its own, from the outermost place of a knot outwards. Where only
+        one side is far, single hinges turn their slopes away from it, as r(x - t) is
+        r(t - x) + r(x - e) - r(e - x) up to constants; on all columns but linear ones.
+        """
+        found: list[Term] = []
+        for term in terms:
+            (column, sign, knot), *others = term.factors
+            outwards = self.far[column] == (sign < 0, sign > 0)
+            if others or column in linear or not outwards.all():
+                found.append(term)
+                continue
+            end = float(self.ends[column, int(sign > 0)])
+            found += [Term(((column, -sign, t),)) for t in (knot, end)]
+        for v in sorted(set().union(*(term.features for term in terms)) - linear):
+            for s in np.flatnonzero(self.far[v]):
+                found.append(Term(((v, (-1.0, 1.0)[s], float(self.ends[v, s])),)))
+        return list(dict.fromkeys(found))
+
+    def any_far(self, terms: Sequence[Term]) -> bool:
+        """Whether a column that the terms read has far values."""
+        return any(self.far[v].any() for term in terms for v in term.features)
+
+    def leaves(self, max_hinges: int | None) -> int | None:
+        """What of a cap on hinges is left if every far side is to have two of its own."""
+        reserve = 2 * int(self.far.sum())
+        return None if max_hinges is None else max(max_hinges - reserve, max_hinges // 2)
+
+    def from_the_middle(self, term: Term, linear: frozenset[int]) -> Term:
+        """A raw term; a linear one has its knot amid the others, not at the far end."""
+        if not term.features & linear:
+            return term
+        ((column, slope, _),) = term.factors
+        return Term(((column, slope, float(self.middle[column])),))
+
 
 class ScaledColumns(NamedTuple):
     """What the search works on."""
 
-    columns: np.ndarray  # (D, n) in the dtype of the computation; rows of weight 0 are harmless
+    columns: np.ndarray  # (D, n) in the dtype of the computation
     usable: np.ndarray  # (D, K) bool, False where a row of knots is padding
     units: Units
+    delicate: bool  # float32 would lose digits that matter
+
+
+class _Column(NamedTuple):
+    """One column, looked at."""
+
+    knots: np.ndarray  # (K,), raw
+    usable: np.ndarray  # (K,) bool
+    scaled: np.ndarray  # (K,)
+    shift: float
+    scale: float
+    ends: tuple[float, float]
+    far: tuple[bool, bool]
+    delicate: bool
 
 
 def scaled_columns(
-    data: CheckedData, projection: np.ndarray, choices: Sequence, places: int
+    data: CheckedData, projection: np.ndarray, choices: Sequence, end_span: int, places: int
 ) -> ScaledColumns:
     """Chooses candidates on every column of z, then shifts and scales both, column by column.
 
@@ -59,42 +124,91 @@ def scaled_columns(
       data: n rows of d features.
       projection: (d, q) float64.
       choices: of `knots.knot_choices`, one per column of z.
+      end_span: rows at either end that no knot splits off; only such values are ever pulled in.
       places: columns to make room for; those beyond D = d + q are zero and have no knots.
 
     Returns:
       ScaledColumns of `places` columns.
     """
     weights = data.weights
-    kept = np.flatnonzero(weights > 0)
-    left_out = np.flatnonzero(weights == 0) if len(kept) < len(weights) else None
     uneven = None if (weights == weights[0]).all() else weights
     columns = aligned((places, len(data.x)), data.dtype)
     columns[len(choices) :] = 0
 
-    def one(v: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    def one(v: int) -> _Column:
         raw = _raw_column(data.x, projection, v)
-        if left_out is not None:
-            raw[left_out] = raw[kept[0]]
+        low, high = _span(raw, uneven, max(end_span, 1))
+        span = high - low
+        near, far = (low - span, high + span), (low - FAR * span, high + FAR * span)
         knots, usable = candidate_knots(raw, uneven, choices[v])
         # A value in the middle, not the mean: one far outlier would take the others' digits.
         shift = float(np.clip(knots[len(knots) // 2], raw.min(), raw.max()))
-        scale = _deviation(raw, uneven, shift)
+        scale = _deviation(raw, uneven, shift, near)
         for rows in chunks(len(raw)):
-            columns[v, rows] = (raw[rows].astype(np.float64, copy=False) - shift) / scale
-        scaled = (knots.astype(np.float64, copy=False) - shift) / scale
-        return knots, scaled.astype(data.dtype), usable, scale
+            wide = np.clip(raw[rows].astype(np.float64, copy=False), *far)
+            columns[v, rows] = (wide - shift) / scale
+        pulled = (bool(raw.min() < far[0]), bool(raw.max() > far[1]))
+        scaled = (np.clip(knots.astype(np.float64, copy=False), *far) - shift) / scale
+        narrow = scaled.astype(data.dtype)
+        delicate = _delicate(scaled, columns[v])
+        return _Column(knots, usable, narrow, shift, scale, (low, high), pulled, delicate)
 
     found = in_threads(one, range(len(choices)))
-    width = max(len(row) for row, *_ in found)
+    width = max(len(column.knots) for column in found)
     width += -width % 16  # few sizes, so that compiled code is met again
     raw, scaled, usable = (np.zeros((places, width), kind) for kind in (float, data.dtype, bool))
-    for v, (raw_row, scaled_row, usable_row, _) in enumerate(found):
-        size = len(raw_row)
-        for table, row in ((raw, raw_row), (scaled, scaled_row)):
+    for v, column in enumerate(found):
+        size = len(column.knots)
+        for table, row in ((raw, column.knots), (scaled, column.scaled)):
             table[v, :size], table[v, size:] = row, row[-1]
-        usable[v, :size] = usable_row
-    units = Units(np.array([scale for *_, scale in found]), scaled, raw)
-    return ScaledColumns(columns, usable, units)
+        usable[v, :size] = column.usable
+    _, _, _, *fields, delicate = zip(*found, strict=True)
+    shift, scale, ends, far = map(np.array, fields)
+    units = Units(scale, shift, ends, far, scaled, raw)
+    return ScaledColumns(columns, usable, units, any(delicate) or _nearly_alike(columns))
+
+
+def _span(column: np.ndarray, weights: np.ndarray | None, end: int) -> tuple[float, float]:
+    """The value before which, and that behind which, lie `end` rows.
+
+    Where these are one, as of a column that is mostly zero, the second and the last but one of the
+    distinct values; the whole range where there are no four.
+    """
+    last = len(column) - 1
+    if weights is not None:
+        order = np.argsort(column)
+        share = np.cumsum(weights[order], dtype=np.float64)
+        places = np.searchsorted(share, [end, share[-1] - end], side="right")
+        low, high = column[order[np.clip(places, 0, last)]]
+    else:
+        first = min(end, last // 2)
+        low, high = np.partition(column, [first, last - first])[[first, last - first]]
+    if low >= high:
+        distinct = np.unique(column)
+        inner = 1 if len(distinct) > 3 else 0
+        low, high = distinct[inner], distinct[-1 - inner]
+    return float(low), float(high)
+
+
+def _delicate(knots: np.ndarray, column: np.ndarray) -> bool:
+    """Whether a column is so long-tailed, or its knots so close, that float32 would lose them."""
+    places = len(knots) - 1
+    body = knots[places - places // 4] - knots[places // 4]
+    length = float(column.max()) - float(column.min())
+    gaps = np.diff(knots)
+    lost = np.abs(np.diff(knots.astype(np.float32).astype(np.float64)) - gaps) > 0.1 * gaps
+    return bool(length > LONGEST * body > 0 or lost.sum() > 0.01 * len(knots))
+
+
+def _nearly_alike(columns: np.ndarray) -> bool:
+    """Whether a column is nearly, but not wholly, a linear combination of others."""
+    step = -(-columns.shape[1] // SAMPLE_ROWS)
+    some = columns[:, ::step].astype(np.float64)
+    some -= some.mean(1, keepdims=True)
+    length = np.sqrt((some**2).sum(1, keepdims=True))
+    some = some[length[:, 0] > 0] / length[length > 0][:, None]
+    left = np.diag(np.asarray(np.linalg.qr(some.T, mode="r"))) ** 2
+    return bool(((left > DEPENDENT) & (left < ALIKE)).any())
 
 
 def _raw_column(x: np.ndarray, projection: np.ndarray, v: int) -> np.ndarray:
@@ -108,15 +222,17 @@ def _raw_column(x: np.ndarray, projection: np.ndarray, v: int) -> np.ndarray:
     return column
 
 
-def _deviation(column: np.ndarray, weights: np.ndarray | None, shift: float) -> float:
-    """Weighted standard deviation of a column of which `shift` is a value; 1 if it is constant."""
-    low, high = float(column.min()), float(column.max())
+def _deviation(
+    column: np.ndarray, weights: np.ndarray | None, shift: float, near: tuple[float, float]
+) -> float:
+    """Weighted standard deviation of a column, what is not near pulled in; 1 if it is constant."""
+    low, high = (float(np.clip(end, *near)) for end in (column.min(), column.max()))
     if low == high:
         return 1.0
     peak = max(high - shift, shift - low)  # squares of the column itself may overflow
     total = first = second = 0.0
     for rows in chunks(len(column)):
-        value = (column[rows].astype(np.float64, copy=False) - shift) / peak
+        value = (np.clip(column[rows].astype(np.float64, copy=False), *near) - shift) / peak
         weight = np.ones(len(value)) if weights is None else weights[rows].astype(np.float64)
         weighted = weight * value
         total, first = total + weight.sum(), first + weighted.sum()

@@ -13,9 +13,11 @@ import numpy as np
 
 from spline_fc import checks
 from spline_fc.cpwl import pruning
-from spline_fc.cpwl.fit import FitResult
+from spline_fc.cpwl.evaluation import evaluate_float64
 from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
-from spline_fc.cpwl.spline import Spline, num_features
+from spline_fc.cpwl.refit import solve_triangle, triangle
+from spline_fc.cpwl.result import FitResult
+from spline_fc.cpwl.spline import Spline, num_features, spline_of
 from spline_fc.cpwl.terms import LiveTerms, as_spline, linear_pairs, live_terms, term_values
 from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
@@ -26,14 +28,14 @@ STEPS_PER_DECADE = 6
 
 @one_thread()
 def shrink(
-    fit: FitResult,
+    fitted: Any,
     x: Any,
     y: Any,
     *,
     weights: Any = None,
     tolerance: float = 0.05,
     most: float = 1e-3,
-) -> FitResult:
+) -> Any:
     """Refits the coefficients of a fit with the largest ridge that costs next to nothing.
 
     The terms stay. Minimised is the mean squared residual plus ridge times the sum of the squared
@@ -41,15 +43,18 @@ def shrink(
     of the features do not matter. The two halves of a linear term stay one.
 
     Args:
-      fit: its spline has m terms on d features and k outputs.
+      fitted: a FitResult or a Spline, of m terms on d features and k outputs, or a record that
+        holds one as its `fit`, as a SplineStart.
       x: (n, d), finite; what was fitted on. y: (n,) or (n, k), finite.
       weights: (n,), >= 0.
       tolerance: the residual sum of squares may grow by this share over that of least squares.
       most: the largest ridge.
 
     Returns:
-      FitResult with new coefficients; rss, gcv, r2 and num_rows are those of the new spline on the
-      given rows, and its seconds are added. Trace and pruning path are those of the search.
+      What was given (of a record that holds a fit, the fit), with new coefficients, never more than
+      the tolerance worse than least squares as evaluated in float64. Of a FitResult, rss, gcv, r2
+      and num_rows are those of the new spline on the given rows, and its seconds are added; trace
+      and pruning path are those of the search.
 
     Raises:
       ValueError: data that `fit_mars` would refuse, another number of features or outputs, a
@@ -60,25 +65,31 @@ def shrink(
     """
     checks.check_number("tolerance", tolerance, above=0)
     checks.check_number("most", most, at_least=0)
+    fit = getattr(fitted, "fit", fitted)
+    old = spline_of(fit)
+    expected = None if old is fit else fit.names[: num_features(old)]
     with Stopwatch() as clock:
-        data = checked_data(x, y, weights).widened()
-        _check_fits(fit.spline, data)
-        columns = _columns(fit.spline, data)
-        moments = _moments(columns, data)
-        coef = _largest(moments, columns.coef, tolerance, most)
-        intercept = moments.mean_y - moments.means @ coef
-        rss = _rss(columns, coef, intercept, data)
-        spline = _with_coefficients(fit.spline, columns, coef, intercept)
-    total, num_rows = float(moments.total) * moments.weight, moments.weight
-    num_terms = 1 + int(fit.pruning.kept[fit.pruning.chosen].sum())
+        data = checked_data(x, y, weights, expected).widened()
+        _check_fits(old, data)
+        spline, rss = _largest(_columns(old, data), old, data, tolerance, most)
+    if fit is old:
+        return spline
+    num_rows = float(data.weights.sum())
+    centre = data.weights @ data.y / num_rows
+    total = float((data.weights @ (data.y - centre) ** 2).sum())
     return fit._replace(
         spline=spline,
         rss=rss,
-        gcv=float(pruning.gcv_score(rss, num_terms, num_rows, fit.penalty)),
+        gcv=float(pruning.gcv_score(rss, 1 + _num_terms(fit), num_rows, fit.penalty)),
         r2=1 - rss / total if total > 0 else 0.0,
         num_rows=num_rows,
         seconds=fit.seconds + clock.seconds,
     )
+
+
+def _num_terms(fit: FitResult) -> int:
+    """Terms but the intercept, halves of linear ones joined, absent ones counted as chosen."""
+    return int(fit.pruning.kept[fit.pruning.chosen].sum())
 
 
 class _Columns(NamedTuple):
@@ -91,16 +102,11 @@ class _Columns(NamedTuple):
     coef: np.ndarray  # (p, k), of the regressors as the spline has them
     values: Callable[[slice], np.ndarray]  # of the regressors in some rows, (rows, p)
 
-
-class _Moments(NamedTuple):
-    """Weighted means of products of centred columns."""
-
-    gram: np.ndarray  # (p, p)
-    target: np.ndarray  # (p, k)
-    means: np.ndarray  # (p,), of the regressors
-    mean_y: np.ndarray  # (k,)
-    total: float  # variance of the targets, over all outputs
-    weight: float  # sum of the weights
+    def intercept(self, coef: np.ndarray, data: CheckedData) -> np.ndarray:
+        """The (k,) that goes with coefficients (p, k)."""
+        share = data.weights / data.weights.sum()
+        parts = (share[r] @ (data.y[r] - self.values(r) @ coef) for r in chunks(len(data.x)))
+        return np.sum(list(parts), axis=0)
 
 
 def _check_fits(spline: Spline, data: CheckedData) -> None:
@@ -145,51 +151,63 @@ def _size(factors, spread: np.ndarray) -> float:
     return float(np.exp(np.mean([np.log(abs(slope) * spread[v]) for v, slope, _ in factors])))
 
 
-def _moments(columns: _Columns, data: CheckedData) -> _Moments:
-    weight = float(data.weights.sum())
-    share = data.weights / weight
-    mean_y = share @ data.y
-    p, k = columns.coef.shape
-    means = sum((share[rows] @ columns.values(rows) for rows in chunks(len(data.x))), np.zeros(p))
-    gram, target = np.zeros((p, p)), np.zeros((p, k))
-    for rows in chunks(len(data.x)):
-        centred = columns.values(rows) - means
-        weighted = share[rows, None] * centred
-        gram, target = gram + weighted.T @ centred, target + weighted.T @ (data.y[rows] - mean_y)
-    total = float((share @ (data.y - mean_y) ** 2).sum())
-    return _Moments(gram, target, means, mean_y, total, weight)
+def _largest(
+    columns: _Columns, old: Spline, data: CheckedData, tolerance: float, most: float
+) -> tuple[Spline, float]:
+    """The spline at the largest ridge of a grid that the tolerance allows, and its RSS.
 
+    The path comes from an orthogonal decomposition of the rows, as products of heavy-tailed columns
+    have lost their digits; what decides is the RSS of each spline as it is returned.
+    """
+    p = len(columns.first)
+    root = np.sqrt(data.weights / data.weights.sum())[:, None]
+    shift = data.weights @ data.y / data.weights.sum()
 
-def _largest(moments: _Moments, present: np.ndarray, tolerance: float, most: float) -> np.ndarray:
-    """Coefficients (p, k) at the largest ridge of a grid that the tolerance allows."""
-    gram, target, total = moments.gram, moments.target, moments.total
+    def block(rows: slice) -> np.ndarray:
+        ones = np.ones((rows.stop - rows.start, 1))
+        return root[rows] * np.hstack([ones, columns.values(rows), data.y[rows] - shift])
 
-    def rss(coef: np.ndarray) -> float:
-        return max(total + float((coef * (gram @ coef - 2 * target)).sum()), 0.0)
+    rows = [slice(r.start, min(r.stop, len(data.x))) for r in chunks(len(data.x))]
+    # The first row of R belongs to the intercept, which is not shrunk: the others are centred.
+    found = triangle(map(block, rows))[1:, 1:]
+    left, values, axes = np.linalg.svd(found[:, :p], full_matrices=False)
+    along = left.T @ found[:, p:]
 
-    root, _ = pruning.inverse_root(gram)
-    # Those of the fit are kept where they are better: its last step looked at the rows again.
-    coef = min(root @ (root.T @ target), present, key=rss)
-    bound = (1 + tolerance) * rss(coef)
-    values, axes = np.linalg.eigh(gram)
-    along = axes.T @ target
+    def spline_at(ridge: float) -> tuple[Spline, float]:
+        coef = axes.T @ (along * (values / (values**2 + ridge))[:, None])
+        return with_rss(coef)
+
+    def with_rss(coef: np.ndarray) -> tuple[Spline, float]:
+        spline = _with_coefficients(old, columns, coef, columns.intercept(coef, data))
+        return spline, _rss(spline, data)
+
+    # Those of the fit are kept where they are better.
+    best = min(
+        with_rss(solve_triangle(found, p)), with_rss(columns.coef), (old, _rss(old, data)),
+        key=lambda pair: pair[1],
+    )  # fmt: skip
+    bound = (1 + tolerance) * best[1]
     decades = np.log10(most / LEAST_RIDGE) if most > 0 else -1.0
-    for ridge in LEAST_RIDGE * 10 ** np.arange(0, decades + 1e-9, 1 / STEPS_PER_DECADE):
-        wider = axes @ (along / (np.maximum(values, 0) + ridge)[:, None])
-        if rss(wider) > bound:
-            break
-        coef = wider
-    return coef
+    grid = LEAST_RIDGE * 10 ** np.arange(0, decades + 1e-9, 1 / STEPS_PER_DECADE)
+    low, high = -1, len(grid)  # the residual grows with the ridge
+    while high - low > 1:
+        middle = (low + high) // 2
+        shrunk = spline_at(grid[middle])
+        if shrunk[1] <= bound:
+            low, best = middle, shrunk
+        else:
+            high = middle
+    return best
 
 
-def _rss(columns: _Columns, coef, intercept, data: CheckedData) -> float:
-    """Weighted residual sum of squares, from the rows themselves."""
-    residuals = ((r, data.y[r] - intercept - columns.values(r) @ coef) for r in chunks(len(data.x)))
-    return float(sum((data.weights[rows] @ residual**2).sum() for rows, residual in residuals))
+def _rss(spline: Spline, data: CheckedData) -> float:
+    """Weighted residual sum of squares, of the spline as it will be evaluated."""
+    squares = (data.y - evaluate_float64(spline, data.x)) ** 2
+    return float((data.weights @ squares).sum())
 
 
 def _with_coefficients(spline: Spline, columns: _Columns, coef, intercept) -> Spline:
-    """The live terms with coefficients (p, k) of the regressors."""
+    """The live terms with coefficients (p, k) of the regressors, in the dtype of the spline."""
     values = np.zeros_like(columns.live.coef)
     values[columns.first] = coef / columns.size[:, None]
     for one, other in columns.second.items():

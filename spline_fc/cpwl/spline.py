@@ -1,16 +1,16 @@
-"""The Spline record and its evaluation."""
+"""The Spline record and its terms as columns of values."""
 
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from spline_fc.checks import check, check_rank
+from spline_fc.printing import printed
 
 HIGHEST = jax.lax.Precision.HIGHEST
 
 
+@printed
 class Spline(NamedTuple):
     """f(x) = intercept + sum_m coef[m] * min_r relu(slope[m, r] * (z[feature[m, r]] - knot[m, r])).
 
@@ -79,40 +79,3 @@ def spline_of(fitted: Any) -> Spline:
             f"spline must be a Spline or a FitResult, or hold one; got {type(fitted).__name__}."
         )
     return spline
-
-
-def evaluate(fitted: Any, x: Any) -> jax.Array:
-    """Evaluates a spline.
-
-    Args:
-      fitted: a Spline with m terms of up to R factors, d features and k outputs, or a FitResult,
-        or what has one as its `fit`.
-      x: (n, d), in the units the spline was fitted on.
-
-    Returns:
-      (n, k), in the wider dtype of x and the spline.
-
-    Raises:
-      ValueError: x is not a matrix of d columns.
-      TypeError: there is no spline.
-    """
-    spline = spline_of(fitted)
-    x = jnp.asarray(x)
-    check_rank("x", x, 2, "(n, d)")
-    wanted = num_features(spline)
-    check(
-        x.shape[1] == wanted,
-        f"x must have {wanted} columns, as the spline has features; got {x.shape[1]}.",
-    )
-    spline, x = _of_one_dtype(spline, x)
-    product = jnp.matmul(basis(spline, x), spline.coef, precision=HIGHEST)
-    return spline.intercept + product
-
-
-def _of_one_dtype(spline: Spline, x: jax.Array) -> tuple[Spline, jax.Array]:
-    spline = jax.tree.map(jnp.asarray, spline)
-    dtype = spline.coef.dtype
-    if jnp.issubdtype(x.dtype, jnp.floating):
-        dtype = np.promote_types(dtype, x.dtype)
-    arrays = {name: a.astype(dtype) for name, a in spline._asdict().items() if name != "feature"}
-    return spline._replace(**arrays), x.astype(dtype)

@@ -189,9 +189,7 @@ def start_constant(
     size, num_outputs, wide = capacity(max_terms), y.shape[1], data.gap.dtype
     targets = (y * data.weights[:, None]).T
     columns = jnp.concatenate([data.weights[None], targets])
-    sums, squares = moments.bin_sums_and_squares(
-        data.features, data.knots, data.positions, columns
-    )
+    sums, squares = moments.bin_sums_and_squares(data.features, data.knots, data.positions, columns)
     products = moments.hinges(sums, sums, data.gap)
     ones, squares = jax.tree.map(lambda a: a[:1], (sums, squares))
     norm = moments.squared_hinges(ones, ones, (squares, squares), data.gap)[0]
@@ -203,9 +201,7 @@ def start_constant(
         columns=jnp.zeros((size, len(y)), y.dtype).at[0].set(data.weights),
         raw=jnp.zeros((size, *norm.shape), wide).at[0].set(products[0]),
         triangle=jnp.eye(size, dtype=wide).at[0, 0].set(length),
-        effects=jnp.zeros((size, num_outputs), wide)
-        .at[0]
-        .set(targets.sum(1, dtype=wide) / length),
+        effects=jnp.zeros((size, num_outputs), wide).at[0].set(targets.sum(1, dtype=wide) / length),
         target=target,
     )
     allowed = leave_spans(ones.count[0], data.usable, spans)
@@ -214,7 +210,9 @@ def start_constant(
     allowed = jnp.where(linear[:, None], at_minimum, allowed)
     candidates = tables.start(norm, target, allowed, data.positions.which, size)
     first = jnp.zeros((), jnp.int32)
-    candidates = tables.enter(candidates, basis.raw[:1], basis.triangle[:1], basis.effects[:1], first)
+    candidates = tables.enter(
+        candidates, basis.raw[:1], basis.triangle[:1], basis.effects[:1], first
+    )
     return candidates, tables.best_pair(candidates, tolerance, max_terms - 1), basis
 
 

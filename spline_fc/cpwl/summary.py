@@ -1,16 +1,19 @@
 """What a fit found: the importance of columns, and a summary to print."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.checks import check
-from spline_fc.cpwl.fit import FitResult
-from spline_fc.cpwl.spline import Spline, num_features
-from spline_fc.cpwl.terms import Term, linear_pairs, live_terms
+from spline_fc.arrays import as_names
+from spline_fc.cpwl.labels import coefficient_cells
+from spline_fc.cpwl.result import FitResult
+from spline_fc.cpwl.spline import Spline, spline_of
+from spline_fc.cpwl.terms import live_terms
+from spline_fc.printing import printed
 
 
+@printed
 class Importance(NamedTuple):
     """How much each column of z matters, by the three criteria of earth's `evimp`."""
 
@@ -24,7 +27,7 @@ class Importance(NamedTuple):
         return ranked[self.nsubsets[ranked] > 0]
 
 
-def importance(fit: FitResult) -> Importance:
+def importance(fitted: FitResult | Spline | Any) -> Importance:
     """Measures the importance of the columns of z on the pruning path, as earth's `evimp` does.
 
     Looked at are the subsets from the chosen one down to the intercept alone. A column's
@@ -34,7 +37,8 @@ def importance(fit: FitResult) -> Importance:
     is infinite gains nothing.
 
     Args:
-      fit: any FitResult; outputs count together, weights as in its RSS.
+      fitted: any FitResult, or a record that holds one as its `fit`; outputs count together,
+        weights as in its RSS. Of a Spline alone there is one subset, its gains unknown: NaN.
 
     Returns:
       Importance, all fields (d + q,): of the features and then of the directions, as in fit.names.
@@ -43,6 +47,13 @@ def importance(fit: FitResult) -> Importance:
     Reference:
       Milborrow, Notes on the earth package, section "Estimating variable importance".
     """
+    fit = fit_of(fitted)
+    if fit is None:
+        spline = spline_of(fitted)
+        read = {v for term in live_terms(spline).terms for v in term.features}
+        columns = np.arange(sum(np.shape(spline.projection)))
+        unknown = np.full(len(columns), np.nan)
+        return Importance(np.isin(columns, list(read)).astype(int), unknown, unknown)
     reads = np.zeros((len(fit.terms), len(fit.names)), bool)
     for m, term in enumerate(fit.terms):
         reads[m, list(term.features)] = True
@@ -65,11 +76,23 @@ def _scaled(total: np.ndarray) -> np.ndarray:
     return 100 * root / (np.abs(root).max() or 1)
 
 
-def summarize(fit: FitResult, feature_names: Sequence[str] | None = None) -> str:
+def fit_of(fitted: FitResult | Spline | Any) -> FitResult | None:
+    """The FitResult itself, or that which a record holds as its `fit`; None of a bare Spline.
+
+    Raises:
+      TypeError: it is none of these.
+    """
+    fit = getattr(fitted, "fit", fitted)
+    spline_of(fit)
+    return fit if isinstance(fit, FitResult) else None
+
+
+def summarize(fitted: FitResult | Spline | Any, feature_names: Sequence[str] | None = None) -> str:
     """Writes a summary to print, in the manner of earth's.
 
     Args:
-      fit: any FitResult, with one or several outputs.
+      fitted: any FitResult, with one or several outputs, or a record that holds one as its `fit`;
+        of a Spline the coefficients are all there is to tell.
       feature_names: of the d features, in place of those in fit.names; directions keep theirs.
 
     Returns:
@@ -81,14 +104,14 @@ def summarize(fit: FitResult, feature_names: Sequence[str] | None = None) -> str
     Raises:
       ValueError: another number of names than of features.
     """
-    names = fit.names
-    if feature_names is not None:
-        wanted = num_features(fit.spline)
-        check(
-            len(feature_names) == wanted,
-            f"feature_names must name the {wanted} features; got {len(feature_names)}.",
-        )
-        names = (*feature_names, *names[wanted:])
+    fit, spline = fit_of(fitted), spline_of(fitted)
+    wanted, q = np.shape(spline.projection)
+    own = (*(f"x{j}" for j in range(wanted)), *(f"direction {j + 1}" for j in range(q)))
+    names = own if fit is None else fit.names
+    given = as_names("feature_names", feature_names, wanted)
+    names = names if given is None else (*given, *names[wanted:])
+    if fit is None:
+        return "\n".join(_coefficient_lines(spline, names))
     scores = importance(fit)
     path = fit.pruning
     kept = path.kept[path.chosen]
@@ -96,7 +119,6 @@ def summarize(fit: FitResult, feature_names: Sequence[str] | None = None) -> str
     ranking = [f"{names[v]} ({scores.gcv[v]:.0f})" for v in scores.order()]
     null = float(path.gcv[-1])
     grsq = 1 - fit.gcv / null if null > 0 else 0.0
-    q = len(names) - num_features(fit.spline)
     columns = f"{len(names) - q} features" + (f" and {q} directions" if q else "")
     lines = [
         *_coefficient_lines(fit.spline, names),
@@ -121,36 +143,8 @@ def _degrees(fit: FitResult, kept: np.ndarray) -> str:
 
 def _coefficient_lines(spline: Spline, names: Sequence[str]) -> list[str]:
     """A table with one line per term and one column per output."""
-    intercept = np.asarray(spline.intercept)
-    rows = [("(Intercept)", intercept), *_labelled(spline, names)]
-    heads = [f"output {k}" for k in range(len(intercept))]
-    cells = [[label, *(f"{value:.7g}" for value in values)] for label, values in rows]
-    cells.insert(0, ["", *(heads if len(heads) > 1 else ["coefficient"])])
+    cells = coefficient_cells(spline, names)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells
     ]
-
-
-def _labelled(spline: Spline, names: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-    """Label and coefficients of each live term; the two halves of a linear term become one."""
-    live = live_terms(spline)
-    pairs = linear_pairs(live)
-    halves = set(pairs.values())
-    return [
-        (_label(term, names, linear=m in pairs), coef)
-        for m, (term, coef) in enumerate(zip(live.terms, live.coef, strict=True))
-        if m not in halves
-    ]
-
-
-def _label(term: Term, names: Sequence[str], linear: bool) -> str:
-    inner = [_distance(names[v], slope, knot) for v, slope, knot in term.factors]
-    hinges = [f"({text})" if linear else f"h({text})" for text in inner]
-    return hinges[0] if len(hinges) == 1 else f"min({', '.join(hinges)})"
-
-
-def _distance(name: str, slope: float, knot: float) -> str:
-    rising = f"{name}-{knot:.6g}" if knot >= 0 else f"{name}+{-knot:.6g}"
-    text = rising if slope > 0 else f"{knot:.6g}-{name}"
-    return text if abs(slope) == 1 else f"{abs(slope):.6g}*({text})"

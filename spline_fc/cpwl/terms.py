@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from spline_fc.cpwl.spline import Spline
+from spline_fc.printing import printed
 
 Factor = tuple[int, float, float]  # column of z, slope, knot
 
@@ -22,6 +23,7 @@ class Term(NamedTuple):
         return frozenset(column for column, _, _ in self.factors)
 
 
+@printed
 class LiveTerms(NamedTuple):
     """The terms of a spline that contribute."""
 
@@ -70,7 +72,7 @@ def as_spline(
     Args:
       terms: m terms on the columns of z.
       intercept: (k,). coef: (m, k). projection: (d, q).
-      dtype: of the spline.
+      dtype: of the spline; the arrays of a float64 one are NumPy's, which JAX need not enable.
       size: (terms, factors) to fill up to with absent ones; just enough if None.
     """
     degree = max((len(term.factors) for term in terms), default=1)
@@ -86,7 +88,14 @@ def as_spline(
         table[:, :, 2].astype(dtype),
         projection.astype(dtype),
     )
-    return Spline(*jax.device_put(arrays))
+    made: Any = arrays if np.dtype(dtype) == np.float64 else jax.device_put(arrays)
+    return Spline(*made)
+
+
+def raw_columns(x: np.ndarray, projection: np.ndarray) -> np.ndarray:
+    """z = [x, x projection] in float64, (n, d + q)."""
+    x, projection = (np.asarray(a, np.float64) for a in (x, projection))
+    return np.concatenate([x, x @ projection], axis=1) if projection.shape[1] else x
 
 
 def term_values(z: np.ndarray, terms: Sequence[Term]) -> np.ndarray:
@@ -104,21 +113,6 @@ def term_values(z: np.ndarray, terms: Sequence[Term]) -> np.ndarray:
         hinges = [np.maximum(slope * (z[:, v] - knot), 0) for v, slope, knot in term.factors]
         values[:, m] = np.minimum.reduce(hinges)
     return values
-
-
-def evaluate_float64(spline: Spline, x: np.ndarray) -> np.ndarray:
-    """Evaluates a spline in NumPy: nothing is compiled, however many terms it has.
-
-    Args:
-      spline: of d features and k outputs.
-      x: (n, d) float.
-
-    Returns:
-      (n, k) float64.
-    """
-    live, x = live_terms(spline), np.asarray(x, np.float64)
-    z = np.concatenate([x, x @ np.asarray(spline.projection, np.float64)], axis=1)
-    return np.asarray(spline.intercept, np.float64) + term_values(z, live.terms) @ live.coef
 
 
 def hinge_use(terms: Sequence[Term], linear: frozenset[int]) -> np.ndarray:

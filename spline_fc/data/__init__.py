@@ -1,8 +1,10 @@
 """The front door: named sources, files, splits and standardisation."""
 
 from spline_fc.data.arrays import from_arrays
+from spline_fc.data.encoding import ColumnReport, Encoding, encoding_from_json
 from spline_fc.data.generated import CpwlTarget, cpwl_target
 from spline_fc.data.load import dataset_names, load
+from spline_fc.data.new_rows import describe_columns, encode, encode_with_targets
 from spline_fc.data.records import (
     Dataset,
     Part,
@@ -23,14 +25,20 @@ from spline_fc.data.scaling import (
 )
 
 __all__ = [
+    "ColumnReport",
     "CpwlTarget",
     "Dataset",
+    "Encoding",
     "Part",
     "Scaler",
     "Weights",
     "check_dataset",
     "cpwl_target",
     "dataset_names",
+    "describe_columns",
+    "encode",
+    "encode_with_targets",
+    "encoding_from_json",
     "fit_scaler",
     "from_arrays",
     "identity_scaler",

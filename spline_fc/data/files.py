@@ -1,7 +1,9 @@
 """Reading files as bytes, text, NPZ and idx; errors name the file."""
 
+import bz2
 import gzip
 import io
+import lzma
 import math
 import pathlib
 import struct
@@ -9,10 +11,20 @@ import zipfile
 import zlib
 
 import numpy as np
+from absl import logging
 
 from spline_fc.checks import check
+from spline_fc.files import parse_npz
 
-_GZIP_MAGIC = b"\x1f\x8b"
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip")  # told by the first bytes, never by the name
+_COMPRESSIONS = (
+    (b"\x1f\x8b", "gzip", gzip.decompress),
+    (b"BZh", "bzip2", bz2.decompress),
+    (b"\xfd7zXZ\x00", "xz", lzma.decompress),
+)
+_ZIP_MAGIC = b"PK\x03\x04"
+_DAMAGE = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _IDX_BYTES = 0x08  # the idx type code of unsigned bytes
 
 
@@ -34,7 +46,7 @@ def need_file(folder: pathlib.Path, name: str) -> pathlib.Path:
 
 
 def read_bytes(path: pathlib.Path) -> bytes:
-    """Reads a file, plain or gzip (told by its first bytes, not by its name).
+    """Reads a file, plain or compressed by gzip, bzip2 or xz.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -43,22 +55,59 @@ def read_bytes(path: pathlib.Path) -> bytes:
     if not path.is_file():
         raise FileNotFoundError(f"data file {path} does not exist.")
     raw = path.read_bytes()
-    if raw.startswith(_GZIP_MAGIC):
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path} must be a whole gzip file; got damage ({error}).") from error
+    for magic, kind, decompress in _COMPRESSIONS:
+        if raw.startswith(magic):
+            try:
+                raw = decompress(raw)
+            except _DAMAGE as error:
+                raise ValueError(
+                    f"{path} must be a whole {kind} file; got damage ({error})."
+                ) from error
+            break
     check(len(raw) > 0, f"{path} must hold data; got an empty file.")
     return raw
 
 
 def read_text(path: pathlib.Path) -> str:
-    """Reads a UTF-8 text file, plain or gzip; raises as `read_bytes` does, and on other bytes."""
+    """Reads a text file, plain, compressed or the only file of a zip archive.
+
+    The text is UTF-8, or UTF-16 with a byte order mark; other bytes are read as Windows-1252, with
+    a word.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it is empty, damaged, or no text.
+    """
+    raw = read_bytes(path)
+    if raw.startswith(_ZIP_MAGIC):
+        raw = _only_member(path, raw)
+    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8")
+    wide = encoding != "utf-8" or b"\x00" not in raw[:4096]
+    check(wide, f"{path} must be UTF-8 text, or UTF-16 with a byte order mark; got zero bytes.")
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        return raw.decode(encoding)
     except UnicodeDecodeError as error:
+        binary = any(byte in raw for byte in b"\x00\x01\x02\x03\x04\x05\x06\x08\x7f")
         reason = f"{error.reason} at byte {error.start}"
-        raise ValueError(f"{path} must be UTF-8 text; got {reason}.") from error
+        if binary or encoding != "utf-8":
+            raise ValueError(f"{path} must be UTF-8 text; got {reason}.") from error
+        logging.warning("%s: no UTF-8 (%s), read as Windows-1252.", path, reason)
+        try:
+            return raw.decode("cp1252")
+        except UnicodeDecodeError:
+            return raw.decode("latin-1")
+
+
+def _only_member(path: pathlib.Path, raw: bytes) -> bytes:
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            names = [n for n in archive.namelist() if not n.endswith("/")]
+            check(len(names) == 1, f"{path} must be a zip archive of one file; got {len(names)}.")
+            return archive.read(names[0])
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, *_DAMAGE) as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise ValueError(f"{path} must be a whole zip archive; got damage ({error}).") from error
 
 
 def read_matrix(path: pathlib.Path) -> np.ndarray:
@@ -102,19 +151,8 @@ def read_npz(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
       FileNotFoundError: there is no such file.
       ValueError: not an NPZ file, x or y is absent, or an array holds pickled objects.
     """
-    try:
-        with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as archive:
-            check(
-                {"x", "y"} <= set(archive.files),
-                f"{path} must hold arrays x and y; got {', '.join(archive.files) or 'none'}.",
-            )
-            return archive["x"], archive["y"]
-    except (zipfile.BadZipFile, EOFError, zlib.error, AttributeError, TypeError) as error:
-        raise ValueError(f"{path} must be an NPZ file; it could not be read ({error}).") from error
-    except ValueError as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise ValueError(f"{path} must be an NPZ file of plain arrays; got {error}") from error
+    stored = parse_npz(path, read_bytes(path), ("x", "y"))
+    return stored["x"], stored["y"]
 
 
 def read_idx(path: pathlib.Path, rank: int) -> np.ndarray:

@@ -11,8 +11,10 @@ import numpy as np
 
 from spline_fc.checks import check_integer, check_number, check_one_of
 from spline_fc.data.records import Dataset, Part, check_dataset, identity_scaler
+from spline_fc.printing import printed
 
 
+@printed
 class CpwlTarget(NamedTuple):
     """The truth behind the source "cpwl", field for field as a Spline of one factor per term.
 

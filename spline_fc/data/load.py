@@ -5,18 +5,22 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spline_fc.checks import check, check_integer, check_known_keys, check_one_of
+from spline_fc.checks import check, check_integer, check_known_keys, check_one_of, shown
 from spline_fc.data import arrays, named
-from spline_fc.data.files import first_file, read_npz
+from spline_fc.data.encoding import Encoding
+from spline_fc.data.files import COMPRESSED, first_file, read_npz
+from spline_fc.data.frames import is_frame
 from spline_fc.data.generated import SOURCES, generate
 from spline_fc.data.records import Dataset
-from spline_fc.data.tables import read_arff, read_csv
+from spline_fc.data.tables import Table, read_arff, read_csv
 from spline_fc.data.uci import is_uci_folder, load_uci_folder
 
-_SUFFIXES = {".csv", ".tsv", ".txt", ".data", ".dat", ".npz", ".arff", ".gz"}
+_SUFFIXES = {".csv", ".tsv", ".txt", ".data", ".dat", ".npz", ".arff", *COMPRESSED}
 _SIZES = ("num_train", "num_validation", "num_test", "noise")
 _SPLIT = ("test_fraction", "validation_fraction", "keep_twins_together")
-_TABLE = (*_SPLIT, "shuffle", "target", "ignore", "task", "missing", "weights")
+_READING = ("header", "delimiter")
+_ENCODING = ("target", "ignore", "task", "missing", "weights", "kinds", "decimal")
+_TABLE = (*_SPLIT, "shuffle", *_ENCODING, *_READING, "encoding")
 # The options each kind of source takes; any other is refused rather than silently unread.
 _OPTIONS = {
     "generated": _SIZES,
@@ -52,10 +56,15 @@ def load(
     keep_twins_together: bool | None = None,
     shuffle: bool | None = None,
     target: str | int | Sequence[str | int] | None = None,
-    ignore: Sequence[str | int] | None = None,
+    ignore: str | int | Sequence[str | int] | None = None,
     task: str | None = None,
     missing: str | None = None,
     weights: str | int | None = None,
+    kinds: Mapping[str, str] | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: Encoding | Dataset | None = None,
 ) -> Dataset:
     """Loads a data set by name or from a file.
 
@@ -86,11 +95,19 @@ def load(
         (default True).
       shuffle: False splits a file in its own order, for rows ordered in time (default True).
       target: CSV and ARFF, name or number of the target column, or several (default: the last).
-      ignore: CSV and ARFF, names or numbers of columns to leave out (default: none).
+      ignore: CSV and ARFF, name or number of a column to leave out, or several (default: none).
       task: files, "regression", "binary" or "multiclass" (default: by the target column).
       missing: CSV and ARFF, "drop" rows with a missing feature (default) or fill in the training
         "median".
       weights: CSV and ARFF, name or number of a column of row weights, which is no feature then.
+      kinds: CSV and ARFF, what columns are, by name: "number", "category", "date", or "dmy" or
+        "mdy", the order of its dates; a column named here is never left out as an index or ids.
+      header: CSV, whether the first row holds names (default: a guess).
+      delimiter: CSV, ";", ",", "|", a tab, or " " for white space (default: by the first lines).
+      decimal: CSV, "." or "," (default: by the cells).
+      encoding: CSV and ARFF, a data set, or its encoding, by which this one is encoded as well: the
+        same columns in the same order, whatever levels and gaps are in this file. It brings the
+        options from target to decimal with it.
 
     Returns:
       Dataset in raw units, float64 (idx images: float32).
@@ -115,6 +132,11 @@ def load(
         "task": task,
         "missing": missing,
         "weights": weights,
+        "kinds": kinds,
+        "header": header,
+        "delimiter": delimiter,
+        "decimal": decimal,
+        "encoding": encoding,
     }
     places = {"data_dir": data_dir, "cache_dir": cache_dir}
     if isinstance(source, (str, os.PathLike)):
@@ -125,7 +147,7 @@ def load(
     options = {key: value for key, value in options.items() if value is not None}
     cache = pathlib.Path(places["cache_dir"]) if places["cache_dir"] else None
     if name not in dataset_names():
-        path = _find_path(name, places["data_dir"])
+        path = find_path(name, places["data_dir"])
         if path is not None:
             return _load_path(path, seed, options)
         check_one_of("data set", name, dataset_names())
@@ -135,7 +157,8 @@ def load(
 def _merge(config: Any, options: Options, places: Options) -> tuple[str, Options, Options]:
     """Takes name and options out of a mapping (or ConfigDict); keywords given beside it win."""
     wanted = "a name, a path or a mapping with a name"
-    check(hasattr(config, "keys"), f"source must be {wanted}; got {config!r}.")
+    check(not is_frame(config), f"source must be {wanted}; got a frame, which from_arrays takes.")
+    check(hasattr(config, "keys"), f"source must be {wanted}; got {shown(config)}.")
     config = {key: config[key] for key in config}
     check_known_keys("the data config", config, ("name", *options, *places))
     check("name" in config, f"the data config must have a name; got {sorted(config)}.")
@@ -152,7 +175,7 @@ def _check_options(source: str, kind: str, options: Options) -> None:
         check(
             option in allowed,
             f"{option} must be left out for {source!r} ({kind}), which takes {', '.join(allowed)}; "
-            f"got {options[option]!r}.",
+            f"got {shown(options[option])}.",
         )
 
 
@@ -176,8 +199,9 @@ def _load_name(
     return named.load_named_images(name, folders, seed, **options)
 
 
-def _find_path(source: str, data_dir: Any) -> pathlib.Path | None:
+def find_path(source: str, data_dir: Any) -> pathlib.Path | None:
     """The file or folder a source names; None if it does not look like a path."""
+    check(bool(source), "source must be a name or a path; got ''.")
     path = pathlib.Path(source)
     if path.suffix.lower() not in _SUFFIXES and len(path.parts) < 2 and not path.exists():
         return None
@@ -191,14 +215,67 @@ def _find_path(source: str, data_dir: Any) -> pathlib.Path | None:
 def _load_path(path: pathlib.Path, seed: int, options: Options) -> Dataset:
     if path.is_dir():
         return _load_folder(path, seed, options)
-    suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
+    suffixes = [s.lower() for s in path.suffixes if s.lower() not in COMPRESSED]
     kind = suffixes[-1] if suffixes else ""
     if kind == ".npz":
         _check_options(str(path), "npz file", options)
         return arrays.from_arrays(*read_npz(path), seed=seed, name=path.stem, **options)
     _check_options(str(path), "table file", options)
-    table = read_arff(path) if kind == ".arff" else read_csv(path)
-    return named.table_dataset(path.name.split(".")[0], table, seed, **options)
+    encoding = _as_encoding(options, str(path))
+    table = read_table(path, encoding, **{k: options[k] for k in _READING if k in options})
+    return named.table_dataset(
+        path.name.split(".")[0],
+        table,
+        seed,
+        encoding=encoding,
+        split={k: options[k] for k in (*_SPLIT, "shuffle") if k in options},
+        **{k: options[k] for k in _ENCODING if k in options},
+    )
+
+
+def read_table(path: pathlib.Path, encoding: Encoding | None = None, **options: Any) -> Table:
+    """Reads a CSV or ARFF file, for an encoding with or without a header as its first file.
+
+    Args:
+      path: of the file.
+      encoding: by which the table will be encoded; None for a first file.
+      **options: header and delimiter, of a CSV file.
+    """
+    if ".arff" in (suffix.lower() for suffix in path.suffixes):
+        check(not options, f"{', '.join(options)} must be left out for the ARFF file {path}.")
+        return read_arff(path)
+    if encoding is None:
+        return read_csv(path, **options)
+    names = tuple(c.name for c in encoding.columns)
+    if encoding.has_header:
+        return read_csv(path, known=names, **options)
+    header = options.pop("header", False)
+    table = read_csv(path, header=header, **options)
+    return table._replace(names=names) if len(table.names) == len(names) else table
+
+
+def _as_encoding(options: Options, path: str) -> Encoding | None:
+    """Takes the encoding out of the options, which then hold none that it brings itself."""
+    given = options.get("encoding")
+    if given is None:
+        return None
+    encoding = as_encoding(given)
+    for option in _ENCODING:
+        check(option not in options, f"{option} must be left out for {path} beside an encoding.")
+    return encoding
+
+
+def as_encoding(given: Encoding | Dataset) -> Encoding:
+    """Returns an encoding as it is, or that of a data set.
+
+    Raises:
+      ValueError: it is neither, or a data set that was made without one.
+    """
+    found = given.encoding if isinstance(given, Dataset) else given
+    wanted = "encoding must be an Encoding, or a data set made from a table or arrays"
+    if not isinstance(found, Encoding):
+        raise ValueError(f"{wanted}; got {type(given).__name__} without one.")
+    return found
 
 
 def _load_folder(folder: pathlib.Path, seed: int, options: Options) -> Dataset:

@@ -2,15 +2,17 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from spline_fc.checks import check
 from spline_fc.data import arrays
-from spline_fc.data.encode import encode_table, impute_median
+from spline_fc.data.encode import encode_table
+from spline_fc.data.encoding import FEATURE, TARGET, WEIGHTS, Encoding
 from spline_fc.data.files import first_file, need_file, read_idx
+from spline_fc.data.matrices import encode_like
 from spline_fc.data.openml import OpenmlSource, load_openml
 from spline_fc.data.records import Dataset
 from spline_fc.data.splits import Rows, split_validation, twin_groups
@@ -164,7 +166,7 @@ def load_table(
     found = first_file([folder / p for folder in folders for p in (path, path.name)])
     if found is None:
         assert source.openml is not None  # every one of TABLES lies there
-        return table_dataset(name, load_openml(name, source.openml, cache_dir), seed, **options)
+        return table_dataset(name, load_openml(name, source.openml, cache_dir), seed, split=options)
     table = read_arff(found) if ".arff" in found.name else read_csv(found)
     if source.columns:
         check(
@@ -172,7 +174,7 @@ def load_table(
             f"{found} must have {len(source.columns)} columns; got {len(table.names)}.",
         )
         table = table._replace(names=source.columns)
-    return table_dataset(name, table, seed, **options)
+    return table_dataset(name, table, seed, split=options)
 
 
 def table_dataset(
@@ -180,22 +182,26 @@ def table_dataset(
     table: Table,
     seed: int,
     *,
-    target: str | int | Sequence[str | int] = -1,
-    ignore: Sequence[str | int] = (),
-    task: str | None = None,
-    missing: str = "drop",
-    weights: str | int | None = None,
+    encoding: Encoding | None = None,
+    split: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Dataset:
-    """Encodes, splits and checks a table; see `encode_table` and `from_arrays` for the options."""
-    found = encode_table(
-        table, target=target, ignore=ignore, task=task, missing=missing, weights=weights
-    )
-    x, y, feature_names, target_names, task, row_weights = found
-    rows = arrays.split(x, y, seed=seed, **options)
-    if missing == "median":
-        x = impute_median(x, rows.train, feature_names)
-    return arrays.assemble(name, task, feature_names, target_names, x, y, rows, weights=row_weights)
+    """Encodes, splits and checks a table.
+
+    Args:
+      name: of the data set.
+      table: as it was read.
+      seed: of the random split.
+      encoding: of another table, to encode this one alike.
+      split: options of `arrays.split`.
+      **options: of `encode_table`; none beside an encoding.
+    """
+    if encoding is None:
+        encoded = encode_table(table, **options)
+    else:
+        roles = (FEATURE, TARGET, WEIGHTS)
+        encoded = encode_like(encoding, table, roles=roles, drop=True)
+    return arrays.finish(name, encoded, path=table.path, seed=seed, **(split or {}))
 
 
 def load_uci(
@@ -237,7 +243,7 @@ def load_uci(
             f"{name!r} needs the folder uci_regression/{source.path} below data_dir or "
             f"{DATA_DIR_VARIABLE}; got {_listed(folders)}, and OpenML does not hold its {what}."
         )
-    return table_dataset(name, load_openml(name, source.openml, cache_dir), seed, **options)
+    return table_dataset(name, load_openml(name, source.openml, cache_dir), seed, split=options)
 
 
 def load_shipped(name: str, seed: int, **options: Any) -> Dataset:

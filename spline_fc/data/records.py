@@ -13,11 +13,14 @@ from spline_fc.checks import (
     check_rank,
     check_same_length,
 )
+from spline_fc.data.encoding import Encoding
+from spline_fc.printing import printed
 
 TASKS = ("regression", "binary", "multiclass")
 PARTS = ("train", "validation", "test")
 
 
+@printed
 class Part(NamedTuple):
     """One part of a data set."""
 
@@ -25,6 +28,7 @@ class Part(NamedTuple):
     y: np.ndarray  # (n, k), float
 
 
+@printed
 class Scaler(NamedTuple):
     """An affine map per column: standardised = (raw - shift) / scale, scale > 0."""
 
@@ -34,6 +38,7 @@ class Scaler(NamedTuple):
     y_scale: np.ndarray  # (k,), float64
 
 
+@printed
 class Weights(NamedTuple):
     """What the rows of each part count, >= 0; of the training part at least one is above 0."""
 
@@ -42,6 +47,7 @@ class Weights(NamedTuple):
     test: np.ndarray
 
 
+@printed
 class Dataset(NamedTuple):
     """Three parts of one data set, their names, and how they were scaled.
 
@@ -57,6 +63,12 @@ class Dataset(NamedTuple):
     test: Part
     scaler: Scaler  # the identity until standardize()
     weights: Weights | None = None  # fits and training count rows by them; None for all alike
+    encoding: Encoding | None = None  # how columns became x and y; None where there were none
+
+    def _sentence(self) -> str:
+        d, k = len(self.feature_names), len(self.target_names)
+        rows = ", ".join(f"{getattr(self, part).x.shape[-2]} {part}" for part in PARTS)
+        return f"Dataset {self.name}: {self.task}, {d} features, {k} target(s); rows: {rows}"
 
 
 def identity_scaler(num_features: int, num_targets: int) -> Scaler:
@@ -88,6 +100,10 @@ def check_dataset(dataset: Dataset) -> Dataset:
         _check_labels(dataset)
     _check_scaler(dataset)
     _check_weights(dataset)
+    if dataset.encoding is not None:
+        for field in ("feature_names", "target_names"):
+            wanted, came = getattr(dataset, field), getattr(dataset.encoding, field)
+            check(wanted == came, f"encoding.{field} must be {wanted!r}; got {came!r}.")
     return dataset
 
 
@@ -98,7 +114,8 @@ def stack(datasets: Sequence[Dataset]) -> Dataset:
       datasets: S data sets with equal names, task and part sizes.
 
     Returns:
-      A Dataset whose arrays, the scaler's included, have the leading axis S.
+      A Dataset whose arrays, the scaler's included, have the leading axis S; without an encoding
+      where theirs differ.
 
     Raises:
       ValueError: there is none, or they differ in names, task or shapes.
@@ -122,8 +139,14 @@ def stack(datasets: Sequence[Dataset]) -> Dataset:
     count = len(weights)
     check(count in (0, len(datasets)), f"datasets must all have weights or none; {count} have.")
     stacked = Weights(*(np.stack(a) for a in zip(*weights, strict=True))) if weights else None
+    encoding = first.encoding if all(d.encoding == first.encoding for d in datasets) else None
     return first._replace(
-        train=train, validation=validation, test=test, scaler=scaler, weights=stacked
+        train=train,
+        validation=validation,
+        test=test,
+        scaler=scaler,
+        weights=stacked,
+        encoding=encoding,
     )
 
 

@@ -23,7 +23,6 @@ from spline_fc.network.modules import MLP, NNXMLP, from_nnx, to_nnx
 from spline_fc.network.readback import spline_from_params
 from spline_fc.network.reshape import (
     balance_units,
-    check_hidden_sizes,
     deepen,
     max_terms_for,
     reshape,
@@ -48,7 +47,6 @@ __all__ = [
     "SplineStart",
     "apply_params",
     "balance_units",
-    "check_hidden_sizes",
     "check_same_structure",
     "deepen",
     "ensemble_to_params",

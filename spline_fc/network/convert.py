@@ -14,15 +14,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spline_fc.checks import check, check_finite, check_rank
-from spline_fc.cpwl import FitResult, Spline, Term, hinge_of, live_terms, spline_of
+from spline_fc.checks import check, check_finite
+from spline_fc.cpwl import FitResult, Spline, Term, check_spline, hinge_of, live_terms, spline_of
 from spline_fc.data import Scaler
 from spline_fc.network.structure import Layer, Params, dtype_of, from_layers, layers_float64
+from spline_fc.printing import printed
 
+FAR = 1e3  # deviations from zero at which float32 keeps too few digits of the differences
 Hinge = tuple[int, float, float]  # column of z, sign, knot
 Combination = tuple[tuple[int, float], ...]  # (unit, weight) pairs: a linear form in a layer
 
 
+@printed
 class Hinges(NamedTuple):
     """The unit-to-hinge map: unit i of Dense_0 is relu(sign[i] * (z[feature[i]] - knot[i]))."""
 
@@ -66,7 +69,9 @@ def to_params(spline: Spline | FitResult, scaler: Scaler | None = None) -> Param
 
     Returns:
       {"Dense_0": {"kernel": (d, h0), "bias": (h0,)}, ..., "Dense_L": {"kernel": (h, k), ...}} in
-      the dtype of the spline's coefficients; unit i of Dense_0 is `hinges(spline)` entry i.
+      the dtype of the spline's coefficients, or float64 (NumPy) where a narrower one could not hold
+      the scaler: data more than 1000 deviations from zero. Unit i of Dense_0 is `hinges(spline)`
+      entry i.
 
     Raises:
       ValueError: non-finite entries, a feature that is no column of z, shapes that do not fit each
@@ -95,7 +100,7 @@ def to_params(spline: Spline | FitResult, scaler: Scaler | None = None) -> Param
         for unit, weight in value:
             kernel[unit] += weight * row
     stack.append((kernel, intercept))
-    return from_layers(fold(stack, scaler), np.asarray(spline.coef).dtype)
+    return from_layers(fold(stack, scaler), _folded_dtype(spline.coef.dtype, scaler))
 
 
 def fold_scaler(params: Params, scaler: Scaler) -> Params:
@@ -106,12 +111,14 @@ def fold_scaler(params: Params, scaler: Scaler) -> Params:
       scaler: for d features and k targets.
 
     Returns:
-      Parameters of the same structure and dtype; only the first and the last layer differ.
+      Parameters of the same structure; only the first and the last layer differ. Their dtype is
+      the same too, or float64 (NumPy) where data lie more than 1000 deviations from zero.
 
     Raises:
       ValueError: the scaler's shapes do not fit the network.
     """
-    return from_layers(fold(layers_float64(params), scaler), dtype_of(params))
+    folded = fold(layers_float64(params), scaler)
+    return from_layers(folded, _folded_dtype(dtype_of(params), scaler))
 
 
 def unfold_scaler(params: Params, scaler: Scaler) -> Params:
@@ -130,6 +137,8 @@ def fold(stack: list[Layer], scaler: Scaler | None, inverse: bool = False) -> li
             field.shape == (size,), f"scaler.{name} must have shape ({size},); got {field.shape}."
         )
         check_finite(f"scaler.{name}", field)
+        low = field.min(initial=1) if name.endswith("scale") else 1
+        check(low > 0, f"scaler.{name} must be positive; got {low:g}.")
     x_shift, x_scale, y_shift, y_scale = scaler
     if inverse:
         x_shift, x_scale = -x_shift / x_scale, 1 / x_scale
@@ -140,26 +149,20 @@ def fold(stack: list[Layer], scaler: Scaler | None, inverse: bool = False) -> li
     return [*inner, (last_kernel * y_scale, last_bias * y_scale + y_shift)]
 
 
+def _folded_dtype(dtype: np.dtype, scaler: Scaler | None) -> np.dtype:
+    """The dtype of a network, or float64 if it could not hold how far the raw data are from 0."""
+    if scaler is None:
+        return dtype
+    pairs = ((scaler.x_shift, scaler.x_scale), (scaler.y_shift, scaler.y_scale))
+    shift, scale = (np.concatenate([np.asarray(p[i], np.float64) for p in pairs]) for i in (0, 1))
+    is_far = bool((np.abs(shift) > FAR * np.abs(scale)).any())
+    return np.dtype(np.float64) if is_far else dtype
+
+
 def _checked_spline(spline: Spline | FitResult) -> Spline:
-    """The spline of a fit; shapes, finiteness and columns are checked, absent entries included."""
+    """The spline of a fit, checked."""
     spline = spline_of(spline)
-    check_rank("spline.coef", spline.coef, 2, "(m, k)")
-    check_rank("spline.feature", spline.feature, 2, "(m, R)")
-    check_rank("spline.projection", spline.projection, 2, "(d, q)")
-    (m, k), (_, factors) = np.shape(spline.coef), np.shape(spline.feature)
-    for name in ("intercept", "feature", "slope", "knot"):
-        shape = (k,) if name == "intercept" else (m, factors)
-        came = np.shape(getattr(spline, name))
-        check(came == shape, f"spline.{name} must have shape {shape}; got {came}.")
-    for name in ("intercept", "coef", "slope", "knot", "projection"):
-        check_finite(f"spline.{name}", getattr(spline, name))
-    live = (np.asarray(spline.slope) != 0) & (np.asarray(spline.coef) != 0).any(1)[:, None]
-    used, last = np.asarray(spline.feature)[live], sum(np.shape(spline.projection)) - 1
-    strange = used[(used < 0) | (used > last)]
-    check(
-        not strange.size,
-        f"spline.feature must be a column of z, 0 to {last}; got {strange[:1]}.",
-    )
+    check_spline(spline)
     return spline
 
 

@@ -5,8 +5,7 @@ Splines have their own JSON files, `cpwl.save_spline`.
 
 import importlib
 import os
-import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,10 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export as jax_export
 
-from spline_fc.checks import check
+from spline_fc import files
+from spline_fc.checks import check, check_one_of
 from spline_fc.network.forward import apply_params
-from spline_fc.network.structure import Params, flatten, layers, unflatten
+from spline_fc.network.structure import Params, check_network, flatten, layers, unflatten
 
+_TENSOR_DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
 _ONNX_OPSET = 17
 _ONNX_IR = 8  # the version that goes with this opset; newer ones need a newer runtime
 
@@ -26,11 +27,15 @@ def save_npz(path: str | os.PathLike, params: Params) -> None:
     """Writes a parameter tree to an .npz file with the keys "Dense_0/kernel" and so on.
 
     Args:
-      path: file to write; ".npz" is appended if it is missing.
-      params: nested dicts of arrays.
+      path: file to write, of exactly this name.
+      params: a fully connected network, or several with leading axes.
+
+    Raises:
+      OSError: the file cannot be written.
+      ValueError: no such network, weights that are not finite, or a dtype that NumPy does not have.
     """
-    arrays: dict[str, Any] = jax.tree.map(np.asarray, flatten(params))
-    np.savez(path, **arrays)
+    check_network(params)
+    files.write_npz(path, jax.tree.map(np.asarray, flatten(params)))
 
 
 def load_npz(path: str | os.PathLike) -> Params:
@@ -40,26 +45,53 @@ def load_npz(path: str | os.PathLike) -> Params:
       path: a file that `save_npz` wrote.
 
     Returns:
-      Nested dicts of jax arrays in the dtypes that were saved (where JAX has them enabled).
+      Nested dicts of arrays in the dtypes that were saved, of NumPy where they are float64.
 
     Raises:
-      ValueError: the file holds pickled objects.
+      OSError: the file cannot be read.
+      ValueError: the file is damaged, or holds something else than a network of finite weights.
     """
-    with np.load(path, allow_pickle=False) as file:
-        return unflatten({name: jnp.asarray(file[name]) for name in file.files})
+    return _network(path, files.read_npz(path))
 
 
 def save_safetensors(path: str | os.PathLike, params: Params) -> None:
     """Does what `save_npz` does, with a safetensors file; ImportError without that package."""
     safetensors = _optional("safetensors.numpy")
+    check_network(params)
     flat = {name: np.ascontiguousarray(leaf) for name, leaf in flatten(params).items()}
-    safetensors.save_file(flat, os.fspath(path))
+    with files.replacing(path) as file:
+        file.write(safetensors.save(flat))
 
 
 def load_safetensors(path: str | os.PathLike) -> Params:
     """Reads what `save_safetensors` wrote, as `load_npz` does; ImportError without safetensors."""
-    flat = _optional("safetensors.numpy").load_file(os.fspath(path))
-    return unflatten({name: jnp.asarray(leaf) for name, leaf in flat.items()})
+    safetensors = _optional("safetensors")
+    path = files.as_path(path)
+    data = path.read_bytes()
+    try:
+        flat = {name: _tensor(name, **tensor) for name, tensor in safetensors.deserialize(data)}
+    except Exception as error:  # noqa: BLE001 - the package raises its own
+        told = files.sentence(error)
+        raise ValueError(f"{path} must be a safetensors file; {told}") from error
+    return _network(path, flat)
+
+
+def _tensor(name: str, dtype: str, shape: Sequence[int], data: bytes) -> np.ndarray:
+    check_one_of(f"the dtype of {name}", dtype, _TENSOR_DTYPES)
+    # jnp.dtype, as NumPy alone does not know bfloat16.
+    return np.frombuffer(bytes(data), jnp.dtype(_TENSOR_DTYPES[dtype])).reshape(shape)
+
+
+def _network(path: str | os.PathLike, flat: Mapping[str, np.ndarray]) -> Params:
+    """The tree of what a file holds, which ValueError names if it is no network."""
+    try:
+        params = unflatten(flat)
+        check_network(params)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)} must hold a saved network; {error}") from error
+    # As in `from_layers`: JAX need not have float64 enabled.
+    is_wide = next(iter(flat.values())).dtype == np.float64
+    return params if is_wide else jax.tree.map(jnp.asarray, params)
 
 
 def to_onnx(params: Params) -> bytes:
@@ -73,9 +105,10 @@ def to_onnx(params: Params) -> bytes:
 
     Raises:
       ImportError: the package onnx is not installed.
-      ValueError: the tree is no fully connected network, or of another dtype.
+      ValueError: the tree is no fully connected network of finite weights, or of another dtype.
     """
     onnx = _optional("onnx")
+    check_network(params)
     stack = _without_empty_layers(params)
     dtype = stack[0][0].dtype
     check(dtype in (np.float32, np.float64), f"params must be float32 or float64; got {dtype}.")
@@ -107,8 +140,10 @@ def to_onnx(params: Params) -> bytes:
 
 
 def save_onnx(path: str | os.PathLike, params: Params) -> None:
-    """Writes a network to an .onnx file; arguments and errors as for `to_onnx`."""
-    pathlib.Path(path).write_bytes(to_onnx(params))
+    """Writes a network to an .onnx file; arguments and errors as for `to_onnx`, and OSError."""
+    model = to_onnx(params)
+    with files.replacing(path) as file:
+        file.write(model)
 
 
 def to_stablehlo(params: Params, platforms: Sequence[str] = ("cpu", "cuda", "tpu")) -> bytes:
@@ -122,8 +157,9 @@ def to_stablehlo(params: Params, platforms: Sequence[str] = ("cpu", "cuda", "tpu
       The bytes of a `jax.export.Exported`: x (n, d) to y (n, k), n free; `from_stablehlo` loads it.
 
     Raises:
-      ValueError: the tree is no fully connected network.
+      ValueError: the tree is no fully connected network of finite weights.
     """
+    check_network(params)
     kernel = layers(params)[0][0]
     (rows,) = jax_export.symbolic_shape("n")
     x = jax.ShapeDtypeStruct((rows, kernel.shape[0]), kernel.dtype)

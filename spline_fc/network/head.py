@@ -10,8 +10,10 @@ import numpy as np
 from flax import nnx
 from jax.typing import ArrayLike
 
+from spline_fc.arrays import numbers_float64
 from spline_fc.checks import (
     as_key,
+    as_list,
     check,
     check_finite,
     check_integer,
@@ -77,9 +79,10 @@ def replace_head(
     """
     is_module = isinstance(model, nnx.Module)
     tree = from_nnx(model) if is_module else model
-    keys = tuple(path.split("/")) if isinstance(path, str) and path else tuple(path)
+    is_path = isinstance(path, str)
+    keys = tuple(path.split("/") if is_path and path else as_list("path", path or (), "names"))
     subtree = _walk(tree, keys)
-    names = _dense_names(subtree) if names is None else tuple(names)
+    names = _dense_names(subtree) if names is None else tuple(as_list("names", names, "layers"))
     head = _as_params(subtree, names, "/".join(map(str, keys)) or "the tree")
     check_integer("max_degree", max_degree, 1)
     check_integer("max_terms", max_terms, 1)
@@ -107,7 +110,7 @@ def _fit_head(
     # On one scale all targets count alike; the network takes and returns raw ones.
     scaler = fit_scaler(Part(features, targets))
     x, y = scale_x(scaler, features), scale_y(scaler, targets)
-    dtype, fits = dtype_of(head), []
+    dtype, fits = np.dtype(jax.dtypes.canonicalize_dtype(dtype_of(head))), []
     x, y = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
     for degree in range(1, max_degree + 1):
         terms = max_terms_for(hidden_sizes, max_degree=degree, num_outputs=y.shape[1])
@@ -116,14 +119,14 @@ def _fit_head(
             fits.append(fit_mars(x, y, max_terms=terms, max_degree=degree))
     exact = to_params(min(fits, key=lambda fit: fit.gcv), scaler)
     new = reshape(exact, hidden_sizes, key, incoming=incoming, x=features, y=targets)
-    new = from_layers(layers(new), dtype)
+    new = from_layers(layers(new), dtype_of(head))
     check_same_structure(new, head, "the new head")
     return new
 
 
 def _walk(tree: Any, keys: tuple[str | int, ...]) -> Any:
     for depth, key in enumerate(keys):
-        found = isinstance(tree, Mapping) and key in tree
+        found = isinstance(tree, Mapping) and isinstance(key, (str, int)) and key in tree
         where = "/".join(map(str, keys[:depth])) or "the tree"
         known = sorted(map(str, tree)) if isinstance(tree, Mapping) else "a leaf"
         check(found, f"path must lead through the tree; {where} has no {key!r}, only {known}.")
@@ -170,6 +173,7 @@ def _checked_rows(
     features: ArrayLike, targets: ArrayLike, head: Params
 ) -> tuple[np.ndarray, np.ndarray]:
     sizes = layer_sizes(head)
+    features, targets = numbers_float64("features", features), numbers_float64("targets", targets)
     for name, array, wanted in (("features", features, sizes[0]), ("targets", targets, sizes[-1])):
         check_rank(name, array, 2, "(n, d)" if name == "features" else "(n, k)")
         check_not_empty(name, array)
@@ -177,7 +181,7 @@ def _checked_rows(
         came = np.shape(array)[1]
         check(came == wanted, f"{name} must have {wanted} columns, as the head has; got {came}.")
     check_same_length("targets", targets, "features", features)
-    return np.asarray(features, np.float64), np.asarray(targets, np.float64)
+    return features, targets
 
 
 def _replace(tree: Any, keys: tuple[str | int, ...], entries: Mapping[Any, Any]) -> dict[Any, Any]:

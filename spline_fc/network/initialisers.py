@@ -6,10 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from spline_fc.checks import as_key, check, check_integer, check_one_of
+from spline_fc.arrays import columns
+from spline_fc.checks import as_key, as_sizes, check, check_integer, check_one_of
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.network import samplers, trees
-from spline_fc.network.reshape import check_hidden_sizes, reshape
+from spline_fc.network.reshape import reshape
 from spline_fc.network.spline_start import spline_start
 from spline_fc.network.structure import Layer, Params, from_layers
 from spline_fc.threads import one_thread
@@ -25,7 +26,7 @@ def init_params(
     key: jax.Array | int,
     x: Any,
     y: Any,
-    hidden_sizes: Sequence[int],
+    hidden_sizes: int | Sequence[int],
     num_outputs: int | None = None,
 ) -> Params:
     """Makes the initial parameters of a fully connected ReLU network.
@@ -64,7 +65,7 @@ def init_params(
       key: JAX key or integer seed.
       x: (n, d), finite; standardised features suit all of them.
       y: (n,) or (n, k), finite.
-      hidden_sizes: widths of the hidden layers.
+      hidden_sizes: widths of the hidden layers; one integer for one layer.
       num_outputs: k; read off y if not given.
 
     Returns:
@@ -76,8 +77,8 @@ def init_params(
         columns of y where y is fitted.
     """
     check_one_of("name", name, INITIALISERS)
-    hidden_sizes, key = check_hidden_sizes(hidden_sizes), as_key(key)
-    x, y, _, dtype = checked_data(x, y, None)
+    hidden_sizes, key = as_sizes("hidden_sizes", hidden_sizes), as_key(key)
+    x, y, _, dtype = checked_data(columns("x", x).values, y, None)
     outputs = y.shape[1] if num_outputs is None else num_outputs
     check_integer("num_outputs", outputs, 1)
     check(

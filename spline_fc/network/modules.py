@@ -1,12 +1,15 @@
 """The network as a Linen and as an NNX module, over the plain dict of `apply_params`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from flax import nnx
 
+from spline_fc.checks import as_sizes, check_integer
 from spline_fc.cpwl.spline import HIGHEST
 from spline_fc.network.forward import Precision
 from spline_fc.network.structure import Params, dtype_of, layer_name, layer_sizes
@@ -19,6 +22,11 @@ def _kernel_init(key: jax.Array, shape: tuple[int, int], dtype: Any = jnp.float3
     return jax.nn.initializers.he_normal()(key, shape, dtype)
 
 
+def _dtype(params: Params) -> np.dtype:
+    """That of the parameters, as JAX has it: float64 only where that is enabled."""
+    return np.dtype(jax.dtypes.canonicalize_dtype(dtype_of(params)))
+
+
 class MLP(nn.Module):
     """A fully connected ReLU network with a linear last layer, as a Linen module.
 
@@ -26,24 +34,32 @@ class MLP(nn.Module):
     of construction. Dense_i has kernel (inputs, units) and bias (units,).
 
     Attributes:
+      hidden_sizes: widths of the hidden layers; one integer for one layer, () for none.
+      num_outputs: k.
       precision: of the matrix products; the highest, as in `apply_params`, unless told otherwise.
     """
 
-    hidden_sizes: tuple[int, ...]
+    hidden_sizes: int | Sequence[int]
     num_outputs: int
     param_dtype: Any = jnp.float32
     precision: Precision = HIGHEST
+
+    def __post_init__(self) -> None:
+        self.hidden_sizes = as_sizes("hidden_sizes", self.hidden_sizes, at_least=0)
+        check_integer("num_outputs", self.num_outputs, 1)
+        super().__post_init__()
 
     @classmethod
     def from_params(cls, params: Params, precision: Precision = HIGHEST) -> "MLP":
         """Returns the module whose own init has the structure, shapes and dtype of `params`."""
         _, *hidden_sizes, num_outputs = layer_sizes(params)
-        return cls(tuple(hidden_sizes), num_outputs, dtype_of(params), precision)
+        return cls(tuple(hidden_sizes), num_outputs, _dtype(params), precision)
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps (..., d) to (..., num_outputs)."""
-        for i, size in enumerate((*self.hidden_sizes, self.num_outputs)):
+        sizes = as_sizes("hidden_sizes", self.hidden_sizes, at_least=0)
+        for i, size in enumerate((*sizes, self.num_outputs)):
             x = nn.Dense(
                 size,
                 name=layer_name(i),
@@ -60,13 +76,14 @@ class NNXMLP(nnx.Module):
     def __init__(
         self,
         num_features: int,
-        hidden_sizes: tuple[int, ...],
+        hidden_sizes: int | Sequence[int],
         num_outputs: int,
         *,
         param_dtype: Any = jnp.float32,
         precision: Precision = HIGHEST,
         rngs: nnx.Rngs,
     ) -> None:
+        hidden_sizes = as_sizes("hidden_sizes", hidden_sizes, at_least=0)
         widths = (num_features, *hidden_sizes, num_outputs)
         self.num_layers = len(widths) - 1
         for i in range(self.num_layers):
@@ -105,11 +122,11 @@ def to_nnx(params: Params, precision: Precision = HIGHEST) -> NNXMLP:
         num_features,
         tuple(hidden_sizes),
         num_outputs,
-        param_dtype=dtype_of(params),
+        param_dtype=_dtype(params),
         precision=precision,
         rngs=nnx.Rngs(params=0),
     )
-    nnx.update(module, {name: dict(layer) for name, layer in params.items()})
+    nnx.update(module, jax.tree.map(lambda leaf: jnp.asarray(leaf, _dtype(params)), dict(params)))
     return module
 
 

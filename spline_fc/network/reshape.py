@@ -12,16 +12,17 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
-from spline_fc.checks import as_key, check, check_integer, check_one_of
+from spline_fc.arrays import columns
+from spline_fc.checks import as_key, as_sizes, check, check_integer, check_one_of
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.network.samplers import DATA_FREE, SAMPLERS, generator
 from spline_fc.network.structure import (
     Layer,
     Params,
     dtype_of,
+    finite_layers,
     from_layers,
     layer_sizes,
-    layers_float64,
 )
 
 _PROBE_ROWS = 256
@@ -31,7 +32,7 @@ _BALANCED = 1e-9  # largest binary logarithm of a factor left to apply
 
 def reshape(
     params: Params,
-    hidden_sizes: Sequence[int],
+    hidden_sizes: int | Sequence[int],
     key: jax.Array | int,
     *,
     incoming: str = "he_normal",
@@ -48,7 +49,7 @@ def reshape(
 
     Args:
       params: a fully connected network, e.g. from `to_params`.
-      hidden_sizes: widths of the hidden layers wanted.
+      hidden_sizes: widths of the hidden layers wanted; one integer for one layer.
       key: JAX key or integer seed for the incoming weights of new units.
       incoming: their distribution: "he_normal", "glorot_uniform", "lecun_normal", "orthogonal",
         or, given the data, "lsuv", "box_lsq" (both need x) and "swim" (x and y).
@@ -65,14 +66,14 @@ def reshape(
       ValueError: a layer too few or too narrow (the message says how wide it must be and which
         max_terms would fit), an unknown distribution, data that it needs and did not get.
     """
-    hidden_sizes = check_hidden_sizes(hidden_sizes)
+    hidden_sizes = as_sizes("hidden_sizes", hidden_sizes)
     params = deepen(params, hidden_sizes)
     if balance is not None:
         params = balance_units(params, factors=balance)
     return widen(params, hidden_sizes, key, incoming=incoming, x=x, y=y)
 
 
-def deepen(params: Params, hidden_sizes: Sequence[int]) -> Params:
+def deepen(params: Params, hidden_sizes: int | Sequence[int]) -> Params:
     """Adds hidden layers until there are as many as in `hidden_sizes`, where they fit.
 
     A layer behind a hidden layer repeats its activations, which are non-negative and so unchanged
@@ -89,13 +90,13 @@ def deepen(params: Params, hidden_sizes: Sequence[int]) -> Params:
     Raises:
       ValueError: as for `reshape`.
     """
-    hidden_sizes = check_hidden_sizes(hidden_sizes)
+    hidden_sizes = as_sizes("hidden_sizes", hidden_sizes)
     _, *widths, num_outputs = layer_sizes(params)
     widths = tuple(widths)
     plan = _plan(widths, num_outputs, hidden_sizes)
     if plan is None:
         raise ValueError(_too_small(widths, num_outputs, hidden_sizes))
-    stack = layers_float64(params)
+    stack = finite_layers(params)
     deeper: list[Layer] = []
     previous = None
     for stage in plan:
@@ -144,7 +145,7 @@ def balance_units(params: Params, *, factors: str = "powers_of_two") -> Params:
       keeps the difference of the squared norms, so imbalance never heals by itself.
     """
     check_one_of("factors", factors, ("powers_of_two", "any"))
-    stack = layers_float64(params)
+    stack = finite_layers(params)
     square = [np.square(kernel) for kernel, _ in stack]
     exponent = [np.zeros(len(bias)) for _, bias in stack[:-1]]
     for _ in range(_MAX_SWEEPS):
@@ -174,7 +175,7 @@ def balance_units(params: Params, *, factors: str = "powers_of_two") -> Params:
 
 def widen(
     params: Params,
-    hidden_sizes: Sequence[int],
+    hidden_sizes: int | Sequence[int],
     key: jax.Array | int,
     *,
     incoming: str = "he_normal",
@@ -203,7 +204,7 @@ def widen(
     Raises:
       ValueError: a size too small, an unknown distribution, data that it needs and did not get.
     """
-    hidden_sizes = check_hidden_sizes(hidden_sizes)
+    hidden_sizes = as_sizes("hidden_sizes", hidden_sizes)
     num_features, *widths, num_outputs = layer_sizes(params)
     check(
         len(widths) == len(hidden_sizes) and all(map(int.__ge__, hidden_sizes, widths)),
@@ -213,7 +214,7 @@ def widen(
     *keys, probe_key = jax.random.split(as_key(key), len(hidden_sizes) + 1)
     h, y = _probe(incoming, num_features, probe_key, x, y)
     wide: list[Layer] = []
-    stack = layers_float64(params)
+    stack = finite_layers(params)
     for (kernel, bias), size, layer_key in zip(stack, hidden_sizes, keys, strict=False):
         old = kernel.shape[1]
         drawn = SAMPLERS[incoming](layer_key, h, y, size)
@@ -226,7 +227,9 @@ def widen(
     return from_layers(wide, dtype_of(params))
 
 
-def max_terms_for(hidden_sizes: Sequence[int], *, max_degree: int = 1, num_outputs: int = 1) -> int:
+def max_terms_for(
+    hidden_sizes: int | Sequence[int], *, max_degree: int = 1, num_outputs: int = 1
+) -> int:
     """The largest `max_terms` of `fit_mars` whose every spline fits an architecture.
 
     Args:
@@ -240,7 +243,7 @@ def max_terms_for(hidden_sizes: Sequence[int], *, max_degree: int = 1, num_outpu
     Raises:
       ValueError: a size or a number that is not a positive integer.
     """
-    hidden_sizes = check_hidden_sizes(hidden_sizes)
+    hidden_sizes = as_sizes("hidden_sizes", hidden_sizes)
     check_integer("max_degree", max_degree, 1)
     check_integer("num_outputs", num_outputs, 1)
     halvings = (max_degree - 1).bit_length()
@@ -252,15 +255,6 @@ def max_terms_for(hidden_sizes: Sequence[int], *, max_degree: int = 1, num_outpu
         fits = _plan(tuple(widths), num_outputs, hidden_sizes) is not None
         low, high = (terms, high) if fits else (low, terms - 1)
     return low + 1
-
-
-def check_hidden_sizes(hidden_sizes: Sequence[int]) -> tuple[int, ...]:
-    """Returns the sizes as a tuple of ints; ValueError unless each is a positive integer."""
-    hidden_sizes = tuple(hidden_sizes)
-    check(len(hidden_sizes) > 0, "hidden_sizes must name at least one layer; got none.")
-    for i, size in enumerate(hidden_sizes):
-        check_integer(f"hidden_sizes[{i}]", size, 1)
-    return tuple(int(size) for size in hidden_sizes)
 
 
 def _plan(
@@ -318,7 +312,8 @@ def _probe(
     )
     if x is None:
         return generator(key).standard_normal((_PROBE_ROWS, num_features)), None
-    x, wide_y, _, _ = checked_data(x, np.zeros(np.shape(x)[:1]) if y is None else y, None).widened()
+    x = columns("x", x).values
+    x, wide_y, _, _ = checked_data(x, np.zeros(len(x)) if y is None else y, None).widened()
     came = x.shape[1]
     check(came == num_features, f"x must have {num_features} columns; got {came}.")
     return x, None if y is None else wide_y

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 import jax
 
-from spline_fc.checks import as_key, check_integer, check_known_keys, check_number
+from spline_fc.arrays import columns
+from spline_fc.checks import as_key, as_sizes, check_integer, check_known_keys, check_number
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_mars, shrink
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.network.convert import to_params
-from spline_fc.network.reshape import check_hidden_sizes, reshape
+from spline_fc.network.reshape import reshape
 from spline_fc.network.structure import Params
+from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
@@ -23,6 +25,7 @@ CHOICES = {"penalty": 3.0, "knots": 64}  # in place of the defaults of fit_mars
 PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
 
 
+@printed
 class SplineStart(NamedTuple):
     """A network, and the spline that it equals."""
 
@@ -36,7 +39,7 @@ def spline_start(
     key: jax.Array | int,
     x: Any,
     y: Any,
-    hidden_sizes: Sequence[int],
+    hidden_sizes: int | Sequence[int],
     *,
     weights: Any = None,
     directions: str | Sequence[str] | Any = ("ols", "sir", "phd"),
@@ -54,8 +57,8 @@ def spline_start(
 
     Args:
       key: JAX key or integer seed, for the units that carry no hinge and for directions "random".
-      x: (n, d), standardised. y: (n,) or (n, k), standardised.
-      hidden_sizes: widths of the hidden layers.
+      x: (n, d), standardised; the names of a data frame are kept. y: (n,) or (n, k), standardised.
+      hidden_sizes: widths of the hidden layers; one integer for one layer.
       weights: (n,), >= 0, of directions, fit and shrinking alike.
       directions: as in `fit_mars`; () for hinges on features alone, which can be read as shape
         functions.
@@ -73,14 +76,16 @@ def spline_start(
         that is none of START_OPTIONS.
     """
     check_known_keys("the options of a spline start", options, START_OPTIONS)
-    hidden_sizes = check_hidden_sizes(hidden_sizes)
+    hidden_sizes = as_sizes("hidden_sizes", hidden_sizes)
     check_integer("max_terms", max_terms, 1)
     check_number("share", share, above=0, at_most=1)
     check_number("tolerance", tolerance, above=0)
     max_hinges = max(1, int(share * hidden_sizes[0]))
     options = {**CHOICES, "max_hinges": max_hinges, **options}
     with Stopwatch() as clock:
+        x, names = columns("x", x)
         x, y, weights, _ = checked_data(x, y, weights)
+        options = {"names": names, **options}
         k_directions, k_fill = jax.random.split(as_key(key))
         fit = fit_mars(
             x,

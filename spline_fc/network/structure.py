@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.checks import check, check_finite, check_rank
+from spline_fc.arrays import numbers_float64
+from spline_fc.checks import check, check_finite, check_rank, shown
 
 Params = dict[str, dict[str, jax.Array]]
 Layer = tuple[np.ndarray, np.ndarray]  # kernel (inputs, units) and bias (units,), float64
@@ -29,28 +30,36 @@ def layers(params: Params, lead: int = 0) -> list[tuple[jax.Array, jax.Array]]:
       [(kernel, bias), ...], the arrays as they stand in the tree.
 
     Raises:
-      ValueError: the names are not Dense_0 to Dense_L, an entry is not one kernel and one bias,
-        neighbouring shapes do not fit, or the leading axes of two leaves differ.
+      ValueError: the names are not Dense_0 to Dense_L, an entry is not one kernel and one bias, a
+        leaf is no array of floats, neighbouring shapes do not fit, or the leading axes or dtypes of
+        two leaves differ.
     """
-    check(isinstance(params, Mapping), f"params must be a dict of layers; got {type(params)}.")
+    got = type(params).__name__
+    check(isinstance(params, Mapping), f"params must be a dict of layers; got {got}.")
     names = [layer_name(i) for i in range(len(params))]
+    came = sorted(map(str, params))
     check(
         bool(names) and set(params) == set(names),
-        f"params must have the layers Dense_0, Dense_1, ... without a gap; got {sorted(params)}.",
+        f"params must have the layers Dense_0, Dense_1, ... without a gap; got {came}.",
     )
     stack: list[tuple[jax.Array, jax.Array]] = []
-    rows, axes = None, None
+    rows, axes, dtype = None, None, None
     for name in names:
         entry = params[name]
         check(
             isinstance(entry, Mapping) and set(entry) == {"kernel", "bias"},
             f"params/{name} must hold a kernel and a bias; "
-            f"got {sorted(entry) if isinstance(entry, Mapping) else type(entry).__name__}.",
+            f"got {list(entry) if isinstance(entry, Mapping) else type(entry).__name__}.",
         )
         kernel, bias = entry["kernel"], entry["bias"]
+        for leaf, array in entry.items():
+            dtype = _check_floats(f"params/{name}/{leaf}", array, dtype)
         shape = np.shape(kernel)
         wanted = f"({'..., ' * bool(lead)}inputs, units)"
         check_rank(f"params/{name}/kernel", kernel, 2 + lead, wanted)
+        check(
+            rows is not None or shape[-2] > 0, f"params/{name}/kernel must have inputs; got none."
+        )
         axes = shape[:lead] if axes is None else axes
         check(
             shape[:lead] == axes,
@@ -69,9 +78,28 @@ def layers(params: Params, lead: int = 0) -> list[tuple[jax.Array, jax.Array]]:
     return stack
 
 
+def _check_floats(name: str, leaf: Any, wanted: np.dtype | None) -> np.dtype:
+    """Raises ValueError unless a leaf is an array of floats, of the dtype wanted; returns that."""
+    came: Any = getattr(leaf, "dtype", None)
+    is_array = isinstance(leaf, (np.ndarray, jax.Array, jax.ShapeDtypeStruct))
+    is_float = is_array and jnp.issubdtype(came, jnp.floating)
+    got = came if is_array else shown(leaf)
+    check(
+        is_float and (wanted is None or wanted == came),  # dtype("float64") == None
+        f"{name} must be an array of one floating dtype with all others; got {got}.",
+    )
+    check(not np.ma.is_masked(leaf), f"{name} must have no masked values; got some.")
+    return np.dtype(came)
+
+
 def layers_float64(params: Params) -> list[Layer]:
     """Lists the layers as `layers` does, as float64 NumPy arrays."""
-    return [(np.asarray(k, np.float64), np.asarray(b, np.float64)) for k, b in layers(params)]
+    stack = []
+    for i, (kernel, bias) in enumerate(layers(params)):
+        where = f"params/{layer_name(i)}"
+        pair = numbers_float64(f"{where}/kernel", kernel), numbers_float64(f"{where}/bias", bias)
+        stack.append(pair)
+    return stack
 
 
 def finite_layers(params: Params) -> list[Layer]:
@@ -83,10 +111,32 @@ def finite_layers(params: Params) -> list[Layer]:
     return stack
 
 
+def check_network(params: Params) -> None:
+    """Checks a parameter tree as files hold it.
+
+    Args:
+      params: a fully connected network; its leaves may have leading axes, as those of replicas.
+
+    Raises:
+      ValueError: what `layers` refuses, or a weight that is not finite.
+    """
+    first = params.get("Dense_0") if isinstance(params, Mapping) else None
+    kernel = first.get("kernel") if isinstance(first, Mapping) else None
+    layers(params, max(0, len(getattr(kernel, "shape", ())) - 2))
+    for path, leaf in flatten(params).items():
+        check_finite(f"params/{path}", leaf)
+
+
 def from_layers(stack: Iterable[tuple[Any, Any]], dtype: Any = None) -> Params:
-    """Builds the parameter tree from [(kernel, bias), ...], optionally cast to one dtype."""
+    """Builds the parameter tree from [(kernel, bias), ...], optionally cast to one dtype.
+
+    The leaves of a float64 tree are NumPy's, which JAX need not have enabled.
+    """
+    as_leaf: Any = (
+        np.asarray if dtype is not None and np.dtype(dtype) == np.float64 else jnp.asarray
+    )
     return {
-        layer_name(i): {"kernel": jnp.asarray(kernel, dtype), "bias": jnp.asarray(bias, dtype)}
+        layer_name(i): {"kernel": as_leaf(kernel, dtype), "bias": as_leaf(bias, dtype)}
         for i, (kernel, bias) in enumerate(stack)
     }
 
@@ -116,6 +166,10 @@ def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})
+            check(
+                isinstance(node, dict), f"{path} must not lie below another leaf; {parent} is one."
+            )
+        check(last not in node, f"{path} must be one leaf; got another below it.")
         node[last] = leaf
     return tree
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_finite, check_rank
 from spline_fc.network import samplers
 from spline_fc.network.structure import Layer, Params, from_layers
@@ -60,7 +61,7 @@ def ensemble_to_params(
     wanted, came = ensemble.n_features_in_, np.shape(x)[1]
     check(came == wanted, f"x must have {wanted} columns, as the ensemble has; got {came}.")
     check_finite("x", x)
-    rows = np.asarray(x, np.float64)
+    rows = numbers_float64("x", x)
     leaves = [leaf for tree, weight in trees for leaf in _leaves(tree, rows, weight)]
     intercept = start + sum((leaf.value for leaf in leaves if not leaf.path), np.zeros(len(start)))
     leaves = [leaf for leaf in leaves if leaf.path]

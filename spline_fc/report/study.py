@@ -8,7 +8,9 @@ import jax
 import numpy as np
 
 from spline_fc.analysis import ImportanceTable, KnotTrack, Speed, compare_importance
+from spline_fc.checks import check
 from spline_fc.cpwl import FitResult
+from spline_fc.network import layer_sizes
 from spline_fc.report.measures import (
     Pair,
     Plane,
@@ -97,7 +99,7 @@ def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int) -> 
         return found
     units = found["units"] = {}
     for name in work.inits:
-        pair = attempt(f"The parameters of {name}", _read_pair, work, name, seed)
+        pair = attempt(f"The parameters of {name}", _read_pair, work, name, seed, data.x.shape[1])
         if pair is None:
             continue
         measured = attempt(f"The units of {name}", measure_units, pair, data, fits[name])
@@ -130,13 +132,19 @@ def _of_pair(
     return found
 
 
-def _read_pair(work: Workdir, init: str, seed: int) -> Pair | None:
+def _read_pair(work: Workdir, init: str, seed: int, num_features: int) -> Pair | None:
     """Parameters before training and at the best validation loss; None unless both are there."""
     before, after = (
         read_params(work.path, f"{init}-seed{seed}-{kind}") for kind in ("initial", "best")
     )
     if before is None or after is None or len(before) < 2:
         return None
+    wanted, came = layer_sizes(before), layer_sizes(after)
+    check(
+        wanted == came and wanted[0] == num_features,
+        f"its networks must have {num_features} inputs and be alike; got sizes {wanted} before and "
+        f"{came} after.",
+    )
     return Pair(before, after)
 
 

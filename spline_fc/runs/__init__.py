@@ -1,22 +1,23 @@
 """Gatehouse: what surrounds a run: its plan, its place, its progress, its rows."""
 
 from spline_fc.runs.place import check_place, claim, is_finished
-from spline_fc.runs.plan import PUBLISHED, Plan, check_losses, defaults, read_plan
+from spline_fc.runs.plan import Plan, check_against_data, defaults, read_plan
 from spline_fc.runs.progress import Progress, to_terminal
+from spline_fc.runs.reading import load_seeds
 from spline_fc.runs.rows import fit_rows, run_rows
 from spline_fc.runs.watch import Watch
 
 __all__ = [
-    "PUBLISHED",
     "Plan",
     "Progress",
     "Watch",
-    "check_losses",
+    "check_against_data",
     "check_place",
     "claim",
     "defaults",
     "fit_rows",
     "is_finished",
+    "load_seeds",
     "read_plan",
     "run_rows",
     "to_terminal",

@@ -38,13 +38,13 @@ WRITTEN_ANEW = (
 
 def is_finished(folder: str | os.PathLike, config: Mapping[str, Any]) -> bool:
     """Says whether a workdir holds the finished run of this config, with all of its results."""
-    folder = pathlib.Path(os.path.realpath(folder))
+    folder = pathlib.Path(os.path.realpath(files.as_path(folder)))
     needed = ("workdir.json", "config.json", "status", "fits.json", "report.html")
     if not all((folder / name).is_file() for name in needed):
         return False
     expected = config["seeds"] * len(config["learning_rates"]) * len(config["initialisations"])
     try:
-        rows = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
+        rows = files.read_json(folder / "runs.json")
         whole = len(rows) == expected and all("run" in row for row in rows)
         return whole and not differences(_config_of(folder), files.plain(config))
     except (OSError, ValueError, TypeError):
@@ -63,7 +63,7 @@ def check_place(folder: str | os.PathLike, config: Mapping[str, Any], overwrite:
     Raises:
       ValueError: as `claim`, but for the lock.
     """
-    folder, config = pathlib.Path(os.path.realpath(folder)), files.plain(config)
+    folder, config = pathlib.Path(os.path.realpath(files.as_path(folder))), files.plain(config)
     for path in (_partial(folder), _earlier(folder)):
         ours = not path.exists() or (path.is_dir() and _is_ours(path))
         check(ours, f"workdir must leave room for {path}, which no run wrote: move it away.")
@@ -94,7 +94,7 @@ def claim(
         or it holds another run and is not to be overwritten; the fields that differ are named.
     """
     check_place(folder, config, overwrite)
-    folder, config = pathlib.Path(os.path.realpath(folder)), files.plain(config)
+    folder, config = pathlib.Path(os.path.realpath(files.as_path(folder))), files.plain(config)
     partial = _partial(folder)
     partial.mkdir(parents=True, exist_ok=True)
     with _locked(partial):
@@ -192,11 +192,12 @@ def _goes_on(partial: pathlib.Path, config: Mapping[str, Any], overwrite: bool) 
 def _config_of(folder: pathlib.Path) -> dict[str, Any]:
     file = folder / "config.json"
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        config = files.read_json(file)
+        check(isinstance(config, dict), f"{file} must hold a JSON object.")
+        return config
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"workdir must have a sound config.json, or --overwrite be given; {file} is none "
-            f"({error})."
+            f"workdir must have a sound config.json, or --overwrite be given; {error}"
         ) from error
 
 

@@ -3,11 +3,13 @@
 import dataclasses
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spline_fc import checks, data, network, training
 from spline_fc.cpwl import DIRECTIONS, PRUNE_METHODS, check_search_options
+from spline_fc.cpwl.inputs import column_groups, column_set
+from spline_fc.data import Dataset
 from spline_fc.files import plain
 from spline_fc.protocol import SPLINE, Contender
 from spline_fc.training import TrainingConfig
@@ -38,7 +40,7 @@ def defaults() -> dict[str, Any]:
     training_fields: dict[str, Any] = dataclasses.asdict(TrainingConfig())
     training_fields.pop("learning_rate")  # the grid below takes its place
     return {
-        "data": {"name": None, **_defaults_of(data.load, leave_out=("seed",))},
+        "data": {"name": None, **_defaults_of(data.load, leave_out=("seed", "encoding"))},
         "fit": network.start_defaults(),
         "network": {"hidden_sizes": (64, 64)},
         "training": {**training_fields, "group_rates": dict.fromkeys(training.GROUPS)},
@@ -72,7 +74,8 @@ def read_plan(config: Any) -> Plan:
     Raises:
       ValueError: an unknown field (the closest one is suggested) or a bad value.
     """
-    given = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    given = config.to_dict() if hasattr(config, "to_dict") else config
+    checks.check_mapping("config", given)
     full = _filled(given)
     checks.check(full["data"]["name"] is not None, "config.data.name must be given; got None.")
     checks.check_integer("config.seeds", full["seeds"], 1)
@@ -80,9 +83,11 @@ def read_plan(config: Any) -> Plan:
     checks.check_integer("config.knot_records", full["knot_records"], 1)
     for name in ("refit", "timing"):
         checks.check_boolean(f"config.{name}", full[name])
-    for name in full["writers"]:
+    for name in _listed("config.writers", full["writers"]):
         checks.check_one_of("config.writers", name, WRITERS)
-    sizes = network.check_hidden_sizes(full["network"]["hidden_sizes"])
+    checks.check_mapping("config.variants", full["variants"])
+    sizes = checks.as_sizes("hidden_sizes", full["network"]["hidden_sizes"])
+    full["network"] = {**full["network"], "hidden_sizes": sizes}
     contenders = tuple(_contender(full, name) for name in _names(full))
     checks.check(
         not full["refit"] or all(c.training.schedule == "constant" for c in contenders),
@@ -121,7 +126,7 @@ def _filled(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names(full: Mapping[str, Any]) -> tuple[str, ...]:
-    names = tuple(full["initialisations"])
+    names = _listed("config.initialisations", full["initialisations"])
     checks.check(len(names) > 0, "config.initialisations must name at least one start; got none.")
     known = (*network.INITIALISERS, *full["variants"])
     for name in names:
@@ -135,15 +140,19 @@ def _names(full: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _contender(full: Mapping[str, Any], name: str) -> Contender:
     """One entry of `initialisations`: a start, or a variant with fields of its own."""
-    variant = dict(full["variants"].get(name, {"start": name}))
-    where = f"config.variants.{name}"
+    variant = full["variants"].get(name, {"start": name})
+    where = f"config.variants.{name}" if name in full["variants"] else "config"
+    checks.check_mapping(where, variant)
     checks.check_known_keys(where, variant, _VARIANT)
+    for section in ("fit", "training"):
+        checks.check_mapping(f"{where}.{section}", variant.get(section, {}))
     start = variant.get("start", SPLINE)
     checks.check_one_of(f"{where}.start", start, network.INITIALISERS)
     options = {**full["fit"], **variant.get("fit", {})}
     checks.check_known_keys(f"{where}.fit", options, full["fit"])
     _check_fit(f"{where}.fit", options)
     fields = {**full["training"], **variant.get("training", {})}
+    checks.check_mapping("config.training.group_rates", fields["group_rates"])
     fields["group_rates"] = {k: v for k, v in fields["group_rates"].items() if v is not None}
     if start != SPLINE:  # there are no hinges whose groups or axes could be kept
         fields.update(group_rates={}, keep_axes=False)
@@ -151,9 +160,12 @@ def _contender(full: Mapping[str, Any], name: str) -> Contender:
     return Contender(name, start, given, training.as_config(fields))
 
 
-def check_losses(plan: Plan, task: str) -> None:
-    """Raises ValueError where a loss wants labels and the task is a regression."""
+def check_against_data(plan: Plan, dataset: Dataset) -> None:
+    """Raises ValueError where a loss wants labels of a regression, or a column is not there."""
+    task = dataset.task
     for contender in plan.contenders:
+        if contender.start == SPLINE:
+            _check_range(contender, dataset.feature_names)
         loss = contender.training.loss
         checks.check(
             task != "regression" or not loss.endswith("cross_entropy"),
@@ -161,11 +173,25 @@ def check_losses(plan: Plan, task: str) -> None:
         )
 
 
+def _check_range(contender: Contender, features: Sequence[str]) -> None:
+    """Directions, of which there may be fewer than asked for, are columns after the features."""
+    options = contender.options
+    kinds = options.get("directions", ())
+    kinds = (kinds,) if isinstance(kinds, str) else kinds
+    each = range(1, options["num_directions"] + 1)
+    names = [*features, *(f"{kind} {j}" for kind in kinds for j in each)]
+    column_set("config.fit.linear", options.get("linear", ()), names)
+    column_groups("config.fit.allowed", options.get("allowed", ()), names)
+
+
 def _check_fit(name: str, options: Mapping[str, Any]) -> None:
     """What a fit would refuse without a look at the data."""
-    for direction in options["directions"]:
+    directions = options["directions"]
+    for direction in (
+        (directions,) if isinstance(directions, str) else _listed(f"{name}.directions", directions)
+    ):
         checks.check_one_of(f"{name}.directions", direction, DIRECTIONS)
-    search = ("max_terms", "max_degree", "penalty", "threshold", "min_span", "end_span")
+    search = ("max_terms", "max_degree", "penalty", "threshold", "min_span", "end_span", "fast_k")
     check_search_options(**{option: options[option] for option in search})
     checks.check_number(f"{name}.share", options["share"], above=0, at_most=1)
     checks.check_number(f"{name}.tolerance", options["tolerance"], above=0)
@@ -175,14 +201,28 @@ def _check_fit(name: str, options: Mapping[str, Any]) -> None:
     if options["max_hinges"] is not None:
         checks.check_integer(f"{name}.max_hinges", options["max_hinges"], 0)
     knots = options["knots"]
-    if isinstance(knots, str):
-        checks.check(knots == "all", f'{name}.knots must be "all" or a number; got {knots!r}.')
-    elif isinstance(knots, int):
-        checks.check_integer(f"{name}.knots", knots, 1)
+    if knots is not None and knots != "all":
+        checks.check_integer(f'{name}.knots, unless it is "all",', knots, 1)
+    for group in _listed(f"{name}.allowed", options["allowed"] or ()):
+        _check_columns(f"each group of {name}.allowed", group)
+    _check_columns(f"{name}.linear", options["linear"])
+
+
+def _check_columns(name: str, columns: Any) -> None:
+    """What is wrong with columns by number or name, before it is known which there are."""
+    for column in _listed(name, columns):
+        if not isinstance(column, str):
+            checks.check_integer(f"a column in {name}", column, 0)
+
+
+def _listed(name: str, values: Any) -> tuple[Any, ...]:
+    """The values of a list; ValueError for a single one, a text among them."""
+    checks.check(isinstance(values, (list, tuple)), f"{name} must be a list; got {values!r}.")
+    return tuple(values)
 
 
 def _rates(rates: Any) -> tuple[float, ...]:
-    rates = tuple(rates)
+    rates = _listed("config.learning_rates", rates)
     checks.check(len(rates) > 0, "config.learning_rates must name at least one rate; got none.")
     for rate in rates:
         checks.check_number("config.learning_rates", rate, above=0)

@@ -1,14 +1,15 @@
 """What is seen of a training run while it is under way: progress, seconds, metrics files."""
 
-import json
 import pathlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from absl import logging
 
 from spline_fc import files, training
+from spline_fc.checks import check
 from spline_fc.protocol import Contender, Start
 from spline_fc.runs.plan import Plan
 from spline_fc.runs.progress import Progress
@@ -49,7 +50,7 @@ class Watch:
         self._writers = {
             name: [
                 training.make_writer("jsonl", folder / "metrics" / f"{name}.jsonl"),
-                *(training.make_writer(kind, _target(kind, folder, name)) for kind in plan.writers),
+                *(_writer(kind, folder, name) for kind in plan.writers),
             ]
             for row in runs
             for name in row
@@ -107,11 +108,21 @@ class Watch:
 
 
 def _read_ticks(file: pathlib.Path) -> list[list[float]]:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    if not file.is_file():
         return []  # a run that begins, or was killed before its first piece
+    try:
+        ticks = files.read_json(file)
+        epochs, seconds = np.array(ticks, np.float64).reshape(-1, 2).T
+        rises = np.diff(epochs, prepend=0).min(initial=1) > 0
+        rises = rises and np.diff(seconds, prepend=0).min(initial=0) >= 0
+        check(bool(rises), "its times must rise")
+        return ticks
+    except (ValueError, TypeError) as error:
+        logging.warning("%s is damaged (%s): the seconds before are not counted.", file, error)
+        return []
 
 
-def _target(kind: str, folder: pathlib.Path, name: str):
-    return sys.stdout if kind == "stdout" else folder / kind / name
+def _writer(kind: str, folder: pathlib.Path, run: str) -> training.MetricWriter:
+    if kind == "stdout":  # where all runs print
+        return training.TerminalWriter(sys.stdout, run)
+    return training.make_writer(kind, folder / kind / run)

@@ -5,13 +5,13 @@ import json
 import os
 import pathlib
 import shutil
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 
 from spline_fc import files
 from spline_fc.checks import check, check_integer
@@ -52,6 +52,7 @@ class Store:
       run: what decides the run, as JSON has it; "training" holds the fields of the config.
 
     Raises:
+      TypeError: `spec` is something else.
       ValueError: the folder holds the checkpoints of another run; the fields that differ are named.
       OSError: the folder cannot be read or written.
     """
@@ -59,8 +60,10 @@ class Store:
     def __init__(self, spec: Checkpoints, run: Mapping[str, Any]) -> None:
         import orbax.checkpoint  # imported here as it takes a second
 
+        if not isinstance(spec, Checkpoints):
+            raise TypeError(f"checkpoints must be Checkpoints(folder, every); got {spec!r}.")
         check_integer("checkpoints.every", spec.every, 1)
-        self._folder = pathlib.Path(spec.folder).absolute()
+        self._folder = files.as_path(spec.folder).absolute()
         self._epochs = self._folder / "epochs"
         _claim(self._folder, run)
         self._epochs.mkdir(exist_ok=True)
@@ -96,25 +99,44 @@ class Store:
 
         Raises:
           OSError: a file cannot be read.
+          ValueError: a sound checkpoint holds something else than the state of this run.
         """
         for epoch in reversed(_saved(self._epochs)):
             damage = _damage(self._epochs / str(epoch))
             if damage is None:
-                leaves = self._checkpointer.restore(self._epochs / str(epoch) / "state")
-                fresh, structure = jax.tree.flatten(state)
-                pairs = zip([leaves[name] for name in sorted(leaves)], fresh, strict=True)
-                return epoch, jax.tree.unflatten(structure, [_begun(*pair) for pair in pairs])
+                return epoch, self._restored(self._epochs / str(epoch), state)
             aside = self._set_aside(epoch)
-            warnings.warn(
-                f"the checkpoint of epoch {epoch} in {self._epochs} is damaged ({damage}); it is "
-                f"set aside as {aside.name}, and the run goes back to the one before it.",
-                stacklevel=2,
+            logging.warning(
+                "The checkpoint of epoch %d in %s is damaged (%s); it is set aside as %s, and the "
+                "run goes back to the one before it.",
+                epoch,
+                self._epochs,
+                damage,
+                aside.name,
             )
         return 0, state
 
     def close(self) -> None:
         """Ends orbax's threads."""
         self._checkpointer.close()
+
+    def _restored(self, folder: pathlib.Path, state: Any) -> Any:
+        wanted = f"checkpoints must hold the state of this run; {folder} holds"
+        leaves = self._checkpointer.restore(folder / "state")
+        fresh, structure = jax.tree.flatten(state)
+        check(isinstance(leaves, dict), f"{wanted} no leaves.")
+        saved = [np.asarray(leaves[name]) for name in sorted(leaves)]
+        check(len(saved) == len(fresh), f"{wanted} {len(saved)} leaves where {len(fresh)} are.")
+        for i, (there, here) in enumerate(zip(saved, fresh, strict=True)):
+            sizes = zip(there.shape, here.shape, strict=False)
+            fits = there.ndim == here.ndim and all(size <= room for size, room in sizes)
+            check(
+                fits and there.dtype == here.dtype,
+                f"{wanted} leaf {i} of shape {there.shape} and {there.dtype} where it is of "
+                f"{here.shape} and {here.dtype}.",
+            )
+        pairs = zip(saved, fresh, strict=True)
+        return jax.tree.unflatten(structure, [_begun(*pair) for pair in pairs])
 
     def _set_aside(self, epoch: int) -> pathlib.Path:
         count, aside = 1, self._epochs / f"{epoch}.damaged"
@@ -125,7 +147,9 @@ class Store:
 
 def _saved(epochs: pathlib.Path) -> list[int]:
     """The epochs of whole checkpoints, in order."""
-    return sorted(int(path.name) for path in epochs.iterdir() if path.name.isdigit())
+    return sorted(
+        int(path.name) for path in epochs.iterdir() if path.name.isascii() and path.name.isdigit()
+    )
 
 
 def _begun(saved: np.ndarray, fresh: jax.Array) -> jax.Array:
@@ -155,8 +179,10 @@ def _damage(folder: pathlib.Path) -> str | None:
     if not (folder / _DIGESTS).exists():
         return f"{_DIGESTS} is missing"
     try:
-        wanted = json.loads((folder / _DIGESTS).read_text(encoding="utf-8"))
+        wanted = files.read_json(folder / _DIGESTS)
     except ValueError:
+        wanted = None
+    if not isinstance(wanted, dict):
         return f"{_DIGESTS} is not what was saved"
     found = _file_digests(folder)
     for name in sorted(wanted.keys() | found.keys()):
@@ -173,11 +199,8 @@ def _claim(folder: pathlib.Path, run: Mapping[str, Any]) -> None:
     path = folder / "run.json"
     run = json.loads(json.dumps(run, default=lambda number: number.item()))
     if path.exists():
-        try:
-            came = json.loads(path.read_text(encoding="utf-8"))
-            _check_same_run(came, run, folder)
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"checkpoints must have a sound run.json; {path} is none.") from error
+        came = _read_run(path)
+        _check_same_run(came, run, folder)
         if came == run:
             return
     else:
@@ -186,6 +209,17 @@ def _claim(folder: pathlib.Path, run: Mapping[str, Any]) -> None:
             f"checkpoints must have a run.json that tells whose they are; {folder} has none.",
         )
     files.write_json(path, run)
+
+
+def _read_run(path: pathlib.Path) -> dict[str, Any]:
+    """What decides the run whose checkpoints are there."""
+    try:
+        came = files.read_json(path)
+        training = came["training"]
+        check_integer("training.epochs", training["epochs"], 0)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"checkpoints must have a sound run.json; {path} is none.") from error
+    return {**came, "training": dict(training)}
 
 
 def _check_same_run(came: Mapping[str, Any], run: Mapping[str, Any], folder: pathlib.Path) -> None:

@@ -4,7 +4,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from spline_fc.checks import check, check_integer, check_known_keys, check_number, check_one_of
+from spline_fc.checks import (
+    check,
+    check_boolean,
+    check_integer,
+    check_known_keys,
+    check_number,
+    check_one_of,
+    shown,
+)
 from spline_fc.training.groups import GROUPS
 from spline_fc.training.losses import LOSSES
 from spline_fc.training.optimisers import OPTIMISERS, SCHEDULES
@@ -39,8 +47,8 @@ class TrainingConfig:
       loss: a name in `losses.LOSSES`.
       optimizer: a name in `optimisers.OPTIMISERS`.
       learning_rate: peak of the schedule; `train_replicas` takes a grid of its own instead.
-      batch_size: rows per step; the rows left over at the end of an epoch are dropped, other
-        ones in every epoch.
+      batch_size: rows per step, cut to the training part where that is smaller; the rows left
+        over at the end of an epoch are dropped, other ones in every epoch.
       epochs: passes over the training part.
       warmup_epochs: epochs over which the learning rate rises linearly to its peak.
       schedule: what follows the warm-up, a name in `optimisers.SCHEDULES`.
@@ -105,18 +113,29 @@ class TrainingConfig:
             check_number(f"training.{field}", getattr(self, field), at_least=0)
         self._check_groups()
         self._check_squared_error()
+        for field in dataclasses.fields(self):  # NumPy's numbers are no JSON
+            if type(field.default) in (int, float, bool):
+                plain = type(field.default)(getattr(self, field.name))
+                object.__setattr__(self, field.name, plain)
+
+    def steps_per_epoch(self, rows: int) -> int:
+        """Steps that an epoch of so many training rows takes."""
+        return max(1, rows // self.batch_size)
 
     def _check_groups(self) -> None:
-        rates = dict(self.group_rates)
+        try:
+            rates = dict(self.group_rates)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "training.group_rates must be a mapping of groups to rates; got "
+                f"{shown(self.group_rates)}."
+            ) from error
         check_known_keys("training.group_rates", rates, GROUPS)
         for group, rate in rates.items():
             check_number(f"training.group_rates[{group!r}]", rate, at_least=0)
         # A frozen dataclass is set this way; pairs, unlike a dict, can be hashed.
         object.__setattr__(self, "group_rates", tuple(sorted(rates.items())))
-        check(
-            isinstance(self.keep_axes, bool),
-            f"training.keep_axes must be True or False; got {self.keep_axes!r}.",
-        )
+        check_boolean("training.keep_axes", self.keep_axes)
         check(
             not self.output_ridge or rates.get("output") != 0,
             "training.output_ridge must be 0 when group_rates freezes the output layer; "
@@ -162,9 +181,7 @@ def as_config(config: Any) -> TrainingConfig:
     if isinstance(config, TrainingConfig):
         return config
     is_mapping = isinstance(config, Mapping) or hasattr(config, "items")  # ConfigDict is no Mapping
-    check(
-        is_mapping, f"training must be a TrainingConfig or a mapping; got {type(config).__name__}."
-    )
+    check(is_mapping, f"training must be a TrainingConfig or a mapping; got {shown(config)}.")
     fields = dict(config.items())
     check_known_keys("training", fields, [f.name for f in dataclasses.fields(TrainingConfig)])
     return TrainingConfig(**fields)

@@ -11,10 +11,12 @@ from spline_fc.checks import check, check_one_of
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.network import Params, hinges, layer_sizes, to_params
 from spline_fc.network.structure import layer_name
+from spline_fc.printing import printed
 
 GROUPS = ("spline_units", "new_units", "knots", "output")
 
 
+@printed
 class Origin(NamedTuple):
     """Where the units of a network come from; arrays, so that origins stack over replicas."""
 

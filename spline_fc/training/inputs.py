@@ -4,14 +4,17 @@ What is on the device stays there: it is checked there, in one pass, and only a 
 brings it to the host. What comes as NumPy arrays is checked and cut on the host.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 
-from spline_fc.checks import check, check_finite, check_not_empty, check_rank
+from spline_fc.arrays import columns, numbers, numbers_float64
+from spline_fc.checks import check, check_finite, check_kind, check_not_empty, check_rank, shown
 from spline_fc.data import Dataset, Part
 from spline_fc.network import Params, layer_sizes
 from spline_fc.training import groups
@@ -19,7 +22,10 @@ from spline_fc.training.config import TrainingConfig
 from spline_fc.training.groups import Origin
 from spline_fc.training.steps import PARTS, Data, Evaluation
 
+UNBOUNDED = ("squared_error", "huber")  # losses whose targets have a unit
 _BLOCK = 256  # rows evaluated at once
+_LOOKED_AT = 4096  # rows, at most, whose mean and deviation are looked at
+_USUAL = 0.1, 10.0  # deviations, and for the upper one means, that nothing is said about
 _Array = np.ndarray | jax.Array
 
 
@@ -56,19 +62,19 @@ def prepare(
     """
     lead = int(replicas is not None)
     sizes, dtype = layer_sizes(params, lead), _dtype(params)
-    parts = [_part(name, getattr(dataset, name), lead) for name in PARTS]
+    check_kind("dataset", dataset, Dataset)
+    parts = [_part(name, getattr(dataset, name), lead, dataset.feature_names) for name in PARTS]
     if replicas is not None:
         _check_replicas(params, parts, replicas)
     _check_columns(sizes, parts)
+    weight = None if weights is None else _weights(weights, parts[0].x)
+    if weight is not None:
+        parts[0] = _of_weight(parts[0], weight)
     _check_all_finite(params, parts)
     _check_targets(config.loss, parts)
-    rows = parts[0].x.shape[-2]
-    check(
-        config.batch_size <= rows,
-        f"training.batch_size must be at most {rows}, the number of training rows; "
-        f"got {config.batch_size}.",
-    )
-    weight = None if weights is None else _weights(weights, parts[0].x)
+    if config.loss in UNBOUNDED:
+        _tell_unlike_scales("y", parts[0].y, dataset.target_names)
+    _tell_unlike_scales("x", parts[0].x, dataset.feature_names)
     _check_origin(params, config, origin)
     evaluation = _evaluation(parts, weight, dtype)
     train = parts[0] if weight is None else (*parts[0], weight[..., None])
@@ -76,13 +82,29 @@ def prepare(
     return Data(cast, evaluation, _scale(params, config, origin, bool(lead)))
 
 
-def _as_array(values: Any) -> _Array:
-    return values if isinstance(values, jax.Array) else np.asarray(values)
+def cut_batch(config: TrainingConfig, rows: int) -> TrainingConfig:
+    """The config with a batch of at most all training rows; that it was cut is told."""
+    if config.batch_size <= rows:
+        return config
+    logging.warning(
+        "training.batch_size %d is cut to the %d training rows.", config.batch_size, rows
+    )
+    return dataclasses.replace(config, batch_size=rows)
+
+
+def _as_array(name: str, values: Any) -> _Array:
+    """What lies on a device stays there; all else becomes NumPy."""
+    is_number = isinstance(values, jax.Array) and jnp.issubdtype(values.dtype, jnp.floating)
+    is_traced = isinstance(values, jax.core.Tracer)
+    return values if is_number and not is_traced else numbers(name, values)
 
 
 def _dtype(params: Params) -> np.dtype:
-    """The one dtype of the parameters; ValueError unless it is a float and that of all leaves."""
-    leaves = [(path, _as_array(leaf).dtype) for path, leaf in jax.tree.leaves_with_path(params)]
+    """The one dtype of the parameters, as JAX computes with it: float64 only where that is enabled.
+
+    Raises ValueError unless it is a float and that of all leaves.
+    """
+    leaves = [(path, leaf.dtype) for path, leaf in jax.tree.leaves_with_path(params)]
     wanted = leaves[0][1]
     for path, came in leaves:
         check(
@@ -90,18 +112,24 @@ def _dtype(params: Params) -> np.dtype:
             f"params{jax.tree_util.keystr(path)} must be of one floating dtype with all others; "
             f"got {came}.",
         )
-    return wanted
+    return np.dtype(jax.dtypes.canonicalize_dtype(wanted))
 
 
-def _part(name: str, part: Part, lead: int) -> _Rows:
-    x, y = _as_array(part.x), _as_array(part.y)
+def _part(name: str, part: Part, lead: int, names: Sequence[str]) -> _Rows:
+    why = ", as the best epoch is chosen by it" if name == "validation" else ""
+    known = hasattr(part, "x") and hasattr(part, "y")
+    check(known, f"dataset.{name} must be a Part with x and y{why}; got {shown(part)}.")
+    is_frame = hasattr(part.x, "columns")
+    x = columns(f"{name} x", part.x, names).values if is_frame else _as_array(f"{name} x", part.x)
+    y = _as_array(f"{name} y", part.y)
     shape = "(S, n, {})" if lead else "(n, {})"
     check_rank(f"{name} x", x, 2 + lead, shape.format("d"))
     check_rank(f"{name} y", y, 2 + lead, shape.format("k"))
+    if name != "test":
+        check(x.shape[-2] > 0, f"the {name} part must have at least one row{why}; got none.")
+        check_not_empty(f"the {name} part", x)
     wanted, came = x.shape[:-1], y.shape[:-1]
     check(wanted == came, f"{name} y must have leading axes {wanted}, as x has; got {came}.")
-    if name != "test":
-        check_not_empty(f"the {name} part", x)
     return _Rows(x, y)
 
 
@@ -152,6 +180,26 @@ def _check_all_finite(params: Params, parts: Sequence[_Rows]) -> None:
             check_finite(name, array)
 
 
+def _tell_unlike_scales(name: str, array: _Array, names: Sequence[str]) -> None:
+    """A warning where columns are far from mean 0 and deviation 1, as training expects them."""
+    if isinstance(array, jax.Array) and not array.is_fully_addressable:
+        return  # its rows lie on several hosts
+    step = -(-array.shape[-2] // _LOOKED_AT)
+    rows = np.asarray(array[..., ::step, :], np.float64).reshape(-1, array.shape[-1])
+    mean, deviation = rows.mean(axis=0), rows.std(axis=0)
+    low, high = _USUAL
+    strange = (np.abs(mean) > high) | (deviation > high) | (deviation < low)
+    strange = np.flatnonzero(strange & (np.ptp(rows, axis=0) > 0))
+    if strange.size:
+        first, others = strange[0], strange.size - 1
+        logging.warning(
+            "train %s should be standardised, see data.standardize; column %r has mean %.4g and "
+            "deviation %.4g%s.",
+            *(name, names[first] if first < len(names) else int(first)),
+            *(mean[first], deviation[first], f" ({others} more like it)" if others else ""),
+        )
+
+
 def _check_targets(loss: str, parts: Sequence[_Rows]) -> None:
     """Raises ValueError if the targets of a cross-entropy are no probabilities."""
     if not loss.endswith("cross_entropy"):
@@ -175,7 +223,7 @@ def _check_targets(loss: str, parts: Sequence[_Rows]) -> None:
 
 def _weights(weights: Any, x: _Array) -> np.ndarray:
     """Weights of the training rows with mean 1, (n,) or (S, n)."""
-    values = np.asarray(weights, np.float64)
+    values = numbers_float64("weights", weights)
     check(
         values.shape == x.shape[:-1],
         f"weights must have shape {x.shape[:-1]}, one per training row; got {values.shape}.",
@@ -185,6 +233,16 @@ def _weights(weights: Any, x: _Array) -> np.ndarray:
     mean = values.mean(axis=-1, keepdims=True)
     check(bool((mean > 0).all()), "weights must not all be 0; got no other.")
     return values / mean
+
+
+def _of_weight(part: _Rows, weight: np.ndarray) -> _Rows:
+    """The part, rows of weight 0 filled with another row: what stands in them has no influence."""
+    if (weight > 0).all():
+        return part
+    x, y = np.array(part.x), np.array(part.y)
+    first = (weight > 0).argmax(axis=-1)[..., None, None]  # of every replica
+    nothing = weight[..., None] == 0
+    return _Rows(*(np.where(nothing, np.take_along_axis(a, first, -2), a) for a in (x, y)))
 
 
 def _evaluation(parts: Sequence[_Rows], weight: np.ndarray | None, dtype: Any) -> Evaluation:
@@ -220,10 +278,10 @@ def _check_origin(params: Params, config: TrainingConfig, origin: Origin | None)
     rates = dict(config.group_rates)
     if not rates and not config.keep_axes:
         return
-    if origin is None:
+    if not isinstance(origin, Origin):
         raise ValueError(
             "origin must be given when training.group_rates or keep_axes is set, "
-            "e.g. spline_origin(spline, params); got None."
+            f"e.g. spline_origin(spline, params); got {shown(origin)}."
         )
     groups.check_matches(params, origin, rates, config.keep_axes)
 

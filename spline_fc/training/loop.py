@@ -10,16 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.checks import check, check_integer, check_number
+from spline_fc.checks import as_list, check, check_integer, check_kind, check_number, shown
 from spline_fc.data import Dataset
 from spline_fc.network import Params
+from spline_fc.printing import printed
 from spline_fc.timing import Seconds
 from spline_fc.training import epochs as _epochs
 from spline_fc.training.checkpoints import Checkpoints, Store, digest
 from spline_fc.training.config import TrainingConfig, as_config
 from spline_fc.training.epochs import Program, TrainState
 from spline_fc.training.groups import Origin
-from spline_fc.training.inputs import prepare
+from spline_fc.training.inputs import cut_batch, prepare
 from spline_fc.training.steps import (
     DIVERGED,
     OUT_OF_PATIENCE,
@@ -33,10 +34,10 @@ from spline_fc.training.steps import (
 
 OnEpochs = Callable[[int, dict[str, np.ndarray]], None]
 _REPORTS = 20  # how often on_epochs is called in a run
-_SHOWN = 12  # replicas in the table of a result
 _MANY_CALLS = 100_000  # of a recorder: the size of its trace then tells how often it records
 
 
+@printed
 class TrainResult(NamedTuple):
     """What training leaves; with replicas every array has the leading axes (S, L)."""
 
@@ -51,24 +52,23 @@ class TrainResult(NamedTuple):
     diverged: np.ndarray  # () bool
     kept: Any = None  # {epoch: the evaluated network after it}, of `keep_epochs`
 
-    def __repr__(self) -> str:
-        losses, shape = self.history["validation_loss"], np.shape(self.best_epoch)
+    def _sentence(self) -> str:
+        shape, epochs = np.shape(self.best_epoch), self.history["validation_loss"].shape[-1] - 1
         replicas = f", {shape[0]} x {shape[1]} replicas" if shape else ""
-        lines = [
-            f"TrainResult: {losses.shape[-1] - 1} epochs of {self.steps_per_epoch} steps"
-            f"{replicas}; {self.seconds.compile:.1f} s compiling, {self.seconds.run:.1f} s running"
-        ]
-        indices = list(np.ndindex(shape))
-        for index in indices[:_SHOWN]:
+        return (
+            f"TrainResult: {epochs} epochs of {self.steps_per_epoch} steps{replicas}; "
+            f"{self.seconds.compile:.1f} s compiling, {self.seconds.run:.1f} s running"
+        )
+
+    def _table(self) -> list[list[str]]:
+        losses, shape = self.history["validation_loss"], np.shape(self.best_epoch)
+        rows = [["validation loss", "at epoch", "before training", "stop"]]
+        for index in np.ndindex(shape):
             best, curve = int(self.best_epoch[index]), losses[index]
-            name = f"{index[0]} {index[1]}: " if index else ""
-            lines.append(
-                f"{name}validation loss {curve[best]:.5g} at epoch {best}, {curve[0]:.5g} before "
-                f"training. {np.asarray(self.stop_reason, object)[index]}"
-            )
-        if len(indices) > _SHOWN:
-            lines.append(f"... and {len(indices) - _SHOWN} more replicas")
-        return "\n".join(lines)
+            reason = str(np.asarray(self.stop_reason, object)[index])
+            rows.append([f"{curve[best]:.5g}", str(best), f"{curve[0]:.5g}", reason])
+        names = ["replica", *(f"{i} {j}" for i, j in np.ndindex(shape))] if shape else []
+        return [[name, *row] for name, row in zip(names, rows, strict=True)] if shape else rows
 
 
 def train(
@@ -87,7 +87,7 @@ def train(
 
     Args:
       params: {"Dense_0": {"kernel", "bias"}, ...}; its dtype is the dtype of the computation.
-      dataset: standardised Dataset, x (n, d) and y (n, k) per part.
+      dataset: Dataset, x (n, d) and y (n, k) per part; a warning tells if it is not standardised.
       config: TrainingConfig, or a mapping or ConfigDict with a subset of its fields.
       seed: decides the order of the rows, together with the epoch alone.
       recorder: measurements to take inside the compiled step.
@@ -103,15 +103,17 @@ def train(
 
     Raises:
       ValueError: unknown or bad config field, parameters that do not fit the data, numbers that
-        are not finite, a batch larger than the training part, an empty training or validation
-        part, a group or mask that matches nothing, checkpoints of another run. All but the last is
-        found before training is compiled.
+        are not finite, an empty or missing training or validation part, a group or mask that
+        matches nothing, checkpoints of another run. All but the last is found before training is
+        compiled.
+      TypeError: no Dataset, Recorder or Checkpoints where one is wanted.
       OSError: the folder of the checkpoints cannot be read or written.
     """
     config = as_config(config)
     _check_seed("seed", seed)
-    _check_checkpoints(checkpoints)
+    _check_watchers(recorder, on_epochs, checkpoints)
     data = prepare(params, dataset, config, weights, origin)
+    config = cut_batch(config, data.train[0].shape[-2])
     rate = jnp.asarray(config.learning_rate, data.train[0].dtype)
     run = _Run(config, recorder, data, rate, np.uint32(seed))
     return _train(run, params, on_epochs, checkpoints)
@@ -155,13 +157,19 @@ def train_replicas(
       ValueError: as for `train`; replicas of different shapes.
     """
     config = as_config(config)
+    learning_rates = as_list("learning_rates", learning_rates, "positive numbers")
     check(len(learning_rates) > 0, "learning_rates must hold at least one number; got none.")
     for index, rate in enumerate(learning_rates):
         check_number(f"learning_rates[{index}]", rate, above=0)
+    seeds = as_list("seeds", seeds, "integers")
     for index, seed in enumerate(seeds):
         _check_seed(f"seeds[{index}]", seed)
-    _check_checkpoints(checkpoints)
+    keep_epochs = as_list("keep_epochs", keep_epochs, "integers")
+    for index, epoch in enumerate(keep_epochs):
+        check_integer(f"keep_epochs[{index}]", epoch, 0)
+    _check_watchers(recorder, on_epochs, checkpoints)
     data = prepare(params, datasets, config, weights, origin, len(seeds))
+    config = cut_batch(config, data.train[0].shape[-2])
     rates = jnp.asarray(learning_rates, data.train[0].dtype)
     run = _Run(config, recorder, data, rates, np.asarray(seeds, np.uint32))
     return _train(run, params, on_epochs, checkpoints, tuple(keep_epochs))
@@ -169,11 +177,20 @@ def train_replicas(
 
 def _check_seed(name: str, seed: Any) -> None:
     check_integer(name, seed, 0)
-    check(seed < 2**32, f"{name} must be below 2**32; got {seed!r}.")
+    check(seed < 2**32, f"{name} must be below 2**32; got {shown(seed)}.")
 
 
-def _check_checkpoints(checkpoints: Checkpoints | None) -> None:
+def _check_watchers(
+    recorder: Recorder | None, on_epochs: OnEpochs | None, checkpoints: Checkpoints | None
+) -> None:
+    if recorder is not None:
+        check_kind("recorder", recorder, Recorder)
+    check(
+        on_epochs is None or callable(on_epochs),
+        f"on_epochs must be a function; got {shown(on_epochs)}.",
+    )
     if checkpoints is not None:
+        check_kind("checkpoints", checkpoints, Checkpoints)
         check_integer("checkpoints.every", checkpoints.every, 1)
 
 
@@ -201,7 +218,7 @@ class _Run(NamedTuple):
         return jax.block_until_ready(_epochs.advance(*arguments, self.program()))
 
     def steps_per_epoch(self) -> int:
-        return self.data.train[0].shape[-2] // self.config.batch_size
+        return self.config.steps_per_epoch(self.data.train[0].shape[-2])
 
     def description(self, params: Params) -> dict[str, Any]:
         """Everything that decides the run, as JSON; arrays by their digests."""

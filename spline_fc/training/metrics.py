@@ -43,15 +43,20 @@ class JsonlWriter:
 
 
 class TerminalWriter:
-    """One line per epoch for people; the stream is handed in, e.g. sys.stderr."""
+    """One line per epoch for people; the stream is handed in, e.g. sys.stderr.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    Args:
+      stream: where to print.
+      run: begins every line, where several runs share a stream.
+    """
+
+    def __init__(self, stream: TextIO, run: str = "") -> None:
+        self._stream, self._begin = stream, f"{run}  " if run else ""
 
     def write(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Prints epoch, step and metrics with five digits."""
         values = "  ".join(f"{name} {float(value):.5g}" for name, value in metrics.items())
-        print(f"epoch {epoch}  step {step}  {values}", file=self._stream, flush=True)
+        print(f"{self._begin}epoch {epoch}  step {step}  {values}", file=self._stream, flush=True)
 
     def close(self) -> None:
         """Leaves the stream open; it belongs to the caller."""

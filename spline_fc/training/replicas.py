@@ -5,8 +5,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from spline_fc.checks import check
+from spline_fc.checks import as_list, check, check_integer
 from spline_fc.network import Params
 from spline_fc.network.structure import check_same_structure
 
@@ -23,6 +24,7 @@ def stack_params(trees: Sequence[Params]) -> Params:
     Raises:
       ValueError: no tree, or trees of different layers, shapes or dtypes.
     """
+    trees = as_list("params", trees, "networks")
     check(len(trees) > 0, "params must be at least one network; got none.")
     for index, tree in enumerate(trees):
         check_same_structure(tree, trees[0], f"params[{index}]")
@@ -39,5 +41,14 @@ def replica(tree: Any, s: int, l: int) -> Any:  # noqa: E741
 
     Returns:
       The same tree with leaves (...).
+
+    Raises:
+      ValueError: there is no such replica (JAX itself would take the last one instead).
     """
+    check_integer("s", s, 0)
+    check_integer("l", l, 0)
+    for leaf in jax.tree.leaves(tree):
+        shape = np.shape(leaf)
+        inside = len(shape) >= 2 and s < shape[0] and l < shape[1]
+        check(inside, f"tree must have leaves of shape (> {s}, > {l}, ...); got {shape}.")
     return jax.tree.map(lambda leaf: leaf[s, l], tree)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_expit, log_softmax, logsumexp
 
+from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_one_of, check_rank
 from spline_fc.data import Scaler, unscale_y
 from spline_fc.data.records import TASKS
@@ -58,7 +59,7 @@ def scores(
     """
     check_one_of("task", task, TASKS)
     check_one_of("loss", loss, LOSSES)
-    outputs, targets = np.asarray(outputs, np.float64), np.asarray(targets, np.float64)
+    outputs, targets = numbers_float64("outputs", outputs), numbers_float64("targets", targets)
     check_rank("outputs", outputs, 2, "(n, k)")
     check(
         outputs.shape == targets.shape,

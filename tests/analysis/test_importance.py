@@ -142,7 +142,7 @@ def test_wrong_arguments_are_named(problem):
         permutation_importance(fit.spline, x, y, key=KEY, repeats=0)
     with pytest.raises(ValueError, match="models must hold at least one model"):
         compare_importance({}, x, y, key=KEY)
-    with pytest.raises(ValueError, match="feature_names must name 3 columns; got 1"):
+    with pytest.raises(ValueError, match="feature_names must be 3, one for each column; got 1"):
         compare_importance({"s": fit.spline}, x, y, key=KEY, repeats=1, feature_names=["a"])
     with pytest.raises(ValueError, match="output must be below 1; got 1"):
         compare_importance({"s": fit.spline}, x, y, key=KEY, repeats=1, output=1)

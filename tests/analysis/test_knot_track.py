@@ -1,7 +1,6 @@
 """Knots through training: records made by hand, each of which moves one thing."""
 
 import copy
-from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -15,10 +14,11 @@ from spline_fc.analysis import (
     track_networks,
 )
 from spline_fc.analysis.knot_track import MERGE_DISTANCE, QUANTILES
+from spline_fc.data import Scaler
 from tests.analysis.splines import HOME, KNOTS
 from tests.training.problems import make_dataset, make_params
 
-SCALER = SimpleNamespace(
+SCALER = Scaler(
     x_shift=np.array([10.0, -3, 0, 1]),
     x_scale=np.array([2.0, 0.5, 40, 1]),
     y_shift=np.array([7.0]),

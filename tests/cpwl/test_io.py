@@ -49,7 +49,7 @@ def assert_same(first, second):
         {},
         {"num_outputs": 2, "weights": np.linspace(0, 2, 60)},
         {"max_degree": 2, "prune": "cv", "linear": (1,)},
-        {"directions": ("ols",), "names": ("weight", "größe", "")},
+        {"directions": ("ols",), "names": ("weight", "größe", "x 3")},
     ],
 )
 def test_a_fit_comes_back_exactly(tmp_path, options):
@@ -100,7 +100,10 @@ DAMAGES = {
     "no gcv in the path": (lambda r: r["pruning"].pop("gcv"), "gcv missing"),
     "seconds gone": (lambda r: set_field(r, "seconds", value=None), "its seconds must be"),
     "another format": (lambda r: set_field(r, "format", value="x"), "must have format"),
-    "text for a number": (lambda r: set_field(r, "rss", value="much"), "rss must be a number"),
+    "text for a number": (
+        lambda r: set_field(r, "rss", value="much"),
+        "rss must be a finite number >= 0",
+    ),
     "text in an array": (
         lambda r: set_field(r, "forward", "rss", "data", 0, value="?"),
         "forward.rss must hold float64 numbers",
@@ -119,26 +122,43 @@ DAMAGES = {
     "a shape missing": (lambda r: r["spline"]["shapes"].pop("knot"), "knot missing"),
     "a coefficient too few": (lambda r: r["spline"]["coef"].pop(), "coef must hold"),
     "a coefficient of infinity": (
-        lambda r: set_field(r, "spline", "coef", 0, 0, value=np.inf),
+        lambda r: set_field(r, "spline", "coef", 0, 0, value="inf"),
         "coef must be finite",
     ),
+    "a coefficient that its dtype cannot hold": (
+        lambda r: set_field(r, "spline", "dtype", value="float16"),
+        "must hold float16 numbers; got",
+    ),
+    "coefficients of whole numbers": (
+        lambda r: set_field(r, "spline", "dtype", value="int32"),
+        "dtype must be one of 'float16'",
+    ),
+    "a number as text": (
+        lambda r: set_field(r, "spline", "coef", 0, 0, value="0.5"),
+        "coef must hold float32 numbers",
+    ),
+    "a fraction of a column": (
+        lambda r: set_field(r, "terms", 0, 0, 0, value=0.5),
+        "a column of terms must be an integer >= 0; got 0.5",
+    ),
+    "a field of nobody": (lambda r: set_field(r, "rsss", value=1), "did you mean 'rss'"),
     "an earlier format": (
         lambda r: set_field(r, "format", value="spline_fc.fit/1"),
         "must have format 'spline_fc.fit/2'; got 'spline_fc.fit/1' of an earlier version",
     ),
     "a slope of infinity": (
-        lambda r: set_field(r, "spline", "slope", 0, 0, value=np.inf),
+        lambda r: set_field(r, "spline", "slope", 0, 0, value="-inf"),
         "slope must be finite",
     ),
     "a name too few": (lambda r: r["names"].pop(), "names must name the 3 columns"),
     "names of numbers": (lambda r: set_field(r, "names", value=[1, 2]), "names must be a list"),
     "a column too many": (
         lambda r: set_field(r, "spline", "feature", 0, 0, value=3),
-        "feature must name columns, 0 to 2",
+        "feature must be a column of z, 0 to 2",
     ),
     "a negative column": (
         lambda r: set_field(r, "spline", "feature", 0, 0, value=-1),
-        "feature must name columns",
+        "feature must be a column of z",
     ),
 }
 
@@ -165,16 +185,16 @@ def test_files_of_something_else_are_refused_by_name(tmp_path, content):
     path = tmp_path / "other.json"
     path.write_bytes(content)
     for load in (load_fit, load_spline):
-        with pytest.raises(ValueError, match=r"other\.json must hold a saved"):
+        with pytest.raises(ValueError, match=r"other\.json must hold (a saved|JSON)"):
             load(path)
 
 
 def test_a_spline_whose_fields_disagree_is_refused(tmp_path):
-    tables = (np.zeros((3, 1), int),) * 3
+    tables = (np.zeros((3, 1), int), *(np.zeros((3, 1)),) * 2)
     spline = Spline(np.zeros(2), np.zeros((3, 1)), *tables, np.zeros((1, 0)))
-    save_spline(tmp_path / "spline.json", spline)
-    with pytest.raises(ValueError, match=r"coef must have shape \(3, 2\)"):
-        load_spline(tmp_path / "spline.json")
+    with pytest.raises(ValueError, match=r"intercept must have shape \(1,\); got \(2,\)"):
+        save_spline(tmp_path / "spline.json", spline)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_failed_write_leaves_the_earlier_file(tmp_path, monkeypatch):

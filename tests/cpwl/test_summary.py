@@ -1,5 +1,7 @@
 """Importance against a hand computation, and what the printed summary says."""
 
+import types
+
 import numpy as np
 import pytest
 
@@ -128,5 +130,19 @@ def test_a_direction_appears_by_its_name():
 
 
 def test_summary_wants_a_name_for_every_feature():
-    with pytest.raises(ValueError, match="feature_names must name the 3 features; got 2"):
+    with pytest.raises(ValueError, match="feature_names must be 3, one for each column; got 2"):
         summarize(small_fit(), ["a", "b"])
+
+
+def test_a_start_and_a_spline_are_taken_too():
+    fit = small_fit()
+    held = types.SimpleNamespace(fit=fit)
+    assert summarize(held) == summarize(fit)
+    np.testing.assert_array_equal(importance(held).gcv, importance(fit).gcv)
+    assert summarize(fit).startswith(summarize(fit.spline, ["x0", "x1", "x2"]))
+    bare = importance(fit.spline)
+    np.testing.assert_array_equal(bare.nsubsets, [1, 1, 1, 0])
+    assert np.isnan(bare.gcv).all() and set(bare.order()) == {0, 1, 2}
+    for takes in (summarize, importance):
+        with pytest.raises(TypeError, match="spline must be a Spline or a FitResult.*got int"):
+            takes(3)

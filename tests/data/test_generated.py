@@ -5,7 +5,7 @@ import pytest
 import sklearn.datasets
 
 from spline_fc import data
-from spline_fc.cpwl.spline import Spline, evaluate
+from spline_fc.cpwl import Spline, evaluate
 from spline_fc.data import generated
 
 SKLEARN = {

@@ -71,8 +71,8 @@ BAD_ARRAYS = {
     "length": ((X, Y[:-1]), {}, "y must have 40 rows, as x has; got 39"),
     "no rows": ((X[:0], Y[:0]), {}, "x must have at least one row"),
     "one row": ((X[:1], Y[:1]), {}, "test_fraction must leave at least one row"),
-    "words": ((X.astype(str), Y), {}, "x must hold real numbers; got dtype <U"),
-    "words in y": ((X, Y.astype(str)), {}, "y must hold real numbers"),
+    "words": ((X.astype(str), Y), {}, "x must be an array of numbers; got words"),
+    "words in y": ((X, Y.astype(str)), {}, "y must be an array of numbers; got words"),
     "nan in x": ((np.where(X > 1, np.nan, X), Y), {}, "x must be finite"),
     "inf in y": ((X, np.full(40, np.inf)), {}, "y must be finite"),
     "constant y": ((X, np.ones(40)), {}, "y must vary"),
@@ -86,7 +86,7 @@ BAD_ARRAYS = {
     "fraction too small": ((X, Y), {"test_fraction": 0.001}, "test_fraction must leave at least"),
     "all twins": ((np.ones((40, 3)), np.ones(40)), {}, "test_fraction must .*1 group"),
     "seed": ((X, Y), {"seed": 1.5}, "seed must be an integer"),
-    "names": ((X, Y), {"feature_names": ["a"]}, "must have 1 columns, one per name; got 3"),
+    "names": ((X, Y), {"feature_names": ["a"]}, "feature_names must be 3.*got 1"),
 }
 
 
@@ -131,6 +131,6 @@ def test_stack_joins_seeds_of_equal_shape():
     with pytest.raises(ValueError, match=r"datasets\[1\].train.x must have shape"):
         data.stack([several[0], data.from_arrays(x[:-5], y[:-5])])
     with pytest.raises(ValueError, match=r"datasets\[1\].feature_names"):
-        data.stack([several[0], data.from_arrays(x, y, feature_names="abc")])
+        data.stack([several[0], data.from_arrays(x, y, feature_names=list("abc"))])
     with pytest.raises(ValueError, match="at least one data set"):
         data.stack([])

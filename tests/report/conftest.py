@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from spline_fc.files import plain
 from spline_fc.workdir import FORMAT
 from tests.analysis.splines import hinge_network, normal_rows
 
@@ -69,11 +70,14 @@ def _run(path: pathlib.Path, init: str, seed: int, rate: float, start: float, en
     lines = [{"epoch": int(e), "step": int(e * 10), "train_loss": v, "validation_loss": v,
               "test_loss": v, "seconds": begin + 0.2 * int(e)}
              for e, v in zip(epochs, loss.tolist(), strict=True)]  # fmt: skip
-    (path / "metrics" / f"{name}.jsonl").write_text("".join(json.dumps(s) + "\n" for s in lines))
+    (path / "metrics" / f"{name}.jsonl").write_text(
+        "".join(json.dumps(plain(s)) + "\n" for s in lines)
+    )
     best = int(np.nanargmin(loss))
     chosen = rate == (0.01 if init == "spline" or seed == 0 else 0.001)
     return {"run": name, "init": init, "seed": seed, "learning_rate": rate, "chosen": chosen,
-            "best_epoch": best, "best_step": best * 10, "best_validation_loss": float(loss[best]),
+            "epochs": 20, "best_epoch": best, "best_step": best * 10,
+            "best_validation_loss": float(loss[best]),
             "test_loss": float(loss[best]), "test_rmse": 5 * float(loss[best]) ** 0.5,
             "stop_reason": "all epochs done", "diverged": diverged, "train_seconds": 4.0,
             "compile_seconds": 2.0, "start_seconds": begin}  # fmt: skip

@@ -13,7 +13,7 @@ BROKEN = {
     "environment.json": "environment.json",
     "fits.json": "fits.json",
     "data/seed0.npz": "data/seed0.npz must be an NPZ file",
-    "fits/spline-seed0.json": "fits/spline-seed0.json must hold a saved fit",
+    "fits/spline-seed0.json": "fits/spline-seed0.json must hold JSON",
     "knots/spline-seed0.npz": "knots/spline-seed0.npz must be an NPZ file",
     "params/spline-seed0-best.npz": "params/spline-seed0-best.npz must be an NPZ file",
     "metrics/spline-seed0-lr0.01.jsonl": "metrics/spline-seed0-lr0.01.jsonl must",
@@ -35,7 +35,9 @@ def test_rows_of_the_wrong_kind_are_no_runs(workdir):
     runs = json.loads((workdir / "runs.json").read_text())
     odd = [1, {}, {"run": "x"}, dict(runs[0], run="odd", test_loss="high", scores=[1], seed=7)]
     (workdir / "runs.json").write_text(json.dumps(runs + odd))
-    assert set(words(write_report(workdir))) == set(SECTIONS)
+    path = write_report(workdir)
+    assert set(words(path)) == set(SECTIONS)
+    assert "test_loss must be a number; got 'high'" in plain(path.read_text(encoding="utf-8"))
 
 
 def test_networks_that_are_not_finite_are_named(workdir):
@@ -47,4 +49,4 @@ def test_networks_that_are_not_finite_are_named(workdir):
     params["Dense_0/kernel"][0, 0] = np.nan
     np.savez(file, **params)
     page = plain(write_report(workdir).read_text(encoding="utf-8"))
-    assert "cannot be shown: params/Dense_0/kernel must be finite" in page
+    assert "it was written; params/Dense_0/kernel must be finite" in page

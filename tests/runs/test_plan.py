@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from configs import default
+from spline_fc import data, runs
 from spline_fc.runs import plan
 from spline_fc.training import TrainingConfig
 
@@ -52,6 +53,13 @@ def test_every_config_is_read_and_has_a_smoke_mode(name):
         ({"training": 5}, "config.training must be a mapping"),
         ({"refit": "yes"}, "config.refit must be True or False"),
         ({"writers": ("csv",)}, "config.writers"),
+        ({"writers": "stdout"}, "config.writers must be a list"),
+        ({"initialisations": "spline"}, "config.initialisations must be a list"),
+        ({"learning_rates": 0.1}, "config.learning_rates must be a list"),
+        ({"variants": {"a": 1}, "initialisations": ("a",)}, "config.variants.a must be a mapping"),
+        ({"fit": {"linear": (-1,)}}, "config.fit.linear must be an integer >= 0"),
+        ({"fit": {"allowed": (0,)}}, "group of config.fit.allowed must be a list"),
+        ({"fit": {"knots": 0.5}}, "config.fit.knots.* must be an integer"),
         ({"data": {"name": None}}, "config.data.name must be given"),
     ],
 )
@@ -60,3 +68,17 @@ def test_what_is_wrong_is_said_in_one_sentence(given, sentence):
     with pytest.raises(ValueError, match=sentence) as told:
         plan.read_plan(config)
     assert "\n" not in str(told.value)
+
+
+def test_columns_of_the_fit_are_looked_up_before_anything_runs():
+    rows = data.load("friedman1", num_train=20, num_validation=20, num_test=20)
+    for fit in ({"linear": (9,)}, {"allowed": ((0, 9), (1,)), "directions": ()}):
+        runs.check_against_data(plan.read_plan({"data": {"name": "x"}, "fit": fit}), rows)
+    for fit in ({"linear": (16,)}, {"allowed": ((0, 10),), "directions": ()}):
+        with pytest.raises(ValueError, match=f"config.fit.{next(iter(fit))} must name columns"):
+            runs.check_against_data(plan.read_plan({"data": {"name": "x"}, "fit": fit}), rows)
+
+
+def test_one_layer_may_be_named_by_an_integer():
+    read = plan.read_plan({"data": {"name": "friedman1"}, "network": {"hidden_sizes": 16}})
+    assert read.hidden_sizes == (16,) and list(read.config["network"]["hidden_sizes"]) == [16]

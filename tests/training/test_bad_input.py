@@ -1,13 +1,23 @@
 """Whatever is wrong with the input is named before the compiler is asked for anything."""
 
 import contextlib
+import re
 
 import jax
 import numpy as np
 import pytest
 
 from spline_fc.data import stack
-from spline_fc.training import Checkpoints, Origin, epochs, stack_params, train, train_replicas
+from spline_fc.training import (
+    Checkpoints,
+    Origin,
+    TrainingConfig,
+    epochs,
+    inputs,
+    stack_params,
+    train,
+    train_replicas,
+)
 from tests.training.problems import assert_trees_equal, make_dataset, make_params
 
 
@@ -60,7 +70,6 @@ def test_a_compilation_is_seen():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"batch_size": 101}, "training.batch_size must be at most 100, .*; got 101"),
         ({"optimizer": "adan"}, "training.optimizer must be one of .*did you mean 'adam'"),
         ({"schedule": "cosin"}, "training.schedule must be one of .*did you mean 'cosine'"),
         ({"loss": "hubert"}, "training.loss must be one of .*did you mean 'huber'"),
@@ -70,7 +79,7 @@ def test_a_compilation_is_seen():
         ({"group_rates": {"knot": 0.0}}, "training.group_rates .*did you mean 'knots'"),
         ({"group_rates": {"knots": np.nan}}, r"group_rates\['knots'\] must be a finite number"),
         ({"keep_axes": True}, "origin must be given when .*; got None"),
-        ("adam", "training must be a TrainingConfig or a mapping; got str"),
+        ("adam", "training must be a TrainingConfig or a mapping; got 'adam'"),
     ],
 )
 def test_configs(config, message):
@@ -81,14 +90,20 @@ def test_configs(config, message):
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        (_rows("validation", 0), "the validation part must have at least one row"),
+        (_rows("validation", 0), "the validation part must .* as the best epoch is chosen by it"),
+        (make_dataset()._replace(validation=None),
+         "dataset.validation must be a Part with x and y, as the best epoch is .*; got None"),
+        (make_dataset()._replace(test=(1, 2)), r"dataset.test must be a Part .*; got \(1, 2\)"),
+        (_with("train", x=make_dataset().train.x.astype(str)), "train x must be .*; got words"),
+        (_with("train", y=make_dataset().train.y.astype(complex)), "train y must be .*complex"),
+        (_with("train", x=np.ma.array(make_dataset().train.x, mask=True)), "no masked values"),
         (_rows("train", 0), "the train part must have at least one row"),
         (_spoilt("train", "x", np.nan), r"train x must be finite; got 1 .* nan at index \(2, 0\)"),
         (_spoilt("train", "y", np.inf), r"train y must be finite; got 1 .* inf at index \(2, 0\)"),
         (_spoilt("validation", "y", np.nan), "validation y must be finite"),
         (_spoilt("test", "x", np.nan), "test x must be finite"),
     ],
-)
+)  # fmt: skip
 def test_data(dataset, message):
     with refused(message):
         train(make_params(), dataset, {})
@@ -101,9 +116,9 @@ def test_data(dataset, message):
         (_spoilt_params(-np.inf, "Dense_0", "kernel"), r"\['kernel'\] must be finite; .* -inf"),
         (jax.tree.map(lambda a: np.asarray(a, int), make_params()), "one floating dtype .* int64"),
         ({**make_params(), "Dense_1": make_params(dtype=np.float16)["Dense_1"]},
-         r"params\['Dense_1'\].*one floating dtype with all others; got float16"),
+         r"params/Dense_1.*one floating dtype with all others; got float16"),
         (_without("bias"), r"params/Dense_1 must hold a kernel and a bias; got \['kernel'\]"),
-        (list(make_params().values()), "params must be a dict of layers; got .*list"),
+        (list(make_params().values()), r"params must be a dict of layers; got list"),
         (make_params((4, 8, 1)), r"train x and y must have \(4, 1\) columns, .* got \(3, 1\)"),
     ],
 )  # fmt: skip
@@ -191,3 +206,74 @@ def test_data_on_the_device_train_to_the_same_bits():
     both = [train(make_params(), d, {"epochs": 2}) for d in (dataset, dataset._replace(**parts))]
     assert_trees_equal(both[0].history, both[1].history)
     assert_trees_equal(both[0].last_params, both[1].last_params)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"recorder": "all"}, TypeError, "recorder must be a Recorder; got 'all'"),
+        ({"checkpoints": "folder"}, TypeError, "checkpoints must be a Checkpoints; got 'folder'"),
+        ({"on_epochs": 3}, ValueError, "on_epochs must be a function; got 3"),
+        ({"seed": True}, ValueError, "seed must be an integer >= 0; got True"),
+        ({"seed": 10**20}, ValueError, r"seed must be below 2\*\*32; got 1000"),
+        ({"weights": "all"}, ValueError, "weights must be an array of numbers; got words"),
+        ({"config": {"keep_axes": True}, "origin": 3}, ValueError, "origin must be .*; got 3"),
+        ({"config": {"group_rates": "knots"}}, ValueError, "group_rates must be a mapping"),
+    ],
+)
+def test_other_arguments(given, error, message):
+    with pytest.raises(error, match=message):
+        train(make_params(), make_dataset(), **given)
+    with pytest.raises(TypeError, match="dataset must be a Dataset; got None"):
+        train(make_params(), None)
+
+
+@pytest.mark.parametrize("field", ["learning_rates", "seeds", "keep_epochs"])
+def test_grids_are_lists(field):
+    given = {"learning_rates": [0.1], "seeds": [0], field: 1}
+    with pytest.raises(ValueError, match=f"{field} must be a list of .*; got 1"):
+        train_replicas(make_params(), make_dataset(), {}, **given)
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What was said with a word."""
+    lines = []
+    for level in ("info", "warning"):
+        monkeypatch.setattr(inputs.logging, level, lambda text, *a: lines.append(text % a))
+    return lines
+
+
+def test_a_large_batch_is_cut_with_a_word(told):
+    large = train(make_params(), make_dataset(), {"epochs": 1, "batch_size": 101})
+    assert told == ["training.batch_size 101 is cut to the 100 training rows."]
+    whole = train(make_params(), make_dataset(), {"epochs": 1, "batch_size": 100})
+    assert len(told) == 1 and large.steps_per_epoch == whole.steps_per_epoch == 1
+    assert_trees_equal(large.params, whole.params)
+
+
+@pytest.mark.parametrize(
+    ("field", "change", "word"),
+    [
+        ("x", lambda a: a * [1, 100, 1], "train x should be standardised, .* column 'b' has .*"),
+        ("x", lambda a: a + [0, 0, 1e6], "column 'c' has mean 1e"),
+        ("x", lambda a: a * 1e-3, r"column 'a' .* \(2 more like it\)"),
+        ("y", lambda a: a * 1000, "train y should be standardised, .* column 'y'"),
+    ],
+)
+def test_data_of_other_scales_are_told(told, field, change, word):
+    train_part = make_dataset().train
+    changed = train_part._replace(**{field: change(getattr(train_part, field))})
+    inputs.prepare(
+        make_params(), make_dataset()._replace(train=changed), TrainingConfig(), None, None
+    )
+    assert len(told) == 1 and re.search(word, told[0])
+
+
+def test_nothing_is_told_of_constant_columns_and_of_labels(told):
+    part = make_dataset().train
+    part = part._replace(x=part.x * [1, 1, 0] + [0, 0, 1e6], y=0.01 * (part.y > 9))
+    config = TrainingConfig(loss="sigmoid_cross_entropy")
+    inputs.prepare(make_params(), make_dataset()._replace(train=part, validation=part, test=part),
+                   config, None, None)  # fmt: skip
+    assert not told

@@ -42,7 +42,7 @@ def test_bad_values_are_named(field, value, message):
 
 
 def test_not_a_mapping():
-    with pytest.raises(ValueError, match="TrainingConfig or a mapping; got int"):
+    with pytest.raises(ValueError, match="TrainingConfig or a mapping; got 3"):
         as_config(3)
 
 

@@ -36,9 +36,9 @@ def test_one_line_per_trained_epoch(tmp_path):
 
 def test_first_epoch_skips_earlier_ones():
     stream = io.StringIO()
-    write_history(TerminalWriter(stream), HISTORY, steps_per_epoch=31, first=2)
+    write_history(TerminalWriter(stream, "he-seed0"), HISTORY, steps_per_epoch=31, first=2)
     assert stream.getvalue() == (
-        "epoch 2  step 62  train_loss nan  validation_loss inf  test_loss nan\n"
+        "he-seed0  epoch 2  step 62  train_loss nan  validation_loss inf  test_loss nan\n"
     )
 
 

@@ -1,0 +1,221 @@
+"""Whatever people hand over, as NumPy: arrays, lists, series, data frames, sparse matrices.
+
+Frames and sparse matrices are known by what they can do, so that no package is loaded for them.
+"""
+
+import decimal
+import numbers as kinds
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from absl import logging
+
+from spline_fc.checks import as_list, check, check_rank, shown
+from spline_fc.printing import printed
+
+MOST_CELLS = 10**8  # of a sparse matrix made dense: 0.8 GB
+MISSING = ("NoneType", "NAType", "NaTType")
+
+
+@printed
+class Columns(NamedTuple):
+    """A matrix and, where it was a table, the names of its columns."""
+
+    values: np.ndarray  # (n, d), float32 or float64, native byte order
+    names: tuple[str, ...] | None  # d names, None where there were none
+
+
+def numbers(name: str, array: Any) -> np.ndarray:
+    """Takes real numbers of any kind and rank.
+
+    Args:
+      name: of the argument, for errors.
+      array: array, list, series, data frame, sparse matrix; of floats, integers, booleans, or
+        objects that are such; None, pd.NA and NaT among objects become NaN.
+
+    Returns:
+      NumPy array in native byte order: float32 for floats of at most 32 bits, else float64.
+
+    Raises:
+      ValueError: traced arrays, words, dates, complex numbers, masked values, ragged lists,
+        a sparse matrix of more than `MOST_CELLS` cells.
+    """
+    check(
+        not isinstance(array, jax.core.Tracer),
+        f"{name} must be a concrete array, as its values are looked at; got a traced one (call "
+        "this outside of jit, grad and vmap).",
+    )
+    check(array is not None, f"{name} must be an array of numbers; got None.")
+    if _is_frame(array):
+        return _frame(name, array, None).values
+    array = _plain(name, array)
+    kind = array.dtype.kind
+    is_float = jax.dtypes.issubdtype(array.dtype, np.floating)
+    if kind == "O":
+        return _from_objects(name, array)
+    check(is_float or kind in "biu", f"{name} must be an array of numbers; got {_kind(array)}.")
+    narrow = is_float and array.dtype.itemsize <= 4
+    with np.errstate(over="ignore"):  # a long double too large for float64 becomes infinite
+        return array.astype(np.float32 if narrow else np.float64, copy=False)
+
+
+def numbers_float64(name: str, array: Any) -> np.ndarray:
+    """Takes numbers as `numbers` does, in float64 whatever they were."""
+    return numbers(name, array).astype(np.float64, copy=False)
+
+
+def columns(name: str, x: Any, expected: Sequence[str] | None = None) -> Columns:
+    """Takes a matrix of features, a row for each example.
+
+    Args:
+      name: of the argument, for errors.
+      x: (n, d) array, list, data frame or sparse matrix, or a series, which is one column.
+      expected: names of the columns that are wanted. Those of a frame are put in this order by
+        name and others left out; arrays are taken by position, and so is a frame where the fit
+        knew no names (x0, x1, ...).
+
+    Raises:
+      ValueError: what `numbers` refuses (a frame's columns by name), another rank, names that
+        occur twice, a column that is missing, another number of columns than expected.
+    """
+    expected = None if expected is None else tuple(expected)
+    if _is_frame(x):
+        return _frame(name, x, expected)
+    label = getattr(x, "name", None) if _is_series(x) else None
+    names = None if label in (None, "") else (str(label),)
+    values = numbers(name, x)
+    values = values[:, None] if _is_series(x) else values
+    check_rank(name, values, 2, "(n, d)")
+    order = _order(name, names, values.shape[1], expected)
+    return Columns(values, names) if order is None else Columns(values[:, order], expected)
+
+
+def as_names(argument: str, names: Any, count: int) -> tuple[str, ...] | None:
+    """Takes `count` names as a list, tuple, array or pandas Index; None stays None.
+
+    Raises:
+      ValueError: a single word, a set, something that is no name, another number of names, a
+        name that occurs twice.
+    """
+    if names is None:
+        return None
+    names = as_list(argument, names, f"{count} names")
+    for name in names:
+        named = isinstance(name, (str, int, np.integer)) and not isinstance(name, bool)
+        check(named and name != "", f"{argument} must hold words only; got {shown(name)}.")
+    names = tuple(map(str, names))
+    check(
+        len(names) == count,
+        f"{argument} must be {count}, one for each column; got {len(names)}: {shown(names)}.",
+    )
+    _check_distinct(argument, names)
+    return names
+
+
+def _is_frame(x: Any) -> bool:
+    return hasattr(x, "columns") and (hasattr(x, "iloc") or hasattr(x, "to_pandas"))
+
+
+def _is_series(x: Any) -> bool:
+    return hasattr(x, "to_numpy") and not hasattr(x, "columns") and len(np.shape(x)) == 1
+
+
+def _frame(name: str, frame: Any, expected: tuple[str, ...] | None) -> Columns:
+    """The wanted columns of a frame, one by one, so that an error names the column."""
+    if not hasattr(frame, "iloc"):
+        frame = frame.to_pandas()
+    labels = list(frame.columns)
+    numbered = all(isinstance(label, (int, np.integer)) for label in labels)
+    names = tuple(map(str, labels))
+    _check_distinct(f"the columns of {name}", names)
+    order = _order(name, None if numbered else names, len(names), expected)
+    taken = [
+        numbers(f"column {names[j]!r} of {name}", frame.iloc[:, j])
+        for j in (range(len(names)) if order is None else order)
+    ]
+    values = np.stack(taken, axis=1) if taken else np.zeros(frame.shape)
+    return Columns(values, (None if numbered else names) if order is None else expected)
+
+
+def _plain(name: str, array: Any) -> np.ndarray:
+    """Sparse, masked, listed: as a plain NumPy array, of whatever its elements are."""
+    if hasattr(array, "todense"):
+        cells = int(np.prod(array.shape, dtype=float))
+        check(
+            cells <= MOST_CELLS,
+            f"{name} must be dense, or sparse with at most {MOST_CELLS:,} cells; got "
+            f"{cells:,} cells.",
+        )
+        logging.warning("%s is sparse and was made dense: %s.", name, tuple(array.shape))
+        array = array.todense()
+    elif hasattr(array, "to_numpy"):
+        array = array.to_numpy()
+    parts = array if isinstance(array, (list, tuple)) else [array]
+    masked = sum(
+        int(np.ma.getmaskarray(p).sum()) for p in parts if isinstance(p, np.ma.MaskedArray)
+    )
+    check(masked == 0, f"{name} must have no masked values; got {masked} (fill or drop them).")
+    try:
+        return np.asarray(array)
+    except (TypeError, ValueError, RuntimeError) as error:
+        ragged = "inhomogeneous" in str(error)
+        came = "rows of unlike length" if ragged else f"{shown(array)} ({shown(str(error))})"
+        raise ValueError(f"{name} must be an array of numbers; got {came}.") from error
+
+
+def _from_objects(name: str, array: np.ndarray) -> np.ndarray:
+    """Objects that are real numbers, one by one, in float64."""
+    values = np.empty(array.size)
+    for i, value in enumerate(array.flat):
+        scalar = value.item() if getattr(value, "shape", None) == () else value
+        if type(scalar).__name__ in MISSING:
+            scalar = np.nan
+        real = isinstance(scalar, (kinds.Real, decimal.Decimal, np.bool_))
+        check(real, f"{name} must be an array of numbers; got {shown(value)}.")
+        try:
+            values[i] = float(scalar)
+        except (OverflowError, ValueError) as error:
+            raise ValueError(
+                f"{name} must be an array of numbers within float64; got {shown(value)}."
+            ) from error
+    return values.reshape(array.shape)
+
+
+def _kind(array: np.ndarray) -> str:
+    """What an array of no numbers holds, in words."""
+    words = {"U": "words", "S": "bytes", "T": "words", "M": "dates", "m": "times", "V": "records"}
+    kind = words.get(array.dtype.kind, f"{array.dtype} values")
+    first = f", the first {shown(array.flat[0])}" if array.size else ""
+    return kind + first
+
+
+def _order(
+    name: str, names: tuple[str, ...] | None, width: int, expected: tuple[str, ...] | None
+) -> list[int] | None:
+    """Positions of the expected columns, None where they stand in order already.
+
+    By name where the table and the fit have names, else by position.
+    """
+    if expected is None or names == expected:
+        return None
+    nameless = expected == tuple(f"x{j}" for j in range(len(expected)))
+    if names is None or (nameless and not set(expected) & set(names)):
+        wanted = f"{len(expected)} columns, as the fit has"
+        check(width == len(expected), f"{name} must have {wanted}; got {width}.")
+        return None
+    missing = [column for column in expected if column not in names]
+    check(
+        not missing,
+        f"{name} must have the columns of the fit; got none named "
+        f"{', '.join(map(repr, missing[:5]))} among {shown(list(names))}.",
+    )
+    return [names.index(column) for column in expected]
+
+
+def _check_distinct(argument: str, names: tuple[str, ...]) -> None:
+    """Raises ValueError if a name occurs twice."""
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"{argument} must differ from each other; got {shown(twice)} twice.")
