@@ -15,7 +15,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-
 TIE = 1e-10  # relative difference of gains that is rounding
 _BLOCK = 8  # of columns, in products with tables
 

@@ -107,8 +107,8 @@ def fit_mars(
 
     Reference:
       Friedman (1991), Multivariate Adaptive Regression Splines, Annals of Statistics 19(1); Xu,
-      Huang, Wang (2009), Adaptive hinging hyperplanes, Automatica 45(7); Friedman (1993), Fast MARS,
-      Stanford LCS 110, for fast_k.
+      Huang, Wang (2009), Adaptive hinging hyperplanes, Automatica 45(7). For fast_k: Friedman
+      (1993), Fast MARS, Stanford LCS 110.
     """
     with Stopwatch() as clock:
         spans = (min_span, end_span)
@@ -119,7 +119,7 @@ def fit_mars(
         inputs.check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(x.names if names is None else names, data.x.shape[1])
         found = find_directions(directions, data, num_directions, num_slices, key)
-        most = most_directions(directions, *data.x.shape[1:], *data.y.shape[1:], num_directions)
+        most = most_directions(directions, data.x.shape[1], data.y.shape[1], num_directions)
         # As many as there could be, so that splits of one data set share their compiled code.
         places = data.x.shape[1] + max(most, found.projection.shape[1])
         rules = (places, *spans, linear, allowed)
@@ -175,8 +175,8 @@ def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str,
 
 
 def _fit_safely(
-    data: CheckedData, found: Directions, names, knots, rules, limits: tuple[int, int, float, int | None],
-    backward: _Backward, on_step,
+    data: CheckedData, found: Directions, names, knots, rules,
+    limits: tuple[int, int, float, int | None], backward: _Backward, on_step,
 ) -> tuple[SearchSpace, Units, _Targets, _Parts]:  # fmt: skip
     """The fit in the narrow type if it will do, else in the wide one.
 

@@ -41,6 +41,9 @@ class ForwardLimits(NamedTuple):
     floor: float  # residual sum of squares, as a share of the total, that is rounding
 
 
+_UNSEEN = tables.Head(np.inf, -1, -1, False, False)  # who has not been looked at promises most
+
+
 @dataclasses.dataclass
 class _Known:
     """A term that may be multiplied out further, or no term at all (the constant), and its tables.
@@ -53,8 +56,8 @@ class _Known:
     parent: steps.Parent | None  # None for the constant
     candidates: tables.Candidates
     columns: int  # how many columns have entered the tables
-    choice: tables.Choice | None = None
-    head: tables.Head | None = None
+    choice: tables.Choice  # the best pair; of a new parent that whose term it is
+    head: tables.Head = _UNSEEN  # of the best pair when it was last looked at
 
 
 class _Search:
@@ -83,25 +86,28 @@ class _Search:
         promise most, `fast_k` of them, are brought up to date until they are the same as before.
         """
         now, limits = 1 + len(self.terms), self.limits
-        self._read([parent for parent in self.parents if parent.head is None])
+        if now >= limits.max_terms:
+            return self.parents[0]  # whatever it says, there is no room
         while True:
             ranked = sorted(self.parents, key=lambda p: -p.head.gain)
-            stale = [p for p in ranked[: limits.fast_k] if p.columns < now < limits.max_terms]
-            if not stale:
+            promising = [p for p in ranked[: limits.fast_k] if p.columns < now]
+            asked = promising + [p for p in ranked if p.head is _UNSEEN and p not in promising]
+            if not asked:
                 least = (1 - tables.TIE) * ranked[0].head.gain
                 equal = [p for p in ranked if p.columns == now and p.head.gain >= least]
-                return min(equal or ranked[:1], key=lambda p: p.term)
-            for parent in stale:
-                self._catch_up(parent)
-            self._read(stale)
+                return min(equal, key=lambda p: p.term)
+            for parent in asked:
+                if parent.columns < now:
+                    self._catch_up(parent, now)
+            self._read(asked)
 
     def _read(self, parents: list[_Known]) -> None:
         heads = tables.read_heads([parent.choice.head for parent in parents])
         for parent, head in zip(parents, heads, strict=True):
             parent.head = head
 
-    def _catch_up(self, parent: _Known) -> None:
-        now, limits = 1 + len(self.terms), self.limits
+    def _catch_up(self, parent: _Known, now: int) -> None:
+        limits = self.limits
         parent.candidates, parent.choice = steps.catch_up(
             parent.candidates, parent.parent, self.data, self.basis, parent.columns, now,
             limits.tolerance, max_terms=limits.max_terms,
@@ -123,9 +129,9 @@ class _Search:
         head, first = parent.head, 1 + len(self.terms)
         self._add_terms(parent, head)
         if 1 + len(self.terms) < self.limits.max_terms:  # else nobody looks at the tables again
-            values = self._advance(parent, first)
+            choice, values = parent.choice, self._advance(parent, first)
             for term in range(first - 1, len(self.terms)):
-                self._add_parent(term, values[term - first + 1])
+                self._add_parent(term, values[term - first + 1], choice)
         return [head]
 
     def _enter_additive(self, rss: float, total: float) -> list[tables.Head]:
@@ -158,10 +164,10 @@ class _Search:
             constant.candidates, parent.choice, parent.column, self.data, self.basis, first,
             limits.tolerance, max_terms=limits.max_terms,
         )  # fmt: skip
-        constant.columns, constant.head = 1 + len(self.terms), None
+        constant.columns, constant.head = 1 + len(self.terms), _UNSEEN
         return values
 
-    def _add_parent(self, number: int, value: jax.Array) -> None:
+    def _add_parent(self, number: int, value: jax.Array, choice: tables.Choice) -> None:
         term = self.terms[number]
         if len(term.factors) >= self.limits.max_degree:
             return
@@ -169,8 +175,7 @@ class _Search:
         if not len(joining):
             return
         candidates, parent = steps.start_parent(self.data, self.basis, value, joining, self.spans)
-        self.parents.append(_Known(number, value, parent, candidates, 0))
-        self._catch_up(self.parents[-1])
+        self.parents.append(_Known(number, value, parent, candidates, 0, choice))
 
 
 def forward(

@@ -241,15 +241,13 @@ def start_parent(
     allowed = leave_spans(hinge_sums.count[0], data.usable[joining], spans)
     # min(B, h)^2 = h^2 - relu(h - B)^2 - 2 B relu(h - B), summed over the rows with B > 0 alone.
     hinge = moments.squared_hinges(hinge_sums, hinge_sums, (hinge_squares,) * 2, gap)[0]
-    sums, squares = zip(
-        *(
-            moments.bin_sums_and_squares(data.features, data.knots, positions, both)
-            for positions in (right, left)
-        ),
-        strict=True,
+    (right_sums, right_squares), (left_sums, left_squares) = (
+        moments.bin_sums_and_squares(data.features, data.knots, positions, both)
+        for positions in (right, left)
     )
-    taken = moments.squared_hinges(*sums, squares, gap)[0]
-    twice = 2 * moments.hinges(*sums, gap)[1]
+    squares = (right_squares, left_squares)
+    taken = moments.squared_hinges(right_sums, left_sums, squares, gap)[0]
+    twice = 2 * moments.hinges(right_sums, left_sums, gap)[1]
     norm = jnp.maximum(hinge - taken - twice, 0)
     hinges = jnp.moveaxis(basis.target, -1, 0)
     target = jnp.moveaxis(_minimum_products(data, parent, hinges, basis.targets), 0, -1)
