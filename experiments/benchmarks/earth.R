@@ -1,5 +1,5 @@
 # Fits R earth to the files of one case and times earth() alone.
-# Arguments: folder, rows, features, nk, degree, further arguments of earth as R text.
+# Arguments: folder, rows, features, nk, degree, thresh, further arguments of earth as R text.
 suppressMessages(library(earth))
 args <- commandArgs(trailingOnly = TRUE)
 folder <- args[1]
@@ -13,8 +13,9 @@ read <- function(name, columns) {
 x <- read("x", d)
 y <- read("y", 1)
 stopifnot(nrow(x) == as.integer(args[2]), length(y) == nrow(x))
-options <- c(list(nk = as.integer(args[4]), degree = as.integer(args[5]), thresh = 0),
-             eval(parse(text = paste0("list(", args[6], ")"))))
+options <- c(list(nk = as.integer(args[4]), degree = as.integer(args[5]),
+                  thresh = as.numeric(args[6])),
+             eval(parse(text = paste0("list(", args[7], ")"))))
 few <- seq_len(min(200, nrow(x)))
 invisible(do.call(earth, c(list(x[few, , drop = FALSE], y[few]), options)))  # warm
 all_seconds <- c()

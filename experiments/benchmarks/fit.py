@@ -168,7 +168,7 @@ def _earth(case: cases.Case, folder: pathlib.Path) -> dict:
     if rscript is None:
         return {"reason": "Rscript was not found"}
     program = pathlib.Path(__file__).with_name("earth.R")
-    sizes = (case.num_rows, case.num_features, case.max_terms, case.max_degree)
+    sizes = (case.num_rows, case.num_features, case.max_terms, case.max_degree, case.threshold)
     command = [rscript, str(program), str(folder), *map(str, sizes), case.earth_options]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -41,8 +41,8 @@ def fit_ours(case: cases.Case, data: cases.FitData, weights: np.ndarray | None =
 
     from spline_fc import fit_mars
 
-    options = {"max_terms": case.max_terms, "max_degree": case.max_degree, "threshold": 0}
-    fit = fit_mars(data.x, data.y, weights=weights, **options)
+    options = {"max_terms": case.max_terms, "max_degree": case.max_degree}
+    fit = fit_mars(data.x, data.y, weights=weights, threshold=case.threshold, **options)
     jax.block_until_ready(fit.spline)
     return fit
 
@@ -76,7 +76,7 @@ def pyearth(case: cases.Case, data: cases.FitData) -> tuple[dict, np.ndarray]:
     from pyearth import Earth
 
     x, y = data.x.astype(np.float64), data.y.astype(np.float64)
-    model = Earth(max_terms=case.max_terms, max_degree=case.max_degree, thresh=0)
+    model = Earth(max_terms=case.max_terms, max_degree=case.max_degree, thresh=case.threshold)
     start = time.perf_counter()
     model.fit(x, y)
     seconds = time.perf_counter() - start

@@ -71,10 +71,10 @@ class _Search:
         self.spans = jax.device_put(space.spans)
         linear = np.isin(np.arange(len(varies)), list(space.linear))
         self.data = steps.prepare(features, weights, space.knots, usable)
-        candidates, choice, basis = steps.start_constant(
-            self.data, y, varies, linear, self.spans, limits.tolerance, max_terms=limits.max_terms
-        )
-        self.basis = basis
+        candidates, choice, self.basis = steps.start_constant(
+            self.data, y, varies, linear, self.spans, limits.tolerance,
+            max_terms=limits.max_terms, alone=limits.max_degree == 1,
+        )  # fmt: skip
         self.terms: list[Term] = []
         everywhere = jax.device_put(np.full(len(y), np.inf, features.dtype))
         self.parents = [_Known(-1, everywhere, None, candidates, 1, choice)]

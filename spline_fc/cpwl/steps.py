@@ -181,12 +181,26 @@ def prepare(features, weights, knots, usable) -> Data:
     return Data(features, weights, knots, gap, usable, positions)
 
 
-@partial(jax.jit, static_argnames="max_terms")
+@partial(jax.jit, static_argnames=("max_terms", "alone"))
 def start_constant(
-    data: Data, y: jax.Array, varies, linear, spans: Spans, tolerance, *, max_terms: int
+    data: Data,
+    y: jax.Array,
+    varies,
+    linear,
+    spans: Spans,
+    tolerance,
+    *,
+    max_terms: int,
+    alone: bool,
 ) -> tuple[tables.Candidates, tables.Choice, Basis]:
-    """Tables of the constant once the intercept stands, and the basis of the intercept alone."""
+    """Tables of the constant once the intercept stands, and the basis of the intercept alone.
+
+    Args:
+      varies, linear: (d,) bool, columns that are not constant, and those that enter linearly.
+      alone: there will be no other parent: no place for columns is made.
+    """
     size, num_outputs, wide = capacity(max_terms), y.shape[1], data.gap.dtype
+    places = 1 if alone else size
     targets = (y * data.weights[:, None]).T
     columns = jnp.concatenate([data.weights[None], targets])
     sums, squares = moments.bin_sums_and_squares(data.features, data.knots, data.positions, columns)
@@ -198,7 +212,7 @@ def start_constant(
     target = jnp.moveaxis(products[1:], 0, -1)
     basis = Basis(
         targets=targets,
-        columns=jnp.zeros((size, len(y)), y.dtype).at[0].set(data.weights),
+        columns=jnp.zeros((places, len(y)), y.dtype).at[0].set(data.weights),
         raw=jnp.zeros((size, *norm.shape), wide).at[0].set(products[0]),
         triangle=jnp.eye(size, dtype=wide).at[0, 0].set(length),
         effects=jnp.zeros((size, num_outputs), wide).at[0].set(targets.sum(1, dtype=wide) / length),
@@ -226,11 +240,10 @@ def start_parent(
       column: (n,) float, its values.
       joining: (f,) int32, the features that may join.
     """
-    shifts = (jnp.zeros((), column.dtype), -column, column)
-    plain, right, left = (
-        moments.find_bins(data.features, joining, shift, data.knots) for shift in shifts
+    plain = moments.Positions(joining, data.positions.shift, data.positions.bin[joining])
+    right, left = (
+        moments.find_bins(data.features, joining, shift, data.knots) for shift in (-column, column)
     )
-    plain = plain._replace(bin=data.positions.bin[joining])
     parent = Parent(column, right, left)
     gap = data.gap[joining]
     active = jnp.where(column > 0, data.weights, 0)
