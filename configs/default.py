@@ -84,6 +84,7 @@ def fit_fields(default: dict) -> config_dict.ConfigDict:
     f.end_span = config_dict.placeholder(int)  # rows beyond the outermost knots; his formula
     f.allowed = config_dict.placeholder(tuple)  # groups of features that may share a term; all
     f.linear = default["linear"]  # features that may enter only linearly
+    f.fast_k = _free(default["fast_k"])  # parents looked at again at each step; None for all
     f.prune = default["prune"]  # "gcv", "cv" or "none"
     f.num_folds = default["num_folds"]  # of "cv"
     f.max_hinges = config_dict.placeholder(int)  # of the spline; share of the first layer

@@ -8,8 +8,6 @@ import numpy as np
 from spline_fc.arrays import numbers
 from spline_fc.checks import check, check_finite, check_integer, check_rank
 
-DEFAULT_KNOTS = 64  # quantiles of each feature: every data point takes longer and gains nothing
-
 
 class Spans(NamedTuple):
     """How many rows lie between knots, and before the first and after the last one."""
@@ -67,14 +65,12 @@ def knot_choices(knots: Any, num_columns: int) -> Sequence[int | str | np.ndarra
 
     Args:
       knots: "all" for every data point; an integer K for K quantiles, other values in the place of
-        equal ones; a sequence of arrays for explicit positions, one per column; None for 64.
+        equal ones; a sequence of arrays for explicit positions, one per column.
       num_columns: of z.
 
     Raises:
       ValueError: knots is none of these.
     """
-    if knots is None:
-        knots = DEFAULT_KNOTS
     if isinstance(knots, (str, int, np.integer)):
         if isinstance(knots, str):
             check(knots == "all", f'knots must be "all", an integer or d arrays; got {knots!r}.')

@@ -21,7 +21,7 @@ from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
-CHOICES = {"penalty": 3.0, "knots": 64}  # in place of the defaults of fit_mars
+CHOICES = {"penalty": 3.0}  # in place of the defaults of fit_mars
 PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
 
 
@@ -65,8 +65,7 @@ def spline_start(
       max_terms: of the forward pass, intercept included; no more than there are rows.
       share: of the first layer's units that hinges may take, > 0 and <= 1.
       tolerance: of `shrink`.
-      **options: of `fit_mars`, in place of those named here and of penalty=3 and knots=64 (every
-        data point as a knot takes longer and gains nothing).
+      **options: of `fit_mars`, in place of those named here and of penalty=3.
 
     Returns:
       SplineStart; the parameters have the dtype of x.

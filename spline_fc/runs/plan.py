@@ -201,7 +201,7 @@ def _check_fit(name: str, options: Mapping[str, Any]) -> None:
     if options["max_hinges"] is not None:
         checks.check_integer(f"{name}.max_hinges", options["max_hinges"], 0)
     knots = options["knots"]
-    if knots is not None and knots != "all":
+    if knots != "all":
         checks.check_integer(f'{name}.knots, unless it is "all",', knots, 1)
     for group in _listed(f"{name}.allowed", options["allowed"] or ()):
         _check_columns(f"each group of {name}.allowed", group)
