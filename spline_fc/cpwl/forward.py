@@ -79,18 +79,18 @@ class _Search:
         everywhere = jax.device_put(np.full(len(y), np.inf, features.dtype))
         self.parents = [_Known(-1, everywhere, None, candidates, 1, choice)]
 
-    def best(self) -> _Known:
+    def best(self, fast_k: int | None) -> _Known:
         """The parent with the best pair, as far as it is looked for.
 
         What a parent gained when it was last looked at is taken for what it promises; those that
-        promise most, `fast_k` of them, are brought up to date until they are the same as before.
+        promise most, `fast_k` of them (all if None), are brought up to date until they still do.
         """
         now, limits = 1 + len(self.terms), self.limits
         if now >= limits.max_terms:
             return self.parents[0]  # whatever it says, there is no room
         while True:
             ranked = sorted(self.parents, key=lambda p: -p.head.gain)
-            promising = [p for p in ranked[: limits.fast_k] if p.columns < now]
+            promising = [p for p in ranked[:fast_k] if p.columns < now]
             asked = promising + [p for p in ranked if p.head is _UNSEEN and p not in promising]
             if not asked:
                 least = (1 - tables.TIE) * ranked[0].head.gain
@@ -209,8 +209,11 @@ def forward(
     search, counts = _Search(features, y, weights, space, limits), [1]
     while True:
         num_terms = 1 + len(search.terms)
-        best = search.best()
+        best = search.best(limits.fast_k)
         reason = _why_stop(limits, best.head.gain, num_terms, rss[-1], total)
+        if reason:  # which must be true of all parents
+            best = search.best(None)
+            reason = _why_stop(limits, best.head.gain, num_terms, rss[-1], total)
         if reason:
             return search.terms, _trace(rss, counts, taken), reason
         for head in search.enter(best, rss[-1], total):
