@@ -23,6 +23,9 @@ from spline_fc.timing import Seconds, Stopwatch
 TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 
 
+SMALL = 1 << 20  # numbers in x up to which the narrow type would save no time
+
+
 @one_thread()
 def fit_mars(
     x: Any,
@@ -178,14 +181,15 @@ def _fit_safely(
     data: CheckedData, found: Directions, names, knots, rules,
     limits: tuple[int, int, float, int | None], backward: _Backward, on_step,
 ) -> tuple[SearchSpace, Units, _Targets, _Parts]:  # fmt: skip
-    """The fit in the narrow type if it will do, else in the wide one.
+    """The fit in the narrow type if data are large and it will do, else in the wide one.
 
     Returns:
       the search space, units, targets and parts of the fit that counts.
     """
     targets = _targets(data)
     wide = np.dtype(np.float64)
-    for dtype in dict.fromkeys((data.dtype, wide)):
+    small = data.x.size <= SMALL
+    for dtype in (wide,) if small else dict.fromkeys((data.dtype, wide)):
         typed, every = data._replace(dtype=dtype), (*names, *found.names)
         space, scaled = _search_space(typed, found.projection, every, knots, *rules)
         if scaled.delicate and dtype != wide:

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-CHUNK_ROWS = 1 << 12  # whose sums are added up in memory that stays in the cache
+CHUNK_ROWS = 1 << 12  # at most, whose sums are added up in memory that stays in the cache
 Result = TypeVar("Result")
 
 
@@ -88,7 +88,8 @@ def _sums(features, knots, positions: Positions, columns: jax.Array, powers: int
     (num_columns, num_rows), (num_sets, places) = columns.shape, (len(positions.which), 1)
     places += knots.shape[1]
     wide = jnp.result_type(float)
-    chunk = min(CHUNK_ROWS, num_rows)
+    num_chunks = -(-num_rows // CHUNK_ROWS)
+    chunk = -(-num_rows // num_chunks)
     width = powers * num_columns
 
     def rows_of(array, start, v=None):
@@ -115,7 +116,7 @@ def _sums(features, knots, positions: Positions, columns: jax.Array, powers: int
         return jax.lax.fori_loop(0, num_sets, one_set, sums)
 
     nothing = jnp.zeros((num_sets * places, width), wide)
-    sums = jax.lax.fori_loop(0, -(-num_rows // chunk), one_chunk, nothing)
+    sums = jax.lax.fori_loop(0, num_chunks, one_chunk, nothing)
     sums = sums.reshape(num_sets, places, powers, num_columns)[:, 1:]
     return jnp.moveaxis(sums, (2, 3), (0, 1))
 
