@@ -192,7 +192,7 @@ def _fit_safely(
     for dtype in (wide,) if small else dict.fromkeys((data.dtype, wide)):
         typed, every = data._replace(dtype=dtype), (*names, *found.names)
         space, scaled = _search_space(typed, found.projection, every, knots, *rules)
-        if scaled.delicate and dtype != wide:
+        if scaled.delicate:
             continue
         full = ForwardLimits(*limits, *_rounding(dtype))
         rest = scaled.units.leaves(backward.max_hinges)

@@ -24,6 +24,7 @@ from spline_fc.cpwl.terms import Term
 FAR = 3.0  # spans of the column beyond its knots at which values are pulled in
 LONGEST = 300.0  # a column's range over the interquartile range of its knots, for float32
 ALIKE = 1e-4  # share of a column's variance outside the span of the others, for float32
+SMALL = 1 << 17  # numbers in the columns up to which one thread is quicker
 SAMPLE_ROWS = 4096  # that are looked at for this
 DEPENDENT = 1e-11  # share below which a column is dependent for good
 
@@ -153,7 +154,9 @@ def scaled_columns(
         delicate = _delicate(scaled, columns[v])
         return _Column(knots, usable, narrow, shift, scale, (low, high), pulled, delicate)
 
-    found = in_threads(one, range(len(choices)))
+    # Threads cost small columns more than they save.
+    many = in_threads if columns.size > SMALL else map
+    found = list(many(one, range(len(choices))))
     width = max(len(column.knots) for column in found)
     width += -width % 16  # few sizes, so that compiled code is met again
     raw, scaled, usable = (np.zeros((places, width), kind) for kind in (float, data.dtype, bool))
@@ -165,7 +168,9 @@ def scaled_columns(
     _, _, _, *fields, delicate = zip(*found, strict=True)
     shift, scale, ends, far = map(np.array, fields)
     units = Units(scale, shift, ends, far, scaled, raw)
-    return ScaledColumns(columns, usable, units, any(delicate) or _nearly_alike(columns))
+    narrow = data.dtype != np.float64
+    lost = narrow and (any(delicate) or _nearly_alike(columns))
+    return ScaledColumns(columns, usable, units, lost)
 
 
 def _span(column: np.ndarray, weights: np.ndarray | None, end: int) -> tuple[float, float]:
