@@ -169,13 +169,28 @@ def _largest(
 
     rows = [slice(r.start, min(r.stop, len(data.x))) for r in chunks(len(data.x))]
     # The first row of R belongs to the intercept, which is not shrunk: the others are centred.
-    found = triangle(map(block, rows))[1:, 1:]
+    top, *found = triangle(map(block, rows))
+    found = np.array(found)[:, 1:]
     left, values, axes = np.linalg.svd(found[:, :p], full_matrices=False)
     along = left.T @ found[:, p:]
+    decades = np.log10(most / LEAST_RIDGE) if most > 0 else -1.0
+    grid = LEAST_RIDGE * 10 ** np.arange(0, decades + 1e-9, 1 / STEPS_PER_DECADE)
 
-    def spline_at(ridge: float) -> tuple[Spline, float]:
-        coef = axes.T @ (along * (values / (values**2 + ridge))[:, None])
-        return with_rss(coef)
+    def coef_at(ridge: float) -> np.ndarray:
+        return axes.T @ (along * (values / (values**2 + ridge))[:, None])
+
+    # Nearly always what R says of the residuals is so, and one look at the rows confirms it.
+    least = float((found[p:, p:] ** 2).sum())
+    held = grid[:, None] / (values**2 + grid[:, None])
+    grown = (held**2 @ along**2).sum(1)
+    within = np.flatnonzero(grown <= tolerance * least)
+    if len(within):
+        coef = coef_at(grid[within[-1]])
+        intercept = shift + (top[p + 1 :] - top[1 : p + 1] @ coef) / top[0]
+        spline = _with_coefficients(old, columns, coef, intercept)
+        rss = _rss(spline, data)
+        if rss <= (1 + tolerance) * least * data.weights.sum():
+            return spline, rss
 
     def with_rss(coef: np.ndarray) -> tuple[Spline, float]:
         spline = _with_coefficients(old, columns, coef, columns.intercept(coef, data))
@@ -187,12 +202,10 @@ def _largest(
         key=lambda pair: pair[1],
     )  # fmt: skip
     bound = (1 + tolerance) * best[1]
-    decades = np.log10(most / LEAST_RIDGE) if most > 0 else -1.0
-    grid = LEAST_RIDGE * 10 ** np.arange(0, decades + 1e-9, 1 / STEPS_PER_DECADE)
     low, high = -1, len(grid)  # the residual grows with the ridge
     while high - low > 1:
         middle = (low + high) // 2
-        shrunk = spline_at(grid[middle])
+        shrunk = with_rss(coef_at(grid[middle]))
         if shrunk[1] <= bound:
             low, best = middle, shrunk
         else:
