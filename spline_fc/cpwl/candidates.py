@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 
 TIE = 1e-10  # relative difference of gains that is rounding
-_BLOCK = 8  # of columns, in products with tables
 
 
 class Candidates(NamedTuple):
@@ -151,7 +150,9 @@ def enter(candidates: Candidates, raw, rows, effects, first) -> Candidates:
       first: () int32, index of the first of them; first + b must not exceed M.
     """
     count, shape = len(raw), raw.shape[1:]
-    known = _combine(candidates.projection, rows, first).reshape(raw.shape)
+    # Places for columns that are yet to come hold 0 in the tables.
+    size = len(candidates.projection)
+    known = (rows @ candidates.projection.reshape(size, -1)).reshape(raw.shape)
     block = jax.lax.dynamic_slice_in_dim(rows, first, count, axis=1)
     entries: list[jax.Array] = []
     for i in range(count):
@@ -166,23 +167,6 @@ def enter(candidates: Candidates, raw, rows, effects, first) -> Candidates:
         cross=candidates.cross - (entry[:, 0] * entry[:, 1]).sum(0),
         residual=candidates.residual - jnp.einsum("b...,bk->...k", entry, effects),
     )
-
-
-def _combine(projection: jax.Array, rows: jax.Array, used) -> jax.Array:
-    """rows[:, :used] @ projection[:used], (b, everything); in blocks, as most places are free."""
-    flat, count = projection.reshape(len(projection), -1), len(rows)
-    block = min(_BLOCK, len(flat))
-
-    def add(i, total):
-        # The last block overlaps the one before it, whose columns count nothing in it.
-        start = jnp.minimum(i * block, len(flat) - block)
-        own = jax.lax.dynamic_slice_in_dim(rows, start, block, axis=1)
-        place = start + jnp.arange(block, dtype=start.dtype)
-        own = jnp.where((place >= i * block) & (place < used), own, 0)
-        return total + own @ jax.lax.dynamic_slice_in_dim(flat, start, block)
-
-    nothing = jnp.zeros((count, flat.shape[1]), flat.dtype)
-    return jax.lax.fori_loop(0, -(-used // block), add, nothing)
 
 
 def read_heads(heads: Sequence[jax.Array] | jax.Array) -> list[Head]:

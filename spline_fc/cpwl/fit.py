@@ -23,7 +23,7 @@ from spline_fc.timing import Seconds, Stopwatch
 TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 
 
-SMALL = 1 << 20  # numbers in x up to which the narrow type would save no time
+SMALL = 1 << 17  # numbers in x up to which the narrow type would save no time
 
 
 @one_thread()

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from spline_fc.cpwl import candidates as tables
-from spline_fc.cpwl import steps
+from spline_fc.cpwl import moments, steps
 from spline_fc.cpwl.knots import SearchSpace, partner_features
 from spline_fc.cpwl.terms import Term
 from spline_fc.printing import printed
@@ -70,7 +70,12 @@ class _Search:
         usable = space.usable & varies[:, None]
         self.spans = jax.device_put(space.spans)
         linear = np.isin(np.arange(len(varies)), list(space.linear))
-        self.data = steps.prepare(features, weights, space.knots, usable)
+        self.many_rows = len(y) >= moments.MANY_ROWS
+        grouping = None
+        if self.many_rows:
+            everything = np.arange(len(varies), dtype=np.int32), np.zeros((), features.dtype)
+            grouping = moments.group_rows(features, *everything, space.knots)
+        self.data = steps.prepare(features, weights, space.knots, usable, grouping)
         candidates, choice, self.basis = steps.start_constant(
             self.data, y, varies, linear, self.spans, limits.tolerance,
             max_terms=limits.max_terms, alone=limits.max_degree == 1,
@@ -174,7 +179,15 @@ class _Search:
         joining = partner_features(self.space, term.features, self.num_columns)
         if not len(joining):
             return
-        candidates, parent = steps.start_parent(self.data, self.basis, value, joining, self.spans)
+        groupings = None
+        if self.many_rows:
+            where = (self.data.features, joining)
+            groupings = tuple(
+                moments.group_rows(*where, shift, self.data.knots) for shift in (-value, value)
+            )
+        candidates, parent = steps.start_parent(
+            self.data, self.basis, value, joining, self.spans, groupings
+        )
         self.parents.append(_Known(number, value, parent, candidates, 0, choice))
 
 

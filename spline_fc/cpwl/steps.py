@@ -22,7 +22,7 @@ class Data(NamedTuple):
     knots: jax.Array  # (d, K), units of x
     gap: jax.Array  # (d, K) float64, distance to the next knot
     usable: jax.Array  # (d, K) bool, knots that are no padding
-    positions: moments.Positions  # of the d features
+    positions: moments.Positions | moments.Grouping  # of the d features
 
 
 class Basis(NamedTuple):
@@ -40,8 +40,8 @@ class Parent(NamedTuple):
     """A term that may be multiplied out further, and where its minima with other hinges bend."""
 
     column: jax.Array  # (n,) float, its values B
-    right: moments.Positions  # x - B, of the f features that may join
-    left: moments.Positions  # x + B
+    right: moments.Positions | moments.Grouping  # x - B, of the f features that may join
+    left: moments.Positions | moments.Grouping  # x + B
 
 
 def capacity(max_terms: int) -> int:
@@ -55,14 +55,14 @@ def _hinge_products(data: Data, columns: jax.Array) -> jax.Array:
     return moments.hinges(sums, sums, data.gap)
 
 
-def _minimum_products(data: Data, parent: Parent, hinges, columns: jax.Array) -> jax.Array:
+def _minimum_products(data: Data, parent: Parent, hinges, columns, count=None) -> jax.Array:
     """<min(B, hinge), z> for both signs and c columns z, (c, 2, f, K).
 
     min(B, relu(x - t)) = relu(x - t) - relu(x - B - t), and the mirrored hinge likewise; `hinges`
     (c, 2, d, K) has the products of the first part.
     """
     right, left = (
-        moments.bin_sums(data.features, data.knots, positions, columns)
+        moments.bin_sums(data.features, data.knots, positions, columns, count)
         for positions in (parent.right, parent.left)
     )
     joining = parent.right.which
@@ -164,7 +164,7 @@ def catch_up(
             jax.lax.dynamic_slice_in_dim(part, first, BATCH)
             for part in (basis.columns, basis.raw, basis.triangle, basis.effects)
         )
-        products = _minimum_products(data, parent, raw, columns)
+        products = _minimum_products(data, parent, raw, columns, jnp.minimum(now - first, BATCH))
         return tables.enter(candidates, products, rows, effects, first)
 
     candidates = jax.lax.fori_loop(0, -(-(now - known) // BATCH), batch, candidates)
@@ -172,12 +172,14 @@ def catch_up(
 
 
 @jax.jit
-def prepare(features, weights, knots, usable) -> Data:
-    """The arrays that every step reads; arguments as of Data."""
+def prepare(features, weights, knots, usable, grouping=None) -> Data:
+    """The arrays that every step reads; arguments as of Data, a grouping if there are many rows."""
     edges = knots.astype(float)
     gap = jnp.diff(edges, axis=1, append=edges[:, -1:])
     which = jnp.arange(len(features), dtype=jnp.int32)
-    positions = moments.find_bins(features, which, jnp.zeros((), features.dtype), knots)
+    positions = grouping
+    if positions is None:
+        positions = moments.find_bins(features, which, jnp.zeros((), features.dtype), knots)
     return Data(features, weights, knots, gap, usable, positions)
 
 
@@ -232,16 +234,16 @@ def start_constant(
 
 @jax.jit
 def start_parent(
-    data: Data, basis: Basis, column, joining, spans: Spans
+    data: Data, basis: Basis, column, joining, spans: Spans, groupings=None
 ) -> tuple[tables.Candidates, Parent]:
     """Tables of a new parent term before any column has entered.
 
     Args:
       column: (n,) float, its values.
       joining: (f,) int32, the features that may join.
+      groupings: of their positions less and plus the column if there are many rows.
     """
-    plain = moments.Positions(joining, data.positions.shift, data.positions.bin[joining])
-    right, left = (
+    right, left = groupings or (
         moments.find_bins(data.features, joining, shift, data.knots) for shift in (-column, column)
     )
     parent = Parent(column, right, left)
@@ -249,11 +251,12 @@ def start_parent(
     active = jnp.where(column > 0, data.weights, 0)
     both = jnp.stack([active, column * data.weights])
     hinge_sums, hinge_squares = moments.bin_sums_and_squares(
-        data.features, data.knots, plain, active[None]
+        data.features, data.knots, data.positions, active[None]
     )
-    allowed = leave_spans(hinge_sums.count[0], data.usable[joining], spans)
+    allowed = leave_spans(hinge_sums.count[0], data.usable, spans)[joining]
     # min(B, h)^2 = h^2 - relu(h - B)^2 - 2 B relu(h - B), summed over the rows with B > 0 alone.
-    hinge = moments.squared_hinges(hinge_sums, hinge_sums, (hinge_squares,) * 2, gap)[0]
+    hinge = moments.squared_hinges(hinge_sums, hinge_sums, (hinge_squares,) * 2, data.gap)[0]
+    hinge = hinge[:, joining]
     (right_sums, right_squares), (left_sums, left_squares) = (
         moments.bin_sums_and_squares(data.features, data.knots, positions, both)
         for positions in (right, left)
