@@ -74,7 +74,8 @@ class _Search:
         grouping = None
         if self.many_rows:
             everything = np.arange(len(varies), dtype=np.int32), np.zeros((), features.dtype)
-            grouping = moments.group_rows(features, *everything, space.knots)
+            self.placed = moments.place(features, *everything, space.knots)
+            grouping = moments.group_rows(self.placed, space.knots.shape[1])
         self.data = steps.prepare(features, weights, space.knots, usable, grouping)
         candidates, choice, self.basis = steps.start_constant(
             self.data, y, varies, linear, self.spans, limits.tolerance,
@@ -179,16 +180,25 @@ class _Search:
         joining = partner_features(self.space, term.features, self.num_columns)
         if not len(joining):
             return
-        groupings = None
-        if self.many_rows:
-            where = (self.data.features, joining)
-            groupings = tuple(
-                moments.group_rows(*where, shift, self.data.knots) for shift in (-value, value)
-            )
+        groupings = self._groupings(value, joining) if self.many_rows else None
         candidates, parent = steps.start_parent(
             self.data, self.basis, value, joining, self.spans, groupings
         )
         self.parents.append(_Known(number, value, parent, candidates, 0, choice))
+
+    def _groupings(self, value: jax.Array, joining: np.ndarray) -> tuple:
+        """Rows by x - value, x + value and, where leaving the others out is less work, x."""
+        members = np.flatnonzero(np.asarray(value) > 0)
+        few = 3 * len(members) < 2 * len(value)
+        data, chosen = self.data, members if few else None
+        placed = [
+            moments.place(data.features, joining, shift, data.knots) for shift in (-value, value)
+        ]
+        if few:
+            placed.append(self.placed.of(joining))
+        num_bins = data.knots.shape[1]
+        found = [moments.group_rows(each, num_bins, chosen) for each in placed]
+        return tuple(found) if few else (*found, None)
 
 
 def forward(

@@ -68,6 +68,7 @@ class Grouping(NamedTuple):
     order: jax.Array  # (chunks, blocks, rows) int32, row index; n marks padding
     offset: jax.Array  # (chunks, blocks, rows) float, position minus left edge of its bin
     bin: jax.Array  # (chunks, blocks) int32, set * K + bin that the block belongs to
+    used: jax.Array  # () int32, chunks that hold anything; the others are not even initialised
 
 
 def find_bins(
@@ -94,9 +95,25 @@ def find_bins(
     return Positions(which, shift, jax.lax.map(one, which))
 
 
+class Placed(NamedTuple):
+    """Where rows stand among the knots, on the host."""
+
+    which: np.ndarray  # (f,) int32, columns of the data
+    bin: np.ndarray  # (f, n) int, how many knots are at or below the position
+    offset: np.ndarray  # (f, n) float, from the left edge of the bin
+
+    def of(self, which: np.ndarray) -> "Placed":
+        """Those of some columns, where all had been placed."""
+        return Placed(which, self.bin[which], self.offset[which])
+
+
+def place(features, which, shift, knots) -> Placed:
+    """Finds bins and offsets; arguments as of `find_bins`."""
+    return Placed(which, *jax.device_get(_placed(features, which, shift, knots)))
+
+
 @jax.jit
 def _placed(features, which, shift, knots) -> tuple[jax.Array, jax.Array]:
-    """Bins (f, n) and offsets from their left edges."""
     bins = find_bins(features, which, shift, knots).bin
 
     def one(s):
@@ -107,21 +124,30 @@ def _placed(features, which, shift, knots) -> tuple[jax.Array, jax.Array]:
     return bins, jax.lax.map(one, jnp.arange(len(which), dtype=jnp.int32))
 
 
-def group_rows(features, which, shift, knots) -> Grouping:
-    """Groups rows by bin, once for every set of positions; arguments as of `find_bins`.
+def group_rows(placed: Placed, num_bins: int, members: np.ndarray | None = None) -> Grouping:
+    """Groups rows by bin, once for every set of positions.
 
     The order comes from NumPy, whose radix sort XLA has nothing like on CPU.
+
+    Args:
+      placed: n rows on f columns.
+      num_bins: K.
+      members: ascending indices of the rows that are grouped; None for all. The shapes do not
+        depend on how many there are.
     """
-    bins, offsets = jax.device_get(_placed(features, which, shift, knots))
-    (num_sets, num_rows), num_bins = bins.shape, knots.shape[1]
+    which, bins, offsets = placed
+    num_sets, num_rows = bins.shape
+    if members is not None:
+        bins, offsets = bins[:, members], offsets[:, members]
     rows = 1 << min(6, max(1, num_rows // (4 * num_bins)).bit_length() - 1)
-    per_set = -(-num_rows // rows) + num_bins
-    per_chunk = min(max(1, GROUPED_ROWS // rows), num_sets * per_set)
-    num_chunks = -(-num_sets * per_set // per_chunk)
+    capacity = num_sets * (-(-num_rows // rows) + num_bins)
+    per_set = -(-bins.shape[1] // rows) + num_bins
+    per_chunk = min(max(1, GROUPED_ROWS // rows), capacity)
+    num_chunks, used = -(-capacity // per_chunk), -(-num_sets * per_set // per_chunk)
     order = aligned((num_chunks * per_chunk, rows), np.int32)
     offset = aligned(order.shape, offsets.dtype)
     block_bin = aligned((num_chunks * per_chunk,), np.int32)
-    rest = slice(num_sets * per_set, None)
+    rest = slice(num_sets * per_set, used * per_chunk)
     order[rest], offset[rest], block_bin[rest] = num_rows, 0, 0
 
     def one(s: int) -> None:
@@ -133,14 +159,14 @@ def group_rows(features, which, shift, knots) -> Grouping:
         blocks = -(-count // rows)
         first = (np.cumsum(blocks) - blocks) * rows
         place = np.arange(len(ranked)) + np.repeat(first - np.cumsum(count) + count, count)
-        order[own].reshape(-1)[place] = ranked
+        order[own].reshape(-1)[place] = ranked if members is None else members[ranked]
         offset[own].reshape(-1)[place] = offsets[s][ranked]
         block_bin[own][: blocks.sum()] = np.repeat(s * num_bins + np.arange(num_bins), blocks)
 
     in_threads(one, range(num_sets))
     shape = (num_chunks, per_chunk, rows)
     arrays = order.reshape(shape), offset.reshape(shape), block_bin.reshape(shape[:2])
-    return Grouping(which, *jax.device_put(arrays))
+    return Grouping(*jax.device_put((which, *arrays, np.int32(used))))
 
 
 def _sums(features, knots, positions: Positions, columns: jax.Array, powers: int) -> jax.Array:
@@ -206,7 +232,7 @@ def _grouped_sums(
         return jax.lax.fori_loop(0, len(columns) if count is None else count, add, sums)
 
     nothing = jnp.zeros((len(columns), shape[0] * shape[1], powers), wide)
-    sums = jax.lax.fori_loop(0, len(grouping.order), chunk, nothing)
+    sums = jax.lax.fori_loop(0, grouping.used, chunk, nothing)
     return jnp.moveaxis(sums, 2, 0).reshape(powers, len(columns), *shape)
 
 

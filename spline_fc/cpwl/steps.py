@@ -42,6 +42,7 @@ class Parent(NamedTuple):
     column: jax.Array  # (n,) float, its values B
     right: moments.Positions | moments.Grouping  # x - B, of the f features that may join
     left: moments.Positions | moments.Grouping  # x + B
+    plain: moments.Grouping | None  # x itself where only rows with B > 0 are grouped, else None
 
 
 def capacity(max_terms: int) -> int:
@@ -59,14 +60,22 @@ def _minimum_products(data: Data, parent: Parent, hinges, columns, count=None) -
     """<min(B, hinge), z> for both signs and c columns z, (c, 2, f, K).
 
     min(B, relu(x - t)) = relu(x - t) - relu(x - B - t), and the mirrored hinge likewise; `hinges`
-    (c, 2, d, K) has the products of the first part.
+    (c, 2, d, K) has the products of the first part. Columns from number `count` on are zero.
     """
     right, left = (
         moments.bin_sums(data.features, data.knots, positions, columns, count)
         for positions in (parent.right, parent.left)
     )
     joining = parent.right.which
-    return hinges[:, :, joining] - moments.hinges(right, left, data.gap[joining])
+    gap = data.gap[joining]
+    if parent.plain is None:
+        return hinges[:, :, joining] - moments.hinges(right, left, gap)
+    plain = moments.bin_sums(data.features, data.knots, parent.plain, columns, count)
+    right, left = (
+        moments.BinSums(plain.count - part.count, plain.first - part.first)
+        for part in (right, left)
+    )
+    return moments.hinges(right, left, gap)
 
 
 def _pair(data: Data, parent_column: jax.Array, choice: tables.Choice) -> jax.Array:
@@ -241,12 +250,15 @@ def start_parent(
     Args:
       column: (n,) float, its values.
       joining: (f,) int32, the features that may join.
-      groupings: of their positions less and plus the column if there are many rows.
+      groupings: of their positions less the column, plus the column, and perhaps as they are if
+        there are many rows.
     """
-    right, left = groupings or (
-        moments.find_bins(data.features, joining, shift, data.knots) for shift in (-column, column)
+    right, left, plain = groupings or (
+        moments.find_bins(data.features, joining, -column, data.knots),
+        moments.find_bins(data.features, joining, column, data.knots),
+        None,
     )
-    parent = Parent(column, right, left)
+    parent = Parent(column, right, left, plain)
     gap = data.gap[joining]
     active = jnp.where(column > 0, data.weights, 0)
     both = jnp.stack([active, column * data.weights])

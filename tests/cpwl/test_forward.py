@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from spline_fc.cpwl import fit_mars
+from spline_fc.cpwl import fit_mars, moments
 from tests import oracles
 
 
@@ -50,6 +50,37 @@ def test_rss_of_every_step_is_the_brute_force_optimum(enable_x64, make_x, max_de
     fit = fit_mars(x, y, **options, threshold=0, knots="all", prune="none", fast_k=None)
     expected, _ = oracles.forward_rss(oracles.standardised(x), y, **options)
     np.testing.assert_allclose(fit.forward.rss, expected, rtol=1e-9, atol=1e-12 * expected[0])
+
+
+@pytest.mark.parametrize("make_x", [_plain, _ties, _binary_column])
+def test_many_rows_are_grouped_and_the_path_is_the_same(enable_x64, monkeypatch, make_x):
+    rng = np.random.default_rng(3)
+    x = make_x(rng)
+    y = _target(rng, x, k=2)
+    options = dict(max_terms=9, max_degree=2, min_span=2, end_span=3, threshold=0, knots="all")
+    row_by_row = fit_mars(x, y, **options, prune="none")
+    monkeypatch.setattr(moments, "MANY_ROWS", 0)
+    grouped = fit_mars(x, y, **options, prune="none")
+    assert grouped.terms == row_by_row.terms
+    np.testing.assert_allclose(grouped.forward.rss, row_by_row.forward.rss, rtol=1e-9)
+
+
+@pytest.mark.parametrize("fast_k", [1, 2])
+def test_looking_at_fewer_parents_finds_no_more_and_stops_for_a_true_reason(enable_x64, fast_k):
+    rng = np.random.default_rng(2)
+    x = _plain(rng, n=300, d=5)
+    y = _target(rng, x)
+    options = dict(max_terms=25, max_degree=2, threshold=0.01, prune="none")
+    every = fit_mars(x, y, **options, fast_k=None)
+    fewer = fit_mars(x, y, **options, fast_k=fast_k)
+    assert len(fewer.forward.rss) > 2 and fewer.forward.rss[1] == pytest.approx(
+        every.forward.rss[1]
+    )
+    columns = [oracles.term_column(x, term.factors) for term in fewer.terms]
+    assert fewer.forward.rss[-1] == pytest.approx(oracles.least_squares(columns, y)[1], rel=1e-9)
+    # Nothing that was not looked at again explains more than the sentence says.
+    more = fit_mars(x, y, **{**options, "max_terms": 1 + len(fewer.terms)}, fast_k=fast_k)
+    assert "less than threshold" in fewer.stop_reason and more.terms == fewer.terms
 
 
 def test_gains_are_summed_over_outputs(enable_x64):
