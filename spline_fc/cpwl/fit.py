@@ -212,7 +212,7 @@ def _search_space(
     linear = inputs.column_set("linear", linear, names)
     groups = None if allowed is None else inputs.column_groups("allowed", allowed, names)
     choices, spans = knot_choices(knots, num_columns), spans_of(min_span, end_span, num_columns)
-    scaled = scaled_columns(data, projection, choices, int(spans.end), places)
+    scaled = scaled_columns(data, projection, choices, int(spans.end), places, linear)
     return SearchSpace(scaled.units.scaled, scaled.usable, spans, linear, groups), scaled
 
 

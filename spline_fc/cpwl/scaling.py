@@ -117,7 +117,12 @@ class _Column(NamedTuple):
 
 
 def scaled_columns(
-    data: CheckedData, projection: np.ndarray, choices: Sequence, end_span: int, places: int
+    data: CheckedData,
+    projection: np.ndarray,
+    choices: Sequence,
+    end_span: int,
+    places: int,
+    linear: frozenset[int],
 ) -> ScaledColumns:
     """Chooses candidates on every column of z, then shifts and scales both, column by column.
 
@@ -126,6 +131,7 @@ def scaled_columns(
       projection: (d, q) float64.
       choices: of `knots.knot_choices`, one per column of z.
       end_span: rows at either end that no knot splits off; only such values are ever pulled in.
+      linear: columns that no hinge bends, which are taken as they are.
       places: columns to make room for; those beyond D = d + q are zero and have no knots.
 
     Returns:
@@ -141,6 +147,8 @@ def scaled_columns(
         low, high = _span(raw, uneven, max(end_span, 1))
         span = high - low
         near, far = (low - span, high + span), (low - FAR * span, high + FAR * span)
+        if v in linear:
+            near = far = (-np.inf, np.inf)
         knots, usable = candidate_knots(raw, uneven, choices[v])
         # A value in the middle, not the mean: one far outlier would take the others' digits.
         shift = float(np.clip(knots[len(knots) // 2], raw.min(), raw.max()))

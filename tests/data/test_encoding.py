@@ -150,7 +150,7 @@ def test_filling_is_counted_in_one_line(tmp_path):
 def test_encoding_brings_its_options(first, tmp_path):
     with pytest.raises(ValueError, match="missing must be left out .* beside an encoding"):
         data.load(tmp_path / "first.csv", encoding=first, missing="drop")
-    with pytest.raises(ValueError, match="encoding must be what to_json returned"):
+    with pytest.raises(ValueError, match="encoding must have all fields; task"):
         data.encoding_from_json({"columns": [{"name": "a"}]})
     stored = json.loads(json.dumps(first.encoding.to_json()))
     assert data.encoding_from_json(stored) == first.encoding

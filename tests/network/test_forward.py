@@ -90,14 +90,17 @@ def test_stacked_trees_are_read_by_their_leading_axis():
         layers(uneven, lead=1)
 
 
+ONES = np.ones((7, 6), np.float32)
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
         ({"Dense_3": {}}, "Dense_3 must hold a kernel and a bias"),
         ({"Dense_5": network()["Dense_1"]}, "without a gap; got .*Dense_5"),
         ({"Dense_1": network()["Dense_0"]}, "Dense_1/kernel must have 7 rows, one per unit"),
-        ({"Dense_1": {"kernel": np.ones((7, 6)), "bias": np.ones(7)}}, "Dense_1/bias must have"),
-        ({"Dense_1": {"kernel": np.ones(7), "bias": np.ones(7)}}, "Dense_1/kernel must have shape"),
+        ({"Dense_1": {"kernel": ONES, "bias": ONES[:, 0]}}, "Dense_1/bias must have"),
+        ({"Dense_1": {"kernel": ONES[:, 0], "bias": ONES[:, 0]}}, "Dense_1/kernel must have shape"),
     ],
 )
 def test_what_is_no_network_is_refused(change, message):
