@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -104,7 +105,8 @@ def outcome(case: cases.Case, record: dict) -> dict:
     return {"figure": case.wanted, "value": value, "bound": case.bound, "met": met}
 
 
-def _timed(fit: Callable) -> tuple[float, object]:
+def timed(fit: Callable) -> tuple[float, Any]:
+    """Seconds of a fit, and what it returned."""
     start = time.perf_counter()
     result = fit()
     return time.perf_counter() - start, result
@@ -114,7 +116,7 @@ def _for_a_while(fit: Callable) -> tuple[list[float], object]:
     """Seconds of each of the fits that go into one round, and the last result."""
     seconds = []
     while sum(seconds) < ROUND_SECONDS:
-        taken, result = _timed(fit)
+        taken, result = timed(fit)
         seconds.append(taken)
     return seconds, result
 
@@ -149,8 +151,8 @@ def _weights_rounds(case, data, repeats, say) -> dict:
     """Ours without and with weights in turn."""
     plain, weighted = [], []
     for _ in range(1 + 3 * repeats):  # the first pair compiles and is not counted
-        plain.append(_timed(lambda: child.fit_ours(case, data))[0])
-        weighted.append(_timed(lambda: child.fit_ours(case, data, data.weights))[0])
+        plain.append(timed(lambda: child.fit_ours(case, data))[0])
+        weighted.append(timed(lambda: child.fit_ours(case, data, data.weights))[0])
     say(f"without weights {np.median(plain[1:]):.4f} s, with {np.median(weighted[1:]):.4f} s")
     return {"seconds": plain[1:], "weighted_seconds": weighted[1:]}
 

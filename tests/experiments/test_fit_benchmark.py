@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-from experiments.benchmarks import fit
+from experiments.benchmarks import choices, fit
 from experiments.benchmarks import fit_cases as cases
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -60,3 +60,13 @@ def test_unknown_case_is_named():
     command = [sys.executable, "-m", "experiments.benchmarks.fit", "--cases=n1e5,nope"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1 and "got nope" in done.stderr
+
+
+def test_choices_are_compared_on_the_same_splits(monkeypatch):
+    monkeypatch.setitem(cases.CASES, "tiny_2", tiny()._replace(max_degree=2, threshold=0.01))
+    monkeypatch.setattr(choices, "CHOICES", {choices.REFERENCE: {"fast_k": None}, "one": {}})
+    found = choices.measure("tiny", 2)
+    assert [len(found[choice]["rmse"]) for choice in found] == [2, 2]
+    environment = dict.fromkeys(("cpu_count", "jax", "flax", "optax", "numpy"), 1)
+    record = {"date": "-", "processor": "-", "environment": environment, "tables": {"t": found}}
+    assert "1.000 ± 0.000, 1.00" in choices.table(record)
