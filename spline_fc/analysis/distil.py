@@ -22,6 +22,9 @@ class Distillation(NamedTuple):
     worst_error: np.ndarray  # (k,) largest absolute difference on the rows
 
 
+EVERY_ROW = 2000  # rows up to which each of them is a candidate
+
+
 def distil(
     model: Model,
     x: Any,
@@ -34,8 +37,8 @@ def distil(
 ) -> Distillation:
     """Fits a spline to what a model returns on given rows.
 
-    A model's outputs bear no noise, so steps go on while they explain 1e-7 of the variance. The
-    guards of a fit to data stay: what a spline of this degree cannot say, as the interactions in an
+    A model's outputs bear no noise, so steps go on while they explain 1e-7 of the variance, and up
+    to 2000 rows each of them may have a knot. The guards of a fit to data stay: what a spline of this degree cannot say, as the interactions in an
     additive fit, acts as noise, and with a knot on any row the spline would run after it. Fewer
     terms make a model that is easier to read; `share` says at what price. Several outputs share
     one basis, chosen by the sum of their squared errors as they are. A network that still is a
@@ -67,6 +70,8 @@ def distil(
         f"held_out must have {rows.shape[1]} columns, as x has; got {np.shape(held_out)}.",
     )
     wanted = model_output(model, rows)
+    if len(rows) <= EVERY_ROW:
+        options.setdefault("knots", "all")
     fit = fit_mars(  # x as it came: the spline is returned in its dtype
         x,
         wanted,
