@@ -15,16 +15,6 @@ def standardised(x: np.ndarray) -> np.ndarray:
     return np.where(constant, 0.0, (x - x.mean(0)) / np.where(constant, 1.0, x.std(0)))
 
 
-def evaluate_terms(x: np.ndarray, terms, coef: np.ndarray) -> np.ndarray:
-    """coef[0] + sum_m coef[m + 1] * term m, one row after the other."""
-    out = np.zeros((len(x), coef.shape[1]))
-    for i, row in enumerate(x):
-        out[i] = coef[0]
-        for m, factors in enumerate(terms):
-            out[i] += coef[m + 1] * term_column(row[None], factors)[0]
-    return out
-
-
 def least_squares(columns, y: np.ndarray, weights=None) -> tuple[np.ndarray, float]:
     """Coefficients and weighted RSS on an intercept and the given columns, by lstsq."""
     design = np.column_stack([np.ones(len(y)), *columns])

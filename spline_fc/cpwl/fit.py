@@ -10,7 +10,7 @@ import numpy as np
 from spline_fc.arrays import as_names, columns
 from spline_fc.cpwl import inputs, pruning
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
-from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, forward
+from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, Stop, forward
 from spline_fc.cpwl.inputs import CheckedData
 from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
 from spline_fc.cpwl.refit import least_squares, least_squares_on_rows
@@ -252,7 +252,7 @@ def _fit(
     # The tables need more digits than the data; this reaches no further than the block.
     with jax.enable_x64(True):
         columns, centred, weights = jax.device_put((columns, centred, weights))
-        terms, trace, reason = forward(columns, centred, weights, space, limits, on_step)
+        terms, trace, stop = forward(columns, centred, weights, space, limits, on_step)
         size = (limits.max_terms - 1, limits.max_degree)
         solved = _prune_and_solve(columns, centred, weights, terms, size, space.linear, backward)
     coef, path, rss, total, exact = solved
@@ -260,13 +260,13 @@ def _fit(
     wide = columns.dtype == np.float64
     noise = total * (1e-12 if wide else 1e-6)
     astray = bool((np.abs(trace.rss - exact) > TOLD * exact + noise).any())
-    starved = "No candidate" in reason and len(terms) > 0 and exact[-1] > noise
+    starved = stop.starved and len(terms) > 0 and exact[-1] > noise
     num_rows = float(data.weights.sum(dtype=float))
     if astray:
-        reason = _told(reason, trace.rss[-1], exact[-1], len(terms))
+        stop = stop._replace(reason=_told(stop.reason, trace.rss[-1], exact[-1], len(terms)))
         trace = trace._replace(rss=exact)
     return _Parts(
-        terms, trace, _with_causes(reason, path, num_rows), coef, path, rss, total,
+        terms, trace, _with_causes(stop, path, num_rows), coef, path, rss, total,
         doubtful=not wide and (astray or starved),
     )  # fmt: skip
 
@@ -280,20 +280,20 @@ def _told(reason: str, tracked: float, exact: float, num_terms: int) -> str:
     )
 
 
-def _with_causes(reason: str, path: pruning.PruningPath, num_rows: float) -> str:
+def _with_causes(stop: Stop, path: pruning.PruningPath, num_rows: float) -> str:
     """The reason of the search, and what else kept terms out."""
     num_terms = 1 + path.kept.shape[1]
-    if num_terms == 1 and "No candidate" in reason:
+    if num_terms == 1 and stop.starved:
         return (
-            f"{reason} Every column is constant, or end_span and min_span leave no knot among rows "
-            f"that count as {num_rows:g}."
+            f"{stop.reason} Every column is constant, or end_span and min_span leave no knot among "
+            f"rows that count as {num_rows:g}."
         )
     if num_terms > 1 and np.isinf(path.gcv[:-1]).all():
         return (
-            f"{reason} Of these none is kept: GCV charges more for a single one than rows that "
-            f"count as {num_rows:g} bear."
+            f"{stop.reason} Of these none is kept: GCV charges more for a single one than rows "
+            f"that count as {num_rows:g} bear."
         )
-    return reason
+    return stop.reason
 
 
 def _prune_and_solve(columns, y, weights, terms, size, linear, backward: _Backward):

@@ -30,6 +30,13 @@ class ForwardTrace(NamedTuple):
     knot: np.ndarray  # (steps,) float
 
 
+class Stop(NamedTuple):
+    """Why the forward pass ended."""
+
+    reason: str  # a sentence
+    starved: bool  # no candidate was left that adds anything to the terms
+
+
 class ForwardLimits(NamedTuple):
     """When the forward pass stops."""
 
@@ -205,7 +212,7 @@ def forward(
     features: jax.Array, y: jax.Array, weights: jax.Array, space: SearchSpace,
     limits: ForwardLimits,
     on_step: Callable[[int, float], None] | None = None,
-) -> tuple[list[Term], ForwardTrace, str]:  # fmt: skip
+) -> tuple[list[Term], ForwardTrace, Stop]:  # fmt: skip
     """Grows a basis greedily, one reflected pair at a time.
 
     Args:
@@ -218,8 +225,7 @@ def forward(
         an additive fit come in bursts.
 
     Returns:
-      terms (intercept left out) and trace in scaled units, and a sentence that says why the pass
-      ended.
+      terms (intercept left out) and trace in scaled units, and why the pass ended.
 
     Reference:
       Friedman (1991), Multivariate Adaptive Regression Splines, Algorithm 2, with minima of hinges
@@ -228,17 +234,18 @@ def forward(
     total = float(np.asarray(weights, float) @ (np.asarray(y, float) ** 2).sum(1))
     rss, taken = [total], []
     if total <= 0:
-        return [], _trace(rss, [1], taken), "The target is constant: the intercept says it all."
+        constant = Stop("The target is constant: the intercept says it all.", starved=False)
+        return [], _trace(rss, [1], taken), constant
     search, counts = _Search(features, y, weights, space, limits), [1]
     while True:
         num_terms = 1 + len(search.terms)
         best = search.best(limits.fast_k)
-        reason = _why_stop(limits, best.head.gain, num_terms, rss[-1], total)
-        if reason:  # which must be true of all parents
+        stop = _why_stop(limits, best.head.gain, num_terms, rss[-1], total)
+        if stop:  # which must be true of all parents
             best = search.best(None)
-            reason = _why_stop(limits, best.head.gain, num_terms, rss[-1], total)
-        if reason:
-            return search.terms, _trace(rss, counts, taken), reason
+            stop = _why_stop(limits, best.head.gain, num_terms, rss[-1], total)
+        if stop:
+            return search.terms, _trace(rss, counts, taken), stop
         for head in search.enter(best, rss[-1], total):
             taken.append((best.term, head.feature, search.position(head)))
             rss.append(max(rss[-1] - head.gain, 0.0))
@@ -247,17 +254,23 @@ def forward(
                 on_step(counts[-1], 1 - rss[-1] / total)
 
 
-def _why_stop(limits: ForwardLimits, gain: float, num_terms: int, rss: float, total: float) -> str:
+def _why_stop(
+    limits: ForwardLimits, gain: float, num_terms: int, rss: float, total: float
+) -> Stop | None:
+    starved = False
     if num_terms >= limits.max_terms:
-        return f"Reached max_terms = {limits.max_terms}."
-    if rss <= total * limits.floor:
-        return f"The residual reached rounding level after {num_terms} terms."
-    if not gain > 0:
-        return f"No candidate is left outside the span of the {num_terms} terms found."
-    if gain < limits.threshold * total:
-        return (f"The best of the remaining candidates would explain {gain / total:.2g} of the "
-                f"variance, less than threshold = {limits.threshold:g}.")  # fmt: skip
-    return ""
+        reason = f"Reached max_terms = {limits.max_terms}."
+    elif rss <= total * limits.floor:
+        reason = f"The residual reached rounding level after {num_terms} terms."
+    elif not gain > 0:
+        reason = f"No candidate is left outside the span of the {num_terms} terms found."
+        starved = True
+    elif gain < limits.threshold * total:
+        reason = (f"The best of the remaining candidates would explain {gain / total:.2g} of the "
+                  f"variance, less than threshold = {limits.threshold:g}.")  # fmt: skip
+    else:
+        return None
+    return Stop(reason, starved)
 
 
 def _trace(rss: list[float], counts: list[int], taken: list[tuple]) -> ForwardTrace:
