@@ -83,7 +83,7 @@ def _column(argument: str, name: str, series: Any, place: Any) -> Cells | Read:
     if types.is_datetime64_any_dtype(dtype):
         return _time_stamps(name, series)
     if types.is_timedelta64_dtype(dtype):
-        logging.info("%s: column %s was taken for seconds.", argument, name)
+        logging.warning("%s: column %s was taken for seconds.", argument, name)
         return Read(Format("number"), series.dt.total_seconds().to_numpy(np.float64))
     if isinstance(dtype, pd.CategoricalDtype):
         words = [str(level) for level in series.cat.categories] + [""]

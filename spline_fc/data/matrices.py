@@ -115,7 +115,7 @@ def fill_medians(encoded: Encoded, train: np.ndarray, path: object) -> Encoded:
     if filled:
         said = ", ".join(f"{name!r} {count}" for name, count in filled.items())
         message = "%s: gaps filled with the training median, or the level %r of a category: %s."
-        logging.info(message, path, MISSING_LEVEL, said)
+        logging.warning(message, path, MISSING_LEVEL, said)
     return encoded._replace(x=fill(encoding, x), encoding=encoding)
 
 

@@ -1,6 +1,8 @@
 """The data of every seed of a run."""
 
-from absl import logging
+import logging
+
+from absl import logging as absl_logging
 
 from spline_fc import data
 from spline_fc.data import Dataset
@@ -14,13 +16,14 @@ def load_seeds(plan: Plan) -> list[Dataset]:
 
 def _load(plan: Plan, seed: int) -> Dataset:
     split = seed if plan.data.get("split") == PUBLISHED else plan.data.get("split")
-    verbosity = logging.get_verbosity()
+    logger = logging.getLogger("absl")  # whose level a program may have chosen apart from absl's
+    level = logger.level
     if seed > 0:
-        logging.set_verbosity(logging.ERROR)
+        logger.setLevel(logging.ERROR)
     try:
         dataset = data.load({**plan.data, "split": split}, seed=seed)
     finally:
-        logging.set_verbosity(verbosity)
+        logger.setLevel(level)
     if seed == 0 and dataset.encoding is not None:
-        logging.info("columns, as they were taken:\n%s", data.describe_columns(dataset))
+        absl_logging.info("columns, as they were taken:\n%s", data.describe_columns(dataset))
     return dataset

@@ -141,9 +141,9 @@ def test_what_a_column_was_taken_for_can_be_asked(first):
 
 
 def test_filling_is_counted_in_one_line(tmp_path):
-    with mock.patch("absl.logging.info") as info:
+    with mock.patch("absl.logging.warning") as warning:
         data.load(write(tmp_path / "first.csv", GAPS), missing="median")
-    said = [call.args[0] % call.args[1:] for call in info.call_args_list]
+    said = [call.args[0] % call.args[1:] for call in warning.call_args_list]
     assert any("'size' 1, 'colour' 1" in line for line in said)
 
 
