@@ -3,8 +3,7 @@
 python -m experiments.benchmarks.choices --output=results/fit/choices.json
 """
 
-import json
-import pathlib
+import sys
 
 import numpy as np
 from absl import app, flags
@@ -69,12 +68,12 @@ def table(record: dict) -> str:
 
 def main(argv: list[str]) -> None:
     """Measures table after table; the file is written after each."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     wanted = flags.FLAGS
-    if wanted.table:
-        print(table(json.loads(pathlib.Path(wanted.table).read_text())))
+    if tables.shown(argv, wanted.table, table):
         return
+    unknown = sorted(set(wanted.names) - set(cases.TABLES))
+    if unknown:
+        sys.exit(f"error: --names must be among {', '.join(cases.TABLES)}; got {unknown[0]}.")
     record = {**machine.stamp(), "tables": {}}
     for name in wanted.names:
         record["tables"][name] = measure(name, wanted.splits)

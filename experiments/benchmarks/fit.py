@@ -293,11 +293,8 @@ def _both(ours: dict, earth: dict, field: str, spec: str) -> str:
 
 def main(argv: list[str]) -> None:
     """Measures case after case; the file is written after each, so that nothing is lost."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     wanted = flags.FLAGS
-    if wanted.table:
-        print(table(json.loads(pathlib.Path(wanted.table).read_text())))
+    if tables.shown(argv, wanted.table, table):
         return
     unknown = sorted(set(wanted.cases) - set(cases.CASES))
     if unknown:

@@ -7,9 +7,7 @@ The replicas are 20 splines times 5 learning rates. Beside the ratio stands its 
 products alone of 100 replicas over a whole step of one.
 """
 
-import json
 import os
-import pathlib
 import sys
 import time
 from collections.abc import Callable
@@ -237,11 +235,8 @@ def _row(entry: dict[str, Any]) -> list[str]:
 
 def main(argv: list[str]) -> None:
     """Measures case after case; the file is written after each."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     wanted = flags.FLAGS
-    if wanted.table:
-        print(table(json.loads(pathlib.Path(wanted.table).read_text())))
+    if tables.shown(argv, wanted.table, table):
         return
     unknown = sorted(set(wanted.cases) - set(CASES))
     if unknown:

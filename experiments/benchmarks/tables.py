@@ -1,7 +1,10 @@
-"""Markdown tables of strings."""
+"""Markdown tables of strings, and of records that were written earlier."""
 
-from collections.abc import Sequence
+import json
+import pathlib
+from collections.abc import Callable, Sequence
 
+from absl import app
 from tabulate import tabulate
 
 
@@ -9,3 +12,16 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = 
     """Sets rows of strings below their heads, the caption above; cells stand as they are given."""
     table = tabulate(rows, head, tablefmt="pipe", disable_numparse=True)
     return f"{caption}\n\n{table}" if caption else table
+
+
+def shown(argv: Sequence[str], path: str | None, table: Callable[[dict], str]) -> bool:
+    """Prints the table of a recorded file if one is named, and says whether it was.
+
+    Raises:
+      app.UsageError: there are arguments beside the flags.
+    """
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    if path:
+        print(table(json.loads(pathlib.Path(path).read_text())))
+    return bool(path)

@@ -57,9 +57,9 @@ def fit_mars(
     The forward pass adds the best reflected pair of hinges at each step; backward elimination on
     cross products then removes terms. The fit works on columns that it centres and scales itself,
     so no result depends on the units of the features, of no degree; what it returns is in the units
-    of x and y. Vectors are kept in the dtype of x as JAX has it, small tables in float64; where
-    float32 cannot tell the columns apart, or the search lost count of the residual, it works in
-    float64 throughout.
+    of x and y. Tables are float64 throughout. So are the columns of small data; those of large data
+    have the dtype of x as JAX has it, unless float32 cannot tell them apart or the search lost
+    count of the residual in it.
 
     Hinges bend along z = [x, x projection]: the features and, if `directions` are wanted, a few
     linear combinations of them. Directions found from y fit the noise in y too, which GCV does not
@@ -79,7 +79,7 @@ def fit_mars(
       key: JAX key or seed, for "random".
       names: of the features; by default those of a data frame, else "x0", "x1", ....
       knots: candidate positions: "all" for every data point, K for K quantiles per column of z, or
-        one array per column. Every data point takes longer and gains nothing that was found.
+        one array per column. Every data point takes longer, and pays where y bears no noise.
       min_span: rows between knots; Friedman's formula by default.
       end_span: rows before the first and after the last knot; Friedman's formula by default.
       threshold: a step must explain this share of the variance, or the forward pass ends.

@@ -1,8 +1,8 @@
 """The forward pass: at each step the best reflected pair over all parents, features and knots.
 
 The loop runs on the host, its steps are compiled; an additive fit takes many at a time. Each parent
-term has its own tables; an entering column costs one pass over the data per parent, a new parent
-one pass per column in use.
+term has its own tables, which are brought up to date when the parent is looked at: a pass over the
+data for every few columns that have entered since, for a new parent for all there are.
 """
 
 import dataclasses

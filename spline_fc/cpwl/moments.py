@@ -158,9 +158,9 @@ def group_rows(placed: Placed, num_bins: int, members: np.ndarray | None = None)
         count = count[1:]
         blocks = -(-count // rows)
         first = (np.cumsum(blocks) - blocks) * rows
-        place = np.arange(len(ranked)) + np.repeat(first - np.cumsum(count) + count, count)
-        order[own].reshape(-1)[place] = ranked if members is None else members[ranked]
-        offset[own].reshape(-1)[place] = offsets[s][ranked]
+        slot = np.arange(len(ranked)) + np.repeat(first - np.cumsum(count) + count, count)
+        order[own].reshape(-1)[slot] = ranked if members is None else members[ranked]
+        offset[own].reshape(-1)[slot] = offsets[s][ranked]
         block_bin[own][: blocks.sum()] = np.repeat(s * num_bins + np.arange(num_bins), blocks)
 
     in_threads(one, range(num_sets))
@@ -214,7 +214,7 @@ def _sums(features, knots, positions: Positions, columns: jax.Array, powers: int
 def _grouped_sums(
     grouping: Grouping, num_bins: int, columns: jax.Array, powers: int, count
 ) -> jax.Array:
-    """The same from rows that are grouped: a chunk at a time, with all columns in turn."""
+    """What `_sums` returns, from grouped rows: a chunk at a time, with all columns in turn."""
     wide, shape = jnp.result_type(float), (len(grouping.which), num_bins)
     columns = jnp.concatenate([columns, jnp.zeros_like(columns[:, :1])], axis=1)
 

@@ -24,9 +24,9 @@ from spline_fc.cpwl.terms import Term
 FAR = 3.0  # spans of the column beyond its knots at which values are pulled in
 LONGEST = 300.0  # a column's range over the interquartile range of its knots, for float32
 ALIKE = 1e-4  # share of a column's variance outside the span of the others, for float32
-SMALL = 1 << 17  # numbers in the columns up to which one thread is quicker
 SAMPLE_ROWS = 4096  # that are looked at for this
 DEPENDENT = 1e-11  # share below which a column is dependent for good
+ONE_THREAD = 1 << 17  # numbers in the columns up to which one thread is quicker
 
 
 class Units(NamedTuple):
@@ -163,7 +163,7 @@ def scaled_columns(
         return _Column(knots, usable, narrow, shift, scale, (low, high), pulled, delicate)
 
     # Threads cost small columns more than they save.
-    many = in_threads if columns.size > SMALL else map
+    many = in_threads if columns.size > ONE_THREAD else map
     found = list(many(one, range(len(choices))))
     width = max(len(column.knots) for column in found)
     width += -width % 16  # few sizes, so that compiled code is met again
