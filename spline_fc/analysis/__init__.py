@@ -1,6 +1,7 @@
 """Study: what training did, measured."""
 
 from spline_fc.analysis.activations import PatternCount, activation_flips, pattern_count
+from spline_fc.analysis.baselines import baselines
 from spline_fc.analysis.compare import Comparison, compare
 from spline_fc.analysis.convergence import (
     History,
@@ -46,7 +47,9 @@ from spline_fc.analysis.knot_track import (
 )
 from spline_fc.analysis.local import (
     CellExplanation,
+    PathExplanation,
     SplineExplanation,
+    explain_difference,
     explain_network,
     explain_spline,
 )
@@ -75,6 +78,7 @@ __all__ = [
     "Interval",
     "KnotTrack",
     "PairedRatio",
+    "PathExplanation",
     "PatternCount",
     "Permutation",
     "Reach",
@@ -87,6 +91,7 @@ __all__ = [
     "activation_flips",
     "area_under_curve",
     "best_loss",
+    "baselines",
     "bootstrap",
     "compare",
     "compare_importance",
@@ -97,6 +102,7 @@ __all__ = [
     "dependence_surface",
     "distil",
     "exact_dependence",
+    "explain_difference",
     "explain_network",
     "explain_spline",
     "fit_rate",
