@@ -35,6 +35,15 @@ def fit_rows(
     ]
 
 
+def baseline_rows(datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
+    """The rows of baselines.json: scores on the test part of what is no start, seed by seed."""
+    return [
+        {"init": name, "seed": seed, **_flat("test", scores)}
+        for seed, dataset in enumerate(datasets)
+        for name, scores in protocol.baselines(dataset).items()
+    ]
+
+
 def _fit_row(
     contender: Contender, seed: int, fit: FitResult, start: Start, dataset: Dataset
 ) -> dict[str, Any]:
