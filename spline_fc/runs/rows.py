@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from spline_fc import protocol
+from spline_fc import protocol, training
 from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset
 from spline_fc.protocol import Contender, Start, Verdict
@@ -40,7 +40,7 @@ def baseline_rows(datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
     return [
         {"init": name, "seed": seed, **_flat("test", scores)}
         for seed, dataset in enumerate(datasets)
-        for name, scores in protocol.baselines(dataset).items()
+        for name, scores in training.baselines(dataset).items()
     ]
 
 
