@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc import protocol, training
-from spline_fc.analysis import baselines
 from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset, standardize
 from spline_fc.model.make import CROSS_ENTROPY, make_model
@@ -51,7 +50,7 @@ def fit_model(
       start_options: of `network.spline_start`.
       learning_rates: of which the one with the best validation loss is kept.
       extrapolate: of `make_model`.
-      made: as in `make_model`, which also gets seed, options and the scores of `baselines`.
+      made: as in `make_model`; seed, options and the scores of `training.baselines` come to it.
       on_phase: told what is being done.
       on_epochs: as in `training.train_replicas`.
 
@@ -94,7 +93,7 @@ def fit_model(
         params=own.params,
         loss=config.loss,
         extrapolate=extrapolate,
-        made={"seed": seed, **options, **(made or {}), "scores": baselines(standard)},
+        made={"seed": seed, **options, **(made or {}), "scores": training.baselines(standard)},
     )
     return Fitted(model, start.fit, own)
 

@@ -102,27 +102,19 @@ def _range(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _importance(model: Model, dataset: Dataset) -> np.ndarray:
-    """Shares (c,) of the columns of the file: what shuffling them costs on test rows.
-
-    A column is shuffled with all its levels: what is shuffled are the numbers of rows.
-    """
+    """Shares (c,) of the columns of the file: what shuffling them costs on test rows."""
     columns = model.columns()
     most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_CELLS // len(columns)))
     x, y = (np.asarray(array)[:most] for array in dataset.test)
 
-    def outputs(rows: np.ndarray) -> np.ndarray:
-        mixed = np.empty(x.shape)
-        for column, own in zip(columns, rows.astype(int).T, strict=True):
-            places = list(column.places)
-            mixed[:, places] = x[own][:, places]
-        return model.evaluate(mixed)
-
     def loss(wanted: np.ndarray, given: np.ndarray) -> float:
         return _scores(model, given, wanted)[PRIMARY_SCORE[model.task]]
 
-    rows = np.tile(np.arange(float(len(x)))[:, None], (1, len(columns)))
-    found = permutation_importance(outputs, rows, y, key=0, repeats=_SHUFFLES, metric=loss)
-    gain = np.maximum(found.mean, 0)
+    groups = {column.name: column.places for column in columns}
+    found = permutation_importance(
+        model.evaluate, x, y, key=0, repeats=_SHUFFLES, metric=loss, groups=groups
+    )
+    gain = np.maximum(np.nan_to_num(found.mean), 0)
     return gain / gain.sum() if gain.sum() > 0 else gain
 
 
