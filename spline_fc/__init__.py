@@ -30,7 +30,7 @@ from spline_fc.data import (
     load,
     standardize,
 )
-from spline_fc.model import Model, load_model, make_model, save_model
+from spline_fc.model import Model, fit_model, load_model, make_model, save_model
 from spline_fc.network import (
     MLP,
     apply_params,
@@ -58,6 +58,7 @@ __all__ = [
     "encode_with_targets",
     "evaluate",
     "fit_mars",
+    "fit_model",
     "fit_pyearth",
     "from_arrays",
     "from_earth",
