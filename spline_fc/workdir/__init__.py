@@ -9,6 +9,7 @@
     baselines.json          scores of the mean and of a linear model
     fits.json, fits/spline-seed0.json   the spline of a seed: its scores; all of it
     params/spline-seed0-initial.npz, ...-best.npz
+    models/spline-seed0.npz  the run that was chosen for a seed, with all that predicts new rows
     runs.json               one row per (start, seed, learning rate)
     metrics/spline-seed0-lr0.001.jsonl
     knots/spline-seed0.npz  the way of the knots through training
@@ -32,6 +33,7 @@ from spline_fc.workdir.store import (
     read_start,
     write_data,
     write_knots,
+    write_model,
     write_params,
     write_start,
     write_status,
@@ -54,6 +56,7 @@ __all__ = [
     "scores_of",
     "write_data",
     "write_knots",
+    "write_model",
     "write_params",
     "write_start",
     "write_status",
