@@ -3,6 +3,8 @@
 The road, in import order: data -> cpwl -> network -> training -> analysis.
 """
 
+from typing import Any
+
 from spline_fc.analysis import knot_drift
 from spline_fc.cpwl import (
     FitResult,
@@ -30,7 +32,7 @@ from spline_fc.data import (
     load,
     standardize,
 )
-from spline_fc.model import Model, load_model, make_model, save_model
+from spline_fc.model import Model, fit_model, load_model, make_model, save_model
 from spline_fc.network import (
     MLP,
     apply_params,
@@ -48,8 +50,12 @@ __all__ = [
     "Dataset",
     "Encoding",
     "FitResult",
+    "MARSRegressor",
+    "MARSTransformer",
     "Model",
     "Spline",
+    "SplineFCClassifier",
+    "SplineFCRegressor",
     "TrainResult",
     "TrainingConfig",
     "apply_params",
@@ -58,6 +64,7 @@ __all__ = [
     "encode_with_targets",
     "evaluate",
     "fit_mars",
+    "fit_model",
     "fit_pyearth",
     "from_arrays",
     "from_earth",
@@ -84,3 +91,14 @@ __all__ = [
     "train_replicas",
     "write_report",
 ]
+
+_ESTIMATORS = ("MARSRegressor", "MARSTransformer", "SplineFCClassifier", "SplineFCRegressor")
+
+
+def __getattr__(name: str) -> Any:
+    """Finds the estimators when they are asked for: scikit-learn is slow to import."""
+    if name not in _ESTIMATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from spline_fc import estimators
+
+    return getattr(estimators, name)

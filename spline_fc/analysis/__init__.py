@@ -1,7 +1,6 @@
 """Study: what training did, measured."""
 
 from spline_fc.analysis.activations import PatternCount, activation_flips, pattern_count
-from spline_fc.analysis.baselines import baselines
 from spline_fc.analysis.compare import Comparison, compare
 from spline_fc.analysis.convergence import (
     History,
@@ -91,7 +90,6 @@ __all__ = [
     "activation_flips",
     "area_under_curve",
     "best_loss",
-    "baselines",
     "bootstrap",
     "compare",
     "compare_importance",

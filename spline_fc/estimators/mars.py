@@ -100,7 +100,7 @@ class MARSRegressor(RegressorMixin, _MARS):
     Nothing is held out: the number of terms is chosen by generalised cross-validation.
     """
 
-    __doc__ += _MARS.__doc__.partition("\n")[2]
+    __doc__ += "\n" + _MARS.__doc__.partition("\n")[2]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MARSRegressor":
         """Fits the spline.
@@ -131,7 +131,7 @@ class MARSTransformer(TransformerMixin, _MARS):
     linearly, its distance from a knot, all in raw units.
     """
 
-    __doc__ += _MARS.__doc__.partition("\n")[2]
+    __doc__ += "\n" + _MARS.__doc__.partition("\n")[2]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MARSTransformer":
         """Finds the terms; arguments as for `MARSRegressor.fit`, y may hold labels that are words.
@@ -145,8 +145,8 @@ class MARSTransformer(TransformerMixin, _MARS):
 
     def transform(self, X: Any) -> np.ndarray:
         """Evaluates the terms on rows: (n, m) float64."""
-        model, spline = self.model_, self.spline_
-        x = model.inputs(self._rows(X))
+        rows = self._rows(X)
+        x, spline = self.model_.inputs(rows), self.spline_
         live = live_terms(spline)
         values = term_values(raw_columns(x, spline.projection), live.terms)
         pairs = linear_pairs(live)

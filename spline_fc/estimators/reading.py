@@ -143,10 +143,14 @@ def rounded(standard: Dataset) -> Dataset:
 
 def _checked(estimator: BaseEstimator, X: Any, y: Any, of_y: dict[str, bool]) -> tuple[Any, Any]:
     if not is_frame(X):
-        return validate_data(estimator, X, y, ensure_min_samples=2, ensure_all_finite="allow-nan", **of_y)
+        return validate_data(
+            estimator, X, y, ensure_min_samples=2, ensure_all_finite="allow-nan", **of_y
+        )
     X, y = validate_data(estimator, X, y, skip_check_array=True)
     X = X if hasattr(X, "iloc") else X.to_pandas()
-    return X, check_X_y(np.zeros((len(X), 1)), y, ensure_min_samples=2, estimator=estimator, **of_y)[1]
+    return X, check_X_y(
+        np.zeros((len(X), 1)), y, ensure_min_samples=2, estimator=estimator, **of_y
+    )[1]
 
 
 def _name(X: Any, y: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from spline_fc.data import Encoding
 from spline_fc.data.cells import Format
-from spline_fc.data.encoding import FEATURE, encoded_names, spell
+from spline_fc.data.encoding import FEATURE, spell
 from spline_fc.printing import printed
 
 _EPOCH = datetime.datetime(1970, 1, 1)
@@ -40,13 +40,11 @@ def file_columns(encoding: Encoding | None, feature_names: Sequence[str]) -> tup
     if encoding is None:
         named = enumerate(feature_names)
         return tuple(Column(name, (place,), (), _NUMBER) for place, name in named)
-    columns, begin = [], 0
-    for column in encoding.of_role(FEATURE):
-        end = begin + len(encoded_names(column))
-        levels = tuple(map(spell, column.levels))
-        columns.append(Column(column.name, tuple(range(begin, end)), levels, column.format))
-        begin = end
-    return tuple(columns)
+    groups = encoding.groups
+    return tuple(
+        Column(c.name, groups[c.name], tuple(map(spell, c.levels)), c.format)
+        for c in encoding.of_role(FEATURE)
+    )
 
 
 def word_of(column: Column, x: np.ndarray) -> str:

@@ -39,7 +39,9 @@ class Explanation(NamedTuple):
 
     def _table(self) -> list[list[str]]:
         order = np.argsort(-np.abs(self.contribution).max(axis=1), kind="stable")
-        shown = zip(*([part[i] for i in order] for part in (self.columns, self.values)), strict=True)
+        shown = zip(
+            *([part[i] for i in order] for part in (self.columns, self.values)), strict=True
+        )
         rows = [
             [name, value, *(f"{number:+.6g}" for number in self.contribution[i])]
             for (name, value), i in zip(shown, order, strict=True)
@@ -92,7 +94,11 @@ def as_rows(rows: Any) -> Any:
         rows = rows.to_dict()
     if isinstance(rows, Mapping) and all(np.ndim(value) == 0 for value in rows.values()):
         return {name: [value] for name, value in rows.items()}
-    return np.asarray(rows)[None] if isinstance(rows, (np.ndarray, list)) and np.ndim(rows) == 1 else rows
+    return (
+        np.asarray(rows)[None]
+        if isinstance(rows, (np.ndarray, list)) and np.ndim(rows) == 1
+        else rows
+    )
 
 
 def one_row(x: np.ndarray, index: int) -> np.ndarray:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc import protocol, training
-from spline_fc.analysis import baselines
 from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset, standardize
 from spline_fc.model.make import CROSS_ENTROPY, make_model
@@ -60,7 +59,7 @@ def fit_model(
       start_options: of `network.spline_start`.
       learning_rates: of which the one with the best validation loss is kept.
       extrapolate: of `make_model`.
-      made: as in `make_model`, which also gets seed, options and the scores of `baselines`.
+      made: as in `make_model`; seed, options and the scores of `training.baselines` come to it.
       on_phase: told what is being done.
       on_epochs: as in `training.train_replicas`.
 
@@ -96,7 +95,7 @@ def fit_model(
         params=found.result.params,
         loss=found.loss,
         extrapolate=extrapolate,
-        made={"seed": seed, **options, **(made or {}), "scores": baselines(standard)},
+        made={"seed": seed, **options, **(made or {}), "scores": training.baselines(standard)},
     )
     return Fitted(model, found.fit, found.result)
 
@@ -139,9 +138,9 @@ def train_network(
 def start_network(
     standard: Dataset, hidden_sizes: int | Sequence[int], contender: Contender, seed: int
 ) -> Start:
-    """Makes the start of a task: the spline as a network, its outputs logits where these are wanted.
+    """Makes the start for a task: the spline as a network, whose outputs are logits of labels.
 
-    Labels are fitted as numbers 0 and 1; `training.to_logits` makes logits of the outputs.
+    The spline is fitted to numbers 0 and 1, of which `training.to_logits` makes logits.
     """
     start = protocol.make_start(protocol.key_of(seed, contender), contender, standard, hidden_sizes)
     loss = contender.training.loss

@@ -48,9 +48,7 @@ def raw_spline(spline: Spline, scaler: Scaler) -> Spline:
     )
 
 
-def formula_lines(
-    spline: Spline, columns: Sequence[Column], outputs: Sequence[str]
-) -> list[str]:
+def formula_lines(spline: Spline, columns: Sequence[Column], outputs: Sequence[str]) -> list[str]:
     """Writes a spline as lines of text.
 
     Args:

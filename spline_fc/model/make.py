@@ -8,8 +8,9 @@ import numpy as np
 from spline_fc.analysis import permutation_importance
 from spline_fc.checks import check, check_kind
 from spline_fc.cpwl.spline import spline_of
-from spline_fc.data import Dataset, Scaler, check_dataset, unscale_x
-from spline_fc.data.encoding import TARGET, spell
+from spline_fc.data import Dataset, Encoding, Scaler, check_dataset, unscale_x
+from spline_fc.data.cells import Format
+from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding, spell
 from spline_fc.data.records import PARTS
 from spline_fc.files import plain
 from spline_fc.model.checked import check_model
@@ -67,7 +68,7 @@ def make_model(
         feature_names=tuple(dataset.feature_names),
         target_names=tuple(dataset.target_names),
         classes=_classes(dataset),
-        encoding=dataset.encoding,
+        encoding=dataset.encoding or _numbers(dataset),
         scaler=Scaler(*(np.asarray(field, np.float64) for field in dataset.scaler)),
         spline=spline,
         params=params,
@@ -92,6 +93,14 @@ def _classes(dataset: Dataset) -> tuple[str, ...]:
     return ("0", "1") if dataset.task == "binary" else tuple(dataset.target_names)
 
 
+def _numbers(dataset: Dataset) -> Encoding:
+    """An encoding for rows that are numbers, of data that came without one."""
+    number, targets = Format("number"), tuple(dataset.target_names)
+    named = [*((n, FEATURE) for n in dataset.feature_names), *((n, TARGET) for n in targets)]
+    columns = tuple(ColumnEncoding(name, role, number) for name, role in named)
+    return Encoding(columns, dataset.task, "drop", targets, shown_targets=targets)
+
+
 def _range(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """The ends of the training rows in raw units, as far out as their rounding may have been."""
     x = np.asarray(dataset.train.x)
@@ -102,27 +111,19 @@ def _range(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _importance(model: Model, dataset: Dataset) -> np.ndarray:
-    """Shares (c,) of the columns of the file: what shuffling them costs on test rows.
-
-    A column is shuffled with all its levels: what is shuffled are the numbers of rows.
-    """
+    """Shares (c,) of the columns of the file: what shuffling them costs on test rows."""
     columns = model.columns()
     most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_CELLS // len(columns)))
     x, y = (np.asarray(array)[:most] for array in dataset.test)
 
-    def outputs(rows: np.ndarray) -> np.ndarray:
-        mixed = np.empty(x.shape)
-        for column, own in zip(columns, rows.astype(int).T, strict=True):
-            places = list(column.places)
-            mixed[:, places] = x[own][:, places]
-        return model.evaluate(mixed)
-
     def loss(wanted: np.ndarray, given: np.ndarray) -> float:
         return _scores(model, given, wanted)[PRIMARY_SCORE[model.task]]
 
-    rows = np.tile(np.arange(float(len(x)))[:, None], (1, len(columns)))
-    found = permutation_importance(outputs, rows, y, key=0, repeats=_SHUFFLES, metric=loss)
-    gain = np.maximum(found.mean, 0)
+    groups = {column.name: column.places for column in columns}
+    found = permutation_importance(
+        model.evaluate, x, y, key=0, repeats=_SHUFFLES, metric=loss, groups=groups
+    )
+    gain = np.maximum(np.nan_to_num(found.mean), 0)
     return gain / gain.sum() if gain.sum() > 0 else gain
 
 

@@ -14,6 +14,7 @@ from spline_fc.model.explanation import Explanation, as_rows, explain, one_row
 from spline_fc.model.formula import formula_lines, raw_spline
 from spline_fc.model.rows import read_rows
 from spline_fc.network import Params, clip_inputs, fold_scaler, to_params
+from spline_fc.network.structure import from_layers, layers_float64
 from spline_fc.printing import printed
 from spline_fc.training import probabilities
 
@@ -64,10 +65,17 @@ class Model(NamedTuple):
           ValueError: a column is absent or of another kind, a cell cannot be read, a gap for which
             the encoding has no value.
         """
+        x = scale_x(self.scaler, self.inputs(rows))
+        return unscale_y(self.scaler, self.evaluate(x))
+
+    def inputs(self, rows: Any) -> np.ndarray:
+        """Reads rows as the function takes them: (n, d) float64 in raw units, clipped if it clips.
+
+        Raises:
+          ValueError: as for `outputs`.
+        """
         x = read_rows(self.encoding, self.feature_names, rows)
-        if self.extrapolate == "clip":
-            x = np.clip(x, self.low, self.high)
-        return unscale_y(self.scaler, self.evaluate(scale_x(self.scaler, x)))
+        return np.clip(x, self.low, self.high) if self.extrapolate == "clip" else x
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Evaluates the part that predicts, in standardised units: x (n, d) to (n, k) float64."""
@@ -141,6 +149,12 @@ class Model(NamedTuple):
         spline = raw_spline(self.spline, self.scaler)
         return "\n".join(formula_lines(spline, self.columns(), self.output_names()))
 
+    def summary(self) -> str:
+        """Says what the model is, of how many rows, how good, what matters, and its formula."""
+        from spline_fc.model.summary import summarize_model
+
+        return summarize_model(self)
+
     def columns(self) -> tuple[Column, ...]:
         """Lists the columns of the file that are features, in order."""
         return file_columns(self.encoding, self.feature_names)
@@ -157,18 +171,31 @@ class Model(NamedTuple):
             return "target units"
         return "logit" if self.loss.endswith("cross_entropy") else "regression of 0 and 1"
 
-    def network(self) -> Params:
+    def network(self, dtype: Any = None) -> Params:
         """Builds the network that takes rows of x in raw units and returns `outputs`.
+
+        Args:
+          dtype: of the parameters; by default that of the network or spline, or float64 (NumPy)
+            where data lie far from zero.
 
         Returns:
           Parameters; the scaler is folded in, and a layer before all others clips where the model
-          does, so that it stays piecewise linear. float64 (NumPy) where data lie far from zero.
+          does, so that it stays piecewise linear.
         """
         params = self.params if self.params is not None else to_params(self.spline)
+        if dtype is not None:
+            params = from_layers(layers_float64(params), dtype)
         if self.extrapolate == "clip":
             low, high = (scale_x(self.scaler, end) for end in (self.low, self.high))
             params = clip_inputs(params, low, high)
-        return fold_scaler(params, self.scaler)
+        params = fold_scaler(params, self.scaler)
+        return params if dtype is None else from_layers(layers_float64(params), dtype)
+
+    def export(self, path: str | os.PathLike, format: str) -> None:
+        """Writes the model for other programs, see `export_model`."""
+        from spline_fc.model.export import export_model
+
+        export_model(self, path, format)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the model to a file, see `save_model`."""

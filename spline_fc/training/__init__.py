@@ -1,5 +1,6 @@
 """Training on: losses and scores, optimisers, the compiled loop, checkpoints, metric writers."""
 
+from spline_fc.training.baselines import LINEAR, MEAN, baselines
 from spline_fc.training.checkpoints import Checkpoints
 from spline_fc.training.config import PRECISIONS, TrainingConfig, as_config
 from spline_fc.training.gauss_newton import gauss_newton
@@ -28,7 +29,9 @@ from spline_fc.training.steps import Recorder
 
 __all__ = [
     "GROUPS",
+    "LINEAR",
     "LOSSES",
+    "MEAN",
     "OPTIMISERS",
     "PRECISIONS",
     "PRIMARY_SCORE",
@@ -44,6 +47,7 @@ __all__ = [
     "TrainResult",
     "TrainingConfig",
     "as_config",
+    "baselines",
     "first_layer_recorder",
     "gauss_newton",
     "loss_per_row",

@@ -1,12 +1,15 @@
 """The folder that a run leaves: one versioned format, written and read here and nowhere else.
 
     workdir.json            the format and what wrote it
-    config.json, environment.json, status
-    data/seed0.npz          training rows of a seed, their names, the seed's own scaler
+    config.json, status
+    environment.json        date, command, versions, device
+    data/seed0.npz          training and test rows of a seed, their names, the seed's own scaler
     data/encoding-seed0.json   how columns became features, where there were columns
     starts.json             seconds of the starts that are there
+    baselines.json          scores of the mean and of a linear model
     fits.json, fits/spline-seed0.json   the spline of a seed: its scores; all of it
     params/spline-seed0-initial.npz, ...-best.npz
+    models/spline-seed0.npz  the run that was chosen for a seed, with all that predicts new rows
     runs.json               one row per (start, seed, learning rate)
     metrics/spline-seed0-lr0.001.jsonl
     knots/spline-seed0.npz  the way of the knots through training
@@ -30,6 +33,7 @@ from spline_fc.workdir.store import (
     read_start,
     write_data,
     write_knots,
+    write_model,
     write_params,
     write_start,
     write_status,
@@ -52,6 +56,7 @@ __all__ = [
     "scores_of",
     "write_data",
     "write_knots",
+    "write_model",
     "write_params",
     "write_start",
     "write_status",

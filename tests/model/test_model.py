@@ -81,7 +81,7 @@ def test_a_file_keeps_every_bit(task, parts, tmp_path):
     frame, _ = table(seed=1)
     assert model.outputs(frame).tobytes() == again.outputs(frame).tobytes()
     assert (again.predict(frame) == model.predict(frame)).all()
-    assert again.encoding == model.encoding and again.made == {"seed": 3}
+    assert again.encoding == model.encoding and again.made == model.made and again.made["seed"] == 3
     assert repr(again) == repr(model)
 
 
