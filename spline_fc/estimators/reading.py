@@ -18,7 +18,7 @@ from spline_fc.data.matrices import Encoded, fill_medians
 from spline_fc.data.splits import Rows
 
 NUMBERS = {"multi_output": True, "y_numeric": True}  # how scikit-learn checks such targets
-_ROUND = 64  # rows of small data come in multiples of this
+_ROUND = 128  # rows of small data come in multiples of this
 _MOST_ROUNDED = 4096
 
 
