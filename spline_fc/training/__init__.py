@@ -24,7 +24,7 @@ from spline_fc.training.recorders import (
     network_recorder,
 )
 from spline_fc.training.replicas import replica, stack_params
-from spline_fc.training.scores import PRIMARY_SCORE, scores
+from spline_fc.training.scores import PRIMARY_SCORE, probabilities, scores
 from spline_fc.training.steps import Recorder
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "loss_per_row",
     "make_writer",
     "network_recorder",
+    "probabilities",
     "replica",
     "scores",
     "solve_output",
