@@ -9,6 +9,9 @@ from spline_fc.analysis.forward import output
 from spline_fc.checks import check
 from spline_fc.cpwl import Spline, evaluate_float64
 from spline_fc.data import Encoding, Scaler, scale_x, unscale_y
+from spline_fc.model.columns import Column, file_columns
+from spline_fc.model.explanation import Explanation, as_rows, explain, one_row
+from spline_fc.model.formula import formula_lines, raw_spline
 from spline_fc.model.rows import read_rows
 from spline_fc.network import Params, clip_inputs, fold_scaler, to_params
 from spline_fc.printing import printed
@@ -64,10 +67,11 @@ class Model(NamedTuple):
         x = read_rows(self.encoding, self.feature_names, rows)
         if self.extrapolate == "clip":
             x = np.clip(x, self.low, self.high)
-        x = scale_x(self.scaler, x)
-        if self.params is not None:
-            return unscale_y(self.scaler, output(self.params, x))
-        return unscale_y(self.scaler, evaluate_float64(self.spline, x))
+        return unscale_y(self.scaler, self.evaluate(scale_x(self.scaler, x)))
+
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
+        """Evaluates the part that predicts, in standardised units: x (n, d) to (n, k) float64."""
+        return evaluate_float64(self.spline, x) if self.params is None else output(self.params, x)
 
     def predict(self, rows: Any) -> np.ndarray:
         """Predicts the target of each row.
@@ -101,6 +105,57 @@ class Model(NamedTuple):
         """
         check(self.task != "regression", "predict_proba must be asked of a classification.")
         return probabilities(self.loss, self.outputs(rows))
+
+    def explain(self, rows: Any, index: int = 0) -> Explanation:
+        """Explains one prediction: what each column of the file adds to that of the average row.
+
+        Args:
+          rows: as in `outputs`, or one row: a mapping of single values, a series, a vector.
+          index: which of them.
+
+        Returns:
+          Explanation, whose contributions sum to the prediction; of a classification they are told
+          on the scale of `outputs`, which is mostly the logit.
+
+        Raises:
+          ValueError: as for `outputs`, or there is no such row.
+        """
+        x = one_row(read_rows(self.encoding, self.feature_names, as_rows(rows)), index)
+        clipped = np.clip(x, self.low, self.high) if self.extrapolate == "clip" else x
+        params = to_params(self.spline) if self.params is None else self.params
+        names, scale = self.output_names(), self.output_scale()
+        return explain(params, self.scaler, x, clipped, self.columns(), names, scale)
+
+    def formula(self) -> str:
+        """Writes the spline in raw units, one line a term.
+
+        Where there is a network beside it, this is the function that the network set out from.
+
+        Returns:
+          Lines of text; [column = level] is 1 where it holds and 0 where not.
+
+        Raises:
+          ValueError: there is no spline.
+        """
+        check(self.spline is not None, "the model must have a spline; it is a network alone.")
+        spline = raw_spline(self.spline, self.scaler)
+        return "\n".join(formula_lines(spline, self.columns(), self.output_names()))
+
+    def columns(self) -> tuple[Column, ...]:
+        """Lists the columns of the file that are features, in order."""
+        return file_columns(self.encoding, self.feature_names)
+
+    def output_names(self) -> tuple[str, ...]:
+        """Names the k outputs: targets, or classes; of two classes the second."""
+        if self.task == "regression":
+            return self.target_names
+        return self.classes[1:] if self.task == "binary" else self.classes
+
+    def output_scale(self) -> str:
+        """Says in a word what `outputs` are."""
+        if self.task == "regression":
+            return "target units"
+        return "logit" if self.loss.endswith("cross_entropy") else "regression of 0 and 1"
 
     def network(self) -> Params:
         """Builds the network that takes rows of x in raw units and returns `outputs`.

@@ -18,7 +18,7 @@ from spline_fc.training.metrics import (
     write_history,
 )
 from spline_fc.training.optimisers import OPTIMISERS, SCHEDULES
-from spline_fc.training.output_layer import solve_output
+from spline_fc.training.output_layer import solve_output, to_logits
 from spline_fc.training.recorders import (
     first_layer_recorder,
     network_recorder,
@@ -59,6 +59,7 @@ __all__ = [
     "solve_output",
     "spline_origin",
     "stack_params",
+    "to_logits",
     "train",
     "train_replicas",
     "write_epochs",

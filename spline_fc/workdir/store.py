@@ -1,10 +1,7 @@
 """What a run writes and reads of its own, file by file; nothing of it is pickled."""
 
 import datetime
-import importlib.metadata
-import os
 import pathlib
-import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +16,7 @@ from spline_fc.checks import check, check_finite, check_integer, check_number, c
 from spline_fc.cpwl import FitResult, load_fit, save_fit
 from spline_fc.data import Dataset, Encoding, Scaler, encoding_from_json
 from spline_fc.data.records import PARTS, TASKS
+from spline_fc.model import environment
 from spline_fc.network import Params, layer_sizes
 from spline_fc.network.structure import check_network, flatten, unflatten
 from spline_fc.protocol import Start
@@ -75,32 +73,10 @@ def write_status(folder: pathlib.Path, status: str, sentence: str = "") -> None:
     files.write_text(folder / "status", f"{status}\n{sentence}".rstrip() + "\n")
 
 
-def environment() -> dict[str, Any]:
-    """Versions and device, for the record beside every figure."""
-    packages = ("spline_fc", "jax", "flax", "optax", "numpy", "scikit-learn")
-    return {
-        "python": platform.python_version(),
-        **{name: _version(name) for name in packages},
-        "platform": jax.default_backend(),
-        "device": jax.devices()[0].device_kind,
-        "num_devices": jax.device_count(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "cpu_count": os.cpu_count(),
-    }
-
-
 def _command() -> str:
     """The command of this process, as it was typed but for where Python lies."""
     program, *others = sys.orig_argv
     return shlex.join([pathlib.PurePath(program).name, *others])
-
-
-def _version(package: str) -> str:
-    """The installed version; a bare clone has none of its own."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def write_data(folder: pathlib.Path, seed: int, dataset: Dataset) -> None:
