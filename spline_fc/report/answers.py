@@ -11,6 +11,7 @@ from spline_fc.analysis.models import model_output
 from spline_fc.checks import check
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.data import Encoding, unscale_y
+from spline_fc.data.encoding import TARGET, spell
 from spline_fc.network import Params
 from spline_fc.training import PRIMARY_SCORE, probabilities, scores
 from spline_fc.workdir import Rows
@@ -38,6 +39,16 @@ class Trained(NamedTuple):
     def start(self) -> Spline | Params:
         """The spline itself where it can be read, else the network before training."""
         return self.before if self.fit is None else self.fit.spline
+
+
+def classes_of(rows: Rows, encoding: Encoding | None) -> tuple[str, ...]:
+    """The labels of a classification in order, none of a regression."""
+    if rows.task == "regression":
+        return ()
+    own = () if encoding is None else encoding.of_role(TARGET)
+    if len(own) == 1 and own[0].levels:
+        return tuple(map(spell, own[0].levels))
+    return ("0", "1") if rows.task == "binary" else rows.target_names
 
 
 class Answers(NamedTuple):

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from spline_fc.cpwl.terms import live_terms
 from spline_fc.data import describe_columns
 from spline_fc.data.encoding import FEATURE, MISSING_LEVEL
 from spline_fc.report.answers import AFTER, BEFORE, Answers
 from spline_fc.report.formats import count, percent
 from spline_fc.report.page import Block, Formula, Words
+from spline_fc.report.rows import ERRORS
 from spline_fc.report.study import Study
-from spline_fc.report.tables import Table, confusion_table, error_table, permutation_table
+from spline_fc.report.tables import Table
+from spline_fc.report.tables_model import confusion_table, error_table, permutation_table
 
 MOST_COLUMNS = 60  # lines of the table of columns
-CROSS_ENTROPY = "cross_entropy"
 
 
 def errors(study: Study) -> list[Block]:
@@ -24,7 +24,7 @@ def errors(study: Study) -> list[Block]:
             "Errors on test rows, which no model has seen: of the networks, the spline that they "
             "set out from, a linear model of all columns, and the mean of the training rows."
         ),
-        error_table(study.baselines, study.rows, study.unit),
+        error_table(study.baselines, study.rows, study.target[1]),
     ]
     found, rows = study.answers, study.data
     if found is None or rows is None:
@@ -70,16 +70,18 @@ def formula(study: Study) -> list[Block]:
 
 def importance(study: Study) -> list[Block]:
     """How much each column of the file matters, to the network and to the spline alone."""
-    found = study.answers
+    found, (_, unit) = study.answers, study.target
     if found is None:
         return [Words("Importance needs the test rows and the parameters.", "note")]
+    several = study.error == "r2"
+    error = "RMSE of standardised targets" if several else ERRORS[study.error]
     return [
         Words(
-            f"The figure ranks the columns of the file by what the test {study.error[0]} rises by "
+            f"The figure ranks the columns of the file by what the test {error} rises by "
             f"when the values of a column are shuffled between test rows; the levels of a category "
             f"are shuffled together."
         ),
-        permutation_table(found, study.error, study.unit),
+        permutation_table(found, error, unit),
     ]
 
 
@@ -147,7 +149,7 @@ def _carried(found: Answers, target_names: tuple[str, ...]) -> str:
         for name, seeds in found.shapes.items()
     }
     shown = ", ".join(f"{percent(max(v, 0.0))} for the {name}" for name, v in left.items())
-    said = f"The sum of all curves leaves out interaction between columns: of the variance of the "
+    said = "The sum of all curves leaves out interaction between columns: of the variance of the "
     said += f"prediction {shown}."
     if len(target_names) > 1:
         said += f" Shown is the first of {len(target_names)} outputs, {target_names[0]}."
