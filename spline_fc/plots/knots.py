@@ -11,7 +11,6 @@ from spline_fc.analysis import KnotTrack, summarize_track
 from spline_fc.checks import as_list, check, check_integer, check_kind
 from spline_fc.plots import look
 from spline_fc.plots.columns import About, columns_of
-from spline_fc.printing import significant
 
 START, END = 0.76, 0.28  # heights of the two records
 
@@ -49,8 +48,7 @@ def knot_drift(
     axes = look.axes_for(len(order), ax)
     strongest = np.nanmax(np.abs(track.slope[-1][track.aligned[-1]]), initial=0) or 1.0
     for panel, feature in zip(axes, order, strict=True):
-        _knot_panel(panel, track, feature, columns.raw(feature), strongest)
-        look.label(panel, title=columns.feature(feature))
+        _knot_panel(panel, track, feature, columns, strongest)
         place = panel.get_subplotspec()
         begins = place is None or place.is_first_col()
         panel.set_yticks((START, END), ("start", "end") if begins else ("", ""))
@@ -137,7 +135,7 @@ def drift_over_steps(
     for panel, title in zip(axes, titles, strict=True):
         look.label(panel, title=title, x="training steps")
         panel.set(xlim=(0, max(found.step[-1], 1)), ylim=(0, None))
-        panel.yaxis.set_major_formatter(lambda v, _: significant(v, 2))
+        look.plain_ticks(panel.yaxis)
         look.ticks(panel, x=4, y=5)
     axes[1].set_ylim(0, 1.03)
     if flips:
@@ -161,12 +159,12 @@ def _chosen(track: KnotTrack, record: int, features: Sequence[int] | None, most:
 
 
 def _knot_panel(
-    ax: Axes, track: KnotTrack, feature: int, column: np.ndarray | None, strongest: float
+    ax: Axes, track: KnotTrack, feature: int, columns: Columns, strongest: float
 ) -> None:
     here = track.feature == feature
     shown = np.flatnonzero(here & track.aligned[-1])
     ends = track.knot[[0, -1]][:, shown]  # (2, units)
-    _along(ax, column, ends, "x")
+    _along(ax, columns.raw(feature), ends, "x")
     ax.set_ylim(0, 1)
     ways = np.stack([ends.T, np.tile((START, END), (shown.size, 1))], axis=2)
     widths = 0.6 + 2.4 * np.nan_to_num(np.abs(track.slope[-1, shown])) / strongest
@@ -180,7 +178,8 @@ def _knot_panel(
             ax.plot(ends[record, own], np.full(own.sum(), height), marker, **style)
     off = int((here & ~track.aligned[-1]).sum())
     unit = "unit" if shown.size == 1 else "units"
-    look.aside(ax, f"{shown.size} {unit}" + (f", {off} off axis" if off else ""))
+    said = f"{shown.size} {unit}" + (f", {off} off axis" if off else "")
+    look.label(ax, title=columns.feature(feature), aside=said)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
     look.ticks(ax, x=4)

@@ -162,11 +162,11 @@ def _panel(
     ax.axhline(0, color=look.HAIR, linewidth=0.8, zorder=1)
     looks = look.pair_or_contenders(len(lines))
     draw = _draw_levels if feature.levels else _draw_numbers
-    draw(ax, feature, lines, output, looks, names, columns)
-    look.label(ax, title=feature.name)
+    said = draw(ax, feature, lines, output, looks, names, columns)
+    look.label(ax, title=feature.name, aside=said)
 
 
-def _draw_numbers(ax, feature, lines, output, looks, names, columns) -> None:
+def _draw_numbers(ax, feature, lines, output, looks, names, columns) -> str:
     (column,) = feature.columns
     raw = columns.raw(column)
     if raw is not None:
@@ -184,9 +184,10 @@ def _draw_numbers(ax, feature, lines, output, looks, names, columns) -> None:
     if feature.unit == "days":  # since 1970, as matplotlib counts them
         ax.xaxis.set_major_locator(locator := AutoDateLocator(maxticks=5))
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    return ""
 
 
-def _draw_levels(ax, feature, lines, output, looks, names, columns) -> None:
+def _draw_levels(ax, feature, lines, output, looks, names, columns) -> str:
     effects = np.stack([line.mean[:, output] for line in lines])
     strength = np.nan_to_num(np.abs(effects).max(axis=0), nan=-1.0)
     kept = np.sort(np.argsort(-strength, kind="stable")[:MOST_LEVELS])
@@ -205,8 +206,8 @@ def _draw_levels(ax, feature, lines, output, looks, names, columns) -> None:
         ax.vlines(place, 0, line.mean[kept, output], color=own["color"], linewidth=0.8, zorder=2)
     look.levels(ax, [feature.levels[i] for i in kept])
     look.ticks(ax, y=5)
-    if kept.size < len(feature.levels):
-        look.aside(ax, f"{kept.size} of {len(feature.levels)} levels")
+    count = len(feature.levels)
+    return f"{kept.size} of {count} levels" if kept.size < count else ""
 
 
 def _shares(feature: Feature, columns: Columns) -> np.ndarray:
