@@ -34,6 +34,7 @@ from spline_fc.data import (
     load,
     standardize,
 )
+from spline_fc.model import Model, load_model, make_model, save_model
 from spline_fc.network import (
     MLP,
     apply_params,
@@ -54,6 +55,7 @@ __all__ = [
     "Dataset",
     "Encoding",
     "FitResult",
+    "Model",
     "Spline",
     "TrainResult",
     "TrainingConfig",
@@ -72,10 +74,13 @@ __all__ = [
     "knot_drift",
     "load",
     "load_fit",
+    "load_model",
     "load_spline",
+    "make_model",
     "plots",
     "reshape",
     "save_fit",
+    "save_model",
     "save_spline",
     "shrink",
     "spline_from_params",
