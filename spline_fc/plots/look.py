@@ -61,8 +61,9 @@ STYLE = {
     "axes.titley": 1.0,  # else every drawing measures all tick labels, for the title to evade them
 }
 
-AxesLike = Axes | Sequence[Axes] | np.ndarray | None
-P, R = ParamSpec("P"), TypeVar("R")
+AxesLike = Axes | Sequence[Axes] | np.ndarray | Callable[[int], Sequence[Axes]] | None
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
@@ -83,14 +84,14 @@ def axes_for(
     columns: int = COLUMNS,
     size: tuple[float, float] = (2.4, 1.9),
 ) -> list[Axes]:
-    """Finds the axes of so many panels: those given, or those of a new figure of pyplot.
+    """Finds the axes of so many panels: those given, or made, or those of a new figure of pyplot.
 
     Raises:
       TypeError: something given is no Axes.
       ValueError: another number is given.
     """
     if ax is not None:
-        given = np.ravel(np.asarray(ax, object)).tolist()
+        given = np.ravel(np.asarray(ax(count) if callable(ax) else ax, object)).tolist()
         for one in given:
             check_kind("ax", one, Axes, "an")
         check(
@@ -111,6 +112,11 @@ def axes_for(
     for spare in grid.ravel()[count:]:
         figure.delaxes(spare)
     return grid.ravel()[:count].tolist()
+
+
+def is_own(ax: AxesLike) -> bool:
+    """Whether the figure was made for the picture alone, so that it may have a legend."""
+    return ax is None or callable(ax)
 
 
 def squeezed(axes: list[Axes]) -> Axes | np.ndarray:
@@ -165,7 +171,7 @@ def _shorten(text: Text, name: str, room: float) -> None:
         text.set_text(shortened(name, max(int(len(name) * room / length), 4)))
 
 
-def names(ax: Axes, places: Sequence[float], labels: Sequence[str], most: int = 24) -> None:
+def names(ax: Axes, places: Any, labels: Sequence[str], most: int = 24) -> None:
     """Puts names in place of numbers along y."""
     short = [shortened(name, most) for name in labels]
     ax.set_yticks(places, short, parse_math=False, color=INK)
@@ -177,9 +183,13 @@ def levels(ax: Axes, labels: Sequence[str]) -> None:
     size = 7.5
     room = int(_inches(ax)[0] / max(len(labels), 1) * 72 / (0.62 * size))
     fits = all(len(name) < room for name in labels)
-    slant = {} if fits else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    slant: dict[str, Any] = (
+        {} if fits else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    )
     short = [shortened(name, room if fits else 12) for name in labels]
-    ax.set_xticks(range(len(labels)), short, parse_math=False, fontsize=size, **slant)
+    ax.set_xticks(
+        range(len(labels)), short, parse_math=False, fontsize=size, **({} if fits else slant)
+    )
     ax.set_xlim(-0.6, len(labels) - 0.4)
 
 
@@ -190,16 +200,6 @@ def colour_bar(drawn: Any, axes: Sequence[Axes], name: str) -> None:
     bar.ax.tick_params(length=0)
     plain_ticks(bar.ax.yaxis)
     label(bar.ax, y=name)
-
-
-def name_lines(ax: Axes) -> None:
-    """Writes the names of lines, in their colour, at the right ends beside the axes."""
-    known = [
-        (line.get_ydata()[-1], line.get_label(), line.get_color())
-        for line in ax.get_lines()
-        if not str(line.get_label()).startswith("_") and len(line.get_ydata())
-    ]
-    beside(ax, known)
 
 
 def beside(ax: Axes, labels: Sequence[tuple[float, str, Any]]) -> None:
@@ -218,7 +218,11 @@ def beside(ax: Axes, labels: Sequence[tuple[float, str, Any]]) -> None:
 def legend(ax: Axes) -> None:
     """A legend of what has a label in the axes, at the top of their figure, covering nothing."""
     handles, labels = ax.get_legend_handles_labels()
-    place = {"loc": "outside upper right", "ncols": max(len(labels), 1), "handlelength": 2.6}
+    place: dict[str, Any] = {
+        "loc": "outside upper right",
+        "ncols": max(len(labels), 1),
+        "handlelength": 2.6,
+    }
     ax.figure.legend(handles, labels, frameon=False, fontsize=8, **place)
 
 

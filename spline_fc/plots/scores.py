@@ -10,7 +10,7 @@ from spline_fc.analysis import ImportanceTable, Permutation
 from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_finite, check_integer, check_rank
 from spline_fc.plots import look
-from spline_fc.plots.columns import About, Columns, columns_of
+from spline_fc.plots.about import About, AboutLike, known
 from spline_fc.printing import significant
 
 MOST_FEATURES = 20
@@ -26,7 +26,7 @@ Values = Permutation | np.ndarray | Sequence[float]
 @look.styled
 def importance(
     found: ImportanceTable | Values | Mapping[str, Values],
-    about: About = None,
+    about: AboutLike = None,
     *,
     measure: str = "permutation",
     most: int = MOST_FEATURES,
@@ -38,7 +38,7 @@ def importance(
       found: an ImportanceTable, whose columns "<model>: <measure>" are drawn; or a Permutation,
         with its deviation over shuffles; or (d,) numbers; or one of the latter two for each model,
         by name.
-      about: a Dataset, or Columns: names of features, which a table has itself.
+      about: a Dataset, Model or About: names of features, which a table has itself.
       measure: what is taken from a table: "permutation", "contribution", or a column of its own.
       most: features that are drawn at most.
       ax: where to draw.
@@ -50,10 +50,10 @@ def importance(
       ValueError: no such measure, or numbers of features that differ.
     """
     check_integer("most", most, at_least=1)
-    names, values = _importances(found, columns_of(about), measure)
+    names, values = _importances(found, known(about), measure)
     first, _ = next(iter(values.values()))
     shown = np.argsort(-first, kind="stable")[:most][::-1]
-    alone, (ax,) = ax is None, look.axes_for(1, ax, size=(4.8, 0.95 + 0.21 * len(shown)))
+    own, (ax,) = look.is_own(ax), look.axes_for(1, ax, size=(4.8, 0.95 + 0.21 * len(shown)))
     places = np.arange(len(shown))
     largest = np.max([mean[shown] for mean, _ in values.values()], axis=0)
     ax.hlines(places, 0, largest, color=look.HAIR, linewidth=0.9, zorder=1)
@@ -71,14 +71,14 @@ def importance(
     look.label(ax, x=_MEASURES.get(measure, measure), aside=some)
     look.ticks(ax, x=5)
     look.plain_ticks(ax.xaxis)
-    if len(values) > 1 and alone:
+    if len(values) > 1 and own:
         look.legend(ax)
     return ax
 
 
 @look.styled
 def predicted_against_observed(
-    predicted: Any, observed: Any, about: About = None, *, ax: look.AxesLike = None
+    predicted: Any, observed: Any, about: AboutLike = None, *, ax: look.AxesLike = None
 ) -> Axes | np.ndarray:
     """Draws predictions over what came, a panel for each target; on the line they are right.
 
@@ -89,7 +89,7 @@ def predicted_against_observed(
     Args:
       predicted: (n,) or (n, k), in raw units; probabilities of a class.
       observed: (n,) or (n, k) alike; 0 and 1 for a class.
-      about: a Dataset, or Columns: names of targets, and the task.
+      about: a Dataset, Model or About: names of targets, and the task.
       ax: an Axes for each target.
 
     Returns:
@@ -100,17 +100,17 @@ def predicted_against_observed(
     """
     given, came = (_rows(n, v) for n, v in (("predicted", predicted), ("observed", observed)))
     check(given.shape == came.shape, f"predicted must have shape {came.shape}; got {given.shape}.")
-    columns = columns_of(about)
+    about = known(about)
     axes = look.axes_for(given.shape[1], ax, columns=3, size=(3.3, 3.2))
     for index, panel in enumerate(axes):
-        draw = _scatter if columns.task == "regression" else _shares
+        draw = _scatter if about.task == "regression" else _shares
         said = draw(panel, given[:, index], came[:, index])
-        look.label(panel, title=columns.target(index), aside=said)
+        look.label(panel, title=about.target(index), aside=said)
         look.ticks(panel, x=5, y=5)
     return look.squeezed(axes)
 
 
-def _importances(found: Any, columns: Columns, measure: str) -> tuple[Any, dict[str, Any]]:
+def _importances(found: Any, about: About, measure: str) -> tuple[Any, dict[str, Any]]:
     """Names of features, and {model: (mean, deviation or None)}."""
     if isinstance(found, ImportanceTable):
         own = {name.removesuffix(f": {measure}"): i for i, name in enumerate(found.columns)
@@ -127,7 +127,7 @@ def _importances(found: Any, columns: Columns, measure: str) -> tuple[Any, dict[
     count = max((mean.size for mean, _ in values.values()), default=0)
     same = all(mean.size == count for mean, _ in values.values())
     check(count > 0 and same, "found must hold one number for each feature, as many per model.")
-    return tuple(columns.feature(j) for j in range(count)), values
+    return tuple(about.feature(j) for j in range(count)), values
 
 
 def _rows(name: str, values: Any) -> np.ndarray:
