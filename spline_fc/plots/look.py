@@ -11,10 +11,12 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from spline_fc.checks import check, check_kind
-from spline_fc.printing import shortened
+from spline_fc.printing import one_line, shortened
 
 INK = "#1d2733"
 MUTED = "#6b7682"
@@ -59,8 +61,9 @@ STYLE = {
     "axes.titley": 1.0,  # else every drawing measures all tick labels, for the title to evade them
 }
 
-AxesLike = Axes | Sequence[Axes] | np.ndarray | None
-P, R = ParamSpec("P"), TypeVar("R")
+AxesLike = Axes | Sequence[Axes] | np.ndarray | Callable[[int], Sequence[Axes]] | None
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
@@ -81,14 +84,14 @@ def axes_for(
     columns: int = COLUMNS,
     size: tuple[float, float] = (2.4, 1.9),
 ) -> list[Axes]:
-    """Finds the axes of so many panels: those given, or those of a new figure of pyplot.
+    """Finds the axes of so many panels: those given, or made, or those of a new figure of pyplot.
 
     Raises:
       TypeError: something given is no Axes.
       ValueError: another number is given.
     """
     if ax is not None:
-        given = np.ravel(np.asarray(ax, object)).tolist()
+        given = np.ravel(np.asarray(ax(count) if callable(ax) else ax, object)).tolist()
         for one in given:
             check_kind("ax", one, Axes, "an")
         check(
@@ -111,6 +114,11 @@ def axes_for(
     return grid.ravel()[:count].tolist()
 
 
+def is_own(ax: AxesLike) -> bool:
+    """Whether the figure was made for the picture alone, so that it may have a legend."""
+    return ax is None or callable(ax)
+
+
 def squeezed(axes: list[Axes]) -> Axes | np.ndarray:
     """One Axes as it is, several as an array, as `plt.subplots` returns them."""
     return axes[0] if len(axes) == 1 else np.array(axes, object)
@@ -129,33 +137,41 @@ def pair_or_contenders(count: int) -> list[dict[str, Any]]:
     after = {"color": BLUE, "linestyle": "-", "linewidth": 2.0, "zorder": 3}
     after |= {"marker": "D", "face": BLUE, "size": 4.2}
     before = {"color": INK, "linestyle": (0, (3, 2)), "linewidth": 1.2, "zorder": 4}
-    before |= {"marker": "o", "face": "white", "size": 6.5, "zorder": 2.5}
+    before |= {"marker": "o", "face": "white", "size": 6.5}
     if count <= 2:
         return [before, after][-count:]
     more = {"linewidth": 1.6, "zorder": 3, "size": 5}
     return [{**contender(i), **more, "face": contender(i)["color"]} for i in range(count)]
 
 
-def label(ax: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
-    """Names axes, cut where there is no room for all of it; a $ is a dollar in any axes."""
-    width, height = _inches(ax)
-    writers = (
-        (title, functools.partial(ax.set_title, loc="left"), width),
-        (x, ax.set_xlabel, width),
-        (y, ax.set_ylabel, height),
-    )
-    for name, write, room in writers:
-        if name:
-            text = write("", parse_math=False)
-            text.set_text(shortened(name, most_letters(room, text.get_fontsize())))
+def label(ax: Axes, *, title: str = "", x: str = "", y: str = "", aside: str = "") -> None:
+    """Names axes, cut where there is no room for all of it; a $ is a dollar in any axes.
+
+    `aside` is a quiet remark at the right end of the title's line, which is never cut.
+    """
+    box = ax.get_window_extent()
+    width, taken = 1.1 * box.width, 0.0  # the margins between axes are room as well
+    if aside:
+        quiet = {"fontsize": 7.5, "fontweight": "normal", "color": MUTED, "parse_math": False}
+        taken = ax.set_title(aside, loc="right", **quiet).get_window_extent().width + 8
+    if title:
+        _shorten(ax.set_title("", loc="left", parse_math=False), title, width - taken)
+    if x:
+        _shorten(ax.set_xlabel("", parse_math=False), x, width)
+    if y:
+        _shorten(ax.set_ylabel("", parse_math=False), y, 1.1 * box.height)
 
 
-def most_letters(inches: float, size: float) -> int:
-    """How many letters of a size in points there is room for; some at any rate."""
-    return max(int(inches * 72 / (0.62 * size)), 8)
+def _shorten(text: Text, name: str, room: float) -> None:
+    """Writes as much of a name as there is room for, in pixels."""
+    text.set_text(name := one_line(name))
+    box = text.get_window_extent()
+    length = max(box.width, box.height)
+    if length > room:
+        text.set_text(shortened(name, max(int(len(name) * room / length), 4)))
 
 
-def names(ax: Axes, places: Sequence[float], labels: Sequence[str], most: int = 24) -> None:
+def names(ax: Axes, places: Any, labels: Sequence[str], most: int = 24) -> None:
     """Puts names in place of numbers along y."""
     short = [shortened(name, most) for name in labels]
     ax.set_yticks(places, short, parse_math=False, color=INK)
@@ -167,9 +183,13 @@ def levels(ax: Axes, labels: Sequence[str]) -> None:
     size = 7.5
     room = int(_inches(ax)[0] / max(len(labels), 1) * 72 / (0.62 * size))
     fits = all(len(name) < room for name in labels)
-    slant = {} if fits else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    slant: dict[str, Any] = (
+        {} if fits else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    )
     short = [shortened(name, room if fits else 12) for name in labels]
-    ax.set_xticks(range(len(labels)), short, parse_math=False, fontsize=size, **slant)
+    ax.set_xticks(
+        range(len(labels)), short, parse_math=False, fontsize=size, **({} if fits else slant)
+    )
     ax.set_xlim(-0.6, len(labels) - 0.4)
 
 
@@ -178,18 +198,8 @@ def colour_bar(drawn: Any, axes: Sequence[Axes], name: str) -> None:
     bar = axes[0].figure.colorbar(drawn, ax=list(axes), aspect=30, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
-    room = most_letters(_inches(axes[0])[1], 8.5)
-    bar.set_label(shortened(name, room), parse_math=False)
-
-
-def name_lines(ax: Axes) -> None:
-    """Writes the names of lines, in their colour, at the right ends beside the axes."""
-    known = [
-        (line.get_ydata()[-1], line.get_label(), line.get_color())
-        for line in ax.get_lines()
-        if not str(line.get_label()).startswith("_") and len(line.get_ydata())
-    ]
-    beside(ax, known)
+    plain_ticks(bar.ax.yaxis)
+    label(bar.ax, y=name)
 
 
 def beside(ax: Axes, labels: Sequence[tuple[float, str, Any]]) -> None:
@@ -205,22 +215,20 @@ def beside(ax: Axes, labels: Sequence[tuple[float, str, Any]]) -> None:
         ax.text(1.02, place, name, transform=ax.transAxes, parse_math=False, **style)
 
 
-def aside(ax: Axes, said: str) -> None:
-    """A quiet remark at the right end of the title's line."""
-    ax.set_title(said, loc="right", fontsize=7.5, fontweight="normal", color=MUTED)
+def legend(ax: Axes) -> None:
+    """A legend of what has a label in the axes, at the top of their figure, covering nothing."""
+    handles, labels = ax.get_legend_handles_labels()
+    place: dict[str, Any] = {
+        "loc": "outside upper right",
+        "ncols": max(len(labels), 1),
+        "handlelength": 2.6,
+    }
+    ax.figure.legend(handles, labels, frameon=False, fontsize=8, **place)
 
 
-def legend(ax: Axes, handles: Sequence[Any] | None = None) -> None:
-    """A legend above the axes, where it covers nothing."""
-    own = {} if handles is None else {"handles": handles}
-    count = len(handles if handles is not None else ax.get_legend_handles_labels()[0])
-    place = {"loc": "outside upper right", "ncols": max(count, 1), "frameon": False}
-    ax.figure.legend(
-        **(own or dict(zip(("handles", "labels"), ax.get_legend_handles_labels(), strict=True))),
-        **place,
-        fontsize=8,
-        handlelength=2.6,
-    )
+def plain_ticks(axis: Axis) -> None:
+    """Writes ticks as people do: no more digits than needed, no factor at the end of the axis."""
+    axis.set_major_formatter(lambda value, _: f"{value:,.8g}".replace("-", "−"))
 
 
 def _inches(ax: Axes) -> tuple[float, float]:

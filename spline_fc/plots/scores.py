@@ -10,7 +10,7 @@ from spline_fc.analysis import ImportanceTable, Permutation
 from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_finite, check_integer, check_rank
 from spline_fc.plots import look
-from spline_fc.plots.columns import About, Columns, columns_of
+from spline_fc.plots.about import About, AboutLike, known
 from spline_fc.printing import significant
 
 MOST_FEATURES = 20
@@ -26,7 +26,7 @@ Values = Permutation | np.ndarray | Sequence[float]
 @look.styled
 def importance(
     found: ImportanceTable | Values | Mapping[str, Values],
-    about: About = None,
+    about: AboutLike = None,
     *,
     measure: str = "permutation",
     most: int = MOST_FEATURES,
@@ -38,7 +38,7 @@ def importance(
       found: an ImportanceTable, whose columns "<model>: <measure>" are drawn; or a Permutation,
         with its deviation over shuffles; or (d,) numbers; or one of the latter two for each model,
         by name.
-      about: a Dataset, or Columns: names of features, which a table has itself.
+      about: a Dataset, Model or About: names of features, which a table has itself.
       measure: what is taken from a table: "permutation", "contribution", or a column of its own.
       most: features that are drawn at most.
       ax: where to draw.
@@ -50,36 +50,35 @@ def importance(
       ValueError: no such measure, or numbers of features that differ.
     """
     check_integer("most", most, at_least=1)
-    names, values = _importances(found, columns_of(about), measure)
+    names, values = _importances(found, known(about), measure)
     first, _ = next(iter(values.values()))
     shown = np.argsort(-first, kind="stable")[:most][::-1]
-    (ax,) = look.axes_for(1, ax, size=(4.8, 0.95 + 0.21 * len(shown)))
+    own, (ax,) = look.is_own(ax), look.axes_for(1, ax, size=(4.8, 0.95 + 0.21 * len(shown)))
     places = np.arange(len(shown))
     largest = np.max([mean[shown] for mean, _ in values.values()], axis=0)
     ax.hlines(places, 0, largest, color=look.HAIR, linewidth=0.9, zorder=1)
     ax.axvline(0, color=look.HAIR, linewidth=0.9, zorder=1)
     styles = look.pair_or_contenders(len(values))
     for (name, (mean, deviation)), style in zip(values.items(), styles, strict=True):
-        dot = {"color": style["color"], "markerfacecolor": style["face"], "zorder": style["zorder"]}
+        dot = {"color": style["color"], "markerfacecolor": style["face"], "zorder": 3}
         ax.errorbar(
             mean[shown], places, fmt=style["marker"], markersize=style["size"],
             xerr=None if deviation is None else deviation[shown], label=name or None, **dot,
         )  # fmt: skip
     look.names(ax, places, [names[j] for j in shown])
     ax.set_ylim(-0.6, len(shown) - 0.4)
-    look.label(ax, x=_MEASURES.get(measure, measure))
+    some = f"{len(shown)} of {len(names)} features" if len(names) > len(shown) else ""
+    look.label(ax, x=_MEASURES.get(measure, measure), aside=some)
     look.ticks(ax, x=5)
-    ax.xaxis.set_major_formatter(lambda v, _: significant(v, 2))
-    if len(names) > len(shown):
-        look.aside(ax, f"{len(shown)} of {len(names)} features")
-    if len(values) > 1:
-        ax.legend(loc="lower right")
+    look.plain_ticks(ax.xaxis)
+    if len(values) > 1 and own:
+        look.legend(ax)
     return ax
 
 
 @look.styled
 def predicted_against_observed(
-    predicted: Any, observed: Any, about: About = None, *, ax: look.AxesLike = None
+    predicted: Any, observed: Any, about: AboutLike = None, *, ax: look.AxesLike = None
 ) -> Axes | np.ndarray:
     """Draws predictions over what came, a panel for each target; on the line they are right.
 
@@ -90,7 +89,7 @@ def predicted_against_observed(
     Args:
       predicted: (n,) or (n, k), in raw units; probabilities of a class.
       observed: (n,) or (n, k) alike; 0 and 1 for a class.
-      about: a Dataset, or Columns: names of targets, and the task.
+      about: a Dataset, Model or About: names of targets, and the task.
       ax: an Axes for each target.
 
     Returns:
@@ -101,17 +100,17 @@ def predicted_against_observed(
     """
     given, came = (_rows(n, v) for n, v in (("predicted", predicted), ("observed", observed)))
     check(given.shape == came.shape, f"predicted must have shape {came.shape}; got {given.shape}.")
-    columns = columns_of(about)
+    about = known(about)
     axes = look.axes_for(given.shape[1], ax, columns=3, size=(3.3, 3.2))
     for index, panel in enumerate(axes):
-        draw = _scatter if columns.task == "regression" else _shares
-        draw(panel, given[:, index], came[:, index], columns.target(index))
-        look.label(panel, title=columns.target(index))
+        draw = _scatter if about.task == "regression" else _shares
+        said = draw(panel, given[:, index], came[:, index])
+        look.label(panel, title=about.target(index), aside=said)
         look.ticks(panel, x=5, y=5)
     return look.squeezed(axes)
 
 
-def _importances(found: Any, columns: Columns, measure: str) -> tuple[Any, dict[str, Any]]:
+def _importances(found: Any, about: About, measure: str) -> tuple[Any, dict[str, Any]]:
     """Names of features, and {model: (mean, deviation or None)}."""
     if isinstance(found, ImportanceTable):
         own = {name.removesuffix(f": {measure}"): i for i, name in enumerate(found.columns)
@@ -128,7 +127,7 @@ def _importances(found: Any, columns: Columns, measure: str) -> tuple[Any, dict[
     count = max((mean.size for mean, _ in values.values()), default=0)
     same = all(mean.size == count for mean, _ in values.values())
     check(count > 0 and same, "found must hold one number for each feature, as many per model.")
-    return tuple(columns.feature(j) for j in range(count)), values
+    return tuple(about.feature(j) for j in range(count)), values
 
 
 def _rows(name: str, values: Any) -> np.ndarray:
@@ -140,7 +139,8 @@ def _rows(name: str, values: Any) -> np.ndarray:
     return array
 
 
-def _scatter(ax: Axes, given: np.ndarray, came: np.ndarray, name: str) -> None:
+def _scatter(ax: Axes, given: np.ndarray, came: np.ndarray) -> str:
+    """Draws dots; returns what they come to."""
     some = slice(None, None, -(-given.size // MOST_POINTS))
     size = np.clip(300 / np.sqrt(min(given.size, MOST_POINTS)) / 5, 1.5, 4.5)
     dots = {"color": look.BLUE, "alpha": 0.35, "markeredgewidth": 0, "markersize": size}
@@ -153,10 +153,11 @@ def _scatter(ax: Axes, given: np.ndarray, came: np.ndarray, name: str) -> None:
     look.label(ax, x="observed", y="predicted")
     error, spread = given - came, ((came - came.mean()) ** 2).sum()
     said = [f"R² {significant(1 - (error**2).sum() / spread, 3)}"] if spread > 0 else []
-    look.aside(ax, ", ".join([*said, f"MAE {significant(float(np.abs(error).mean()), 3)}"]))
+    return ", ".join([*said, f"MAE {significant(float(np.abs(error).mean()), 3)}"])
 
 
-def _shares(ax: Axes, given: np.ndarray, came: np.ndarray, name: str) -> None:
+def _shares(ax: Axes, given: np.ndarray, came: np.ndarray) -> str:
+    """Draws shares over probabilities; returns of how many rows."""
     bins = np.clip((given * BINS).astype(int), 0, BINS - 1)
     counts = np.bincount(bins, minlength=BINS)
     kept = np.flatnonzero(counts)
@@ -168,4 +169,4 @@ def _shares(ax: Axes, given: np.ndarray, came: np.ndarray, name: str) -> None:
     ax.errorbar(place, share, error, fmt="o-", color=look.BLUE, markersize=4.5, linewidth=1.4)
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), box_aspect=1)
     look.label(ax, x="predicted probability", y="share observed")
-    look.aside(ax, f"{given.size:,} rows")
+    return f"{given.size:,} rows"
