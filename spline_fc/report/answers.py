@@ -56,6 +56,7 @@ class Answers(NamedTuple):
 
     seeds: tuple[int, ...]
     num_averaged: int  # training rows that shapes are averaged over
+    loss: str  # that the networks were trained on
     shapes: dict[str, list[ShapeFunctions]]  # before and after, by seed, in raw units
     columns: tuple[str, ...]  # of the file
     importance: dict[str, Permutation]  # before and after: means over seeds, and their deviation
@@ -73,18 +74,24 @@ def answer(trained: Sequence[Trained]) -> Answers:
     first = trained[0]
     groups = groups_of(first)
     observed, predicted = predictions(first)
+    shapes = {AFTER: [_shapes(one, one.after) for one in trained]}
+    if is_comparable(first.loss):
+        shapes = {BEFORE: [_shapes(one, one.start) for one in trained], **shapes}
     return Answers(
         seeds=tuple(one.seed for one in trained),
         num_averaged=len(some(first.rows.x)),
-        shapes={
-            BEFORE: [_shapes(one, one.start) for one in trained],
-            AFTER: [_shapes(one, one.after) for one in trained],
-        },
+        loss=first.loss,
+        shapes=shapes,
         columns=tuple(groups),
         importance=_importance(trained, groups),
         observed=observed,
         predicted=predicted,
     )
+
+
+def is_comparable(loss: str) -> bool:
+    """Whether what a network returns is what its spline does: of a cross-entropy it is a logit."""
+    return not loss.endswith("cross_entropy")
 
 
 def groups_of(one: Trained) -> dict[str, tuple[int, ...]]:

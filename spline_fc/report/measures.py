@@ -17,9 +17,11 @@ from spline_fc.analysis import (
     slice_cells,
 )
 from spline_fc.analysis.activations import active_rows
-from spline_fc.analysis.shapes import raw_input
+from spline_fc.analysis.shapes import raw_input, raw_surface
 from spline_fc.cpwl import FitResult, Spline
+from spline_fc.data import Scaler
 from spline_fc.network import Params
+from spline_fc.report.answers import AFTER, BEFORE, is_comparable
 from spline_fc.workdir import Rows
 
 MIN_ALIGNMENT = 0.5
@@ -83,16 +85,19 @@ def measure_units(pair: Pair, rows: Rows, fit: FitResult | None) -> Units:
 
 
 def measure_interaction(
-    spline: Spline, after: Params, x: np.ndarray
-) -> tuple[Surface, Surface] | None:
-    """What the strongest pair of features does beyond its two curves, before and after training.
+    spline: Spline, after: Params, x: np.ndarray, scaler: Scaler, loss: str
+) -> dict[str, Surface]:
+    """What the strongest pair of features of a spline does beyond its two curves.
 
-    None without a pair in the spline; rows to average over are standardised.
+    Of the spline alone, where it compares, and of the network, in raw units; empty without a pair.
+    Rows to average over are standardised.
     """
     pair = _strongest_pair(spline, x)
     if pair is None:
-        return None
-    return _together(spline, x, pair), _together(after, x, pair)
+        return {}
+    models = {BEFORE: spline, AFTER: after} if is_comparable(loss) else {AFTER: after}
+    found = {name: _together(model, x, pair) for name, model in models.items()}
+    return {name: raw_surface(one, scaler, effect=True) for name, one in found.items()}
 
 
 def measure_plane(pair: Pair, drift: KnotTrack, x: np.ndarray, rows: Rows) -> Plane | None:

@@ -4,7 +4,9 @@ import numpy as np
 
 from spline_fc.data import describe_columns
 from spline_fc.data.encoding import FEATURE, MISSING_LEVEL
-from spline_fc.report.answers import AFTER, BEFORE, Answers
+from spline_fc.report import pictures
+from spline_fc.report.answers import AFTER, Answers, is_comparable
+from spline_fc.report.figures import place
 from spline_fc.report.formats import count, percent
 from spline_fc.report.page import Block, Formula, Words
 from spline_fc.report.rows import ERRORS
@@ -29,6 +31,8 @@ def errors(study: Study) -> list[Block]:
     found, rows = study.answers, study.data
     if found is None or rows is None:
         return parts
+    both = found.predicted, found.observed
+    parts.append(place(study.work.path, pictures.predicted, *both, study.about(rows.task)))
     if rows.task != "regression":
         parts.append(confusion_table(found.observed, found.predicted, study.classes))
     return parts
@@ -75,12 +79,14 @@ def importance(study: Study) -> list[Block]:
         return [Words("Importance needs the test rows and the parameters.", "note")]
     several = study.error == "r2"
     error = "RMSE of standardised targets" if several else ERRORS[study.error]
+    measure = f"rise of the test {error}{f', {unit}' if unit else ''}"
     return [
         Words(
             f"The figure ranks the columns of the file by what the test {error} rises by "
             f"when the values of a column are shuffled between test rows; the levels of a category "
             f"are shuffled together."
         ),
+        place(study.work.path, pictures.importance, found.importance, found.columns, measure),
         permutation_table(found, error, unit),
     ]
 
@@ -94,10 +100,16 @@ def shapes(study: Study) -> list[Block]:
         Words(
             f"Each panel moves one column through its range and shows how the prediction follows "
             f"on average over {found.num_averaged} training rows, the other columns being as those "
-            f"rows have them. {_band_sentence(found)}"
+            f"rows have them."
         ),
         Words(_carried(found, rows.target_names)),
     ]
+    # A class that was trained on by squares is a number like any other.
+    about = study.about("regression" if is_comparable(found.loss) else rows.task)
+    if any(one.curves for one in found.shapes[AFTER]):
+        parts.append(place(study.work.path, pictures.shapes, found.shapes, about))
+    if study.interaction:
+        parts.append(place(study.work.path, pictures.interaction, study.interaction, about))
     return parts
 
 
@@ -131,15 +143,6 @@ def _columns_table(rows: tuple) -> Table:
     notes = [f"Left out here are {more} more columns."] if more > 0 else []
     body = [[line[j] for j in kept] for line in body]
     return Table([header[j] for j in kept], body, notes, words=3)
-
-
-def _band_sentence(found: Answers) -> str:
-    if len(found.seeds) == 1:
-        return f"Dashed: {BEFORE}; solid: {AFTER}, seed {found.seeds[0]}."
-    return (
-        f"Dashed: {BEFORE}; solid: {AFTER}, the mean over {len(found.seeds)} seeds, the pale band "
-        f"being their range."
-    )
 
 
 def _carried(found: Answers, target_names: tuple[str, ...]) -> str:

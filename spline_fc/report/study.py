@@ -14,6 +14,7 @@ from spline_fc.data.encoding import TARGET
 from spline_fc.model.columns import file_columns
 from spline_fc.model.formula import formula_lines, raw_spline
 from spline_fc.network import layer_sizes
+from spline_fc.plots import About
 from spline_fc.report.answers import MOST_SEEDS, Answers, Trained, answer, classes_of, some
 from spline_fc.report.measures import (
     Pair,
@@ -56,7 +57,7 @@ class Study(NamedTuple):
     track: KnotTrack | None = None
     flips: Mapping[str, np.ndarray] = MappingProxyType({})  # (records, units) per hidden layer
     fit: FitResult | None = None
-    interaction: tuple[Surface, Surface] | None = None  # of the strongest pair, before and after
+    interaction: Mapping[str, Surface] = MappingProxyType({})  # of the strongest pair, by model
     plane: Plane | None = None
 
     @property
@@ -73,6 +74,13 @@ class Study(NamedTuple):
     def classes(self) -> tuple[str, ...]:
         """The labels of a classification, in order."""
         return () if self.data is None else classes_of(self.data, self.encoding)
+
+    def about(self, task: str = "regression") -> About:
+        """Names, units and rows of the least seed, as pictures take them."""
+        assert self.data is not None
+        rows = self.data
+        names = rows.feature_names, rows.target_names
+        return About(*names, rows.scaler, self.encoding, rows.x, task)
 
     @property
     def error(self) -> str:
@@ -145,19 +153,25 @@ def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int) -> 
         if measured is not None:
             units[name] = measured
         if name == init:
-            found |= _of_pair(attempt, pair, measured, data, fits[name])
+            found |= _of_pair(attempt, pair, measured, data, fits[name], _loss(work))
     return found
 
 
 def _of_pair(
-    attempt: _Attempts, pair: Pair, units: Units | None, data: Rows, fit: FitResult | None
+    attempt: _Attempts,
+    pair: Pair,
+    units: Units | None,
+    data: Rows,
+    fit: FitResult | None,
+    loss: str,
 ) -> dict[str, Any]:
     """The strongest interaction and the linear pieces of the start the page is about."""
     x, found = some(data.x), {}
     if fit is not None:
-        found["interaction"] = attempt(
-            "The interaction", measure_interaction, fit.spline, pair.after, x
+        measured = attempt(
+            "The interaction", measure_interaction, fit.spline, pair.after, x, data.scaler, loss
         )
+        found["interaction"] = measured or {}
     if units is not None:
         found["plane"] = attempt("Linear pieces", measure_plane, pair, units.drift, x, data)
     return found
@@ -165,8 +179,6 @@ def _of_pair(
 
 def _answers(attempt: _Attempts, work: Workdir, init: str) -> Answers | None:
     """What is told of the networks of the start the page is about, those that diverged left out."""
-    training = work.config.get("training")
-    options = training if isinstance(training, Mapping) else {}
     trained = []
     for run in work.chosen(init)[:MOST_SEEDS]:
         seed, rows = run["seed"], None
@@ -179,9 +191,15 @@ def _answers(attempt: _Attempts, work: Workdir, init: str) -> Answers | None:
         fit = attempt(f"The fit of {init}", read_fit, work, init, seed)
         encoding = attempt("The columns of the file", read_encoding, work, seed)
         if pair is not None:
-            loss = str(options.get("loss", "squared_error"))
-            trained.append(Trained(seed, rows, fit, *pair, encoding, loss))
+            trained.append(Trained(seed, rows, fit, *pair, encoding, _loss(work)))
     return attempt("The answers to the owner", answer, trained) if trained else None
+
+
+def _loss(work: Workdir) -> str:
+    """The loss that the networks were trained on."""
+    training = work.config.get("training")
+    options = training if isinstance(training, Mapping) else {}
+    return str(options.get("loss", "squared_error"))
 
 
 def _formula(fit: FitResult, rows: Rows, encoding: Encoding | None) -> tuple[str, ...]:
