@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from spline_fc.cpwl.terms import live_terms
 from spline_fc.data import describe_columns
 from spline_fc.data.encoding import FEATURE, MISSING_LEVEL
 from spline_fc.report.answers import AFTER, BEFORE, Answers
@@ -147,7 +146,7 @@ def _carried(found: Answers, target_names: tuple[str, ...]) -> str:
         for name, seeds in found.shapes.items()
     }
     shown = ", ".join(f"{percent(max(v, 0.0))} for the {name}" for name, v in left.items())
-    said = f"The sum of all curves leaves out interaction between columns: of the variance of the "
+    said = "The sum of all curves leaves out interaction between columns: of the variance of the "
     said += f"prediction {shown}."
     if len(target_names) > 1:
         said += f" Shown is the first of {len(target_names)} outputs, {target_names[0]}."
