@@ -183,13 +183,10 @@ def levels(ax: Axes, labels: Sequence[str]) -> None:
     size = 7.5
     room = int(_inches(ax)[0] / max(len(labels), 1) * 72 / (0.62 * size))
     fits = all(len(name) < room for name in labels)
-    slant: dict[str, Any] = (
-        {} if fits else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-    )
     short = [shortened(name, room if fits else 12) for name in labels]
-    ax.set_xticks(
-        range(len(labels)), short, parse_math=False, fontsize=size, **({} if fits else slant)
-    )
+    ax.set_xticks(range(len(labels)), short, parse_math=False, fontsize=size)
+    for text in () if fits else ax.get_xticklabels():
+        text.set(rotation=45, ha="right", rotation_mode="anchor")
     ax.set_xlim(-0.6, len(labels) - 0.4)
 
 

@@ -13,11 +13,11 @@ from spline_fc.analysis import (
     dependence_surface,
     knot_drift,
     pattern_count,
+    plane_cells,
     shape_functions,
-    slice_cells,
 )
 from spline_fc.analysis.activations import active_rows
-from spline_fc.analysis.shapes import raw_input, raw_surface
+from spline_fc.analysis.shapes import raw_surface
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.data import Scaler
 from spline_fc.network import Params
@@ -59,8 +59,7 @@ class Plane(NamedTuple):
     """Linear pieces on the plane of two features, the others at their medians."""
 
     features: tuple[int, int]
-    box: tuple[float, float, float, float]  # left, right, bottom, top in raw units
-    before: list[Cell]  # corners in (-1, 1)
+    before: list[Cell]  # in raw units
     after: list[Cell]
 
 
@@ -103,23 +102,19 @@ def measure_interaction(
 def measure_plane(pair: Pair, drift: KnotTrack, x: np.ndarray, rows: Rows) -> Plane | None:
     """Cuts the plane of the two features with most slope on their hinges into linear pieces.
 
-    None with a single feature, or where there are too many units for a page.
+    None where a single feature varies, or where there are too many units for a page.
     """
     widths = [leaves["bias"].size for leaves in pair.before.values()]
-    if x.shape[1] < 2 or sum(widths) > MOST_CELLS_UNITS:
+    varies = np.ptp(x, axis=0) > 0
+    if varies.sum() < 2 or sum(widths) > MOST_CELLS_UNITS:
         return None
     slopes = np.nan_to_num(np.abs(drift.slope[0]) * drift.aligned[-1])
     weight = np.bincount(drift.feature, slopes, x.shape[1]) * rows.scaler.x_scale
-    order = np.argsort(np.where(np.ptp(x, axis=0) > 0, -weight, np.inf), kind="stable")
+    order = np.argsort(np.where(varies, -weight, np.inf), kind="stable")
     chosen = np.sort(order[:2])
-    low, high = x.min(axis=0), x.max(axis=0)
-    origin, axes = np.median(x, axis=0), np.zeros((2, x.shape[1]))
-    origin[chosen] = (low[chosen] + high[chosen]) / 2
-    axes[[0, 1], chosen] = (high[chosen] - low[chosen]) / 2
-    ends = raw_input(np.stack([low, high]), rows.scaler)[:, chosen]
-    left, right, bottom, top = ends.T.ravel().tolist()
-    before, after = (slice_cells(params, origin, axes[0], axes[1], (-1, 1)) for params in pair)
-    return Plane((int(chosen[0]), int(chosen[1])), (left, right, bottom, top), before, after)
+    features = int(chosen[0]), int(chosen[1])
+    before, after = (plane_cells(params, x, features, scaler=rows.scaler) for params in pair)
+    return Plane(features, before, after)
 
 
 def _unit_columns(kernel: Any) -> np.ndarray:

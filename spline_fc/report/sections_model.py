@@ -117,7 +117,7 @@ def shapes(study: Study) -> list[Block]:
 
 def _about(study: Study, rows: Rows, task: str) -> About:
     """The columns of the least seed, as pictures take them."""
-    return pictures.about_rows(rows)._replace(encoding=study.encoding, task=task)
+    return pictures.about_rows(rows, study.encoding)._replace(task=task)
 
 
 def _rows_sentence(rows: Rows, encoding: Encoding | None) -> str:

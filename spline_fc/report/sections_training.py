@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spline_fc.report import page, plots_training
+from spline_fc.report import page, pictures
 from spline_fc.report.figures import place
 from spline_fc.report.finding import finding
 from spline_fc.report.formats import significant
@@ -39,7 +39,7 @@ def convergence(study: Study) -> list[Block]:
             "The curves show how the validation loss falls from each start: the lower and the "
             "further left, the better."
         ),
-        place(study.work.path, plots_training.convergence, study.work, study.rows),
+        place(study.work.path, pictures.convergence, study.work, study.rows),
     ]
     if any(speed.reaches for speed in study.speeds):
         parts += [Heading("Steps and seconds to a target"), speed_table(study.work, study.speeds)]
