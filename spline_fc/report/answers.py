@@ -11,6 +11,7 @@ from spline_fc.analysis.models import model_output
 from spline_fc.checks import check
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.data import Encoding, unscale_y
+from spline_fc.data.encoding import TARGET, spell
 from spline_fc.network import Params
 from spline_fc.training import PRIMARY_SCORE, probabilities, scores
 from spline_fc.workdir import Rows
@@ -40,11 +41,22 @@ class Trained(NamedTuple):
         return self.before if self.fit is None else self.fit.spline
 
 
+def classes_of(rows: Rows, encoding: Encoding | None) -> tuple[str, ...]:
+    """The labels of a classification in order, none of a regression."""
+    if rows.task == "regression":
+        return ()
+    own = () if encoding is None else encoding.of_role(TARGET)
+    if len(own) == 1 and own[0].levels:
+        return tuple(map(spell, own[0].levels))
+    return ("0", "1") if rows.task == "binary" else rows.target_names
+
+
 class Answers(NamedTuple):
     """What a page tells of the finished networks of some seeds."""
 
     seeds: tuple[int, ...]
     num_averaged: int  # training rows that shapes are averaged over
+    loss: str  # that the networks were trained on
     shapes: dict[str, list[ShapeFunctions]]  # before and after, by seed, in raw units
     columns: tuple[str, ...]  # of the file
     importance: dict[str, Permutation]  # before and after: means over seeds, and their deviation
@@ -62,18 +74,24 @@ def answer(trained: Sequence[Trained]) -> Answers:
     first = trained[0]
     groups = groups_of(first)
     observed, predicted = predictions(first)
+    shapes = {AFTER: [_shapes(one, one.after) for one in trained]}
+    if is_comparable(first.loss):
+        shapes = {BEFORE: [_shapes(one, one.start) for one in trained], **shapes}
     return Answers(
         seeds=tuple(one.seed for one in trained),
         num_averaged=len(some(first.rows.x)),
-        shapes={
-            BEFORE: [_shapes(one, one.start) for one in trained],
-            AFTER: [_shapes(one, one.after) for one in trained],
-        },
+        loss=first.loss,
+        shapes=shapes,
         columns=tuple(groups),
         importance=_importance(trained, groups),
         observed=observed,
         predicted=predicted,
     )
+
+
+def is_comparable(loss: str) -> bool:
+    """Whether what a network returns is what its spline does: of a cross-entropy it is a logit."""
+    return not loss.endswith("cross_entropy")
 
 
 def groups_of(one: Trained) -> dict[str, tuple[int, ...]]:

@@ -4,14 +4,17 @@ import numpy as np
 
 from spline_fc.data import describe_columns
 from spline_fc.data.encoding import FEATURE, MISSING_LEVEL
-from spline_fc.report.answers import AFTER, BEFORE, Answers
+from spline_fc.report import pictures
+from spline_fc.report.answers import AFTER, Answers, is_comparable
+from spline_fc.report.figures import place
 from spline_fc.report.formats import count, percent
 from spline_fc.report.page import Block, Formula, Words
+from spline_fc.report.rows import ERRORS
 from spline_fc.report.study import Study
-from spline_fc.report.tables import Table, confusion_table, error_table, permutation_table
+from spline_fc.report.tables import Table
+from spline_fc.report.tables_model import confusion_table, error_table, permutation_table
 
 MOST_COLUMNS = 60  # lines of the table of columns
-CROSS_ENTROPY = "cross_entropy"
 
 
 def errors(study: Study) -> list[Block]:
@@ -23,11 +26,13 @@ def errors(study: Study) -> list[Block]:
             "Errors on test rows, which no model has seen: of the networks, the spline that they "
             "set out from, a linear model of all columns, and the mean of the training rows."
         ),
-        error_table(study.baselines, study.rows, study.unit),
+        error_table(study.baselines, study.rows, study.target[1]),
     ]
     found, rows = study.answers, study.data
     if found is None or rows is None:
         return parts
+    both = found.predicted, found.observed
+    parts.append(place(study.work.path, pictures.predicted, *both, study.about(rows.task)))
     if rows.task != "regression":
         parts.append(confusion_table(found.observed, found.predicted, study.classes))
     return parts
@@ -69,16 +74,20 @@ def formula(study: Study) -> list[Block]:
 
 def importance(study: Study) -> list[Block]:
     """How much each column of the file matters, to the network and to the spline alone."""
-    found = study.answers
+    found, (_, unit) = study.answers, study.target
     if found is None:
         return [Words("Importance needs the test rows and the parameters.", "note")]
+    several = study.error == "r2"
+    error = "RMSE of standardised targets" if several else ERRORS[study.error]
+    measure = f"rise of the test {error}{f', {unit}' if unit else ''}"
     return [
         Words(
-            f"The figure ranks the columns of the file by what the test {study.error[0]} rises by "
+            f"The figure ranks the columns of the file by what the test {error} rises by "
             f"when the values of a column are shuffled between test rows; the levels of a category "
             f"are shuffled together."
         ),
-        permutation_table(found, study.error, study.unit),
+        place(study.work.path, pictures.importance, found.importance, found.columns, measure),
+        permutation_table(found, error, unit),
     ]
 
 
@@ -91,10 +100,16 @@ def shapes(study: Study) -> list[Block]:
         Words(
             f"Each panel moves one column through its range and shows how the prediction follows "
             f"on average over {found.num_averaged} training rows, the other columns being as those "
-            f"rows have them. {_band_sentence(found)}"
+            f"rows have them."
         ),
         Words(_carried(found, rows.target_names)),
     ]
+    # A class that was trained on by squares is a number like any other.
+    about = study.about("regression" if is_comparable(found.loss) else rows.task)
+    if any(one.curves for one in found.shapes[AFTER]):
+        parts.append(place(study.work.path, pictures.shapes, found.shapes, about))
+    if study.interaction:
+        parts.append(place(study.work.path, pictures.interaction, study.interaction, about))
     return parts
 
 
@@ -128,15 +143,6 @@ def _columns_table(rows: tuple) -> Table:
     notes = [f"Left out here are {more} more columns."] if more > 0 else []
     body = [[line[j] for j in kept] for line in body]
     return Table([header[j] for j in kept], body, notes, words=3)
-
-
-def _band_sentence(found: Answers) -> str:
-    if len(found.seeds) == 1:
-        return f"Dashed: {BEFORE}; solid: {AFTER}, seed {found.seeds[0]}."
-    return (
-        f"Dashed: {BEFORE}; solid: {AFTER}, the mean over {len(found.seeds)} seeds, the pale band "
-        f"being their range."
-    )
 
 
 def _carried(found: Answers, target_names: tuple[str, ...]) -> str:

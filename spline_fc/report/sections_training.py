@@ -5,6 +5,7 @@ from typing import Any
 
 from spline_fc.report import page, pictures
 from spline_fc.report.figures import place
+from spline_fc.report.finding import finding
 from spline_fc.report.formats import significant
 from spline_fc.report.page import Block, Heading, Words
 from spline_fc.report.study import Study
@@ -17,6 +18,7 @@ def results(study: Study) -> list[Block]:
         return [Words("No finished run yet.", "note")]
     reference = study.work.reference
     parts: list[Block] = [
+        Words(finding(study)),
         Words(
             "The table sets the starts side by side: the spline without any training, then the "
             "same network trained from each start."
