@@ -59,10 +59,12 @@ def importance(
     ax.hlines(places, 0, largest, color=look.HAIR, linewidth=0.9, zorder=1)
     ax.axvline(0, color=look.HAIR, linewidth=0.9, zorder=1)
     styles = look.pair_or_contenders(len(values))
-    for (name, (mean, deviation)), style in zip(values.items(), styles, strict=True):
+    apart = 0.24 if any(deviation is not None for _, deviation in values.values()) else 0.0
+    for index, (name, (mean, deviation)) in enumerate(values.items()):
+        style, lift = styles[index], apart * ((len(values) - 1) / 2 - index)
         dot = {"color": style["color"], "markerfacecolor": style["face"], "zorder": 3}
         ax.errorbar(
-            mean[shown], places, fmt=style["marker"], markersize=style["size"],
+            mean[shown], places + lift, fmt=style["marker"], markersize=style["size"],
             xerr=None if deviation is None else deviation[shown], label=name or None, **dot,
         )  # fmt: skip
     look.names(ax, places, [names[j] for j in shown])

@@ -48,15 +48,17 @@ def style() -> Iterator[None]:
 def rows_of(columns: int, height: float, share_y: bool = False) -> Callable[[int], list[Axes]]:
     """What makes axes for a picture: rows of panels at the full measure, so many inches high.
 
-    Where there are fewer panels than columns the others stay empty.
+    Where there are fewer panels than that the rest of a row stays empty.
     """
     return functools.partial(panels, columns=columns, height=height, share_y=share_y)
 
 
 def panels(count: int, *, columns: int, height: float, share_y: bool = False) -> list[Axes]:
-    """Makes axes in reading order."""
+    """Makes axes in reading order, at least two columns of them where there may be more."""
+    columns = min(columns, max(count, 2))
     rows = max(-(-count // columns), 1)
-    figure = Figure(figsize=(WIDTH, rows * height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, rows * height), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.05, wspace=0.015)  # fonts differ by screen
     axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y).ravel().tolist()
     for spare in axes[count:]:
         spare.set_axis_off()
@@ -87,7 +89,7 @@ def place(folder: pathlib.Path, draw: Callable[..., Picture], *arguments: Any) -
         picture.figure.draw_without_rendering()  # finds places for all axes, once for both files
         picture.figure.set_layout_engine("none")
         with files.replacing(target / f"{picture.name}.png") as file:
-            picture.figure.savefig(file, format="png", dpi=DPI, pil_kwargs={"compress_level": 3})
+            picture.figure.savefig(file, format="png", pil_kwargs={"compress_level": 3})
         text = io.BytesIO()
         picture.figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     table = io.StringIO(newline="")

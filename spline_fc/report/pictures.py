@@ -108,7 +108,8 @@ def sweep(contests: Sequence[Contest]) -> fig.Picture:
 
 def predicted(given: np.ndarray, came: np.ndarray, about: About) -> fig.Picture:
     """Predictions over what came, test rows of one seed, a panel for each target or class."""
-    drawn = plots.predicted_against_observed(given, came, about, ax=fig.rows_of(3, 3.3))
+    make = fig.rows_of(min(given.shape[1], 3), 3.3)
+    drawn = plots.predicted_against_observed(given, came, about, ax=make)
     dots = "A dot is a test row; on the dashed line the prediction is right."
     if about.task != "regression":
         dots = (
@@ -265,7 +266,7 @@ def alignment(units: Mapping[str, Units]) -> fig.Picture:
     """Distribution over units of the alignment with the home feature, start and end, per start."""
     first = dict(list(units.items())[: look.COLUMNS])
     tracks = {display_name(init): found.drift for init, found in first.items()}
-    make = fig.rows_of(max(len(first), 2), 2.5)
+    make = fig.rows_of(len(first), 2.5)
     drawn = plots.alignment(tracks, threshold=MIN_ALIGNMENT, ax=make)
     rest = len(units) - len(first)
     more = f" The first {len(first)} starts; the others are in the CSV." if rest else ""
@@ -297,7 +298,7 @@ def flipped(units: Mapping[str, Units]) -> fig.Picture:
         for init, found in units.items()
     }
     layers = max(len(found) for found in shares.values())
-    drawn = plots.flipped(shares, ax=fig.rows_of(max(layers, 2), 2.6))
+    drawn = plots.flipped(shares, ax=fig.rows_of(layers, 2.6))
     numbers = (
         {"init": init, "layer": layer, "unit": np.arange(a.flipped.size), "flipped": a.flipped}
         for init, found in units.items()
