@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from spline_fc.data import describe_columns
+from spline_fc.data import Encoding, describe_columns
 from spline_fc.data.encoding import FEATURE, MISSING_LEVEL
+from spline_fc.plots import About
 from spline_fc.report import pictures
 from spline_fc.report.answers import AFTER, Answers, is_comparable
 from spline_fc.report.figures import place
@@ -13,6 +14,7 @@ from spline_fc.report.rows import ERRORS
 from spline_fc.report.study import Study
 from spline_fc.report.tables import Table
 from spline_fc.report.tables_model import confusion_table, error_table, permutation_table
+from spline_fc.workdir import Rows
 
 MOST_COLUMNS = 60  # lines of the table of columns
 
@@ -32,7 +34,7 @@ def errors(study: Study) -> list[Block]:
     if found is None or rows is None:
         return parts
     both = found.predicted, found.observed
-    parts.append(place(study.work.path, pictures.predicted, *both, study.about(rows.task)))
+    parts.append(place(study.work.path, pictures.predicted, *both, _about(study, rows, rows.task)))
     if rows.task != "regression":
         parts.append(confusion_table(found.observed, found.predicted, study.classes))
     return parts
@@ -43,7 +45,7 @@ def data(study: Study) -> list[Block]:
     rows = study.data
     if rows is None:
         return [Words("The rows of the run are missing.", "note")]
-    parts: list[Block] = [Words(_rows_sentence(study))]
+    parts: list[Block] = [Words(_rows_sentence(rows, study.encoding))]
     if study.encoding is None:
         names = ", ".join(rows.feature_names[:MOST_COLUMNS])
         more = ", ..." if len(rows.feature_names) > MOST_COLUMNS else ""
@@ -105,7 +107,7 @@ def shapes(study: Study) -> list[Block]:
         Words(_carried(found, rows.target_names)),
     ]
     # A class that was trained on by squares is a number like any other.
-    about = study.about("regression" if is_comparable(found.loss) else rows.task)
+    about = _about(study, rows, "regression" if is_comparable(found.loss) else rows.task)
     if any(one.curves for one in found.shapes[AFTER]):
         parts.append(place(study.work.path, pictures.shapes, found.shapes, about))
     if study.interaction:
@@ -113,9 +115,12 @@ def shapes(study: Study) -> list[Block]:
     return parts
 
 
-def _rows_sentence(study: Study) -> str:
-    rows, encoding = study.data, study.encoding
-    assert rows is not None
+def _about(study: Study, rows: Rows, task: str) -> About:
+    """The columns of the least seed, as pictures take them."""
+    return pictures.about_rows(rows, study.encoding)._replace(task=task)
+
+
+def _rows_sentence(rows: Rows, encoding: Encoding | None) -> str:
     kept = sum(rows.sizes)
     train, validation, test = (f"{size:,}" for size in rows.sizes)
     parts = f"{train} train, {validation} choose learning rate and step, {test} test."

@@ -22,7 +22,10 @@ def knots(study: Study) -> list[Block]:
     units, rows, folder = study.units.get(study.init or ""), study.data, study.work.path
     if units is None or rows is None:
         return [Words("Knots need the training rows and the parameters of the run.", "note")]
-    about, hinges = pictures.about_rows(rows), units.drift.select(units.drift.began_on_axis)
+    about, hinges = (
+        pictures.about_rows(rows, study.encoding),
+        units.drift.select(units.drift.began_on_axis),
+    )
     parts: list[Block] = [
         Words("The figures show where the spline placed its hinges and where training took them."),
         Words(_drift_sentence(hinges, study)),
@@ -57,7 +60,7 @@ def regions(study: Study) -> list[Block]:
         _patterns_table(study),
     ]
     if study.plane is not None:
-        about = pictures.about_rows(study.data)
+        about = pictures.about_rows(study.data, study.encoding)
         parts.append(place(folder, pictures.cells, study.plane, about))
     return parts
 

@@ -14,7 +14,6 @@ from spline_fc.data.encoding import TARGET
 from spline_fc.model.columns import file_columns
 from spline_fc.model.formula import formula_lines, raw_spline
 from spline_fc.network import layer_sizes
-from spline_fc.plots import About
 from spline_fc.report.answers import MOST_SEEDS, Answers, Trained, answer, classes_of, some
 from spline_fc.report.measures import (
     Pair,
@@ -74,13 +73,6 @@ class Study(NamedTuple):
     def classes(self) -> tuple[str, ...]:
         """The labels of a classification, in order."""
         return () if self.data is None else classes_of(self.data, self.encoding)
-
-    def about(self, task: str = "regression") -> About:
-        """Names, units and rows of the least seed, as pictures take them."""
-        assert self.data is not None
-        rows = self.data
-        names = rows.feature_names, rows.target_names
-        return About(*names, rows.scaler, self.encoding, rows.x, task)
 
     @property
     def error(self) -> str:
