@@ -84,7 +84,7 @@ def knots_over_steps(
     order, about = _chosen(track, 0, features, most), known(about)
     axes = look.axes_for(len(order), ax, size=(2.4, 2.0))
     for panel, feature in zip(axes, order, strict=True):
-        _way_panel(panel, track, feature, about.raw(feature), best_step)
+        _way_panel(panel, track, feature, about, best_step)
         place = panel.get_subplotspec()
         last = place is None or place.is_last_row()
         x = "training steps" if last or panel in axes[-look.COLUMNS :] else ""
@@ -137,8 +137,8 @@ def drift_over_steps(
     for panel, title in zip(axes, titles, strict=True):
         look.label(panel, title=title, x="training steps")
         panel.set(xlim=(0, max(found.step[-1], 1)), ylim=(0, None))
-        look.plain_ticks(panel.yaxis)
-        look.ticks(panel, x=4, y=5)
+        look.ticks(panel.xaxis, 4)
+        look.ticks(panel.yaxis, 5)
     axes[1].set_ylim(0, 1.03)
     if flips:
         look.beside(axes[2], ends)
@@ -182,25 +182,26 @@ def _knot_panel(ax: Axes, track: KnotTrack, feature: int, about: About, stronges
     look.label(ax, title=about.feature(feature), aside=said)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    look.ticks(ax, x=4)
+    look.ticks(ax.xaxis, 4, about.column(feature).format)
 
 
 def _way_panel(
     ax: Axes,
     track: KnotTrack,
     feature: int,
-    column: np.ndarray | None,
+    about: About,
     best_step: float | None,
 ) -> None:
     shown = np.where(track.aligned, track.knot, np.nan)
-    _along(ax, column, shown[:, track.feature == feature], "y")
+    _along(ax, about.raw(feature), shown[:, track.feature == feature], "y")
     for side, colour, line in ((1, look.BLUE, "-"), (-1, look.VERMILION, (0, (4, 1.5)))):
         units = np.flatnonzero((track.feature == feature) & (np.sign(track.direction[0]) == side))
         ax.plot(track.step, shown[:, units], color=colour, linestyle=line, linewidth=1.2, zorder=2)
     if best_step:
         ax.axvline(best_step, color=look.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
     ax.set_xlim(0, max(track.step[-1], 1))
-    look.ticks(ax, x=3, y=4)
+    look.ticks(ax.xaxis, 3)
+    look.ticks(ax.yaxis, 4, about.column(feature).format)
 
 
 def _along(ax: Axes, column: np.ndarray | None, knots: np.ndarray, axis: str) -> None:

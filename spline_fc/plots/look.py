@@ -12,10 +12,13 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from spline_fc.checks import check, check_kind
+from spline_fc.data.cells import Format
+from spline_fc.model.columns import number_word
 from spline_fc.printing import one_line, shortened
 
 INK = "#1d2733"
@@ -195,7 +198,7 @@ def colour_bar(drawn: Any, axes: Sequence[Axes], name: str) -> None:
     bar = axes[0].figure.colorbar(drawn, ax=list(axes), aspect=30, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
-    plain_ticks(bar.ax.yaxis)
+    ticks(bar.ax.yaxis, 8)
     label(bar.ax, y=name)
 
 
@@ -223,9 +226,17 @@ def legend(ax: Axes) -> None:
     ax.figure.legend(handles, labels, frameon=False, fontsize=8, **place)
 
 
-def plain_ticks(axis: Axis) -> None:
-    """Writes ticks as people do: no more digits than needed, no factor at the end of the axis."""
-    axis.set_major_formatter(lambda value, _: f"{value:,.8g}".replace("-", "−"))
+def ticks(axis: Axis, most: int, format: Format = Format("number")) -> None:  # noqa: B008
+    """Sets at most so many ticks and writes them as people do: numbers, or dates and times."""
+    if format.kind == "number":
+        axis.set_major_locator(MaxNLocator(most))
+        axis.set_major_formatter(lambda v, _: f"{v:,.8g}".replace("-", "−"))
+    elif format.unit == "days":  # since 1970, as matplotlib counts them
+        axis.set_major_locator(locator := AutoDateLocator(minticks=2, maxticks=most + 1))
+        axis.set_major_formatter(ConciseDateFormatter(locator))
+    else:
+        axis.set_major_locator(MaxNLocator(2))
+        axis.set_major_formatter(lambda v, _: number_word(format, v))
 
 
 def _inches(ax: Axes) -> tuple[float, float]:
@@ -246,13 +257,6 @@ def spread(positions: Any, gap: float) -> np.ndarray:
         placed[:-1] -= push
         placed[1:] += push
     return placed[np.argsort(order)]
-
-
-def ticks(ax: Axes, x: int | None = None, y: int | None = None) -> None:
-    """Says how many ticks there are at most along x and along y."""
-    for axis, most in ((ax.xaxis, x), (ax.yaxis, y)):
-        if most is not None:
-            axis.set_major_locator(MaxNLocator(most))
 
 
 def density(ax: Axes, values: np.ndarray, height: float, along: str = "x") -> None:

@@ -71,8 +71,7 @@ def importance(
     ax.set_ylim(-0.6, len(shown) - 0.4)
     some = f"{len(shown)} of {len(names)} features" if len(names) > len(shown) else ""
     look.label(ax, x=_MEASURES.get(measure, measure), aside=some)
-    look.ticks(ax, x=5)
-    look.plain_ticks(ax.xaxis)
+    look.ticks(ax.xaxis, 5)
     if len(values) > 1 and own:
         look.legend(ax)
     return ax
@@ -108,7 +107,8 @@ def predicted_against_observed(
         draw = _scatter if about.task == "regression" else _shares
         said = draw(panel, given[:, index], came[:, index])
         look.label(panel, title=about.target(index), aside=said)
-        look.ticks(panel, x=5, y=5)
+        look.ticks(panel.xaxis, 5)
+        look.ticks(panel.yaxis, 5)
     return look.squeezed(axes)
 
 

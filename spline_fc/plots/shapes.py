@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from spline_fc.analysis import Curve, ShapeFunctions, thin_curve
 from spline_fc.analysis import shape_functions as measure
@@ -164,6 +163,7 @@ def _panel(
     looks = look.pair_or_contenders(len(lines))
     draw = _draw_levels if feature.levels else _draw_numbers
     said = draw(ax, feature, lines, output, looks, names, about)
+    look.ticks(ax.yaxis, 5)
     look.label(ax, title=with_unit(feature.name, feature.format), aside=said)
 
 
@@ -181,10 +181,7 @@ def _draw_numbers(ax, feature, lines, output, looks, names, about) -> str:
     ends = np.array([(line.place[0], line.place[-1]) for line in lines])
     margin = 0.03 * np.ptp(ends)
     ax.set_xlim(ends.min() - margin, ends.max() + margin)
-    look.ticks(ax, x=4, y=5)
-    if feature.format.unit == "days":  # since 1970, as matplotlib counts them
-        ax.xaxis.set_major_locator(locator := AutoDateLocator(maxticks=5))
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    look.ticks(ax.xaxis, 4, feature.format)
     return ""
 
 
@@ -202,11 +199,11 @@ def _draw_levels(ax, feature, lines, output, looks, names, about) -> str:
         place = np.arange(kept.size) + 0.24 * (index - (len(lines) - 1) / 2)
         ends = line.low[kept, output], line.high[kept, output]
         ax.vlines(place, *ends, color=own["color"], linewidth=3, alpha=0.3, zorder=2)
-        dot = {"color": own["color"], "marker": own["marker"], "markersize": 5, "zorder": 3}
-        ax.plot(place, line.mean[kept, output], linestyle="none", label=name or None, **dot)
+        dot = {"color": own["color"], "marker": own["marker"], "markerfacecolor": own["face"]}
+        dot |= {"markersize": 5, "zorder": 3, "linestyle": "none", "label": name or None}
         ax.vlines(place, 0, line.mean[kept, output], color=own["color"], linewidth=0.8, zorder=2)
+        ax.plot(place, line.mean[kept, output], **dot)
     look.levels(ax, [feature.levels[i] for i in kept])
-    look.ticks(ax, y=5)
     count = len(feature.levels)
     return f"{kept.size} of {count} levels" if kept.size < count else ""
 

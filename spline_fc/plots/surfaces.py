@@ -118,7 +118,7 @@ def partition(
         panel.set(xlim=(left, right), ylim=(bottom, top))
         first, second = (about.axis(v) for v in features)
         look.label(panel, title=name, x=first, y=second, aside=f"{len(cells):,} linear pieces")
-        look.ticks(panel, x=5, y=5)
+        _ticks(panel, features, about)
     look.colour_bar(drawn, axes, about.output(target))
     return look.squeezed(axes)
 
@@ -171,5 +171,10 @@ def _draw_surface(
     ax.set(xlim=found.first[[0, -1]], ylim=found.second[[0, -1]])
     x, y = (about.axis(v) for v in found.features)
     look.label(ax, x=x, y=y)
-    look.ticks(ax, x=5, y=5)
+    _ticks(ax, found.features, about)
     return drawn
+
+
+def _ticks(ax: Axes, features: tuple[int, int], about: About) -> None:
+    for axis, feature in zip((ax.xaxis, ax.yaxis), features, strict=True):
+        look.ticks(axis, 5, about.column(feature).format)
