@@ -230,13 +230,19 @@ def ticks(axis: Axis, most: int, format: Format = Format("number")) -> None:  # 
     """Sets at most so many ticks and writes them as people do: numbers, or dates and times."""
     if format.kind == "number":
         axis.set_major_locator(MaxNLocator(most))
-        axis.set_major_formatter(lambda v, _: f"{v:,.8g}".replace("-", "−"))
+        axis.set_major_formatter(lambda v, _: plain_number(v))
     elif format.unit == "days":  # since 1970, as matplotlib counts them
         axis.set_major_locator(locator := AutoDateLocator(minticks=2, maxticks=most + 1))
         axis.set_major_formatter(ConciseDateFormatter(locator))
     else:
         axis.set_major_locator(MaxNLocator(2))
         axis.set_major_formatter(lambda v, _: number_word(format, v))
+
+
+def plain_number(value: float) -> str:
+    """As many digits as needed; thousands are set off from 10,000 on, so that years stay years."""
+    written = f"{value:,.8g}" if abs(value) >= 10_000 else f"{value:.8g}"
+    return written.replace("-", "−")
 
 
 def _inches(ax: Axes) -> tuple[float, float]:
