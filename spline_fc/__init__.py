@@ -1,9 +1,11 @@
 """Spline-initialised fully connected networks: fit, convert, reshape, train on, look inside.
 
-The road, in import order: data -> cpwl -> network -> training -> analysis.
+The road, in import order: data -> cpwl -> network -> training -> analysis. Pictures, `plots`, and
+the estimators are loaded when they are asked for: they need matplotlib and scikit-learn.
 """
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from spline_fc.analysis import knot_drift
 from spline_fc.cpwl import (
@@ -45,6 +47,15 @@ from spline_fc.network import (
 from spline_fc.report import write_report
 from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
 
+if TYPE_CHECKING:
+    from spline_fc import plots
+    from spline_fc.estimators import (
+        MARSRegressor,
+        MARSTransformer,
+        SplineFCClassifier,
+        SplineFCRegressor,
+    )
+
 __all__ = [
     "MLP",
     "Dataset",
@@ -77,6 +88,7 @@ __all__ = [
     "load_model",
     "load_spline",
     "make_model",
+    "plots",
     "reshape",
     "save_fit",
     "save_model",
@@ -96,9 +108,9 @@ _ESTIMATORS = ("MARSRegressor", "MARSTransformer", "SplineFCClassifier", "Spline
 
 
 def __getattr__(name: str) -> Any:
-    """Finds the estimators when they are asked for: scikit-learn is slow to import."""
-    if name not in _ESTIMATORS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from spline_fc import estimators
-
-    return getattr(estimators, name)
+    """Loads what needs packages that most sessions can do without."""
+    if name == "plots":
+        return importlib.import_module("spline_fc.plots")
+    if name in _ESTIMATORS:
+        return getattr(importlib.import_module("spline_fc.estimators"), name)
+    raise AttributeError(f"module 'spline_fc' has no attribute {name!r}.")

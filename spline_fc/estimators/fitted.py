@@ -74,10 +74,11 @@ class FittedSpline(BaseEstimator):
         Returns:
           Axes, or an array of them.
         """
+        check_is_fitted(self)
         from spline_fc import plots  # with matplotlib
 
-        check_is_fitted(self)
-        return plots.shape_functions(self.shape_functions(), self.model_, **options)
+        about = plots.about(self.model_)._replace(x=self._shown)
+        return plots.shape_functions(self.shape_functions(), about, **options)
 
     def to_linen(self) -> tuple[MLP, dict[str, Params]]:
         """Hands out the network in raw units, as a Linen module and its variables."""

@@ -38,7 +38,8 @@ class _SplineFC(FittedSpline):
         epochs without a better one. With fewer than 40 distinct rows none are held out.
       validation_fraction: of the rows, to hold out; of every class alike.
       patience: epochs; 0 waits to the end.
-      refit: then begin anew on all rows, for as many epochs at the rate that were chosen.
+      refit: then begin anew on all rows, at the rate and for the epochs that were chosen. Better
+        on small tables with little noise; where labels are noisy nothing is left to stop it.
       extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
         pulls every column in to the range of the training rows.
       random_state: of the rows held out, free units and the order of rows; an integer, a
@@ -72,7 +73,7 @@ class _SplineFC(FittedSpline):
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         patience: int = 20,
-        refit: bool = True,
+        refit: bool = False,
         extrapolate: str = "linear",
         random_state: Any = 0,
     ) -> None:
