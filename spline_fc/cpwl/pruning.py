@@ -4,18 +4,14 @@ One pass over the rows gives [1 B y]'[1 B y] per fold; elimination, GCV and cros
 selection then cost no further pass. These matrices are small and live in NumPy float64.
 """
 
-from functools import partial
+from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spline_fc.cpwl.spline import Spline, basis
 from spline_fc.printing import printed
 
-CHUNK_ROWS = 4096
 SMALL_PIVOT = 1e-5  # below, one Cholesky factorisation is not accurate enough
 ROUNDING = 1e-14  # share of the total sum of squares below which differences are noise
 
@@ -64,19 +60,6 @@ def default_penalty(max_degree: int) -> float:
     return 2.0 if max_degree == 1 else 3.0
 
 
-def of_first(moments: Moments, p: int) -> Moments:
-    """The moments of the first p columns alone."""
-    return Moments(
-        moments.gram[:, :p, :p],
-        moments.target[:, :p],
-        moments.total,
-        moments.weight,
-        moments.change[:p, :p],
-        moments.plain_gram[:p, :p],
-        moments.plain_target[:p],
-    )
-
-
 def gcv_score(rss: ArrayLike, num_terms: ArrayLike, num_rows: float, penalty: float) -> np.ndarray:
     """Generalised cross-validation, Friedman (1991) eq. 30 and 32; infinite when C reaches n.
 
@@ -93,69 +76,22 @@ def gcv_score(rss: ArrayLike, num_terms: ArrayLike, num_rows: float, penalty: fl
         return np.where(share > 0, np.asarray(rss) / num_rows / share**2, np.inf)
 
 
-def chunk_rows(num_rows: int) -> int:
-    """Rows of a chunk, such that the chunks overlap little."""
-    return -(-num_rows // -(-num_rows // CHUNK_ROWS))
-
-
-def row_chunk(
-    i: jax.Array, chunk: int, features: jax.Array, y: jax.Array, weights: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """First row, x (chunk, d), y and weights of chunk i; the last one overlaps the one before.
-
-    Rows that an earlier chunk had already get weight 0.
-    """
-    start = jnp.minimum(i * chunk, len(y) - chunk)
-    x = jax.lax.dynamic_slice_in_dim(features, start, chunk, axis=1).T
-    y, weights = (jax.lax.dynamic_slice_in_dim(a, start, chunk) for a in (y, weights))
-    return start, x, y, jnp.where(start + jnp.arange(chunk) >= i * chunk, weights, 0)
-
-
-@partial(jax.jit, static_argnames=("num_folds", "chunk"))
-def _accumulate(spline: Spline, features, y, weights, change, *, num_folds: int, chunk: int):
-    """[Q y]'W[Q y] per fold, (folds, p + k, p + k), over chunks of rows."""
-    num_rows, wide = len(y), change.dtype
-    columns = change.shape[0] + y.shape[1]
-
-    def one(i, total):
-        start, x, y_rows, weight = row_chunk(i, chunk, features, y, weights)
-        design = jnp.concatenate([jnp.ones((chunk, 1), x.dtype), basis(spline, x)], 1)
-        z = jnp.concatenate([design.astype(wide) @ change, y_rows.astype(wide)], 1)
-        weighted = z * weight.astype(wide)[:, None]
-        by_fold = (chunk // num_folds, num_folds, columns)
-        product = jnp.einsum("ifa,ifb->fab", weighted.reshape(by_fold), z.reshape(by_fold))
-        return total + jnp.roll(product, start % num_folds, axis=0)
-
-    zero = jnp.zeros((num_folds, columns, columns), wide)
-    return jax.lax.fori_loop(0, -(-num_rows // chunk), one, zero)
-
-
-def cross_products(spline: Spline, features, y, weights, num_folds: int = 1) -> Moments:
-    """Accumulates the cross products of a spline's terms and the targets over chunks of rows.
+def cross_products(squares: Callable[[np.ndarray], np.ndarray], p: int) -> Moments:
+    """Cross products of p columns and the targets.
 
     Cholesky factorisation of the cross products gives a basis that is orthonormal up to
     cond^2 * eps; where that is not enough, a second pass in this basis makes up for it (the scheme
     known as CholeskyQR2, Yamamoto et al. 2015), which needs cond < 1e8, not cond^2.
 
     Args:
-      spline: its terms are read, its coefficients are not.
-      features: (d, n) float, x transposed. y: (n, k) float. weights: (n,) float.
-      num_folds: row i belongs to fold i modulo num_folds.
+      squares: of `products.Products`.
+      p: how many columns there are, the intercept included.
     """
-    num_rows, p = len(y), 1 + spline.feature.shape[0]
-    chunk = max(num_folds, chunk_rows(num_rows) // num_folds * num_folds)
-
-    def products(change):
-        options = dict(num_folds=num_folds, chunk=chunk)
-        return np.asarray(
-            _accumulate(spline, features, y, weights, jax.device_put(change), **options)
-        )
-
-    plain = products(np.eye(p))
+    plain = squares(np.eye(p))
     weight = plain[:, 0, 0]
     change, smallest = inverse_root(plain[:, :p, :p].sum(0))
     if smallest < SMALL_PIVOT:
-        full = products(change)
+        full = squares(change)
         correction, _ = inverse_root(full[:, :p, :p].sum(0))
         change = change @ correction
     else:

@@ -123,6 +123,11 @@ def test_a_column_that_is_nearly_another(noise):
     assert fit.pruning.rss[0] == pytest.approx(fit.forward.rss[-1], rel=0.011)
 
 
+@pytest.mark.parametrize("noise", [1e-3, 1e-5])
+def test_so_it_is_where_float32_is_tried_first(many_rows, noise):
+    test_a_column_that_is_nearly_another(noise)
+
+
 def test_float32_columns_of_a_far_value_and_a_far_target(tame):
     x = TAME.astype(np.float32)
     x[0, 0] = -1e20
