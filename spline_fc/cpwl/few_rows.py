@@ -20,6 +20,8 @@ from spline_fc.cpwl.knots import SearchSpace, leave_spans
 from spline_fc.cpwl.search import UNSEEN, Limits, Parent, Search
 
 CANCELLED = 1e-6  # squared share that a projection leaves, below which it is done again
+CELLS = 4096  # of equal length, into which a column is divided to look up knots
+CROWDED = 3  # knots in one cell from which a binary search is quicker
 
 
 class _Places(NamedTuple):
@@ -32,6 +34,42 @@ class _Places(NamedTuple):
         """Those of some columns and rows."""
         inside = np.ix_(features, rows)
         return _Places(self.bin[inside], self.offset[inside])
+
+
+class _Ruler(NamedTuple):
+    """The knots of a column, and how many lie in the cells before each one."""
+
+    knots: np.ndarray  # (m,), distinct, ascending
+    edge: np.ndarray  # (m + 1,), the knots and infinity
+    before: np.ndarray | None  # (CELLS,) int, None if they are crowded
+    most: int  # knots in one cell
+    scale: float  # cells per unit
+
+    def bins(self, positions: np.ndarray) -> np.ndarray:
+        """How many knots are at or below each position, int."""
+        if self.before is None:
+            return self.knots.searchsorted(positions, side="right")
+        # Rounding is monotone: knots in an earlier cell are below, in a later one they are above.
+        found = self.before[_cell(positions, self.knots[0], self.scale)]
+        for _ in range(self.most):
+            found += self.edge[found] <= positions
+        return found
+
+
+def _cell(positions: np.ndarray, first: float, scale: float) -> np.ndarray:
+    return np.clip((positions - first) * scale, 0, CELLS - 1).astype(np.intp)
+
+
+def _ruler(knots: np.ndarray) -> _Ruler:
+    edge = np.append(knots, np.inf)
+    length = knots[-1] - knots[0]
+    scale = CELLS / length if length > 0 else 0.0
+    if not 0 < scale < np.inf:
+        return _Ruler(knots, edge, None, 0, 0.0)
+    count = np.bincount(_cell(knots, knots[0], scale), minlength=CELLS)
+    before = count.cumsum() - count
+    most = int(count.max())
+    return _Ruler(knots, edge, before if most < CROWDED else None, most, scale)
 
 
 class _Bins(NamedTuple):
@@ -84,7 +122,7 @@ class FewRows(Search[_Parent]):
         distinct = 1 + (space.knots < space.knots[:, -1:]).sum(1)
         width = distinct.max()
         self.knots, self.usable = space.knots[:, :width], space.usable[:, :width]
-        self.distinct = [row[:count] for row, count in zip(self.knots, distinct, strict=True)]
+        self.rulers = [_ruler(row[:m]) for row, m in zip(self.knots, distinct, strict=True)]
         self.gap = np.diff(self.knots, axis=1, append=self.knots[:, -1:])
         self.features, self.root = features, np.sqrt(weights)
         self.places = self._look_up(np.arange(len(features)), features)
@@ -179,8 +217,8 @@ class FewRows(Search[_Parent]):
         """Places of (f, r) positions among the knots of the columns `which`."""
         bins, edges = np.empty(positions.shape, np.int32), np.empty(positions.shape)
         for f, v in enumerate(which):
-            found = self.distinct[v].searchsorted(positions[f], side="right")
-            bins[f], edges[f] = found, self.distinct[v][np.maximum(found - 1, 0)]
+            bins[f] = self.rulers[v].bins(positions[f])
+            edges[f] = self.rulers[v].knots[np.maximum(bins[f] - 1, 0)]
         return _Places(bins, positions - edges)
 
     def _products(self, parent: _Parent, columns: np.ndarray) -> np.ndarray:

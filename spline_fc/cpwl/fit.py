@@ -1,5 +1,6 @@
 """fit_mars: data in, a continuous piecewise-linear spline out."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -251,10 +252,10 @@ def _fit(
     weights, centred = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
     size = (limits.max_terms - 1, limits.max_degree)
     rows = (columns, centred, weights)
+    many = len(centred) >= MANY_ROWS
     # The tables need more digits than the data; this reaches no further than the block.
-    with jax.enable_x64(True):
-        if len(centred) >= MANY_ROWS:
-            rows = jax.device_put(rows)
+    with jax.enable_x64(True) if many else contextlib.nullcontext():
+        rows = jax.device_put(rows) if many else rows
         terms, trace, stop = forward(*rows, space, limits, on_step)
         found = _products(*rows, terms, size, backward.num_folds)
         solved = _prune_and_solve(found, terms, space.linear, backward)

@@ -20,8 +20,9 @@ CHUNK_ROWS = 4096
 class Products(NamedTuple):
     """The rows, as far as p columns [1 B] (intercept and terms) and k targets y ask for them."""
 
-    # change (p, p) -> ([1 B] change | y)' W ([1 B] change | y) per fold, (folds, p + k, p + k)
-    squares: Callable[[np.ndarray], np.ndarray]
+    # change (p, p), None for none -> Z'WZ with Z = ([1 B] change | y) per fold,
+    # (folds, p + k, p + k)
+    squares: Callable[[np.ndarray | None], np.ndarray]
     # coefficients (p, k) -> [1 B]'W r (p, k) and r'W r, with r = y - [1 B] coef
     residuals: Callable[[np.ndarray], tuple[np.ndarray, float]]
 
@@ -34,8 +35,8 @@ def on_host(design: np.ndarray, y: np.ndarray, weights: np.ndarray, num_folds: i
       num_folds: row i belongs to fold i modulo num_folds.
     """
 
-    def squares(change: np.ndarray) -> np.ndarray:
-        z = np.concatenate([design @ change, y], axis=1)
+    def squares(change: np.ndarray | None) -> np.ndarray:
+        z = np.concatenate([design if change is None else design @ change, y], axis=1)
         weighted = z * weights[:, None]
         return np.stack([weighted[f::num_folds].T @ z[f::num_folds] for f in range(num_folds)])
 
@@ -66,9 +67,9 @@ def on_device(spline: Spline, num_terms: int, features, y, weights, num_folds: i
         wide[: len(table), : table.shape[1]] = table
         return jax.device_put(wide)
 
-    def squares(change: np.ndarray) -> np.ndarray:
-        options = dict(num_folds=num_folds, chunk=by_folds)
-        found = np.asarray(_squares(*rows, filled(change, width), **options))
+    def squares(change: np.ndarray | None) -> np.ndarray:
+        full = filled(np.eye(p) if change is None else change, width)
+        found = np.asarray(_squares(*rows, full, num_folds=num_folds, chunk=by_folds))
         return found[:, meant[:, None], meant]
 
     def residuals(coef: np.ndarray) -> tuple[np.ndarray, float]:

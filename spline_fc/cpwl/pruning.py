@@ -32,11 +32,11 @@ class Moments(NamedTuple):
 
 
 class Subsets(NamedTuple):
-    """Greedy subsets of f fits, from all terms down to the intercept alone, s = p of them."""
+    """Greedy subsets of a fit, from all terms down to the intercept alone, s = p of them."""
 
-    kept: np.ndarray  # (f, s, p - 1) bool
-    coef: np.ndarray  # (f, s, p, k), intercept first; 0 for terms that are out
-    rss: np.ndarray  # (f, s)
+    kept: np.ndarray  # (s, p - 1) bool
+    coef: np.ndarray  # (s, p, k), intercept first; 0 for terms that are out
+    rss: np.ndarray  # (s,)
 
 
 @printed
@@ -76,7 +76,7 @@ def gcv_score(rss: ArrayLike, num_terms: ArrayLike, num_rows: float, penalty: fl
         return np.where(share > 0, np.asarray(rss) / num_rows / share**2, np.inf)
 
 
-def cross_products(squares: Callable[[np.ndarray], np.ndarray], p: int) -> Moments:
+def cross_products(squares: Callable[[np.ndarray | None], np.ndarray], p: int) -> Moments:
     """Cross products of p columns and the targets.
 
     Cholesky factorisation of the cross products gives a basis that is orthonormal up to
@@ -87,7 +87,7 @@ def cross_products(squares: Callable[[np.ndarray], np.ndarray], p: int) -> Momen
       squares: of `products.Products`.
       p: how many columns there are, the intercept included.
     """
-    plain = squares(np.eye(p))
+    plain = squares(None)
     weight = plain[:, 0, 0]
     change, smallest = inverse_root(plain[:, :p, :p].sum(0))
     if smallest < SMALL_PIVOT:
@@ -151,42 +151,39 @@ def _cholesky(gram: np.ndarray) -> np.ndarray:
     return lower
 
 
-def eliminate(gram: np.ndarray, target: np.ndarray, total, change: np.ndarray) -> Subsets:
-    """Removes one term at a time, that whose loss raises the RSS least, in f fits side by side.
+def eliminate(gram: np.ndarray, target: np.ndarray, total: float, change: np.ndarray) -> Subsets:
+    """Removes one term at a time, that whose loss raises the RSS least.
 
     With T T' the inverse of the cross products and z = T'[1 B]'y, the coefficients are T z, the
     loss of term j raises the RSS by (T_j z)^2 / |T_j|^2, and what is left is T with row j projected
     out: no cross products are inverted or subtracted, so nearly dependent terms do no harm.
 
     Args:
-      gram, target, total: (f, p, p), (f, p, k), (f,); products of Q, see Moments. Column 0 is the
-        intercept and stays.
+      gram, target: (p, p) and (p, k), products of Q, see Moments. Column 0 is the intercept and
+        stays.
+      total: y'y.
       change: (p, p), of Moments.
     """
-    inner = np.stack([inverse_root(own)[0] for own in gram])
-    root, z = change @ inner, inner.swapaxes(1, 2) @ target
-    fits, p = np.arange(len(root)), root.shape[1]
-    alive = np.ones((len(root), p), bool)
-    kept, coefs, rss = [], [], [total - (z**2).sum((1, 2))]
-    for remaining in range(p - 1, -1, -1):
-        coef = root @ z
-        kept.append(alive[:, 1:].copy())
-        coefs.append(coef)
-        if remaining == 0:
+    inner, _ = inverse_root(gram)
+    root, z, p = change @ inner, inner.T @ target, len(gram)
+    kept, coefs = np.ones((p, p), bool), np.zeros((p, p, target.shape[1]))
+    rss = np.full(p, total - (z**2).sum())
+    for step in range(p):
+        coefs[step] = coef = root @ z
+        if step == p - 1:
             break
-        length = np.einsum("fpq,fpq->fp", root, root)
+        length = np.einsum("pq,pq->p", root, root)
         length[length == 0] = np.inf  # terms that depend on others are lost for nothing
-        loss = np.where(alive, (coef**2).sum(2) / length, np.inf)
-        loss[:, 0] = np.inf
-        worst = loss.argmin(1)
-        rss.append(rss[-1] + loss[fits, worst])
-        unit = (root[fits, worst] / np.sqrt(length[fits, worst])[:, None])[:, None]
-        z = z - unit.swapaxes(1, 2) * (unit @ z)
-        root = root - (root @ unit.swapaxes(1, 2)) * unit
-        root[fits, worst] = 0
-        alive[fits, worst] = False
-    rss = np.maximum(np.stack(rss, 1), ROUNDING * np.asarray(total)[:, None])
-    return Subsets(np.stack(kept, 1), np.stack(coefs, 1), rss)
+        loss = np.einsum("pk,pk->p", coef, coef) / length
+        loss[~kept[step]] = loss[0] = np.inf
+        worst = loss.argmin()
+        unit = root[worst] / np.sqrt(length[worst])
+        z = z - np.outer(unit, unit @ z)
+        root = root - np.outer(root @ unit, unit)
+        root[worst] = 0
+        kept[step + 1 :, worst] = False
+        rss[step + 1 :] += loss[worst]
+    return Subsets(kept[:, 1:], coefs, np.maximum(rss, ROUNDING * total))
 
 
 def _held_out_rss(moments: Moments, coef: np.ndarray) -> np.ndarray:
@@ -209,16 +206,17 @@ def prune(
       uses: (m, h) bool, which of h distinct hinges each term is made of.
       max_hinges: subsets with more distinct hinges are passed over; None for no cap.
     """
-    products = (moments.gram, moments.target, moments.total.sum(1))
+    # All rows first; then, where there are folds, those of all folds but one.
     num_folds = len(moments.weight)
-    used = np.ones((1, num_folds))  # fit 0 has all rows, the others leave out one fold each
-    if num_folds > 1:
-        used = np.vstack([used, 1 - np.eye(num_folds)])
-    gram, target, total = (np.tensordot(used, part, 1) for part in products)
-    subsets = eliminate(gram, target, total, moments.change)
-    kept, rss = subsets.kept[0], subsets.rss[0]
+    used = [np.ones(num_folds), *(1 - np.eye(num_folds) if num_folds > 1 else ())]
+    products = (moments.gram, moments.target, moments.total.sum(1))
+    subsets, *others = (
+        eliminate(*(np.tensordot(folds, part, 1) for part in products), moments.change)
+        for folds in used
+    )
+    kept, rss = subsets.kept, subsets.rss
     gcv = gcv_score(rss, 1 + kept.sum(1), float(moments.weight.sum()), penalty)
-    cv_rss = _held_out_rss(moments, subsets.coef[1:]) if num_folds > 1 else None
+    cv_rss = _held_out_rss(moments, np.stack([s.coef for s in others])) if others else None
     # Without a rule the first, largest subset is taken.
     score = -np.arange(len(rss), 0, -1.0)
     if method != "none":
