@@ -23,7 +23,8 @@ from spline_fc.cpwl.terms import Term, as_spline, hinge_use, term_values
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
-MANY_ROWS = 1 << 13  # from here on compiled steps are quicker than NumPy
+FEW_ROWS = 1 << 13  # up to which NumPy is about as quick as compiled steps, which begin slowly
+FEW_NUMBERS = 1 << 18  # in z; the same with interactions, where it is mostly quicker
 TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 
 
@@ -189,7 +190,7 @@ def _fit_safely(
     """
     targets = _targets(data)
     wide = np.dtype(np.float64)
-    few = len(data.x) < MANY_ROWS  # which are searched in float64 alone
+    few = is_small(len(data.x), rules[0], limits[1])  # data that are searched in float64 alone
     for dtype in (wide,) if few else dict.fromkeys((data.dtype, wide)):
         typed, every = data._replace(dtype=dtype), (*names, *found.names)
         space, scaled = _search_space(typed, found.projection, every, knots, *rules)
@@ -203,6 +204,13 @@ def _fit_safely(
         if not parts.doubtful:
             break
     return space, scaled.units, targets, parts
+
+
+def is_small(num_rows: int, num_columns: int, max_degree: int) -> bool:
+    """Whether a search goes without a compiler: NumPy is quicker then, all in all."""
+    if max_degree == 1:
+        return num_rows <= FEW_ROWS
+    return num_rows * num_columns <= FEW_NUMBERS
 
 
 def _search_space(
@@ -252,7 +260,7 @@ def _fit(
     weights, centred = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
     size = (limits.max_terms - 1, limits.max_degree)
     rows = (columns, centred, weights)
-    many = len(centred) >= MANY_ROWS
+    many = not is_small(len(centred), len(columns), limits.max_degree)
     # The tables need more digits than the data; this reaches no further than the block.
     with jax.enable_x64(True) if many else contextlib.nullcontext():
         rows = jax.device_put(rows) if many else rows

@@ -14,7 +14,7 @@ import numpy as np
 from spline_fc.cpwl import candidates as tables
 from spline_fc.cpwl import moments, steps
 from spline_fc.cpwl.knots import SearchSpace
-from spline_fc.cpwl.search import UNSEEN, Limits, Parent, Search
+from spline_fc.cpwl.search import Limits, Parent, Search
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -54,12 +54,12 @@ class ManyRows(Search[_Parent]):
         """Brings some parents up to date with `now` columns, and their heads in one transfer."""
         limits = self.limits
         for parent in parents:
-            if parent.columns < now:
+            if parent.place is not None and parent.columns < now:
                 parent.candidates, parent.choice = steps.catch_up(
                     parent.candidates, parent.place, self.data, self.basis, parent.columns, now,
                     limits.tolerance, max_terms=limits.max_terms,
                 )  # fmt: skip
-                parent.columns = now
+            parent.columns = now  # those of the constant are always up to date
         heads = tables.read_heads([parent.choice.head for parent in parents])
         for parent, head in zip(parents, heads, strict=True):
             parent.head = head
@@ -97,7 +97,6 @@ class ManyRows(Search[_Parent]):
             constant.candidates, parent.choice, parent.column, self.data, self.basis, first,
             limits.tolerance, max_terms=limits.max_terms,
         )  # fmt: skip
-        constant.columns, constant.head = 1 + len(self.terms), UNSEEN
         return values
 
     def _add_parent(self, number: int, value: jax.Array, choice: tables.Choice) -> None:
