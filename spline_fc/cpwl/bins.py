@@ -15,6 +15,7 @@ from scipy import sparse
 
 CELLS = 4096  # of equal length, into which a column is divided to look up knots
 CROWDED = 3  # knots in one cell from which a binary search is quicker
+FINEST = 1e12  # cells per unit, beyond which positions times that might overflow
 
 
 class Ruler(NamedTuple):
@@ -40,7 +41,7 @@ def ruler(knots: np.ndarray) -> Ruler:
     """Prepares the distinct, ascending knots (m,) of a column for being looked up."""
     edge, length = np.append(knots, np.inf), knots[-1] - knots[0]
     scale = CELLS / length if length > 0 else 0.0
-    if not 0 < scale < np.inf:
+    if not 0 < scale < FINEST:
         return Ruler(edge, None, 0, 0.0)
     count = np.bincount(_cells(knots, knots[0], scale), minlength=CELLS)
     most = int(count.max())

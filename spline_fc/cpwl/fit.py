@@ -59,9 +59,9 @@ def fit_mars(
     The forward pass adds the best reflected pair of hinges at each step; backward elimination on
     cross products then removes terms. The fit works on columns that it centres and scales itself,
     so no result depends on the units of the features, of no degree; what it returns is in the units
-    of x and y. Tables are float64 throughout. So are the columns of small data; those of large data
-    have the dtype of x as JAX has it, unless float32 cannot tell them apart or the search lost
-    count of the residual in it.
+    of x and y. Small data are searched in NumPy and float64, which needs no compiler; large ones by
+    compiled steps, in the dtype of x as JAX has it unless float32 cannot tell the columns apart or
+    the search lost count of the residual in it.
 
     Hinges bend along z = [x, x projection]: the features and, if `directions` are wanted, a few
     linear combinations of them. Directions found from y fit the noise in y too, which GCV does not
