@@ -6,6 +6,7 @@ that it allows. Sums over bins give a column's inner products with all of them; 
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,15 @@ from spline_fc.cpwl.search import Limits, Parent, Search
 CANCELLED = 1e-6  # squared share that a projection leaves, below which it is done again
 
 
+class _Seen(NamedTuple):
+    """What is known of a parent once it has been looked at."""
+
+    bins: binning.Bins  # of x - column, x + column and x; of the constant x alone
+    gap: np.ndarray  # (2, f, K), see `bins.hinges`
+    taken: np.ndarray  # (2, p) int, where `bins.hinges` has the pairs
+    pairs: Pairs
+
+
 @dataclasses.dataclass(kw_only=True)
 class _Parent(Parent):
     """A parent with its tables, which are made when it is looked at first."""
@@ -25,10 +35,7 @@ class _Parent(Parent):
     features: np.ndarray  # (f,) int, that may join it
     column: np.ndarray | None  # (n,) its values; None for the constant
     members: np.ndarray | slice  # (r,) rows where it is not 0
-    bins: binning.Bins | None = None  # of x - column, x + column and x; of the constant x alone
-    gap: np.ndarray | None = None  # (2, f, K), see `bins.hinges`
-    taken: np.ndarray | None = None  # (2, p) int, where `bins.hinges` has the pairs
-    pairs: Pairs | None = None
+    seen: _Seen | None = None
 
 
 class FewRows(Search[_Parent]):
@@ -60,16 +67,18 @@ class FewRows(Search[_Parent]):
     def look(self, parents: Sequence[_Parent], now: int) -> None:
         """Brings some parents up to date with `now` columns, and their heads."""
         for parent in parents:
-            if parent.pairs is None:
-                self._begin(parent, now)
+            seen = parent.seen
+            if seen is None:
+                seen = self._begin(parent, now)
             elif parent.columns < now:
                 new = slice(parent.columns, now)
-                sums = parent.bins.sums(self.basis[parent.members, new])
-                entry = _taken(parent, binning.hinges(binning.both_sides(sums), parent.gap))
-                parent.pairs = with_columns(parent.pairs, entry, self.effects[new])
-            parent.columns = now
-            limits = self.limits
-            parent.head = best_head(parent.pairs, limits.tolerance, limits.max_terms - now)
+                entry = _entry(
+                    seen.bins.sums(self.basis[parent.members, new]), seen.gap, seen.taken
+                )
+                seen = seen._replace(pairs=with_columns(seen.pairs, entry, self.effects[new]))
+            places = self.limits.max_terms - now
+            parent.seen, parent.columns = seen, now
+            parent.head = best_head(seen.pairs, self.limits.tolerance, places)
 
     def enter(self, parent: _Parent, rss: float, total: float) -> list[Head]:
         """Adds the terms of a parent's best pair; they are parents too if they may grow."""
@@ -103,29 +112,24 @@ class FewRows(Search[_Parent]):
         column = column / np.linalg.norm(column)
         self.basis[:, place], self.effects[place] = column, column @ self.y
 
-    def _begin(self, parent: _Parent, now: int) -> None:
+    def _begin(self, parent: _Parent, now: int) -> _Seen:
         """Places the rows of a parent, and makes its tables with `now` columns in them."""
-        values = []
-        if parent.column is not None:
-            values = [self.root * parent.column]
         rows, gap = parent.members, self.gap[parent.features]
-        parent.bins = binning.make_bins(self._sets(parent), self.root[rows], gap.shape[1])
-        parent.gap = np.stack([gap[:, ::-1], gap])
+        values = [] if parent.column is None else [self.root * parent.column]
+        bins = binning.make_bins(self._sets(parent), self.root[rows], gap.shape[1])
         columns = np.column_stack([self.root, *values, self.y, self.basis[:, :now]])
-        sums = parent.bins.sums(columns[rows])
-        both = binning.both_sides(sums)
-        products, first = binning.hinges(both, parent.gap), 1 + len(values)
-        norm = self._norm(parent, sums)
+        sums = bins.sums(columns[rows])
         feature, knot = np.nonzero(self._allowed(parent, sums[0, 0, -1]))
-        # Right hinges come in falling order of their knots.
-        width = gap.shape[1]
-        left = (len(gap) + feature) * width + knot
-        parent.taken = np.stack([feature * width + width - 1 - knot, left])
-        entry = _taken(parent, products)
-        made = make_pairs(
-            parent.features[feature], knot, _taken(parent, norm[None])[0], entry[first:-now]
-        )
-        parent.pairs = with_columns(made, entry[-now:], self.effects[:now])
+        # Right hinges come in falling order of their knots, before the left ones.
+        count, last = gap.size, gap.shape[1] - 1
+        place = feature * (last + 1)
+        taken = np.stack([place + last - knot, count + place + knot])
+        gap = np.stack([gap[:, ::-1], gap])
+        entry = _entry(sums, gap, taken)
+        norm = _taken(_norm(bins, sums, gap)[None], taken)[0]
+        target = entry[1 + len(values) : -now]
+        pairs = make_pairs(parent.features[feature], knot, norm, target)
+        return _Seen(bins, gap, taken, with_columns(pairs, entry[-now:], self.effects[:now]))
 
     def _allowed(self, parent: _Parent, active: np.ndarray) -> np.ndarray:
         """Knots (f, K) that spans and linear columns leave, by active rows in every bin."""
@@ -133,21 +137,6 @@ class FewRows(Search[_Parent]):
         linear = np.isin(parent.features, list(self.space.linear))[:, None]
         # Of linear columns the first knot alone: on the data its hinge is the linear term.
         return np.where(linear, np.arange(allowed.shape[1]) == 0, allowed)
-
-    def _norm(self, parent: _Parent, sums: np.ndarray) -> np.ndarray:
-        """|min(B, h)|^2 = |h|^2 - |relu(h - B)|^2 - 2 <B, relu(h - B)>, (2, f, K)."""
-        squares, gap = parent.bins.squares, parent.gap
-        plain = binning.squared_hinges(
-            binning.both_sides(sums[0, :, -1:]), binning.both_sides(squares[-1:]), gap
-        )
-        if parent.column is None:
-            return plain
-        moved, squares = sums[:, :, :2].copy(), squares[:2].copy()
-        moved[..., 0, :, :], squares[0] = moved[..., 0, :, ::-1].copy(), squares[0, :, ::-1].copy()
-        beyond = (
-            binning.squared_hinges(moved[0], squares, gap) + 2 * binning.hinges(moved[1:2], gap)[0]
-        )
-        return np.maximum(plain - beyond, 0)
 
     def _sets(self, parent: _Parent) -> list[binning.Places]:
         """Where the members stand: at x - B, x + B and x; those of the constant at x."""
@@ -160,6 +149,27 @@ class FewRows(Search[_Parent]):
         return [*(binning.look_up(rulers, x + shift) for shift in (-column, column)), plain]
 
 
-def _taken(parent: _Parent, table: np.ndarray) -> np.ndarray:
-    """Of the hinges (c, 2, f, K) those of the pairs, (c, 2, p)."""
-    return table.reshape(len(table), -1)[:, parent.taken]
+def _norm(bins: binning.Bins, sums: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """|min(B, h)|^2 = |h|^2 - |relu(h - B)|^2 - 2 <B, relu(h - B)>, (2, f, K).
+
+    The first of the columns that were summed is the constant; of a term, the second is B.
+    """
+    both, squares = binning.both_sides, bins.squares
+    plain = binning.squared_hinges(both(sums[0, :, -1:]), both(squares[-1:]), gap)
+    if len(squares) == 1:
+        return plain
+    # At x - B for right hinges, which take their knots falling, and at x + B for left ones.
+    moved = np.stack([sums[:2, :, 0, :, ::-1], sums[:2, :, 1]], axis=2)
+    squares = np.stack([squares[0, :, ::-1], squares[1]])
+    beyond = binning.squared_hinges(moved[0], squares, gap)
+    return np.maximum(plain - beyond - 2 * binning.hinges(moved[1:], gap)[0], 0)
+
+
+def _entry(sums: np.ndarray, gap: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Inner products (c, 2, p) of the pairs with c columns, from bin sums of these."""
+    return _taken(binning.hinges(binning.both_sides(sums), gap), taken)
+
+
+def _taken(table: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Of hinges (c, 2, f, K) those that are taken, (c, 2, p)."""
+    return table.reshape(len(table), -1)[:, taken]

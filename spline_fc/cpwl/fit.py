@@ -257,15 +257,15 @@ def _fit(
     data: CheckedData, targets: _Targets, columns, space: SearchSpace, limits, backward, on_step
 ) -> _Parts:
     """Forward pass, backward pass and last least squares, in the dtype of the columns."""
-    weights, centred = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
+    weights, y = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
     size = (limits.max_terms - 1, limits.max_degree)
-    rows = (columns, centred, weights)
-    many = not is_small(len(centred), len(columns), limits.max_degree)
+    many = not is_small(len(y), len(columns), limits.max_degree)
     # The tables need more digits than the data; this reaches no further than the block.
     with jax.enable_x64(True) if many else contextlib.nullcontext():
-        rows = jax.device_put(rows) if many else rows
-        terms, trace, stop = forward(*rows, space, limits, on_step)
-        found = _products(*rows, terms, size, backward.num_folds)
+        if many:
+            columns, y, weights = jax.device_put((columns, y, weights))
+        terms, trace, stop = forward(columns, y, weights, space, limits, on_step)
+        found = _products(columns, y, weights, terms, size, backward.num_folds)
         solved = _prune_and_solve(found, terms, space.linear, backward)
     coef, path, rss, total, exact = solved
     exact = exact[trace.num_terms - 1]  # of the terms after every step

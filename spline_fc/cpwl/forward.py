@@ -5,15 +5,16 @@ which an additive fit takes several at a time.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.cpwl.few_rows import FewRows
 from spline_fc.cpwl.knots import SearchSpace
 from spline_fc.cpwl.many_rows import ManyRows
-from spline_fc.cpwl.search import Limits
+from spline_fc.cpwl.search import Limits, Search
 from spline_fc.cpwl.terms import Term
 from spline_fc.printing import printed
 
@@ -45,7 +46,7 @@ def forward(
     """Grows a basis greedily, one reflected pair at a time.
 
     Args:
-      features: (d, n) float, scaled columns (see `scaling`).
+      features: (d, n) float, scaled columns (see `scaling`); of a device for compiled steps.
       y: (n, k) float, weighted mean removed.
       weights: (n,) float, >= 0.
       space: candidate knots with their constraints.
@@ -65,8 +66,7 @@ def forward(
     if total <= 0:
         constant = Stop("The target is constant: the intercept says it all.", starved=False)
         return [], _trace(rss, [1], taken), constant
-    kind = FewRows if isinstance(features, np.ndarray) else ManyRows
-    search, counts = kind(features, y, weights, space, limits), [1]
+    search, counts = _search(features, y, weights, space, limits), [1]
     while True:
         num_terms = 1 + len(search.terms)
         best = search.best(limits.fast_k)
@@ -82,6 +82,12 @@ def forward(
             counts.append(counts[-1] + 1 + head.paired)
             if on_step is not None:
                 on_step(counts[-1], 1 - rss[-1] / total)
+
+
+def _search(features: Array, y: Array, weights: Array, space, limits: Limits) -> Search[Any]:
+    if isinstance(features, jax.Array):
+        return ManyRows(features, jnp.asarray(y), jnp.asarray(weights), space, limits)
+    return FewRows(features, np.asarray(y), np.asarray(weights), space, limits)
 
 
 def _why_stop(limits: Limits, gain: float, num_terms: int, rss: float, total: float) -> Stop | None:

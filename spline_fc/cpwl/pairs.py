@@ -67,7 +67,5 @@ def best_head(pairs: Pairs, tolerance: float, places: int) -> Head:
     gain = np.where(usable, gain, 0.0)
     # Of gains that agree to rounding the first is taken, on every processor.
     at = int((gain >= (1 - TIE) * gain.max()).argmax())
-    found = (gain[at], pairs.feature[at], pairs.knot[at], flipped[at], paired[at])
-    return Head(
-        *(kind(value) for kind, value in zip((float, int, int, bool, bool), found, strict=True))
-    )
+    kind = bool(flipped[at]), bool(paired[at])
+    return Head(float(gain[at]), int(pairs.feature[at]), int(pairs.knot[at]), *kind)

@@ -209,11 +209,13 @@ def prune(
     # All rows first; then, where there are folds, those of all folds but one.
     num_folds = len(moments.weight)
     used = [np.ones(num_folds), *(1 - np.eye(num_folds) if num_folds > 1 else ())]
-    products = (moments.gram, moments.target, moments.total.sum(1))
     subsets, *others = (
-        eliminate(*(np.tensordot(folds, part, 1) for part in products), moments.change)
+        eliminate(
+            np.tensordot(folds, moments.gram, 1), np.tensordot(folds, moments.target, 1),
+            float(folds @ moments.total.sum(1)), moments.change,
+        )
         for folds in used
-    )
+    )  # fmt: skip
     kept, rss = subsets.kept, subsets.rss
     gcv = gcv_score(rss, 1 + kept.sum(1), float(moments.weight.sum()), penalty)
     cv_rss = _held_out_rss(moments, np.stack([s.coef for s in others])) if others else None
