@@ -7,15 +7,22 @@ Axis names below: two signs (0 is relu(x - t), 1 is relu(t - x)), f columns of x
 c vectors, s sets of positions.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from scipy import sparse
 
+from spline_fc.cpwl.moments import in_threads
+
+BLOCK_ROWS = 1 << 13  # from which another thread pays
 CELLS = 4096  # of equal length, into which a column is divided to look up knots
 CROWDED = 3  # knots in one cell from which a binary search is quicker
 FINEST = 1e12  # cells per unit, beyond which positions times that might overflow
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Ruler(NamedTuple):
@@ -68,24 +75,63 @@ def look_up(rulers: Sequence[Ruler], positions: np.ndarray) -> Places:
     return Places(bins, positions - edges)
 
 
-class Bins(NamedTuple):
-    """What sums over the bins of s sets of places take."""
+class Block(NamedTuple):
+    """Some rows of the data, for sums over the bins of s sets of places."""
 
+    rows: np.ndarray | slice  # (r,) which
     matrix: sparse.csc_array  # (2 s f (K + 1), r), with the roots of the weights in it
     squares: np.ndarray  # (s, f, K), sums of weight * offset**2
     shape: tuple[int, int, int, int]  # 2, s, f, K + 1
 
     def sums(self, columns: np.ndarray) -> np.ndarray:
-        """Sums of z and z * offset, (c, 2, s, f, K), of z (r, c) with roots of weights in them."""
-        found = np.ascontiguousarray((self.matrix @ columns).T)
-        return found.reshape(-1, *self.shape)[..., 1:]  # rows below all knots are dropped
+        """Sums of z and z * offset, (2 s f (K + 1), c), of z (n, c)."""
+        return self.matrix @ columns[self.rows]
 
 
-def make_bins(sets: Sequence[Places], root: np.ndarray, num_knots: int) -> Bins:
+class Bins(NamedTuple):
+    """All rows that count, in blocks that threads share."""
+
+    blocks: Sequence[Block]
+
+    def sums(self, columns: np.ndarray) -> np.ndarray:
+        """Sums of z and z * offset, (c, 2, s, f, K), of z (n, c) with roots of weights in them."""
+        found = np.ascontiguousarray(_total(lambda block: block.sums(columns), self.blocks).T)
+        return found.reshape(-1, *self.blocks[0].shape)[
+            ..., 1:
+        ]  # rows below all knots are left out
+
+    @property
+    def squares(self) -> np.ndarray:
+        """Sums of weight * offset**2, (s, f, K)."""
+        return _total(lambda block: block.squares, self.blocks)
+
+
+def _total(part: Callable[[Block], np.ndarray], blocks: Sequence[Block]) -> np.ndarray:
+    first, *others = over(part, blocks)
+    return sum(others, start=first)
+
+
+def over(work: Callable[[Item], Result], blocks: Sequence[Item]) -> list[Result]:
+    """Results of `work` for every block, in threads if there are several."""
+    return in_threads(work, blocks) if len(blocks) > 1 else [work(block) for block in blocks]
+
+
+def split(rows: np.ndarray | slice, num_rows: int) -> list[np.ndarray | slice]:
+    """Rows in blocks; a slice means all of them."""
+    count = num_rows if isinstance(rows, slice) else len(rows)
+    size = -(-count // max(1, -(-count // BLOCK_ROWS)))
+    parts = [slice(i, min(i + size, count)) for i in range(0, max(count, 1), max(size, 1))]
+    return [part if isinstance(rows, slice) else rows[part] for part in parts]
+
+
+def make_block(
+    rows: np.ndarray | slice, sets: Sequence[Places], root: np.ndarray, num_knots: int
+) -> Block:
     """The matrix of bin sums in CSC form, row after row of the data: nothing is sorted.
 
     Args:
-      sets: s sets of places of the same rows and columns.
+      rows: (r,) which they are.
+      sets: s sets of their places, on the same columns.
       root: (r,), square roots of the weights.
       num_knots: K.
     """
@@ -103,7 +149,7 @@ def make_bins(sets: Sequence[Places], root: np.ndarray, num_knots: int) -> Bins:
     squares = np.bincount(index[:, 0].ravel(), (values[:, 1] ** 2).ravel(), minlength=half)
     pointer = np.arange(num_rows + 1, dtype=np.int32) * index[0].size
     matrix = sparse.csc_array((values.ravel(), index.ravel(), pointer), shape=(2 * half, num_rows))
-    return Bins(matrix, squares.reshape(shape[1:])[..., 1:], shape)
+    return Block(rows, matrix, squares.reshape(shape[1:])[..., 1:], shape)
 
 
 def both_sides(sums: np.ndarray) -> np.ndarray:

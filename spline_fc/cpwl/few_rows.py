@@ -62,7 +62,7 @@ class FewRows(Search[_Parent]):
         self.y = y * self.root[:, None]
         self.basis = np.zeros((len(y), limits.max_terms))
         self.effects = np.zeros((limits.max_terms, y.shape[1]))
-        self._append(self.root, 0)
+        self._append(self.root[:, None], 0)
 
     def look(self, parents: Sequence[_Parent], now: int) -> None:
         """Brings some parents up to date with `now` columns, and their heads."""
@@ -72,9 +72,7 @@ class FewRows(Search[_Parent]):
                 seen = self._begin(parent, now)
             elif parent.columns < now:
                 new = slice(parent.columns, now)
-                entry = _entry(
-                    seen.bins.sums(self.basis[parent.members, new]), seen.gap, seen.taken
-                )
+                entry = _entry(seen.bins.sums(self.basis[:, new]), seen.gap, seen.taken)
                 seen = seen._replace(pairs=with_columns(seen.pairs, entry, self.effects[new]))
             places = self.limits.max_terms - now
             parent.seen, parent.columns = seen, now
@@ -86,39 +84,43 @@ class FewRows(Search[_Parent]):
         self.add_terms(parent, head)
         distance = self.features[head.feature] - self.position(head)
         distance = -distance if head.flipped else distance
-        for number in range(first, len(self.terms)):
-            column = np.maximum(distance if number == first else -distance, 0)
-            if parent.column is not None:
-                column = np.minimum(column, parent.column)
-            self._append(self.root * column, 1 + number)
+        signs = (1, -1)[: len(self.terms) - first]
+        columns = np.maximum(np.multiply.outer(signs, distance), 0)
+        if parent.column is not None:
+            columns = np.minimum(columns, parent.column)
+        self._append((self.root * columns).T, 1 + first)
+        for number, column in enumerate(columns, start=first):
             joining = self.partners(number)
             joining = joining[self.varies[joining]]
             if len(joining):
-                self.parents.append(
-                    _Parent(
-                        term=number, features=joining, column=column, members=column.nonzero()[0]
-                    )
+                new = _Parent(
+                    term=number, features=joining, column=column, members=column.nonzero()[0]
                 )
+                self.parents.append(new)
         return [head]
 
-    def _append(self, column: np.ndarray, place: int) -> None:
-        """Puts into the basis what a column has outside the `place` columns there are."""
-        before = self.basis[:, :place]
-        for _ in range(2):
-            length = column @ column
-            column = column - before @ (column @ before)
-            if column @ column > CANCELLED * length:
-                break
-        column = column / np.linalg.norm(column)
-        self.basis[:, place], self.effects[place] = column, column @ self.y
+    def _append(self, columns: np.ndarray, place: int) -> None:
+        """Puts into the basis what columns (n, c) have outside the `place` columns there are."""
+        before, blocks = self.basis[:, :place], binning.split(slice(None), len(columns))
+        inner = sum(binning.over(lambda rows: before[rows].T @ columns[rows], blocks))
+        rest = np.concatenate(
+            binning.over(lambda rows: columns[rows] - before[rows] @ inner, blocks)
+        )
+        for i in range(place, place + columns.shape[1]):
+            column, length = rest[:, i - place], columns[:, i - place] @ columns[:, i - place]
+            column = column - self.basis[:, place:i] @ (column @ self.basis[:, place:i])
+            if column @ column < CANCELLED * length:
+                column = column - self.basis[:, :i] @ (column @ self.basis[:, :i])
+            column = column / np.linalg.norm(column)
+            self.basis[:, i], self.effects[i] = column, column @ self.y
 
     def _begin(self, parent: _Parent, now: int) -> _Seen:
         """Places the rows of a parent, and makes its tables with `now` columns in them."""
-        rows, gap = parent.members, self.gap[parent.features]
+        gap = self.gap[parent.features]
         values = [] if parent.column is None else [self.root * parent.column]
-        bins = binning.make_bins(self._sets(parent), self.root[rows], gap.shape[1])
-        columns = np.column_stack([self.root, *values, self.y, self.basis[:, :now]])
-        sums = bins.sums(columns[rows])
+        parts = binning.split(parent.members, len(self.y))
+        bins = binning.Bins(binning.over(lambda rows: self._block(parent, rows), parts))
+        sums = bins.sums(np.column_stack([self.root, *values, self.y, self.basis[:, :now]]))
         feature, knot = np.nonzero(self._allowed(parent, sums[0, 0, -1]))
         # Right hinges come in falling order of their knots, before the left ones.
         count, last = gap.size, gap.shape[1] - 1
@@ -138,15 +140,16 @@ class FewRows(Search[_Parent]):
         # Of linear columns the first knot alone: on the data its hinge is the linear term.
         return np.where(linear, np.arange(allowed.shape[1]) == 0, allowed)
 
-    def _sets(self, parent: _Parent) -> list[binning.Places]:
-        """Where the members stand: at x - B, x + B and x; those of the constant at x."""
-        features, rows = parent.features[:, None], parent.members
-        plain = binning.Places(*(table[parent.features][:, rows] for table in self.places))
-        if parent.column is None:
-            return [plain]
-        x, column = self.features[features, rows], parent.column[rows]
-        rulers = [self.rulers[v] for v in parent.features]
-        return [*(binning.look_up(rulers, x + shift) for shift in (-column, column)), plain]
+    def _block(self, parent: _Parent, rows: np.ndarray | slice) -> binning.Block:
+        """Some members at x - B, x + B and x; of the constant at x."""
+        features = parent.features
+        sets = [binning.Places(*(table[features][:, rows] for table in self.places))]
+        if parent.column is not None:
+            x, column = self.features[features][:, rows], parent.column[rows]
+            rulers = [self.rulers[v] for v in features]
+            moved = [binning.look_up(rulers, x + shift) for shift in (-column, column)]
+            sets = [*moved, *sets]
+        return binning.make_block(rows, sets, self.root[rows], self.knots.shape[1])
 
 
 def _norm(bins: binning.Bins, sums: np.ndarray, gap: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
 FEW_ROWS = 1 << 13  # up to which NumPy is about as quick as compiled steps, which begin slowly
-FEW_NUMBERS = 1 << 18  # in z; the same with interactions, where it is mostly quicker
+FEW_NUMBERS = 1 << 20  # in z; the same with interactions, where it is quicker
 TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 
 

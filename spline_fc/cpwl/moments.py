@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 GROUPED_ROWS = 1 << 17  # padded rows that are gathered in one go
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -34,9 +35,13 @@ def _workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(8, available), "spline_fc")
 
 
-def in_threads(work: Callable[[int], Result], numbers: Iterable[int]) -> list[Result]:
-    """Results of `work` for every number, in order; NumPy lets go of the interpreter meanwhile."""
-    return list(_workers().map(work, numbers))
+if hasattr(os, "register_at_fork"):  # a child process has none of these threads
+    os.register_at_fork(after_in_child=_workers.cache_clear)
+
+
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Results of `work` for every item, in order; NumPy lets go of the interpreter meanwhile."""
+    return list(_workers().map(work, items))
 
 
 def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:

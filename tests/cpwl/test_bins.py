@@ -33,7 +33,7 @@ def test_minima_of_hinges_are_summed_and_squared():
     root = np.sqrt(rng.uniform(0.5, 2, size=50))
     rulers = [bins.ruler(row) for row in knots]
     sets = [bins.look_up(rulers, x + shift) for shift in (-parent, parent, 0.0)]
-    made = bins.make_bins(sets, root, knots.shape[1])
+    made = bins.Bins([bins.make_block(slice(None), sets, root, knots.shape[1])])
     gap = np.diff(knots, axis=1, append=knots[:, -1:])
     gaps = np.stack([gap[:, ::-1], gap])
     found = bins.hinges(bins.both_sides(made.sums(z)), gaps)
@@ -43,7 +43,7 @@ def test_minima_of_hinges_are_summed_and_squared():
     expected = np.einsum("sfkr,rc->csfk", minimum, z * root[:, None])
     expected[:, 0] = expected[:, 0, :, ::-1]  # right hinges come in falling order of their knots
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
-    plain = bins.make_bins(sets[2:], root, knots.shape[1])
+    plain = bins.Bins([bins.make_block(slice(None), sets[2:], root, knots.shape[1])])
     ones = bins.both_sides(plain.sums(root[:, None])[0])
     squared = bins.squared_hinges(ones, bins.both_sides(plain.squares), gaps)
     expected = np.einsum("sfkr,r->sfk", hinge**2, root**2)
