@@ -65,9 +65,12 @@ def test_both_ways_to_search_take_the_same_path(enable_x64, monkeypatch, make_x)
     options = dict(max_terms=9, max_degree=2, min_span=2, end_span=3, threshold=0, knots="all")
     options |= dict(weights=weights, prune="cv", num_folds=3)
     on_host = fit_mars(x, y, **options)
+    monkeypatch.setattr("spline_fc.cpwl.bins.BLOCK_ROWS", 7)
+    in_blocks = fit_mars(x, y, **options)
     monkeypatch.setattr("spline_fc.cpwl.fit.is_small", lambda *_: False)
     compiled = fit_mars(x, y, **options)
-    assert compiled.terms == on_host.terms
+    assert compiled.terms == on_host.terms == in_blocks.terms
+    np.testing.assert_allclose(in_blocks.forward.rss, on_host.forward.rss, rtol=1e-9)
     np.testing.assert_allclose(compiled.forward.rss, on_host.forward.rss, rtol=1e-9)
     np.testing.assert_allclose(compiled.pruning.cv_rss, on_host.pruning.cv_rss, rtol=1e-9)
     np.testing.assert_allclose(compiled.spline.coef, on_host.spline.coef, rtol=1e-7)
