@@ -207,7 +207,7 @@ def interaction(surfaces: Mapping[str, Surface], about: About) -> fig.Picture:
         f"What {names[0]} and {names[1]} do together",
         f"Their joint effect on {one_line(about.target(0))} less what each does alone; the pair "
         "with the strongest interaction in the spline. Lighter is higher, lines are of equal "
-        "effect, one scale for both panels; dots are rows.",
+        "effect, all on one scale; dots are rows.",
         fig.figure_of(drawn),
         {
             "first": grid[0].ravel(),

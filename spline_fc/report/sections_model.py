@@ -83,7 +83,7 @@ def importance(study: Study) -> list[Block]:
     """How much each column of the file matters, to the network and to the spline alone."""
     found, (_, unit) = study.answers, study.target
     if found is None:
-        return [Words("Importance needs the test rows and the parameters.", "note")]
+        return [Words(_nothing_of(study, "Importance needs the test rows"), "note")]
     several = study.error == "r2"
     error = "RMSE of standardised targets" if several else ERRORS[study.error]
     names = tuple(column.name for column in found.columns)
@@ -103,7 +103,7 @@ def shapes(study: Study) -> list[Block]:
     """What the model does with one column, before and after training."""
     found, rows = study.answers, study.data
     if found is None or rows is None:
-        return [Words("Shape functions need the training rows and the parameters.", "note")]
+        return [Words(_nothing_of(study, "Shape functions need the training rows"), "note")]
     parts: list[Block] = [
         Words(
             f"Each panel moves one column through its range and shows how the prediction follows "
@@ -124,6 +124,13 @@ def shapes(study: Study) -> list[Block]:
     if study.interaction:
         parts.append(place(study.work.path, pictures.interaction, study.interaction, about))
     return parts
+
+
+def _nothing_of(study: Study, need: str) -> str:
+    """Why there is nothing to show of the networks."""
+    if study.row is not None and study.row.failed and not study.row.seeds.size:
+        return "Every chosen run diverged: there is no trained network to ask."
+    return f"{need} and the parameters."
 
 
 def _about(study: Study, rows: Rows, task: str) -> About:

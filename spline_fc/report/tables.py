@@ -46,17 +46,19 @@ class Table(NamedTuple):
 
 
 def score_table(rows: Sequence[Row], reference: str | None) -> Table:
-    """Sets the losses and test scores of contenders, with bootstrap intervals over seeds."""
-    error = error_of(rows[-1])[0] if rows else LOSS
-    columns = [*_start_columns(rows, mean_interval)]
-    columns.append((error, [mean_interval(error_of(row)[1]) for row in rows]))
+    """Sets the losses and test errors of contenders, with bootstrap intervals over seeds."""
+    errors = [error_of(row) for row in rows]
+    error = next((name for name, _ in errors if name != LOSS), LOSS)
+    columns = _start_columns(rows, mean_interval)
+    shown = [mean_interval(values) if name == error else NONE for name, values in errors]
+    columns.append((error, shown))
     notes = [
         "Mean over seeds, in brackets the 95 % bootstrap interval (from three seeds on); losses in "
         "the units that were trained on, test scores in those of the data."
     ]
-    if reference and rows:
+    less = [interval(row.against.mean) if row.against else "" for row in rows]
+    if reference and any(said not in ("", NONE) for said in less):
         name = display_name(reference)
-        less = [interval(row.against.mean) if row.against else "" for row in rows]
         columns.append((f"{error} less {name}'s", less))
         notes.append(
             f"{error[0].upper()}{error[1:]} less {name}'s: mean of the differences by seed; below "

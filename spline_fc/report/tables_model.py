@@ -58,7 +58,7 @@ def permutation_table(found: Answers, error: str, unit: str) -> Table:
         one = found.importance[name]
         cells = [_with_deviation(one.mean[j], one.deviation[j]) for j in order]
         columns.append((name, cells))
-    shares = [percent(max(mean[j], 0) / total) if total else "" for j in order]
+    shares = [_share(max(mean[j], 0) / total) if total else "" for j in order]
     columns.append(("share", shares))
     over = "seeds" if len(found.seeds) > 1 else "shuffles"
     said = f"Rise of the test {error}{f', {unit}' if unit else ''}, with its standard deviation "
@@ -66,6 +66,11 @@ def permutation_table(found: Answers, error: str, unit: str) -> Table:
     if len(order) < len(mean):
         notes.append(f"Left out here are {len(mean) - len(order)} columns that cost least.")
     return table_of(columns, notes)
+
+
+def _share(share: float) -> str:
+    """A share in per cent; small ones are noise, whose digits say nothing."""
+    return percent(share) if share >= 0.001 else f"<{NBSP}{percent(0.001)}"
 
 
 def _with_deviation(value: float, deviation: float) -> str:
