@@ -231,7 +231,7 @@ def ticks(axis: Axis, most: int, format: Format = Format("number")) -> None:  # 
     """Sets at most so many ticks and writes them as people do: numbers, or dates and times."""
     if format.kind in ("number", "category"):
         axis.set_major_locator(MaxNLocator(min(most, _room(axis))))
-        axis.set_major_formatter(lambda v, _: _written(v))
+        axis.set_major_formatter(lambda v, _: plain_number(v))
     elif format.unit == "days":  # since 1970, as matplotlib counts them
         axis.set_major_locator(locator := AutoDateLocator(minticks=2, maxticks=most + 1))
         axis.set_major_formatter(ConciseDateFormatter(locator))
@@ -240,15 +240,17 @@ def ticks(axis: Axis, most: int, format: Format = Format("number")) -> None:  # 
         axis.set_major_formatter(lambda v, _: number_word(format, v))
 
 
-def _written(value: float) -> str:
-    return f"{value:,.8g}".replace("-", "−")
+def plain_number(value: float) -> str:
+    """As many digits as needed; thousands are set off from 10,000 on, so that years stay years."""
+    written = f"{value:,.8g}" if abs(value) >= 10_000 else f"{value:.8g}"
+    return written.replace("-", "−")
 
 
 def _room(axis: Axis) -> int:
     """Between how many numbers there is room beside one another."""
     if axis.axis_name != "x":
         return 100
-    longest = max(len(_written(float(f"{end:.2g}"))) for end in axis.get_view_interval())
+    longest = max(len(plain_number(float(f"{end:.2g}"))) for end in axis.get_view_interval())
     return max(int(_inches(axis.axes)[0] * 72 / (0.62 * 7.5 * (longest + 2))), 1)
 
 

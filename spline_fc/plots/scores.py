@@ -30,7 +30,7 @@ def importance(
     *,
     measure: str = "permutation",
     most: int = MOST_FEATURES,
-    ax: Axes | None = None,
+    ax: look.AxesLike = None,
 ) -> Axes:
     """Draws how much features matter, a mark for each model; on top what matters most to the last.
 
