@@ -175,8 +175,12 @@ def _draw_numbers(ax, feature, lines, output, looks, names, about) -> str:
     for line, own, name in zip(lines, looks, names, strict=True):
         style = {key: own[key] for key in ("color", "linestyle", "linewidth", "zorder")}
         if (line.low < line.high).any():
-            band = {"color": own["color"], "alpha": 0.2, "linewidth": 0, "zorder": 2}
-            ax.fill_between(line.place, line.low[:, output], line.high[:, output], **band)
+            # One band is filled: of two that lie on one another neither could be seen.
+            band = {"color": own["color"], "alpha": 0.2, "linewidth": 0}
+            if line is not lines[-1]:
+                band = {"facecolor": "none", "edgecolor": own["color"], "linestyle": (0, (1, 2))}
+            ends = line.low[:, output], line.high[:, output]
+            ax.fill_between(line.place, *ends, zorder=2, **band)
         ax.plot(line.place, line.mean[:, output], label=name or None, **style)
     ends = np.array([(line.place[0], line.place[-1]) for line in lines])
     margin = 0.03 * np.ptp(ends)
