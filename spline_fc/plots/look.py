@@ -248,7 +248,7 @@ def plain_number(value: float) -> str:
 
 def _room(axis: Axis) -> int:
     """Between how many numbers there is room beside one another."""
-    if axis.axis_name != "x":
+    if axis is not axis.axes.xaxis:
         return 100
     longest = max(len(plain_number(float(f"{end:.2g}"))) for end in axis.get_view_interval())
     return max(int(_inches(axis.axes)[0] * 72 / (0.62 * 7.5 * (longest + 2))), 1)

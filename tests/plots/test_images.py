@@ -16,7 +16,7 @@ def shown() -> set[pathlib.Path]:
     return {
         (guide.parent / name).resolve()
         for guide in guides
-        for name in re.findall(r"!\[[^\]]+\]\(([^)]+\.png)\)", guide.read_text(encoding="utf-8"))
+        for name in re.findall(r'[("]([^("]*img/[^")]+)[)"]', guide.read_text(encoding="utf-8"))
     }
 
 
