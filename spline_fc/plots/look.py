@@ -175,6 +175,11 @@ def _shorten(text: Text, name: str, room: float) -> None:
         text.set_text(shortened(name, max(int(len(name) * room / length), 4)))
 
 
+def left_out(count: int) -> str:
+    """What is said below the last panel where some are not drawn."""
+    return f"{count} more not shown" if count else ""
+
+
 def names(ax: Axes, places: Any, labels: Sequence[str], most: int = 24) -> None:
     """Puts names in place of numbers along y."""
     short = [shortened(name, most) for name in labels]

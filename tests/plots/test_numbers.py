@@ -152,7 +152,7 @@ def test_categories_are_dots_with_names_never_lines():
     bars = [patch.get_height() for patch in colour.patches]
     np.testing.assert_allclose(bars, 0.3 * counts / counts.max())
     few = plots.shape_functions(found, dataset, most=1, ax=records.axes(1))
-    assert few.get_title("left") == "colour"
+    assert few.get_title("left") == "colour" and few.get_xlabel() == "1 more not shown"
     one_level = plots.shape_functions(found, dataset, features=[1], ax=records.axes(1))
     assert one_level.get_title("left") == "colour"
 
@@ -194,6 +194,10 @@ def test_knots_stand_where_the_track_has_them():
         ]
         wanted = track.knot[record, (track.feature == 0) & track.aligned[-1]]
         np.testing.assert_allclose(np.sort(np.concatenate(found)), np.sort(wanted))
+    few = plots.knot_drift(track, most=1, ax=records.axes(1))
+    assert few.get_title("left") == "x0" and few.get_xlabel() == "2 more not shown"
+    bare = track._replace(slope=np.full_like(track.slope, np.nan))  # of the first layer alone
+    assert len(plots.knot_drift(bare, ax=records.axes(3))) == 3
     ways = plots.knots_over_steps(track, features=[1], best_step=1, ax=records.axes(1))
     found = {tuple(line.get_ydata()) for line in ways.get_lines()}
     assert {tuple(way) for way in track.knot[:, track.feature == 1].T} < found
