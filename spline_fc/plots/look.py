@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
@@ -33,6 +34,7 @@ LINES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1,
 MARKERS = ("o", "s", "^", "D", "v", "P")
 COLUMNS = 4  # most panels side by side
 MOST_PANELS = 12
+GAPS = {"w_pad": 0.08, "wspace": 0.015}  # between panels, for constrained layout
 
 _TICKS = {"color": MUTED, "labelsize": 7.5, "major.size": 3, "minor.size": 1.5, "major.width": 0.8}
 STYLE = {
@@ -110,7 +112,7 @@ def axes_for(
         across,
         figsize=(across * size[0], down * size[1]),
         squeeze=False,
-        layout="constrained",
+        layout=ConstrainedLayoutEngine(**GAPS),
     )
     for spare in grid.ravel()[count:]:
         figure.delaxes(spare)
