@@ -130,7 +130,7 @@ def predicted(given: Mapping[str, np.ndarray], came: np.ndarray, about: About) -
             "The grey area is where the predictions lie."
         )
     title = "Predicted against observed"
-    return fig.Picture("predicted", title, said, fig.figure_of(axes), fig.stacked(tables))
+    return fig.Picture("predicted", title, said, fig.figure_of(axes[0]), fig.stacked(tables))
 
 
 def importance(
