@@ -1,7 +1,11 @@
 """Spline-initialised fully connected networks: fit, convert, reshape, train on, look inside.
 
-The road, in import order: data -> cpwl -> network -> training -> analysis.
+The road, in import order: data -> cpwl -> network -> training -> analysis. Pictures, `plots`, are
+loaded when they are asked for, as they need matplotlib.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from spline_fc.analysis import knot_drift
 from spline_fc.cpwl import (
@@ -30,6 +34,7 @@ from spline_fc.data import (
     load,
     standardize,
 )
+from spline_fc.model import Model, load_model, make_model, save_model
 from spline_fc.network import (
     MLP,
     apply_params,
@@ -42,11 +47,15 @@ from spline_fc.network import (
 from spline_fc.report import write_report
 from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
 
+if TYPE_CHECKING:
+    from spline_fc import plots
+
 __all__ = [
     "MLP",
     "Dataset",
     "Encoding",
     "FitResult",
+    "Model",
     "Spline",
     "TrainResult",
     "TrainingConfig",
@@ -65,9 +74,13 @@ __all__ = [
     "knot_drift",
     "load",
     "load_fit",
+    "load_model",
     "load_spline",
+    "make_model",
+    "plots",
     "reshape",
     "save_fit",
+    "save_model",
     "save_spline",
     "shrink",
     "spline_from_params",
@@ -79,3 +92,10 @@ __all__ = [
     "train_replicas",
     "write_report",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what needs packages that most sessions can do without."""
+    if name == "plots":
+        return importlib.import_module("spline_fc.plots")
+    raise AttributeError(f"module 'spline_fc' has no attribute {name!r}.")

@@ -46,11 +46,19 @@ from spline_fc.analysis.knot_track import (
 )
 from spline_fc.analysis.local import (
     CellExplanation,
+    PathExplanation,
     SplineExplanation,
+    explain_difference,
     explain_network,
     explain_spline,
 )
-from spline_fc.analysis.regions import Cell, count_patterns, segment_breakpoints, slice_cells
+from spline_fc.analysis.regions import (
+    Cell,
+    count_patterns,
+    plane_cells,
+    segment_breakpoints,
+    slice_cells,
+)
 from spline_fc.analysis.shapes import Curve, Surface, partial_dependence, thin_curve
 from spline_fc.analysis.speed import (
     Reach,
@@ -75,6 +83,7 @@ __all__ = [
     "Interval",
     "KnotTrack",
     "PairedRatio",
+    "PathExplanation",
     "PatternCount",
     "Permutation",
     "Reach",
@@ -97,6 +106,7 @@ __all__ = [
     "dependence_surface",
     "distil",
     "exact_dependence",
+    "explain_difference",
     "explain_network",
     "explain_spline",
     "fit_rate",
@@ -112,6 +122,7 @@ __all__ = [
     "partial_dependence",
     "pattern_count",
     "permutation_importance",
+    "plane_cells",
     "read_history",
     "recorded_networks",
     "relative_targets",

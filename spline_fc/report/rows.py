@@ -1,4 +1,4 @@
-"""The contenders of a run, measured: the spline alone, then every start, over seeds."""
+"""The contenders of a run, measured over seeds: the spline alone, every start, the baselines."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis import Comparison, Reach, Speed, compare, compare_speed, relative_targets
+from spline_fc.printing import one_line
 from spline_fc.report.formats import display_name
 from spline_fc.workdir import Workdir, scores_of
 
@@ -19,6 +20,15 @@ SCORES = {
     "auc": "test AUC",
     "calibration_error": "test calibration error",
 }
+ERRORS = {
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R²",
+    "log_loss": "log loss",
+    "accuracy": "accuracy",
+    "auc": "AUC",
+    "calibration_error": "calibration error",
+}  # what the owner of the data is told of
 OF_TARGET = "rmse "  # begins the name of the score of one target among several
 LOSS = "test loss"
 
@@ -73,11 +83,19 @@ def main_rows(work: Workdir, speeds: Sequence[Speed]) -> list[Row]:
         if isinstance(fit, Mapping):
             fits.setdefault(str(fit.get("init", "")), []).append(fit)
     alone = [
-        _spline_row(own, SPLINE_ALONE if len(fits) == 1 else f"{display_name(init)} alone")
+        _untrained_row(own, SPLINE_ALONE if len(fits) == 1 else f"{display_name(init)} alone")
         for init, own in fits.items()
     ]
     reference = row_of(measured, work.reference)
     return [_against(row, reference) for row in alone + measured]
+
+
+def baseline_rows(work: Workdir) -> list[Row]:
+    """What any model must beat: the mean, and a linear model."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in work.baselines:
+        found.setdefault(row["init"], []).append(row)
+    return [_untrained_row(own, name) for name, own in found.items()]
 
 
 def row_of(rows: Sequence[Row], init: str | None) -> Row | None:
@@ -96,6 +114,15 @@ def speeds_of(work: Workdir) -> list[Speed]:
     curves = {init: curves for init in work.inits if (curves := work.curves(init))}
     reference = work.reference if work.reference in curves else None
     return compare_speed(curves, targets, reference)
+
+
+def shown_scores(rows: Sequence[Row], titles: Mapping[str, str], of_target: str) -> dict[str, str]:
+    """{score: heading}; of several targets one error each, as no number may mix their units."""
+    names = dict.fromkeys(name for row in rows for name in row.scores)
+    targets = [name for name in names if name.startswith(OF_TARGET)]
+    if targets:
+        return {t: f"{of_target}, {one_line(t.removeprefix(OF_TARGET))}" for t in targets}
+    return {name: title for name, title in titles.items() if name in names}
 
 
 def error_of(row: Row) -> tuple[str, np.ndarray]:
@@ -119,16 +146,16 @@ def _reference_targets(work: Workdir) -> dict[int, float]:
     return targets
 
 
-def _spline_row(fits: Sequence[Mapping[str, Any]], name: str) -> Row:
-    loss = _column(fits, "validation_loss")
+def _untrained_row(found: Sequence[Mapping[str, Any]], name: str) -> Row:
+    loss = _column(found, "validation_loss")
     return Row(
         name=name,
         init="",
-        seeds=_column(fits, "seed"),
+        seeds=_column(found, "seed"),
         start_loss=loss,
         validation_loss=loss,
-        test_loss=_column(fits, "test_loss"),
-        scores=_scores(fits),
+        test_loss=_column(found, "test_loss"),
+        scores=_scores(found),
     )
 
 

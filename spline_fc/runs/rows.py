@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from spline_fc import protocol
+from spline_fc import protocol, training
 from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset
 from spline_fc.protocol import Contender, Start, Verdict
@@ -35,6 +35,15 @@ def fit_rows(
     ]
 
 
+def baseline_rows(datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
+    """The rows of baselines.json: scores on the test part of what is no start, seed by seed."""
+    return [
+        {"init": name, "seed": seed, **_flat("test", scores)}
+        for seed, dataset in enumerate(datasets)
+        for name, scores in training.baselines(dataset).items()
+    ]
+
+
 def _fit_row(
     contender: Contender, seed: int, fit: FitResult, start: Start, dataset: Dataset
 ) -> dict[str, Any]:
@@ -51,7 +60,8 @@ def _fit_row(
         "seconds_run": start.seconds.run,
         "validation_loss": protocol.mean_loss(fit, dataset.validation, loss),
         "test_loss": protocol.mean_loss(fit, dataset.test, loss),
-        **_flat("test", protocol.score(fit, dataset, loss)),
+        # It was fitted by least squares, whatever its network is trained on.
+        **_flat("test", protocol.score(fit, dataset, "squared_error")),
     }
 
 
