@@ -48,7 +48,7 @@ def fit_mars(
     weights: Any = None,
     allowed: Sequence[Sequence[int | str]] | None = None,
     linear: Sequence[int | str] = (),
-    fast_k: int | None = 1,
+    fast_k: int | None = 3,
     prune: str = "gcv",
     num_folds: int = 5,
     max_hinges: int | None = None,

@@ -13,7 +13,7 @@ TAME = RNG.uniform(size=(ROWS, 2))
 BENT = np.minimum(np.maximum(TAME[:, 0] - 0.3, 0), np.maximum(TAME[:, 1] - 0.4, 0))
 WAVE = np.sin(6 * TAME[:, 0]) + BENT + 0.05 * RNG.normal(size=ROWS)
 WAVE[0] = WAVE.mean()
-OPTIONS = dict(max_terms=17, max_degree=2, knots=24, fast_k=None)
+OPTIONS = dict(max_terms=17, max_degree=2, knots=24)
 
 
 def explained(y, prediction):
