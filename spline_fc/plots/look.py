@@ -5,6 +5,7 @@ anywhere; the settings of this module besides hold for axes that are made here.
 """
 
 import functools
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
@@ -33,6 +35,7 @@ LINES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1,
 MARKERS = ("o", "s", "^", "D", "v", "P")
 COLUMNS = 4  # most panels side by side
 MOST_PANELS = 12
+GAPS = {"w_pad": 0.08, "wspace": 0.015}  # between panels, for constrained layout
 
 _TICKS = {"color": MUTED, "labelsize": 7.5, "major.size": 3, "minor.size": 1.5, "major.width": 0.8}
 STYLE = {
@@ -110,7 +113,7 @@ def axes_for(
         across,
         figsize=(across * size[0], down * size[1]),
         squeeze=False,
-        layout="constrained",
+        layout=ConstrainedLayoutEngine(**GAPS),
     )
     for spare in grid.ravel()[count:]:
         figure.delaxes(spare)
@@ -153,7 +156,8 @@ def label(ax: Axes, *, title: str = "", x: str = "", y: str = "", aside: str = "
     `aside` is a quiet remark at the right end of the title's line, which is never cut.
     """
     box = ax.get_window_extent()
-    width, taken = 1.1 * box.width, 0.0  # the margins between axes are room as well
+    # The margins between axes are room as well; where a remark stands, there may be less.
+    width, taken = (0.95 if aside else 1.1) * box.width, 0.0
     if aside:
         quiet = {"fontsize": 7.5, "fontweight": "normal", "color": MUTED, "parse_math": False}
         taken = ax.set_title(aside, loc="right", **quiet).get_window_extent().width + 8
@@ -174,9 +178,15 @@ def _shorten(text: Text, name: str, room: float) -> None:
         text.set_text(shortened(name, max(int(len(name) * room / length), 4)))
 
 
-def names(ax: Axes, places: Any, labels: Sequence[str], most: int = 24) -> None:
-    """Puts names in place of numbers along y."""
-    short = [shortened(name, most) for name in labels]
+def left_out(count: int) -> str:
+    """What is said below the last panel where some are not drawn."""
+    return f"{count} more not shown" if count else ""
+
+
+def names(ax: Axes, places: Any, labels: Sequence[str]) -> None:
+    """Puts names in place of numbers along y, long ones on two lines."""
+    room = most_letters(0.4 * ax.figure.bbox.width / ax.figure.dpi, 7.5)
+    short = [_two_lines(name, room) for name in labels]
     ax.set_yticks(places, short, parse_math=False, color=INK)
     ax.tick_params(axis="y", length=0)
 
@@ -184,9 +194,9 @@ def names(ax: Axes, places: Any, labels: Sequence[str], most: int = 24) -> None:
 def levels(ax: Axes, labels: Sequence[str]) -> None:
     """Puts names in place of numbers along x, slanted where they would not fit otherwise."""
     size = 7.5
-    room = int(_inches(ax)[0] / max(len(labels), 1) * 72 / (0.62 * size))
+    room = most_letters(_inches(ax)[0] / max(len(labels), 1), size)
     fits = all(len(name) < room for name in labels)
-    short = [shortened(name, room if fits else 12) for name in labels]
+    short = [_two_lines(name, room if fits else 22) for name in labels]
     ax.set_xticks(range(len(labels)), short, parse_math=False, fontsize=size)
     for text in () if fits else ax.get_xticklabels():
         text.set(rotation=45, ha="right", rotation_mode="anchor")
@@ -228,8 +238,8 @@ def legend(ax: Axes) -> None:
 
 def ticks(axis: Axis, most: int, format: Format = Format("number")) -> None:  # noqa: B008
     """Sets at most so many ticks and writes them as people do: numbers, or dates and times."""
-    if format.kind == "number":
-        axis.set_major_locator(MaxNLocator(most))
+    if format.kind in ("number", "category"):
+        axis.set_major_locator(MaxNLocator(min(most, _room(axis))))
         axis.set_major_formatter(lambda v, _: plain_number(v))
     elif format.unit == "days":  # since 1970, as matplotlib counts them
         axis.set_major_locator(locator := AutoDateLocator(minticks=2, maxticks=most + 1))
@@ -243,6 +253,25 @@ def plain_number(value: float) -> str:
     """As many digits as needed; thousands are set off from 10,000 on, so that years stay years."""
     written = f"{value:,.8g}" if abs(value) >= 10_000 else f"{value:.8g}"
     return written.replace("-", "−")
+
+
+def most_letters(inches: float, size: float) -> int:
+    """How many letters of a size in points there is room for."""
+    return max(int(inches * 72 / (0.62 * size)), 4)
+
+
+def _two_lines(name: str, most: int) -> str:
+    """A name on one line of so many letters or two; what is longer is cut."""
+    lines = textwrap.wrap(one_line(name), most)
+    return "\n".join(lines if len(lines) <= 2 else [lines[0], shortened(" ".join(lines[1:]), most)])
+
+
+def _room(axis: Axis) -> int:
+    """Between how many numbers there is room beside one another."""
+    if axis is not axis.axes.xaxis:
+        return 100
+    longest = max(len(plain_number(float(f"{end:.2g}"))) for end in axis.get_view_interval())
+    return max(most_letters(_inches(axis.axes)[0], 7.5) // (longest + 2), 1)
 
 
 def _inches(ax: Axes) -> tuple[float, float]:
