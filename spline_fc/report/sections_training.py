@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spline_fc.report import page, plots_training
+from spline_fc.report import page, pictures
 from spline_fc.report.figures import place
+from spline_fc.report.finding import finding
 from spline_fc.report.formats import significant
 from spline_fc.report.page import Block, Heading, Words
 from spline_fc.report.study import Study
@@ -17,6 +18,7 @@ def results(study: Study) -> list[Block]:
         return [Words("No finished run yet.", "note")]
     reference = study.work.reference
     parts: list[Block] = [
+        Words(finding(study)),
         Words(
             "The table sets the starts side by side: the spline without any training, then the "
             "same network trained from each start."
@@ -37,7 +39,7 @@ def convergence(study: Study) -> list[Block]:
             "The curves show how the validation loss falls from each start: the lower and the "
             "further left, the better."
         ),
-        place(study.work.path, plots_training.convergence, study.work, study.rows),
+        place(study.work.path, pictures.convergence, study.work, study.rows),
     ]
     if any(speed.reaches for speed in study.speeds):
         parts += [Heading("Steps and seconds to a target"), speed_table(study.work, study.speeds)]

@@ -60,14 +60,14 @@ def score_table(rows: Sequence[Row], reference: str | None) -> Table:
             f"{error[0].upper()}{error[1:]} less {name}'s: mean of the differences by seed; below "
             "0 is better, and an interval without 0 is a difference."
         )
-    return _table(columns, notes)
+    return table_of(columns, notes)
 
 
 def arrival_table(rows: Sequence[Row], reference: str) -> Table:
     """Sets the steps and seconds to the reference's best loss, with ratios to the reference's."""
     trained = [row for row in rows if row.init]
     columns = [("start", [row.name for row in trained]), *_arrival_columns(trained, reference)]
-    return _table(columns, _arrival_notes(display_name(reference)))
+    return table_of(columns, _arrival_notes(display_name(reference)))
 
 
 def main_table(work: Workdir) -> Table:
@@ -81,7 +81,7 @@ def main_table(work: Workdir) -> Table:
     if work.reference:
         columns += _arrival_columns(rows, work.reference)
         notes += _arrival_notes(display_name(work.reference))
-    return _table(columns, notes)
+    return table_of(columns, notes)
 
 
 def speed_table(work: Workdir, speeds: Sequence[Speed]) -> Table:
@@ -102,7 +102,7 @@ def speed_table(work: Workdir, speeds: Sequence[Speed]) -> Table:
         "that too. Replicas that trained together share their time evenly, which makes training "
         "cheap against the start.",
     ]
-    return _table(columns, notes, words=2)
+    return table_of(columns, notes, words=2)
 
 
 def curve_table(speeds: Sequence[Speed], reference: str | None) -> Table:
@@ -121,7 +121,7 @@ def curve_table(speeds: Sequence[Speed], reference: str | None) -> Table:
         "divided by its length. Steps per halving: ln 2 over the rate of floor + amplitude × "
         "exp(−rate × step), fitted up to the best epoch; median and 95 % bootstrap interval."
     ]
-    return _table(columns, notes)
+    return table_of(columns, notes)
 
 
 def importance_table(found: ImportanceTable, *, scale: float = 1.0, target: str = "") -> Table:
@@ -157,7 +157,7 @@ def importance_table(found: ImportanceTable, *, scale: float = 1.0, target: str 
             "Of the fit: the number of subsets on the pruning path that read the feature, and what "
             "these gained in GCV and in RSS, the largest being 100."
         )
-    return _table(columns, notes)
+    return table_of(columns, notes)
 
 
 def text_table(workdir: Any) -> str:
@@ -189,7 +189,7 @@ def set_text(table: Table) -> str:
     return "\n".join([*ruled, *table.notes]).replace(NBSP, " ")
 
 
-def _table(columns: Columns, notes: list[str], words: int = 1) -> Table:
+def table_of(columns: Columns, notes: list[str], words: int = 1) -> Table:
     """A table of the columns in which some cell says something."""
     kept = [(name, cells) for name, cells in columns if any(c not in ("", NONE) for c in cells)]
     body = [list(cells) for cells in zip(*(cells for _, cells in kept), strict=True)]
