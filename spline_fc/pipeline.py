@@ -173,8 +173,7 @@ def _write_chosen(
         probe = x[:: -(-len(x) // KNOT_ROWS)]
         trace = training.replica(result.trace, *where)
         track = analysis.knot_track(trace, probe, scaler=dataset.scaler)
-        networks = analysis.recorded_networks(trace).networks
-        flips = analysis.activation_flips(networks, probe)
+        flips = analysis.activation_flips(analysis.recorded_networks(trace).networks, probe)
         workdir.write_knots(road.folder, stem, track, flips)
 
 

@@ -11,8 +11,8 @@ from spline_fc.data import Dataset, standardize
 from spline_fc.model.make import CROSS_ENTROPY, make_model
 from spline_fc.model.record import Model
 from spline_fc.printing import printed
-from spline_fc.protocol import LEARNING_RATES, SPLINE, Contender, Start
-from spline_fc.training import TrainingConfig, TrainResult, as_config
+from spline_fc.protocol import SPLINE, Contender, Start
+from spline_fc.training import LEARNING_RATES, TrainingConfig, TrainResult, as_config
 
 
 @printed

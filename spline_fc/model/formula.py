@@ -159,7 +159,7 @@ def _directions(
         own = np.flatnonzero(weights)
         own = own[np.argsort(-np.abs(weights * spread)[own], kind="stable")]
         shown = own if most is None else own[:most]
-        text = " ".join(f"{weights[j]:+.4g} * {_in_direction(j, owner, size)}" for j in shown)
+        text = " ".join(f"{weights[j]:+.6g} * {_in_direction(j, owner, size)}" for j in shown)
         rest = len(own) - len(shown)
         lines.append(f"{_name(v, owner, size)} = {text}{f' + {rest} smaller ones' * bool(rest)}")
     return ["where", *(f"  {line}" for line in lines)] if lines else []
