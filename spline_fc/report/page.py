@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from spline_fc import files
+from spline_fc.checks import optional
 
 if TYPE_CHECKING:
     import jinja2
@@ -59,6 +60,12 @@ class Section(NamedTuple):
     key: str
     title: str
     blocks: list[Block]  # Words, Heading, Image, Groups, tables.Table
+
+
+def check_packages() -> None:
+    """Raises ImportError, which names the extra, unless pages and figures can be made."""
+    for package in ("matplotlib", "jinja2"):
+        optional(package, "plots")
 
 
 @functools.cache
