@@ -5,7 +5,6 @@ Splines have their own JSON files, `cpwl.save_spline`.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
