@@ -1,7 +1,6 @@
 """README and guides: every command that they show is one that there is."""
 
 import json
-import pathlib
 import re
 import subprocess
 import sys
