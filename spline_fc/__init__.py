@@ -30,6 +30,7 @@ from spline_fc.data import (
     load,
     standardize,
 )
+from spline_fc.model import Model, fit_model, load_model, make_model, save_model
 from spline_fc.network import (
     MLP,
     apply_params,
@@ -47,6 +48,7 @@ __all__ = [
     "Dataset",
     "Encoding",
     "FitResult",
+    "Model",
     "Spline",
     "TrainResult",
     "TrainingConfig",
@@ -56,6 +58,7 @@ __all__ = [
     "encode_with_targets",
     "evaluate",
     "fit_mars",
+    "fit_model",
     "fit_pyearth",
     "from_arrays",
     "from_earth",
@@ -65,9 +68,12 @@ __all__ = [
     "knot_drift",
     "load",
     "load_fit",
+    "load_model",
     "load_spline",
+    "make_model",
     "reshape",
     "save_fit",
+    "save_model",
     "save_spline",
     "shrink",
     "spline_from_params",

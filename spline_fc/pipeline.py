@@ -95,6 +95,7 @@ def _run(road: Road) -> bool:
     starts = _starts(road)
     fits = runs.fit_rows(road.plan, starts, road.datasets)
     files.write_json(road.folder / "fits.json", fits)
+    files.write_json(road.folder / "baselines.json", runs.baseline_rows(road.datasets))
     contenders = road.plan.contenders
     found = {
         c.name: workdir.finished_rows(road.folder, c.name, c.training.epochs) for c in contenders

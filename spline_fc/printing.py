@@ -1,10 +1,12 @@
-"""Records that print themselves in a few lines: a sentence, and a small table of what they hold.
+"""Records that print themselves in a few lines, and how numbers and names are written.
 
-A record's arrays are told by dtype and shape, those of NumPy also by their range; nothing is
-fetched from a device, and a record that is traced or half empty prints as well.
+A record prints a sentence, and a small table of what it holds. Its arrays are told by dtype and
+shape, those of NumPy also by their range; nothing is fetched from a device, and a record that is
+traced or half empty prints as well.
 """
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +16,7 @@ from spline_fc.checks import shown
 
 MOST_ROWS, MOST_COLUMNS = 18, 8  # of a table
 MOST_WIDTH = 96  # of a line
+NONE = "–"  # a number that there is not
 _MOST_RANGED = 10**6  # numbers of an array whose range is looked for
 _MOST_LISTED = 6  # numbers of an array that are shown themselves
 
@@ -30,6 +33,31 @@ def printed(record: Record) -> Record:
     kind: Any = record
     kind.__repr__, kind._repr_html_ = _text, _html
     return record
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Formats a number with so many significant digits, without exponents in the common range."""
+    if math.isnan(value):
+        return NONE
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if size < -4 or size > 6:
+        return f"{value:.{digits - 1}e}".replace("-", "−")
+    return f"{value:,.{max(digits - 1 - size, 0)}f}".replace("-", "−")
+
+
+def one_line(name: str) -> str:
+    """A name from a file without line breaks and control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
+def shortened(name: str, limit: int) -> str:
+    """A name in one line, its end cut where it has more characters than the limit."""
+    name = one_line(name)
+    return name if len(name) <= limit else name[: limit - 1] + "…"
 
 
 def summary(value: Any) -> str:

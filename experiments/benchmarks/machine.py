@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from spline_fc import workdir
+from spline_fc import model
 
 
 def stamp() -> dict[str, Any]:
@@ -19,7 +19,7 @@ def stamp() -> dict[str, Any]:
     return {
         "date": datetime.date.today().isoformat(),
         "processor": processor(),
-        "environment": workdir.environment(),
+        "environment": model.environment(),
     }
 
 

@@ -46,7 +46,9 @@ from spline_fc.analysis.knot_track import (
 )
 from spline_fc.analysis.local import (
     CellExplanation,
+    PathExplanation,
     SplineExplanation,
+    explain_difference,
     explain_network,
     explain_spline,
 )
@@ -75,6 +77,7 @@ __all__ = [
     "Interval",
     "KnotTrack",
     "PairedRatio",
+    "PathExplanation",
     "PatternCount",
     "Permutation",
     "Reach",
@@ -97,6 +100,7 @@ __all__ = [
     "dependence_surface",
     "distil",
     "exact_dependence",
+    "explain_difference",
     "explain_network",
     "explain_spline",
     "fit_rate",

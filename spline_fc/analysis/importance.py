@@ -2,8 +2,9 @@
 
 *Permutation*: how much worse the predictions get when a column is shuffled. *Contribution*: how far
 a feature moves the predictions, on average over the rows, from what they would be were it unknown.
-The first asks the targets, the second the model alone. Beside them stand the three criteria that a
-fit leaves behind: nsubsets, gcv and rss, see `cpwl.importance`.
+The first asks the targets, the second the model alone. Columns that one column of a table became,
+as the levels of a category did, count as one feature if `groups` says so. Beside the measures stand
+the three criteria that a fit leaves behind: nsubsets, gcv and rss, see `cpwl.importance`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ from spline_fc.printing import printed
 
 AT_ONCE = 8192  # rows that a model is handed in one call
 Metric = Callable[[np.ndarray, np.ndarray], float]
+Groups = Mapping[str, Sequence[int]] | None
 
 
 @printed
@@ -40,7 +42,7 @@ class Permutation(NamedTuple):
     """Permutation importance: what the metric rises by when a column is shuffled."""
 
     baseline: float  # the metric of the model as it is
-    values: np.ndarray  # (repeats, d)
+    values: np.ndarray  # (repeats, d), or (repeats, g) of g groups of columns
     mean: np.ndarray  # (d,)
     deviation: np.ndarray  # (d,), over the repeats; 0 for a single one
 
@@ -72,8 +74,9 @@ def permutation_importance(
     key: jax.Array | int,
     repeats: int = 5,
     metric: Metric = squared_error,
+    groups: Groups = None,
 ) -> Permutation:
-    """Measures how much worse predictions get when one column is shuffled.
+    """Measures how much worse predictions get when one column, or group of columns, is shuffled.
 
     Args:
       model: a Spline, a network's parameters, or a function from (n, d) to (n, k).
@@ -82,6 +85,8 @@ def permutation_importance(
       key: a JAX key or integer seed; the same key gives the same shuffles for every model.
       repeats: shuffles per column.
       metric: from (targets, predictions), both (n, k), to a number that grows with the error.
+      groups: column numbers that are shuffled together, by name, as `Encoding.groups` has them;
+        each column alone by default.
 
     Returns:
       Permutation; a column that the model does not read has importance 0 exactly.
@@ -102,17 +107,20 @@ def permutation_importance(
     )
     rng = generator(as_key(key))
     baseline = float(metric(wanted, given))
-    values = np.empty((repeats, x.shape[1]))
+    together = _groups(groups, x.shape[1])
+    values = np.empty((repeats, len(together)))
     for repeat in range(repeats):
         order = rng.permutation(len(x))  # one for all columns: differences between them are theirs
-        for feature in range(x.shape[1]):
+        for place, own in enumerate(together):
             shuffled = x.copy()
-            shuffled[:, feature] = x[order, feature]
-            values[repeat, feature] = metric(wanted, model_output(model, shuffled)) - baseline
+            shuffled[:, own] = x[order][:, own]
+            values[repeat, place] = metric(wanted, model_output(model, shuffled)) - baseline
     return Permutation(baseline, values, values.mean(axis=0), values.std(axis=0))
 
 
-def mean_contribution(model: Model, x: Any, *, points: int = 64) -> np.ndarray:
+def mean_contribution(
+    model: Model, x: Any, *, points: int = 64, groups: Groups = None
+) -> np.ndarray:
     """Averages how far each feature's value moves the prediction of its own row.
 
     The contribution of feature j to row i is f(row i) less the mean of f(row i with feature j
@@ -124,9 +132,11 @@ def mean_contribution(model: Model, x: Any, *, points: int = 64) -> np.ndarray:
       x: (n, d), the rows.
       points: the column is redrawn from this many of its quantiles, or from all of its values if it
         has no more than that many distinct ones. The cost is n d points evaluations.
+      groups: columns that count as one feature, as in `permutation_importance`: they are redrawn
+        together from the rows that they make, the most frequent ones where these are more.
 
     Returns:
-      (d, k), mean absolute contributions in the units the model returns.
+      (d, k), or (g, k) of g groups, mean absolute contributions in the units the model returns.
 
     Raises:
       ValueError: rows that do not fit the model or are not finite; points below 1.
@@ -134,19 +144,19 @@ def mean_contribution(model: Model, x: Any, *, points: int = 64) -> np.ndarray:
     x = checked_model_rows(model, x)
     check_integer("points", points, at_least=1)
     given = model_output(model, x)
-    result = np.empty((x.shape[1], given.shape[1]))
     together = max(1, AT_ONCE // max(len(x), 1))  # values, so that few calls do and memory is kept
-    for feature in range(x.shape[1]):
-        values, weights = _redraws(x[:, feature], points)
+    result = []
+    for own in _groups(groups, x.shape[1]):
+        values, weights = _redraws(x[:, own], points)
         mean = np.zeros(given.shape)
-        for first in range(0, values.size, together):
+        for first in range(0, len(values), together):
             some = values[first : first + together]
-            moved = np.tile(x, (some.size, 1))
-            moved[:, feature] = np.repeat(some, len(x))
-            found = model_output(model, moved).reshape(some.size, *given.shape)
+            moved = np.tile(x, (len(some), 1))
+            moved[:, own] = np.repeat(some, len(x), axis=0)
+            found = model_output(model, moved).reshape(len(some), *given.shape)
             mean += np.tensordot(weights[first : first + together], found, 1)
-        result[feature] = np.abs(given - mean).mean(axis=0)
-    return result
+        result.append(np.abs(given - mean).mean(axis=0))
+    return np.stack(result)
 
 
 def compare_importance(
@@ -161,6 +171,7 @@ def compare_importance(
     metric: Metric = squared_error,
     output: int = 0,
     points: int = 64,
+    groups: Groups = None,
 ) -> ImportanceTable:
     """Sets permutation importance and mean contribution of several models beside a fit's criteria.
 
@@ -169,11 +180,13 @@ def compare_importance(
       x: (n, d); y: (n,) or (n, k), as in `permutation_importance`.
       key: a JAX key or integer seed; every model sees the same shuffles.
       fit: adds the columns nsubsets, gcv and rss of `cpwl.importance`; those of directions are left
-        out, as they belong to no feature.
+        out, as they belong to no feature. They are of single columns: with `groups` there are none.
       feature_names: one per column; those of a data frame, else x0, x1, ... by default.
       repeats, metric: as in `permutation_importance`.
       output: the output whose contributions are shown; permutation takes all of them together.
       points: as in `mean_contribution`.
+      groups: columns that count as one feature, as in `permutation_importance`; their names stand
+        in place of feature_names.
 
     Returns:
       ImportanceTable; `report.importance_table` sets it for printing.
@@ -188,16 +201,18 @@ def compare_importance(
     num_features = x.shape[1]
     names = as_names("feature_names", feature_names, num_features) or named
     names = names or tuple(f"x{j}" for j in range(num_features))
+    names = names if groups is None else tuple(map(str, groups))
+    options = {"key": key, "repeats": repeats, "metric": metric, "groups": groups}
     check_integer("output", output, at_least=0)
     measures: dict[str, np.ndarray] = {}
     for name, model in models.items():
-        shuffled = permutation_importance(model, x, y, key=key, repeats=repeats, metric=metric)
-        moved = mean_contribution(model, x, points=points)
+        shuffled = permutation_importance(model, x, y, **options)
+        moved = mean_contribution(model, x, points=points, groups=groups)
         outputs = moved.shape[1]
         check(output < outputs, f"output must be below {outputs}; got {output}.")
         measures[f"{name}: permutation"] = shuffled.mean
         measures[f"{name}: contribution"] = moved[:, output]
-    if fit is not None:
+    if fit is not None and groups is None:
         fit = fit.fit if isinstance(fit, SplineStart) else fit
         check_kind("fit", fit, FitResult)
         criteria = importance(fit)._asdict()
@@ -216,10 +231,23 @@ def _targets(y: Any, x: np.ndarray) -> np.ndarray:
     return y
 
 
-def _redraws(column: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values to redraw a column from, and their weights."""
-    values, counts = np.unique(column, return_counts=True)
-    if values.size <= points:
-        return values, counts / column.size
-    values = np.quantile(column, (np.arange(points) + 0.5) / points)
-    return values, np.full(points, 1 / points)
+def _groups(groups: Groups, num_features: int) -> list[list[int]]:
+    """The columns of each feature."""
+    if groups is None:
+        return [[feature] for feature in range(num_features)]
+    check_mapping("groups", groups)
+    found = [list(columns) for columns in groups.values()]
+    flat = sorted(sum(found, []))
+    good = bool(flat) and flat == list(range(num_features)) and all(found)
+    check(good, f"groups must name each of {num_features} columns once; got {shown(groups)}.")
+    return found
+
+
+def _redraws(columns: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (v, c) to redraw columns (n, c) from, and their weights (v,)."""
+    values, counts = np.unique(columns, axis=0, return_counts=True)
+    if len(values) > points and columns.shape[1] == 1:
+        values = np.quantile(columns, (np.arange(points) + 0.5) / points)[:, None]
+        return values, np.full(points, 1 / points)
+    most = np.sort(np.argsort(-counts, kind="stable")[:points])
+    return values[most], counts[most] / counts[most].sum()

@@ -1,27 +1,29 @@
-"""One prediction explained: the terms of a spline that make it, or the affine map of its cell.
+"""One prediction explained: by the terms of a spline, by its cell, or against another row.
 
-Both are exact and neither is a sample. A spline is a sum, and its terms at a row are the reasons.
-A ReLU network is one affine map on the whole cell around a row; how far the cell reaches tells for
-which rows the reasons hold.
+All are exact and none is a sample. A spline is a sum, and its terms at a row are the reasons. A
+ReLU network is one affine map on the whole cell around a row; how far the cell reaches tells for
+which rows the reasons hold. On the way from a reference to a row it is a chain of such maps, and
+what every feature adds on that way is the reason for the difference of the two predictions.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis.forward import checked_point
+from spline_fc.analysis.forward import checked_point, gradients_at
 from spline_fc.analysis.models import (
     checked_model_rows,
     minimum,
     minimum_terms,
     spline_columns,
 )
+from spline_fc.analysis.regions import segment_breakpoints
 from spline_fc.analysis.shapes import raw_input, raw_output
 from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check_rank
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.cpwl.spline import spline_of
-from spline_fc.network import Params, SplineStart
+from spline_fc.network import Params, SplineStart, preactivations_float64
 from spline_fc.network.structure import finite_layers
 from spline_fc.printing import printed
 
@@ -58,6 +60,16 @@ class CellExplanation(NamedTuple):
     unit: int
     room_below: np.ndarray  # (d,), how far each feature alone can fall before the cell ends
     room_above: np.ndarray  # (d,), and how far it can rise
+
+
+@printed
+class PathExplanation(NamedTuple):
+    """reference_value + sum of contribution = prediction."""
+
+    prediction: np.ndarray  # (k,)
+    reference_value: np.ndarray  # (k,), the prediction at the reference
+    contribution: np.ndarray  # (d, k)
+    pieces: int  # affine maps on the way
 
 
 def explain_spline(
@@ -140,6 +152,50 @@ def explain_network(
     reference, level = raw_input(reference, scaler), value - contribution.sum(axis=0)
     nearest, room = _nearest(height, normal, owners), (below * width, above * width)
     return CellExplanation(value, slope, offset, reference, level, contribution, *nearest, *room)
+
+
+def explain_difference(
+    params: Params, row: Any, *, reference: Any = None, scaler: Any = None
+) -> PathExplanation:
+    """Divides the difference of a row's prediction from that of a reference among the features.
+
+    contribution_j = (row_j - reference_j) * integral_0^1 of df/dx_j along the straight line between
+    them: integrated gradients, or Aumann and Shapley's values. The integral is exact, as the
+    network is affine between its breakpoints on the line. For an additive model this is the
+    difference of feature j's shape function; a feature that is not read gets 0.
+
+    Args:
+      params: a network of any depth and k outputs.
+      row: (d,), in the units the network takes.
+      reference: (d,), zeros by default, which is the training mean of standardised data.
+      scaler: a data.Scaler; everything is then returned in the target's raw units.
+
+    Returns:
+      PathExplanation.
+
+    Raises:
+      ValueError: the row or the reference is no finite vector of the network's size.
+
+    Reference:
+      Sundararajan, Taly, Yan (2017), Axiomatic attribution for deep networks, ICML.
+    """
+    stack = finite_layers(params)
+    size = len(stack[0][0])
+    row = checked_point("row", row, size)
+    reference = checked_point("reference", np.zeros(size) if reference is None else reference, size)
+    cuts = np.concatenate([[0.0], segment_breakpoints(params, reference, row), [1.0]])
+    middle = (cuts[:-1] + cuts[1:]) / 2
+    values = preactivations_float64(params, reference + middle[:, None] * (row - reference))
+    contribution = np.empty((size, stack[-1][1].size))
+    for index in range(stack[-1][1].size):
+        gradient = gradients_at(params, values, index)
+        if len(stack) > 1:
+            gradient = (gradient * (values[0] > 0)) @ stack[0][0].T
+        contribution[:, index] = (row - reference) * (np.diff(cuts) @ gradient)
+    ends = preactivations_float64(params, np.stack([row, reference]))[-1]
+    prediction, level = raw_output(ends, scaler, effect=False)
+    contribution = raw_output(contribution, scaler, effect=True)
+    return PathExplanation(prediction, level, contribution, len(middle))
 
 
 def _nearest(

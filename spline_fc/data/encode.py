@@ -108,7 +108,7 @@ def encode_table(
         )
         for name in table.names
     )
-    encoding = Encoding(columns, task, missing, targets, table.has_header)
+    encoding = Encoding(columns, task, missing, targets, table.has_header, num_rows=table.num_rows)
     x, _ = feature_matrix(encoding, reads, table.path)
     y = target_matrix(encoding, reads, table.path)
     return Encoded(x, y, row_weights(encoding, reads), encoding)

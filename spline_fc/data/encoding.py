@@ -52,6 +52,7 @@ class Encoding(NamedTuple):
     targets: tuple[str, ...]  # their order in y
     has_header: bool = True
     shown_targets: tuple[str, ...] | None = None  # names for the columns of y, if not by column
+    num_rows: int | None = None  # of the table, dropped ones among them
 
     def of_role(self, role: str) -> tuple[ColumnEncoding, ...]:
         """The columns of a role, in order."""
@@ -61,6 +62,16 @@ class Encoding(NamedTuple):
     def feature_names(self) -> tuple[str, ...]:
         """Names of the columns of x."""
         return tuple(n for c in self.of_role(FEATURE) for n in encoded_names(c))
+
+    @property
+    def groups(self) -> dict[str, tuple[int, ...]]:
+        """The columns of x that each feature of the table became."""
+        found, begin = {}, 0
+        for column in self.of_role(FEATURE):
+            end = begin + len(encoded_names(column))
+            found[column.name] = tuple(range(begin, end))
+            begin = end
+        return found
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -91,6 +102,8 @@ def encoding_from_json(fields: Mapping[str, Any]) -> Encoding:
     check_one_of("encoding.task", fields["task"], _TASKS)
     check_one_of("encoding.missing", fields["missing"], ("drop", "median"))
     check_boolean("encoding.has_header", fields["has_header"])
+    if fields["num_rows"] is not None:
+        check_integer("encoding.num_rows", fields["num_rows"], 1)
     targets = _texts("encoding.targets", fields["targets"])
     for target in targets:
         check_one_of("a name in encoding.targets", target, known)

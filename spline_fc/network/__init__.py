@@ -1,6 +1,13 @@
 """The network that equals a spline, in whatever architecture is wanted."""
 
-from spline_fc.network.convert import Hinges, fold_scaler, hinges, to_params, unfold_scaler
+from spline_fc.network.convert import (
+    Hinges,
+    clip_inputs,
+    fold_scaler,
+    hinges,
+    to_params,
+    unfold_scaler,
+)
 from spline_fc.network.export import (
     from_stablehlo,
     load_npz,
@@ -48,6 +55,7 @@ __all__ = [
     "apply_params",
     "balance_units",
     "check_same_structure",
+    "clip_inputs",
     "deepen",
     "ensemble_to_params",
     "fold_scaler",

@@ -126,6 +126,36 @@ def unfold_scaler(params: Params, scaler: Scaler) -> Params:
     return from_layers(fold(layers_float64(params), scaler, inverse=True), dtype_of(params))
 
 
+def clip_inputs(params: Params, low: np.ndarray, high: np.ndarray) -> Params:
+    """Puts a layer before a network that clips its inputs, so that it stays a ReLU network.
+
+    clip(x) = low + relu(x - low) - relu(x - high).
+
+    Args:
+      params: a network of d inputs.
+      low, high: (d,), low <= high, in the units the network takes.
+
+    Returns:
+      Parameters with one layer more, of 2 d units, in the dtype of `params`; constant in every
+      input beyond its range.
+
+    Raises:
+      ValueError: ends that do not fit the network or are out of order.
+    """
+    (kernel, bias), *others = layers_float64(params)
+    ends = {"low": np.asarray(low, np.float64), "high": np.asarray(high, np.float64)}
+    for name, end in ends.items():
+        wanted = (len(kernel),)
+        check(end.shape == wanted, f"{name} must have shape {wanted}; got {end.shape}.")
+        check_finite(name, end)
+    low, high = ends.values()
+    check(bool((low <= high).all()), "low must be <= high in every column; it is not.")
+    one = np.eye(len(kernel))
+    first = (np.hstack([one, one]), -np.concatenate([low, high]))
+    second = (np.vstack([kernel, -kernel]), bias + low @ kernel)
+    return from_layers([first, second, *others], dtype_of(params))
+
+
 def fold(stack: list[Layer], scaler: Scaler | None, inverse: bool = False) -> list[Layer]:
     """Does in float64 what `fold_scaler`, or its inverse, does; None changes nothing."""
     if scaler is None:

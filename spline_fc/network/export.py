@@ -52,13 +52,18 @@ def load_npz(path: str | os.PathLike) -> Params:
     return _network(path, files.read_npz(path))
 
 
-def save_safetensors(path: str | os.PathLike, params: Params) -> None:
-    """Does what `save_npz` does, with a safetensors file; ImportError without that package."""
+def save_safetensors(
+    path: str | os.PathLike, params: Params, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Does what `save_npz` does, with a safetensors file; ImportError without that package.
+
+    Metadata are texts by name, which readers of the file find beside the tensors.
+    """
     safetensors = optional("safetensors.numpy", "export")
     check_network(params)
     flat = {name: np.ascontiguousarray(leaf) for name, leaf in flatten(params).items()}
     with files.replacing(path) as file:
-        file.write(safetensors.save(flat))
+        file.write(safetensors.save(flat, None if metadata is None else dict(metadata)))
 
 
 def load_safetensors(path: str | os.PathLike) -> Params:
@@ -92,11 +97,12 @@ def _network(path: str | os.PathLike, flat: Mapping[str, np.ndarray]) -> Params:
     return params if is_wide else jax.tree.map(jnp.asarray, params)
 
 
-def to_onnx(params: Params) -> bytes:
+def to_onnx(params: Params, metadata: Mapping[str, str] | None = None) -> bytes:
     """Serialises a network as an ONNX model of Gemm and Relu nodes alone.
 
     Args:
       params: a fully connected network, float32 or float64.
+      metadata: texts by name, which a runtime gives back beside the network.
 
     Returns:
       The bytes of an .onnx file: input "x" (n, d), output "y" (n, k), n free.
@@ -133,13 +139,16 @@ def to_onnx(params: Params) -> bytes:
     model = onnx.helper.make_model(
         graph, opset_imports=[opset], ir_version=_ONNX_IR, producer_name="spline_fc"
     )
+    onnx.helper.set_model_props(model, dict(metadata or {}))
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
 
-def save_onnx(path: str | os.PathLike, params: Params) -> None:
+def save_onnx(
+    path: str | os.PathLike, params: Params, metadata: Mapping[str, str] | None = None
+) -> None:
     """Writes a network to an .onnx file; arguments and errors as for `to_onnx`, and OSError."""
-    model = to_onnx(params)
+    model = to_onnx(params, metadata)
     with files.replacing(path) as file:
         file.write(model)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from spline_fc.analysis import Interval, PairedRatio, bootstrap
+from spline_fc.printing import NONE, significant
 
 NAMES = {
     "he_normal": "He",
@@ -19,7 +20,6 @@ NAMES = {
     "swim": "SWIM",
     "box_lsq": "box",
 }
-NONE = "–"
 MUCH = 1.5  # a ratio from which "times" is said, not per cent
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -27,20 +27,6 @@ NBSP = "\N{NO-BREAK SPACE}"
 def display_name(init: str) -> str:
     """The name of an initialisation as a reader would say it."""
     return NAMES.get(init, init.replace("_", " "))
-
-
-def significant(value: float, digits: int = 3) -> str:
-    """Formats a number with so many significant digits, without exponents in the common range."""
-    if math.isnan(value):
-        return NONE
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if value == 0:
-        return "0"
-    size = math.floor(math.log10(abs(value)))
-    if size < -4 or size > 6:
-        return f"{value:.{digits - 1}e}".replace("-", "−")
-    return f"{value:,.{max(digits - 1 - size, 0)}f}".replace("-", "−")
 
 
 def percent(share: float) -> str:
@@ -112,17 +98,6 @@ def ratio(found: PairedRatio | None) -> str:
 def with_range(value: str, low: str, high: str) -> str:
     """Sets a value and, in brackets, its range: "1.2 [1.0, 1.3]"."""
     return f"{value} [{low},{NBSP}{high}]"
-
-
-def one_line(name: str) -> str:
-    """A name from a file without line breaks and control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
-
-
-def shortened(name: str, limit: int = 22) -> str:
-    """Cuts a long feature name for a panel title."""
-    name = one_line(name)
-    return name if len(name) <= limit else name[: limit - 1] + "…"
 
 
 def count(number: int, what: str) -> str:

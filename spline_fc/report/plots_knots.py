@@ -6,8 +6,9 @@ from matplotlib.collections import LineCollection
 
 from spline_fc.analysis import KnotTrack, summarize_track
 from spline_fc.analysis.shapes import raw_input
+from spline_fc.printing import shortened, significant
 from spline_fc.report import figures as fig
-from spline_fc.report.formats import count, shortened, significant
+from spline_fc.report.formats import count
 from spline_fc.workdir import Rows
 
 MOST_PANELS = 12  # further features are in the CSV

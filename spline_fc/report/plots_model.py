@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 
 from spline_fc.analysis import Curve, ImportanceTable, Surface
 from spline_fc.analysis.shapes import raw_curve, raw_input, raw_surface
+from spline_fc.printing import one_line, shortened, significant
 from spline_fc.report import figures as fig
-from spline_fc.report.formats import one_line, shortened, significant
 from spline_fc.workdir import Rows
 
 MOST_PANELS = 12  # further features are in the CSV
@@ -135,5 +135,5 @@ def _shape_panel(ax: Axes, both: Sequence[Curve], rows: Rows) -> None:
     ax.plot(after.grid, after.value[:, 0], color=fig.BLUE, linewidth=2.0, zorder=3)
     dashed = {"color": fig.INK, "linewidth": 1.2, "linestyle": (0, (3, 2))}
     ax.plot(before.grid, before.value[:, 0], zorder=4, **dashed)
-    ax.set_title(shortened(rows.feature_names[feature]))
+    ax.set_title(shortened(rows.feature_names[feature], 22))
     fig.ticks(ax, x=4, y=5)

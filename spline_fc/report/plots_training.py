@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from spline_fc.analysis import PairedRatio
+from spline_fc.printing import shortened, significant
 from spline_fc.report import figures as fig
-from spline_fc.report.formats import shortened, significant
 from spline_fc.report.rows import Contest, Row
 from spline_fc.workdir import Workdir
 

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.ticker import MaxNLocator
 
+from spline_fc.printing import shortened
 from spline_fc.report import figures as fig
-from spline_fc.report.formats import display_name, shortened
+from spline_fc.report.formats import display_name
 from spline_fc.report.measures import MIN_ALIGNMENT, Plane, Units
 
 MARGINS = {"left": 0.62, "bottom": 0.5, "top": 0.42}

@@ -3,9 +3,10 @@
 import numpy as np
 
 from spline_fc.analysis import KnotTrack, summarize_track
+from spline_fc.printing import one_line
 from spline_fc.report import plots_knots, plots_units
 from spline_fc.report.figures import place
-from spline_fc.report.formats import count, display_name, one_line, percent, significant, with_range
+from spline_fc.report.formats import count, display_name, percent, significant, with_range
 from spline_fc.report.measures import MIN_ALIGNMENT, ON_DIRECTION, ON_FEATURE, RANDOM, SEGMENTS
 from spline_fc.report.page import Block, Heading, Words
 from spline_fc.report.study import Study

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis import ImportanceTable, Reach, Speed
+from spline_fc.printing import one_line
 from spline_fc.report.formats import (
     NBSP,
     NONE,
@@ -15,7 +16,6 @@ from spline_fc.report.formats import (
     interval,
     mean_error,
     mean_interval,
-    one_line,
     ratio,
     significant,
 )

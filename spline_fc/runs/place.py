@@ -26,6 +26,7 @@ WRITTEN_ANEW = (
     "config.json",
     "environment.json",
     "status",
+    "baselines.json",
     "fits.json",
     "runs.json",
     "metrics",

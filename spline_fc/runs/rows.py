@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from spline_fc import protocol
+from spline_fc import protocol, training
 from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset
 from spline_fc.protocol import Contender, Start, Verdict
@@ -32,6 +32,15 @@ def fit_rows(
         for contender in plan.contenders
         for seed, (start, dataset) in enumerate(zip(starts[contender.name], datasets, strict=True))
         if start.fit is not None
+    ]
+
+
+def baseline_rows(datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
+    """The rows of baselines.json: scores on the test part of what is no start, seed by seed."""
+    return [
+        {"init": name, "seed": seed, **_flat("test", scores)}
+        for seed, dataset in enumerate(datasets)
+        for name, scores in training.baselines(dataset).items()
     ]
 
 

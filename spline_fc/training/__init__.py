@@ -1,5 +1,6 @@
 """Training on: losses and scores, optimisers, the compiled loop, checkpoints, metric writers."""
 
+from spline_fc.training.baselines import LINEAR, MEAN, baselines
 from spline_fc.training.checkpoints import Checkpoints
 from spline_fc.training.config import PRECISIONS, TrainingConfig, as_config
 from spline_fc.training.gauss_newton import gauss_newton
@@ -17,18 +18,20 @@ from spline_fc.training.metrics import (
     write_history,
 )
 from spline_fc.training.optimisers import OPTIMISERS, SCHEDULES
-from spline_fc.training.output_layer import solve_output
+from spline_fc.training.output_layer import solve_output, to_logits
 from spline_fc.training.recorders import (
     first_layer_recorder,
     network_recorder,
 )
 from spline_fc.training.replicas import replica, stack_params
-from spline_fc.training.scores import PRIMARY_SCORE, scores
+from spline_fc.training.scores import PRIMARY_SCORE, probabilities, scores
 from spline_fc.training.steps import Recorder
 
 __all__ = [
     "GROUPS",
+    "LINEAR",
     "LOSSES",
+    "MEAN",
     "OPTIMISERS",
     "PRECISIONS",
     "PRIMARY_SCORE",
@@ -44,16 +47,19 @@ __all__ = [
     "TrainResult",
     "TrainingConfig",
     "as_config",
+    "baselines",
     "first_layer_recorder",
     "gauss_newton",
     "loss_per_row",
     "make_writer",
     "network_recorder",
+    "probabilities",
     "replica",
     "scores",
     "solve_output",
     "spline_origin",
     "stack_params",
+    "to_logits",
     "train",
     "train_replicas",
     "write_epochs",

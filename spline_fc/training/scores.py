@@ -75,6 +75,25 @@ def scores(
     return _classification(task, loss, outputs, targets)
 
 
+def probabilities(loss: str, outputs: Any) -> np.ndarray:
+    """Reads the outputs of a classifier as a probability per class.
+
+    Args:
+      loss: that the model was trained on, as in `scores`.
+      outputs: (n, k), as the model gives them; k is 1 for two classes.
+
+    Returns:
+      (n, c) float64, rows that sum to 1; c is 2 for one column, else k.
+
+    Raises:
+      ValueError: unknown loss, or outputs that are no matrix.
+    """
+    check_one_of("loss", loss, LOSSES)
+    outputs = numbers_float64("outputs", outputs)
+    check_rank("outputs", outputs, 2, "(n, k)")
+    return np.exp(_log_probabilities(loss, outputs))
+
+
 def _predictions(loss: str, outputs: np.ndarray) -> np.ndarray:
     """What the outputs say of targets that are numbers."""
     if loss == "sigmoid_cross_entropy":

@@ -1,10 +1,12 @@
 """The folder that a run leaves: one versioned format, written and read here and nowhere else.
 
     workdir.json            the format and what wrote it
-    config.json, environment.json, status
-    data/seed0.npz          training rows of a seed, their names, the seed's own scaler
+    config.json, status
+    environment.json        date, command, versions, device
+    data/seed0.npz          training and test rows of a seed, their names, the seed's own scaler
     data/encoding-seed0.json   how columns became features, where there were columns
     starts.json             seconds of the starts that are there
+    baselines.json          scores of the mean and of a linear model
     fits.json, fits/spline-seed0.json   the spline of a seed: its scores; all of it
     params/spline-seed0-initial.npz, ...-best.npz
     runs.json               one row per (start, seed, learning rate)
@@ -21,7 +23,6 @@ from spline_fc.workdir.store import (
     FOLDERS,
     Rows,
     begin,
-    environment,
     finished_rows,
     read_data,
     read_encoding,
@@ -42,7 +43,6 @@ __all__ = [
     "Rows",
     "Workdir",
     "begin",
-    "environment",
     "finished_rows",
     "read_data",
     "read_encoding",

@@ -19,6 +19,7 @@ RUN_FIELDS = {
     **dict.fromkeys(("chosen", "diverged"), "true or false"),
     **dict.fromkeys(("learning_rate", "best_validation_loss", "test_loss"), NUMBER),
 }
+BASELINE_FIELDS = {"init": "text", "seed": "an integer >= 0"}
 FIT_FIELDS = {
     **{"init": "text", "stop_reason": "text"},
     **dict.fromkeys(("seed", "terms"), "an integer >= 0"),

@@ -8,9 +8,15 @@ from typing import Any, NamedTuple
 from spline_fc import files
 from spline_fc.analysis.convergence import History, read_history
 from spline_fc.checks import check
-from spline_fc.workdir.damage import FIT_FIELDS, RUN_FIELDS, read_record, sound_rows
+from spline_fc.workdir.damage import (
+    BASELINE_FIELDS,
+    FIT_FIELDS,
+    RUN_FIELDS,
+    read_record,
+    sound_rows,
+)
 
-FORMAT = "spline_fc.workdir/2"
+FORMAT = "spline_fc.workdir/3"
 REFERENCE = "he_normal"
 
 
@@ -24,6 +30,7 @@ class Workdir(NamedTuple):
     error: str  # the sentence beside the status
     runs: list[dict[str, Any]]
     fits: list[dict[str, Any]]
+    baselines: list[dict[str, Any]]
     histories: dict[str, History]  # by run name, for the runs whose metrics exist
     damage: tuple[str, ...]  # one sentence per file that is absent or cannot be read
 
@@ -76,7 +83,8 @@ def read_workdir(path: str | os.PathLike) -> Workdir:
         f"workdir must be of format {FORMAT!r}; {str(path)!r} is of {found!r}.",
     )
     tables = {}
-    for name, kinds in (("runs.json", RUN_FIELDS), ("fits.json", FIT_FIELDS)):
+    fields = {"runs.json": RUN_FIELDS, "fits.json": FIT_FIELDS, "baselines.json": BASELINE_FIELDS}
+    for name, kinds in fields.items():
         tables[name] = sound_rows(path / name, _rows_of(path / name, list, damage), kinds, damage)
     runs = tables["runs.json"]
     status, _, sentence = _status(path / "status", damage).partition("\n")
@@ -88,6 +96,7 @@ def read_workdir(path: str | os.PathLike) -> Workdir:
         error=sentence.strip(),
         runs=runs,
         fits=tables["fits.json"],
+        baselines=tables["baselines.json"],
         histories=_histories(path, runs, status.strip() in ("done", "diverged"), damage),
         damage=tuple(damage),
     )

@@ -1,9 +1,9 @@
 """What a run writes and reads of its own, file by file; nothing of it is pickled."""
 
-import importlib.metadata
-import os
+import datetime
 import pathlib
-import platform
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ from spline_fc.analysis import KnotTrack
 from spline_fc.checks import check, check_finite, check_integer, check_number, check_one_of
 from spline_fc.cpwl import FitResult, load_fit, save_fit
 from spline_fc.data import Dataset, Encoding, Scaler, encoding_from_json
-from spline_fc.data.records import TASKS
+from spline_fc.data.records import PARTS, TASKS
+from spline_fc.model import environment
 from spline_fc.network import Params, layer_sizes
 from spline_fc.network.structure import check_network, flatten, unflatten
 from spline_fc.protocol import Start
@@ -24,18 +25,22 @@ from spline_fc.workdir.damage import RUN_FIELDS, check_arrays, naming, read_reco
 from spline_fc.workdir.overview import FORMAT, Workdir
 
 FOLDERS = ("data", "fits", "params", "metrics", "knots")
-REPORT_ROWS = 2000  # training rows that are kept for the report
+REPORT_ROWS = 2000  # of the training part, and of the test part, that are kept for the report
 
 
 class Rows(NamedTuple):
-    """Training rows of one seed, standardised, with what is needed to name and unscale them."""
+    """Rows of one seed, standardised, with what is needed to name and unscale them."""
 
-    x: np.ndarray  # (n, d) float64
+    x: np.ndarray  # (n, d) float64, of the training part
     y: np.ndarray  # (n, k) float64
+    test_x: np.ndarray  # (t, d) float64, of the test part
+    test_y: np.ndarray  # (t, k) float64
     scaler: Scaler  # of this seed
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
     task: str
+    name: str  # of the data set
+    sizes: tuple[int, ...]  # all rows of the training, validation and test part
 
 
 def begin(folder: pathlib.Path, config: Mapping[str, Any], knot_every: int) -> int:
@@ -57,7 +62,9 @@ def begin(folder: pathlib.Path, config: Mapping[str, Any], knot_every: int) -> i
         check_integer("knot_every", about["knot_every"], 1)
     files.write_json(folder / "workdir.json", about)
     files.write_json(folder / "config.json", config)
-    files.write_json(folder / "environment.json", environment())
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    made = {"date": now, "command": _command(), **environment()}
+    files.write_json(folder / "environment.json", made)
     return about["knot_every"]
 
 
@@ -66,26 +73,10 @@ def write_status(folder: pathlib.Path, status: str, sentence: str = "") -> None:
     files.write_text(folder / "status", f"{status}\n{sentence}".rstrip() + "\n")
 
 
-def environment() -> dict[str, Any]:
-    """Versions and device, for the record beside every figure."""
-    packages = ("spline_fc", "jax", "flax", "optax", "numpy", "scikit-learn")
-    return {
-        "python": platform.python_version(),
-        **{name: _version(name) for name in packages},
-        "platform": jax.default_backend(),
-        "device": jax.devices()[0].device_kind,
-        "num_devices": jax.device_count(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "cpu_count": os.cpu_count(),
-    }
-
-
-def _version(package: str) -> str:
-    """The installed version; a bare clone has none of its own."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+def _command() -> str:
+    """The command of this process, as it was typed but for where Python lies."""
+    program, *others = sys.orig_argv
+    return shlex.join([pathlib.PurePath(program).name, *others])
 
 
 def write_data(folder: pathlib.Path, seed: int, dataset: Dataset) -> None:
@@ -93,6 +84,10 @@ def write_data(folder: pathlib.Path, seed: int, dataset: Dataset) -> None:
     arrays = {
         "x": np.asarray(dataset.train.x)[:REPORT_ROWS],
         "y": np.asarray(dataset.train.y)[:REPORT_ROWS],
+        "test_x": np.asarray(dataset.test.x)[:REPORT_ROWS],
+        "test_y": np.asarray(dataset.test.y)[:REPORT_ROWS],
+        "sizes": np.array([len(getattr(dataset, part).x) for part in PARTS]),
+        "name": np.array(dataset.name),
         "feature_names": np.array(dataset.feature_names, dtype=str),
         "target_names": np.array(dataset.target_names, dtype=str),
         "task": np.array(dataset.task),
@@ -105,7 +100,7 @@ def write_data(folder: pathlib.Path, seed: int, dataset: Dataset) -> None:
 
 
 def read_data(work: Workdir, seed: int) -> Rows | None:
-    """Reads the training rows of one seed; None without the file.
+    """Reads the rows of one seed; None without the file.
 
     Raises:
       ValueError: the file is damaged; so for all readers below.
@@ -113,27 +108,29 @@ def read_data(work: Workdir, seed: int) -> Rows | None:
     file = work.path / "data" / f"seed{seed}.npz"
     if not file.is_file():
         return None
-    fields = ("x", "y", "task", "feature_names", "target_names", *Scaler._fields)
-    stored = files.read_npz(file, fields)
+    parts, texts = ("x", "y", "test_x", "test_y"), ("task", "name", "feature_names", "target_names")
+    stored = files.read_npz(file, (*parts, *texts, "sizes", *Scaler._fields))
     with naming(file):
         d, k = (np.shape(stored[name])[-1:] for name in ("x", "y"))
-        n = np.shape(stored["x"])[:1]
-        shapes = {"x": (*n, *d), "y": (*n, *k), "x_shift": d, "x_scale": d}
-        shapes |= {"y_shift": k, "y_scale": k, "task": (), "feature_names": d, "target_names": k}
-        check_arrays(stored, shapes, texts=fields[2:5])
+        n, t = (np.shape(stored[name])[:1] for name in ("x", "test_x"))
+        shapes = {"x": (*n, *d), "y": (*n, *k), "test_x": (*t, *d), "test_y": (*t, *k)}
+        shapes |= {"x_shift": d, "x_scale": d, "y_shift": k, "y_scale": k, "feature_names": d}
+        shapes |= {"target_names": k, "task": (), "name": (), "sizes": (len(PARTS),)}
+        check_arrays(stored, shapes, texts=texts)
         check_one_of("task", str(stored["task"]), TASKS)
-        for name in ("x", "y", *Scaler._fields):
+        for name in (*parts, *Scaler._fields):
             check_finite(name, stored[name])
         for name in ("x_scale", "y_scale"):
             low = stored[name].min(initial=1)
             check(low > 0, f"{name} must be positive; got {low:g}.")
     return Rows(
-        x=stored["x"].astype(np.float64),
-        y=stored["y"].astype(np.float64),
+        **{name: stored[name].astype(np.float64) for name in parts},
         scaler=Scaler(*(stored[field].astype(np.float64) for field in Scaler._fields)),
         feature_names=tuple(stored["feature_names"].tolist()),
         target_names=tuple(stored["target_names"].tolist()),
         task=str(stored["task"]),
+        name=str(stored["name"]),
+        sizes=tuple(map(int, stored["sizes"])),
     )
 
 

@@ -124,6 +124,36 @@ def test_spline_and_its_network_stand_side_by_side_with_the_fit(problem):
     assert "contribution" in set_text(table)
 
 
+def test_levels_of_one_column_count_together():
+    rng = np.random.default_rng(2)
+    level, other, worth = rng.integers(0, 3, 200), rng.normal(size=200), np.array([0.0, 1, 5])
+    x = np.column_stack([np.eye(3)[level], other])
+    y, groups = worth[level] + other, {"kind": [0, 1, 2], "other": [3]}
+
+    def model(rows):
+        return rows[:, :3] @ worth + rows[:, 3]
+
+    def by_level(rows):  # the same function of two columns
+        return worth[rows[:, 0].astype(int)] + rows[:, 1]
+
+    plain = np.column_stack([level, other])
+    found = permutation_importance(model, x, y, key=KEY, groups=groups)
+    wanted = permutation_importance(by_level, plain, y, key=KEY)
+    np.testing.assert_allclose(found.values, wanted.values)
+    np.testing.assert_allclose(
+        mean_contribution(model, x, groups=groups), mean_contribution(by_level, plain)
+    )
+    table = compare_importance({"m": model}, x, y, key=KEY, groups=groups)
+    assert table.feature_names == ("kind", "other") and table.value.shape == (2, 2)
+    for wrong in (
+        {"kind": [0, 1]},
+        {"kind": [0, 1, 2, 3], "none": []},
+        {"a": [0, 1], "b": [1, 2, 3]},
+    ):
+        with pytest.raises(ValueError, match="groups must name each of 4 columns once"):
+            permutation_importance(model, x, y, key=KEY, groups=wrong)
+
+
 def test_wrong_arguments_are_named(problem):
     x, y, fit = problem
     with pytest.raises(ValueError, match="y must have 300 rows, as x has; got 299"):

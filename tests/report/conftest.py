@@ -31,7 +31,9 @@ def make_workdir(path: pathlib.Path) -> pathlib.Path:
     _json(path / "workdir.json", {"format": FORMAT})
     config = {"data": {"name": "friedman1"}, "training": {"epochs": 20}, "seeds": 2}
     _json(path / "config.json", config)
-    _json(path / "environment.json", {"spline_fc": "0.1.0", "jax": "0.10.2", "device": "cpu"})
+    made = {"date": "2026-11-26 12:00 UTC", "command": "python -m experiments.train --config=x"}
+    about = {"spline_fc": "0.1.0", "jax": "0.10.2", "device": "cpu"}
+    _json(path / "environment.json", made | about)
     (path / "status").write_text("done\n")
     runs = []
     for init, start, end in (("spline", 0.2, 0.05), ("he_normal", 1.0, 0.1)):
@@ -46,8 +48,13 @@ def make_workdir(path: pathlib.Path) -> pathlib.Path:
          "validation_loss": 0.2, "test_loss": 0.21, "test_rmse": 2.3, "test_mae": 1.8,
          "test_r2": 0.8}
         for seed in range(2)])  # fmt: skip
-    np.savez(path / "data" / "seed0.npz", task="regression", x=np.float32(rows),
-             y=np.float32(rows[:, :1]),
+    _json(path / "baselines.json", [
+        {"init": name, "seed": seed, "test_rmse": rmse, "test_mae": 0.8 * rmse, "test_r2": r2}
+        for name, rmse, r2 in (("mean", 5.0, -0.01), ("linear model", 3.1, 0.6))
+        for seed in range(2)])  # fmt: skip
+    np.savez(path / "data" / "seed0.npz", task="regression", name="friedman1",
+             x=np.float32(rows), y=np.float32(rows[:, :1]), sizes=np.array([len(rows), 50, 40]),
+             test_x=np.float32(rows[:40]), test_y=np.float32(rows[:40, :1]),
              x_shift=np.array([10.0, 0, -5, 1]), x_scale=np.array([2.0, 1, 0.1, 3]),
              y_shift=np.zeros(1), y_scale=np.array([5.0]),
              feature_names=np.array(["alcohol", "pH", "free <b>SO2</b> & more of it", "sugar"]),

@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 
 from spline_fc.analysis import Interval, paired_ratio
+from spline_fc.printing import one_line, significant
 from spline_fc.report.formats import (
     NBSP,
     interval,
     mean_error,
     mean_interval,
-    one_line,
     percent,
     ratio,
     share,
-    significant,
 )
 
 

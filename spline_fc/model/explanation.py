@@ -1,0 +1,107 @@
+"""One prediction explained in raw units, a number for each column of the file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spline_fc.analysis import explain_difference
+from spline_fc.checks import check
+from spline_fc.data import Scaler
+from spline_fc.model.columns import Column, word_of
+from spline_fc.network import Params
+from spline_fc.printing import printed
+
+
+@printed
+class Explanation(NamedTuple):
+    """reference_value + contribution.sum(axis=0) = prediction, for every output.
+
+    A contribution is what a column's value moves the output by, against the average training row;
+    levels of one column count together. For an additive model it is the difference of the column's
+    shape function; see `analysis.explain_difference` for the others.
+    """
+
+    columns: tuple[str, ...]  # of the file, c of them
+    values: tuple[str, ...]  # that the row has in them
+    outputs: tuple[str, ...]  # k targets or classes
+    scale: str  # "target units", "logit" or "regression of 0 and 1"
+    prediction: np.ndarray  # (k,) float64
+    reference_value: np.ndarray  # (k,), the output for the average training row
+    contribution: np.ndarray  # (c, k)
+    clipped: tuple[str, ...]  # columns of which the row lies beyond the training rows
+
+    def _sentence(self) -> str:
+        pairs = zip(self.outputs, self.prediction, self.reference_value, strict=True)
+        told = "; ".join(f"{name} {value:.6g}, average row {at:.6g}" for name, value, at in pairs)
+        beyond = f"; pulled in to the training rows: {', '.join(self.clipped)}"
+        return f"Explanation ({self.scale}): {told}{beyond if self.clipped else ''}"
+
+    def _table(self) -> list[list[str]]:
+        order = np.argsort(-np.abs(self.contribution).max(axis=1), kind="stable")
+        shown = zip(
+            *([part[i] for i in order] for part in (self.columns, self.values)), strict=True
+        )
+        rows = [
+            [name, value, *(f"{number:+.6g}" for number in self.contribution[i])]
+            for (name, value), i in zip(shown, order, strict=True)
+        ]
+        return [["column", "value", *self.outputs], *rows]
+
+
+def explain(
+    params: Params,
+    scaler: Scaler,
+    x: np.ndarray,
+    clipped: np.ndarray,
+    columns: Sequence[Column],
+    outputs: Sequence[str],
+    scale: str,
+) -> Explanation:
+    """Explains the output of a network for one row.
+
+    Args:
+      params: takes and returns standardised units.
+      scaler: of both.
+      x: (d,) the row as it came, raw units.
+      clipped: (d,) the row that the network is given, raw units.
+      columns: of the file.
+      outputs: k names.
+      scale: what the outputs are, in a word.
+    """
+    standard = (clipped - scaler.x_shift) / scaler.x_scale
+    found = explain_difference(params, standard, scaler=scaler)
+    moved = x != clipped
+    return Explanation(
+        columns=tuple(column.name for column in columns),
+        values=tuple(word_of(column, x) for column in columns),
+        outputs=tuple(outputs),
+        scale=scale,
+        prediction=found.prediction,
+        reference_value=found.reference_value,
+        contribution=np.stack([found.contribution[list(c.places)].sum(axis=0) for c in columns]),
+        clipped=tuple(column.name for column in columns if moved[list(column.places)].any()),
+    )
+
+
+def as_rows(rows: Any) -> Any:
+    """Takes one row by name, a mapping of single values or a series, as rows; others as they are.
+
+    Raises:
+      ValueError: a vector without names.
+    """
+    if hasattr(rows, "to_dict") and hasattr(rows, "index") and np.ndim(rows) == 1:
+        rows = rows.to_dict()
+    if isinstance(rows, Mapping) and all(np.ndim(value) == 0 for value in rows.values()):
+        return {name: [value] for name, value in rows.items()}
+    return (
+        np.asarray(rows)[None]
+        if isinstance(rows, (np.ndarray, list)) and np.ndim(rows) == 1
+        else rows
+    )
+
+
+def one_row(x: np.ndarray, index: int) -> np.ndarray:
+    """Row `index` of x (n, d); ValueError if there is none."""
+    check(-len(x) <= index < len(x), f"index must be a row of the {len(x)} there are; got {index}.")
+    return x[index]

@@ -1,0 +1,152 @@
+"""The model file: one NPZ archive of arrays and one JSON text, versioned, without pickle.
+
+about                   UTF-8 bytes of the JSON: format, names, task, encoding, how it was made
+x_shift, x_scale, ...   the scaler
+low, high, importance
+spline/intercept, ...   the tables of the spline, if there is one
+network/Dense_0/kernel, ...
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spline_fc import files
+from spline_fc.checks import check, check_known_keys, check_mapping, shown
+from spline_fc.cpwl import Spline
+from spline_fc.data import Scaler, encoding_from_json
+from spline_fc.model.checked import check_model
+from spline_fc.model.record import Model
+from spline_fc.network import Params
+from spline_fc.network.structure import check_network, flatten, unflatten
+
+FORMAT = "spline_fc.model/1"
+_ABOUT = ("name", "task", "feature_names", "target_names", "classes", "extrapolate", "loss")
+_ARRAYS = ("low", "high", "importance")
+_SPLINE, _NETWORK = "spline/", "network/"
+
+
+def save_model(model: Model, path: str | os.PathLike) -> None:
+    """Writes a model to one file of exactly this name, from which every prediction is the same.
+
+    Args:
+      model: from `make_model`.
+      path: of the file; .npz is a good end of its name. What stood there is replaced when the new
+        file is whole.
+
+    Raises:
+      TypeError: it is no model.
+      ValueError: its parts do not fit together, or it has a dtype that NumPy does not have.
+      OSError: the file cannot be written.
+    """
+    check_model(model)
+    encoding = None if model.encoding is None else model.encoding.to_json()
+    about = {field: getattr(model, field) for field in _ABOUT}
+    about = {"format": FORMAT, **about, "encoding": encoding, "made": model.made}
+    text = json.dumps(files.plain(about), allow_nan=False)
+    arrays = {"about": np.frombuffer(text.encode("utf-8"), np.uint8)}
+    arrays |= {name: np.asarray(getattr(model, name)) for name in _ARRAYS}
+    arrays |= {name: np.asarray(value) for name, value in model.scaler._asdict().items()}
+    if model.spline is not None:
+        tables = model.spline._asdict()
+        arrays |= {f"{_SPLINE}{name}": np.asarray(table) for name, table in tables.items()}
+    if model.params is not None:
+        leaves = flatten(model.params)
+        arrays |= {f"{_NETWORK}{name}": np.asarray(leaf) for name, leaf in leaves.items()}
+    files.write_npz(path, arrays, compressed=True)
+
+
+def load_model(path: str | os.PathLike) -> Model:
+    """Reads a model file, strictly.
+
+    Args:
+      path: of a file that `save_model`, the program `spline_fc fit` or a run wrote.
+
+    Returns:
+      Model, whose predictions are those of the saved one to the last bit.
+
+    Raises:
+      OSError: the file cannot be read.
+      ValueError: it is damaged, something else, or of a later version; the sentence names file and
+        field.
+    """
+    path = files.as_path(path)
+    arrays = files.read_npz(path)
+    try:
+        return _model(arrays)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} must hold a saved model; {error}") from error
+
+
+def _model(arrays: dict[str, np.ndarray]) -> Model:
+    check("about" in arrays, "it has no about.")
+    about = _about(arrays.pop("about"))
+    wanted = [*_ARRAYS, *Scaler._fields]
+    missing = [name for name in wanted if name not in arrays]
+    check(not missing, f"it must have all arrays; {', '.join(missing)} missing.")
+    scaler = Scaler(*(arrays.pop(name) for name in Scaler._fields))
+    others = {name: arrays.pop(name) for name in _ARRAYS}
+    spline = _spline(_below(_SPLINE, arrays))
+    params = _params(_below(_NETWORK, arrays))
+    check(not arrays, f"it must hold no other arrays; got {', '.join(sorted(arrays)[:3])}.")
+    encoding = about["encoding"]
+    about["encoding"] = None if encoding is None else encoding_from_json(encoding)
+    for name in ("feature_names", "target_names", "classes"):
+        about[name] = _texts(name, about[name])
+    model = Model(**about, **others, scaler=scaler, spline=spline, params=params)
+    check_model(model)
+    return model
+
+
+def _about(data: np.ndarray) -> dict[str, Any]:
+    """The fields of the JSON text, the format checked and taken out."""
+    check(data.dtype == np.uint8 and data.ndim == 1, f"about must hold bytes; got {shown(data)}.")
+    about = files.parse_json(data.tobytes().decode("utf-8"))
+    check_mapping("about", about)
+    found = about.pop("format", None)
+    family, _, number = str(found).rpartition("/")
+    later = family == FORMAT.rpartition("/")[0] and number.isdigit() and found != FORMAT
+    hint = " of a later version of spline_fc, which reads it" if later else ""
+    check(found == FORMAT, f"its format must be {FORMAT!r}; got {shown(found)}{hint}.")
+    fields = (*_ABOUT, "encoding", "made")
+    check_known_keys("about", about, fields)
+    missing = [field for field in fields if field not in about]
+    check(not missing, f"about must have all fields; {', '.join(missing)} missing.")
+    return about
+
+
+def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Takes the arrays of a part out, by their names in it."""
+    own = [name for name in arrays if name.startswith(prefix)]
+    return {name.removeprefix(prefix): arrays.pop(name) for name in own}
+
+
+def _spline(tables: Mapping[str, np.ndarray]) -> Spline | None:
+    if not tables:
+        return None
+    check_known_keys("spline", tables, Spline._fields)
+    missing = [field for field in Spline._fields if field not in tables]
+    check(not missing, f"spline must have all tables; {', '.join(missing)} missing.")
+    # JAX need not have float64 enabled.
+    as_table: Any = np.asarray if tables["coef"].dtype == np.float64 else jnp.asarray
+    return Spline(**{name: as_table(table) for name, table in tables.items()})
+
+
+def _params(leaves: Mapping[str, np.ndarray]) -> Params | None:
+    if not leaves:
+        return None
+    params = unflatten(leaves)
+    check_network(params)
+    is_wide = next(iter(leaves.values())).dtype == np.float64
+    return params if is_wide else jax.tree.map(jnp.asarray, params)
+
+
+def _texts(name: str, values: Any) -> tuple[str, ...]:
+    good = isinstance(values, list) and all(isinstance(value, str) for value in values)
+    check(good, f"{name} must be a list of texts; got {shown(values)}.")
+    return tuple(values)

@@ -1,0 +1,144 @@
+"""A model from a data set and what was fitted to it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spline_fc.analysis import permutation_importance
+from spline_fc.checks import check, check_kind
+from spline_fc.cpwl.spline import spline_of
+from spline_fc.data import Dataset, Encoding, Scaler, check_dataset, unscale_x
+from spline_fc.data.cells import Format
+from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding, spell
+from spline_fc.data.records import PARTS
+from spline_fc.files import plain
+from spline_fc.model.checked import check_model
+from spline_fc.model.environment import versions
+from spline_fc.model.record import Model
+from spline_fc.network import Params
+from spline_fc.training import PRIMARY_SCORE, scores
+
+SPLINE_ALONE, NETWORK = "spline alone", "network"
+_MOST_ROWS, _FEWEST_ROWS, _MOST_CELLS = 2000, 100, 100_000  # of test rows for the importance
+_SHUFFLES = 3
+CROSS_ENTROPY = {"binary": "sigmoid_cross_entropy", "multiclass": "softmax_cross_entropy"}
+
+
+def make_model(
+    dataset: Dataset,
+    *,
+    spline: Any = None,
+    params: Params | None = None,
+    loss: str | None = None,
+    extrapolate: str = "linear",
+    made: Mapping[str, Any] | None = None,
+) -> Model:
+    """Puts what was fitted to a data set together with what makes x of new rows.
+
+    Args:
+      dataset: standardised, with the encoding of its table if it has one.
+      spline: a Spline, a FitResult or a SplineStart, on standardised x and y.
+      params: a network on standardised x and y; it predicts where there is one.
+      loss: that the outputs were trained on, a name in `training.losses.LOSSES`; by default the
+        cross-entropy of the task for a network, and the squared error for a spline alone.
+      extrapolate: "linear" goes on as the pieces at the border do; "clip" pulls every column of x
+        in to the range of the training rows.
+      made: what else is to be kept, plain JSON: date, seed, options; scores by name, to which those
+        of spline and network on test rows come.
+
+    Returns:
+      Model.
+
+    Raises:
+      ValueError: neither spline nor network, one that does not fit the data, an unknown word.
+      TypeError: no Dataset, no spline.
+    """
+    check_kind("dataset", dataset, Dataset)
+    check_dataset(dataset)
+    check(spline is not None or params is not None, "spline or params must be given; got neither.")
+    spline = None if spline is None else spline_of(spline)
+    if loss is None:
+        logits = params is not None and dataset.task != "regression"
+        loss = CROSS_ENTROPY[dataset.task] if logits else "squared_error"
+    low, high = _range(dataset)
+    model = Model(
+        name=dataset.name,
+        task=dataset.task,
+        feature_names=tuple(dataset.feature_names),
+        target_names=tuple(dataset.target_names),
+        classes=_classes(dataset),
+        encoding=dataset.encoding or _numbers(dataset),
+        scaler=Scaler(*(np.asarray(field, np.float64) for field in dataset.scaler)),
+        spline=spline,
+        params=params,
+        low=low,
+        high=high,
+        extrapolate=extrapolate,
+        importance=np.zeros(0),
+        loss=loss,
+        made={},
+    )
+    check_model(model)
+    return model._replace(importance=_importance(model, dataset), made=_made(model, dataset, made))
+
+
+def _classes(dataset: Dataset) -> tuple[str, ...]:
+    """The labels of a classification, in the order of the classes."""
+    if dataset.task == "regression":
+        return ()
+    targets = () if dataset.encoding is None else dataset.encoding.of_role(TARGET)
+    if len(targets) == 1 and targets[0].levels:
+        return tuple(map(spell, targets[0].levels))
+    return ("0", "1") if dataset.task == "binary" else tuple(dataset.target_names)
+
+
+def _numbers(dataset: Dataset) -> Encoding:
+    """An encoding for rows that are numbers, of data that came without one."""
+    number, targets = Format("number"), tuple(dataset.target_names)
+    named = [*((n, FEATURE) for n in dataset.feature_names), *((n, TARGET) for n in targets)]
+    columns = tuple(ColumnEncoding(name, role, number) for name, role in named)
+    return Encoding(columns, dataset.task, "drop", targets, shown_targets=targets)
+
+
+def _range(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of the training rows in raw units, as far out as their rounding may have been."""
+    x = np.asarray(dataset.train.x)
+    ends = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+    room = np.finfo(x.dtype).eps * np.maximum(*np.abs(ends))
+    low, high = (unscale_x(dataset.scaler, end) for end in (ends[0] - room, ends[1] + room))
+    return low, high
+
+
+def _importance(model: Model, dataset: Dataset) -> np.ndarray:
+    """Shares (c,) of the columns of the file: what shuffling them costs on test rows."""
+    columns = model.columns()
+    most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_CELLS // len(columns)))
+    x, y = (np.asarray(array)[:most] for array in dataset.test)
+
+    def loss(wanted: np.ndarray, given: np.ndarray) -> float:
+        return _scores(model, given, wanted)[PRIMARY_SCORE[model.task]]
+
+    groups = {column.name: column.places for column in columns}
+    found = permutation_importance(
+        model.evaluate, x, y, key=0, repeats=_SHUFFLES, metric=loss, groups=groups
+    )
+    gain = np.maximum(np.nan_to_num(found.mean), 0)
+    return gain / gain.sum() if gain.sum() > 0 else gain
+
+
+def _made(model: Model, dataset: Dataset, made: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is kept beside the function itself."""
+    rows = {part: len(getattr(dataset, part).x) for part in PARTS}
+    found = dict((made or {}).get("scores", {}))
+    kinds = {SPLINE_ALONE: model.spline, NETWORK: model.params}
+    for name in (name for name, part in kinds.items() if part is not None):
+        alone = model if name == NETWORK else model._replace(params=None, loss="squared_error")
+        found[name] = _scores(alone, alone.evaluate(dataset.test.x), dataset.test.y)
+    return plain({"versions": versions(), "rows": rows, **(made or {}), "scores": found})
+
+
+def _scores(model: Model, outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """Scores of standardised outputs, in raw units."""
+    names, scaler = model.target_names, model.scaler
+    return scores(model.task, model.loss, outputs, targets, scaler=scaler, target_names=names)

@@ -1,0 +1,197 @@
+"""The record of a fitted model, and how it predicts."""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spline_fc.analysis.forward import output
+from spline_fc.checks import check
+from spline_fc.cpwl import Spline, evaluate_float64
+from spline_fc.data import Encoding, Scaler, scale_x, unscale_y
+from spline_fc.model.columns import Column, file_columns
+from spline_fc.model.explanation import Explanation, as_rows, explain, one_row
+from spline_fc.model.formula import formula_lines, raw_spline
+from spline_fc.model.rows import read_rows
+from spline_fc.network import Params, clip_inputs, fold_scaler, to_params
+from spline_fc.network.structure import from_layers, layers_float64
+from spline_fc.printing import printed
+from spline_fc.training import probabilities
+
+EXTRAPOLATE = ("linear", "clip")
+
+
+@printed
+class Model(NamedTuple):
+    """A fitted function of raw rows: encoding, scaling, spline and network, and how they were made.
+
+    Where there are both, the network predicts; it set out from the spline. Predictions are computed
+    in float64 NumPy: nothing is compiled, and a saved model gives the same bits.
+    """
+
+    name: str  # of the data set
+    task: str  # one of data.records.TASKS
+    feature_names: tuple[str, ...]  # columns of x, d of them
+    target_names: tuple[str, ...]
+    classes: tuple[str, ...]  # labels of a classification in order, else ()
+    encoding: Encoding | None  # from rows to x; None: rows are numbers in the order of the names
+    scaler: Scaler  # of x and y: what spline and network see is standardised
+    spline: Spline | None
+    params: Params | None
+    low: np.ndarray  # (d,) float64, the least of the training rows, in raw units
+    high: np.ndarray  # (d,) and the largest
+    extrapolate: str  # "linear", or "clip": rows are pulled in to low..high first
+    importance: np.ndarray  # (c,) share of each column of the file, on held-out rows; or (0,)
+    loss: str  # what the outputs were trained on: of a cross-entropy they are logits
+    made: dict[str, Any]  # plain JSON: versions, seed, options, scores
+
+    def _sentence(self) -> str:
+        kinds = [k for k, part in (("spline", self.spline), ("network", self.params)) if part]
+        d = len(self.feature_names)
+        return f"Model of {self.name}: {self.task} by a {' and a '.join(kinds)} of {d} features"
+
+    def outputs(self, rows: Any) -> np.ndarray:
+        """Evaluates the function itself, before anything is made of its values.
+
+        Args:
+          rows: what `data.encode` takes: a path, a data frame, a mapping of columns, or a matrix
+            if all features are numbers.
+
+        Returns:
+          (n, k) float64: targets in raw units; of a classification logits, or, where `loss` is no
+          cross-entropy, regressions of 0 and 1.
+
+        Raises:
+          ValueError: a column is absent or of another kind, a cell cannot be read, a gap for which
+            the encoding has no value.
+        """
+        x = read_rows(self.encoding, self.feature_names, rows)
+        if self.extrapolate == "clip":
+            x = np.clip(x, self.low, self.high)
+        return unscale_y(self.scaler, self.evaluate(scale_x(self.scaler, x)))
+
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
+        """Evaluates the part that predicts, in standardised units: x (n, d) to (n, k) float64."""
+        return evaluate_float64(self.spline, x) if self.params is None else output(self.params, x)
+
+    def predict(self, rows: Any) -> np.ndarray:
+        """Predicts the target of each row.
+
+        Args:
+          rows: as in `outputs`.
+
+        Returns:
+          Regression: (n,) float64 in the target's units, (n, k) of several targets. Classification:
+          (n,) labels, as text.
+
+        Raises:
+          ValueError: as for `outputs`.
+        """
+        if self.task == "regression":
+            found = self.outputs(rows)
+            return found[:, 0] if found.shape[1] == 1 else found
+        return np.array(self.classes)[self.predict_proba(rows).argmax(axis=1)]
+
+    def predict_proba(self, rows: Any) -> np.ndarray:
+        """Predicts the probability of every class.
+
+        Args:
+          rows: as in `outputs`.
+
+        Returns:
+          (n, c) float64, columns in the order of `classes`; the rows sum to 1.
+
+        Raises:
+          ValueError: as for `outputs`, or the model is a regression.
+        """
+        check(self.task != "regression", "predict_proba must be asked of a classification.")
+        return probabilities(self.loss, self.outputs(rows))
+
+    def explain(self, rows: Any, index: int = 0) -> Explanation:
+        """Explains one prediction: what each column of the file adds to that of the average row.
+
+        Args:
+          rows: as in `outputs`, or one row: a mapping of single values, a series, a vector.
+          index: which of them.
+
+        Returns:
+          Explanation, whose contributions sum to the prediction; of a classification they are told
+          on the scale of `outputs`, which is mostly the logit.
+
+        Raises:
+          ValueError: as for `outputs`, or there is no such row.
+        """
+        x = one_row(read_rows(self.encoding, self.feature_names, as_rows(rows)), index)
+        clipped = np.clip(x, self.low, self.high) if self.extrapolate == "clip" else x
+        params = to_params(self.spline) if self.params is None else self.params
+        names, scale = self.output_names(), self.output_scale()
+        return explain(params, self.scaler, x, clipped, self.columns(), names, scale)
+
+    def formula(self) -> str:
+        """Writes the spline in raw units, one line a term.
+
+        Where there is a network beside it, this is the function that the network set out from.
+
+        Returns:
+          Lines of text; [column = level] is 1 where it holds and 0 where not.
+
+        Raises:
+          ValueError: there is no spline.
+        """
+        check(self.spline is not None, "the model must have a spline; it is a network alone.")
+        spline = raw_spline(self.spline, self.scaler)
+        return "\n".join(formula_lines(spline, self.columns(), self.output_names()))
+
+    def summary(self) -> str:
+        """Says what the model is, of how many rows, how good, what matters, and its formula."""
+        from spline_fc.model.summary import summarize_model
+
+        return summarize_model(self)
+
+    def columns(self) -> tuple[Column, ...]:
+        """Lists the columns of the file that are features, in order."""
+        return file_columns(self.encoding, self.feature_names)
+
+    def output_names(self) -> tuple[str, ...]:
+        """Names the k outputs: targets, or classes; of two classes the second."""
+        if self.task == "regression":
+            return self.target_names
+        return self.classes[1:] if self.task == "binary" else self.classes
+
+    def output_scale(self) -> str:
+        """Says in a word what `outputs` are."""
+        if self.task == "regression":
+            return "target units"
+        return "logit" if self.loss.endswith("cross_entropy") else "regression of 0 and 1"
+
+    def network(self, dtype: Any = None) -> Params:
+        """Builds the network that takes rows of x in raw units and returns `outputs`.
+
+        Args:
+          dtype: of the parameters; by default that of the network or spline, or float64 (NumPy)
+            where data lie far from zero.
+
+        Returns:
+          Parameters; the scaler is folded in, and a layer before all others clips where the model
+          does, so that it stays piecewise linear.
+        """
+        params = self.params if self.params is not None else to_params(self.spline)
+        if dtype is not None:
+            params = from_layers(layers_float64(params), dtype)
+        if self.extrapolate == "clip":
+            low, high = (scale_x(self.scaler, end) for end in (self.low, self.high))
+            params = clip_inputs(params, low, high)
+        params = fold_scaler(params, self.scaler)
+        return params if dtype is None else from_layers(layers_float64(params), dtype)
+
+    def export(self, path: str | os.PathLike, format: str) -> None:
+        """Writes the model for other programs, see `export_model`."""
+        from spline_fc.model.export import export_model
+
+        export_model(self, path, format)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the model to a file, see `save_model`."""
+        from spline_fc.model.io import save_model  # which makes this record when it reads
+
+        save_model(self, path)

@@ -1,0 +1,107 @@
+"""What a model is, in a page of text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from spline_fc.data.encoding import FEATURE
+from spline_fc.model.make import NETWORK, SPLINE_ALONE
+from spline_fc.model.record import Model
+from spline_fc.network import layer_sizes
+
+_SCORES = {"regression": ("rmse", "mae", "r2"), "binary": ("accuracy", "log_loss", "auc")}
+_SCORES["multiclass"] = _SCORES["binary"]
+_PREDICTS = {
+    "target units": "",
+    "logit": " (logits; probabilities are their sigmoid or softmax)",
+    "regression of 0 and 1": " (a regression of 0 and 1; probabilities are clipped to that)",
+}
+
+
+def summarize_model(model: Model) -> str:
+    """Writes what there is to know of a model: what, of which rows, how good, why, the formula."""
+    parts = [describe(model), score_table(model), _importance(model)]
+    if model.spline is not None:
+        parts.append(f"{_formula_head(model)}\n\n{model.formula()}")
+    return "\n\n".join(part for part in parts if part)
+
+
+def score_table(model: Model) -> str:
+    """The scores on test rows, a line each for the mean, a linear model, spline and network."""
+    found = model.made.get("scores")
+    if not isinstance(found, Mapping) or not found:
+        return ""
+    names = _SCORES[model.task]
+    rows = [[name, *(scores.get(column) for column in names)] for name, scores in found.items()]
+    return _table(rows, ["on test rows", *names])
+
+
+def describe(model: Model) -> str:
+    """What a model is and of which rows it was made, in a few lines."""
+    made, d = model.made, len(model.feature_names)
+    columns = len(model.columns())
+    target = ", ".join(model.target_names if model.task == "regression" else model.classes)
+    lines = [
+        f"{model.name}: {model.task} of {target}{_PREDICTS[model.output_scale()]}",
+        f"by {_parts(model)} of {columns} columns" + (f", {d} with levels" if d != columns else ""),
+    ]
+    rows = made.get("rows")
+    if isinstance(rows, Mapping):
+        listed = ", ".join(f"{count} {part}" for part, count in rows.items())
+        lines.append(f"rows: {listed}{_gaps(model, sum(rows.values()))}")
+    if model.extrapolate == "clip":
+        lines.append("rows beyond the range of the training rows are pulled in to it")
+    versions = made.get("versions")
+    versions = versions if isinstance(versions, Mapping) else {}
+    told = {"date": made.get("date"), "seed": made.get("seed")}
+    told |= {name: versions.get(name) for name in ("spline_fc", "jax")}
+    told = {name: value for name, value in told.items() if value is not None}
+    lines.append("made: " + ", ".join(f"{name} {value}" for name, value in told.items()))
+    return "\n".join(lines if told else lines[:-1])
+
+
+def _parts(model: Model) -> str:
+    if model.params is None:
+        return "a spline"
+    widths = ", ".join(map(str, layer_sizes(model.params)[1:-1]))
+    return f"a network ({widths})" + (" that began as a spline" if model.spline is not None else "")
+
+
+def _gaps(model: Model, used: int) -> str:
+    """What became of rows with gaps."""
+    encoding = model.encoding
+    if encoding is None or encoding.num_rows is None:
+        return ""
+    dropped = encoding.num_rows - used
+    filled = [column for column in encoding.of_role(FEATURE) if column.missing]
+    told = f"; {dropped} left out for gaps" if dropped else ""
+    if filled and encoding.missing == "median":
+        told += f"; gaps filled in {', '.join(f'{c.name} ({c.missing})' for c in filled)}"
+    return told
+
+
+def _importance(model: Model) -> str:
+    shares = zip((column.name for column in model.columns()), model.importance, strict=False)
+    rows = sorted(((name, share) for name, share in shares if share > 0), key=lambda r: -r[1])
+    cells = [[name, f"{100 * share:.1f} %"] for name, share in rows]
+    return _table(cells, ["importance on test rows", "share"]) if cells else ""
+
+
+def _formula_head(model: Model) -> str:
+    if model.params is None:
+        return "The formula; max(0, ...) is a hinge, [column = level] is 1 where it holds, else 0:"
+    alone, network = (
+        model.made.get("scores", {}).get(name, {}) for name in (SPLINE_ALONE, NETWORK)
+    )
+    score = _SCORES[model.task][0]
+    known = None not in (alone.get(score), network.get(score))
+    worth = f" ({score} {alone[score]:.4g} beside {network[score]:.4g})" if known else ""
+    return (
+        f"The spline with which the network began{worth};\n"
+        "max(0, ...) is a hinge, [column = level] is 1 where it holds, else 0:"
+    )
+
+
+def _table(rows: Sequence[Sequence[Any]], heads: Sequence[str]) -> str:
+    return tabulate(rows, heads, tablefmt="plain", floatfmt=".4g", missingval="-")

@@ -1,0 +1,118 @@
+"""A model predicts rows as they come, as its parts do, and as its file does."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import spline_fc as sfc
+from spline_fc import network
+
+LEVELS = ("ash", "elm", "oak")
+
+
+def table(rows=120, seed=0):
+    """A frame of a number, a category of three and one of two levels, and a date; and a target."""
+    rng = np.random.default_rng(seed)
+    area, tree = rng.uniform(1, 9, rows), rng.integers(0, 3, rows)
+    frame = pd.DataFrame(
+        {
+            "area": area,
+            "tree": np.array(LEVELS)[tree],
+            "lit": np.array(["no", "yes"])[rng.integers(0, 2, rows)],
+            "sold": pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 90, rows), "D"),
+        }
+    )
+    return frame, 50 + 10 * np.maximum(area - 4, 0) + 7 * tree + rng.normal(0, 0.5, rows)
+
+
+def labelled(task):
+    """The table with its labels as a column."""
+    frame, y = table()
+    labels = ("dear", "cheap") if task == "binary" else ("dear", "cheap", "fair")
+    cuts = np.quantile(y, np.arange(1, len(labels)) / len(labels))
+    return frame.assign(label=np.array(labels)[np.digitize(y, cuts)])
+
+
+def data(task):
+    frame, y = table()
+    if task == "regression":
+        return sfc.from_arrays(frame, pd.Series(y, name="price"))
+    return sfc.from_arrays(frame, labelled(task)["label"], task=task)
+
+
+def fitted(task, parts=("spline", "params"), **options):
+    dataset = sfc.standardize(data(task))
+    fit = sfc.fit_mars(*dataset.train, max_terms=9)
+    found = {"spline": fit, "params": sfc.to_params(fit)}
+    return sfc.make_model(dataset, **{part: found[part] for part in parts}, **options), dataset
+
+
+@pytest.fixture(scope="module")
+def regression():
+    return fitted("regression")
+
+
+def test_predictions_are_those_of_the_parts_in_raw_units(regression):
+    model, dataset = regression
+    x, _ = data("regression").test
+    expected = sfc.evaluate(model.spline, dataset.test.x.astype(np.float64))
+    expected = expected * dataset.scaler.y_scale + dataset.scaler.y_shift
+    np.testing.assert_allclose(model._replace(encoding=None).predict(x), expected[:, 0], rtol=1e-5)
+    alone, _ = fitted("regression", ("spline",))
+    np.testing.assert_allclose(alone._replace(encoding=None).predict(x), expected[:, 0], rtol=1e-5)
+
+
+def test_columns_are_found_by_name_and_others_passed_over(regression):
+    model, _ = regression
+    frame, _ = table()
+    expected = model.predict(frame)
+    columns = {"more": frame["area"], **{name: frame[name] for name in reversed(frame.columns)}}
+    np.testing.assert_array_equal(model.predict(columns), expected)
+    with pytest.raises(ValueError, match="must have the column 'tree'"):
+        model.predict(frame.drop(columns="tree"))
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize("parts", [("spline",), ("params",), ("spline", "params")])
+def test_a_file_keeps_every_bit(task, parts, tmp_path):
+    model, _ = fitted(task, parts, made={"seed": 3}, extrapolate="clip")
+    sfc.save_model(model, tmp_path / "m.npz")
+    again = sfc.load_model(tmp_path / "m.npz")
+    frame, _ = table(seed=1)
+    assert model.outputs(frame).tobytes() == again.outputs(frame).tobytes()
+    assert (again.predict(frame) == model.predict(frame)).all()
+    assert again.encoding == model.encoding and again.made == model.made and again.made["seed"] == 3
+    assert repr(again) == repr(model)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_probabilities_belong_to_classes_in_order(task):
+    model, dataset = fitted(task, ("spline",))
+    frame, _ = table()
+    found = model.predict_proba(frame)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-12)
+    assert found.min() >= 0 and found.shape[1] == len(model.classes)
+    y = sfc.encode_with_targets(dataset, labelled(task))[1]
+    truth = np.array(model.classes)[y[:, 0].astype(int) if task == "binary" else y.argmax(axis=1)]
+    assert (labelled(task)["label"] == truth).all()
+    assert (model.predict(frame) == truth).mean() > 0.8
+
+
+@pytest.mark.parametrize("extrapolate", ["linear", "clip"])
+def test_the_network_of_a_model_takes_raw_units(extrapolate):
+    model, _ = fitted("regression", extrapolate=extrapolate)
+    frame, _ = table()
+    frame["area"] *= 3
+    x = sfc.encode(model.encoding, frame)
+    came = np.asarray(network.apply_params(model.network(), x))[:, 0]
+    np.testing.assert_allclose(came, model.predict(frame), rtol=1e-5)
+
+
+def test_clipping_holds_beyond_the_training_rows():
+    linear, _ = fitted("regression")
+    clip, _ = fitted("regression", extrapolate="clip")
+    frame, _ = table()
+    far = frame.assign(area=1e6)
+    edge = frame.assign(area=clip.high[list(clip.feature_names).index("area")])
+    np.testing.assert_array_equal(clip.predict(far), clip.predict(edge))
+    assert (linear.predict(far) > 1e6).all()
