@@ -1,7 +1,11 @@
 """Spline-initialised fully connected networks: fit, convert, reshape, train on, look inside.
 
-The road, in import order: data -> cpwl -> network -> training -> analysis.
+The road, in import order: data -> cpwl -> network -> training -> analysis. Pictures, `plots`, are
+loaded when they are asked for, as they need matplotlib.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from spline_fc.analysis import knot_drift
 from spline_fc.cpwl import (
@@ -43,6 +47,9 @@ from spline_fc.network import (
 from spline_fc.report import write_report
 from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
 
+if TYPE_CHECKING:
+    from spline_fc import plots
+
 __all__ = [
     "MLP",
     "Dataset",
@@ -71,6 +78,7 @@ __all__ = [
     "load_model",
     "load_spline",
     "make_model",
+    "plots",
     "reshape",
     "save_fit",
     "save_model",
@@ -85,3 +93,10 @@ __all__ = [
     "train_replicas",
     "write_report",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what needs packages that most sessions can do without."""
+    if name == "plots":
+        return importlib.import_module("spline_fc.plots")
+    raise AttributeError(f"module 'spline_fc' has no attribute {name!r}.")

@@ -52,7 +52,13 @@ from spline_fc.analysis.local import (
     explain_network,
     explain_spline,
 )
-from spline_fc.analysis.regions import Cell, count_patterns, segment_breakpoints, slice_cells
+from spline_fc.analysis.regions import (
+    Cell,
+    count_patterns,
+    plane_cells,
+    segment_breakpoints,
+    slice_cells,
+)
 from spline_fc.analysis.shapes import Curve, Surface, partial_dependence, thin_curve
 from spline_fc.analysis.speed import (
     Reach,
@@ -116,6 +122,7 @@ __all__ = [
     "partial_dependence",
     "pattern_count",
     "permutation_importance",
+    "plane_cells",
     "read_history",
     "recorded_networks",
     "relative_targets",

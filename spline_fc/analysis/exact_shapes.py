@@ -145,7 +145,8 @@ def shape_functions(
         spline of degree 1 has exact curves, one of minima has not.
       x: (n, d), the rows, in the units the model takes.
       features: the columns to draw, all by default; the others count as flat.
-      size: points of a curve where exact breakpoints are not to be had, in deeper networks.
+      size: points of a curve where exact breakpoints are not to be had, in deeper networks. A
+        network's curve on a column of two values, such as 0 and 1, has these alone.
       scaler: a data.Scaler; curves are then returned in raw units.
 
     Returns:
@@ -166,10 +167,12 @@ def shape_functions(
     for feature in features:
         checked_feature(feature, x.shape[1])
         if x[:, feature].min() < x[:, feature].max():
-            if isinstance(model, Spline) or exact:
+            values = np.unique(x[:, feature])
+            two = values.size == 2 and not isinstance(model, Spline)
+            if exact and not two:
                 curve = exact_dependence(model, x, feature)
             else:
-                grid = feature_grid(x, feature, size)
+                grid = values if two else feature_grid(x, feature, size)
                 value = partial_dependence(model, x, feature, grid)
                 curve = Curve(feature, grid, value, exact=False)
             curves.append(centred(curve, x[:, feature]))

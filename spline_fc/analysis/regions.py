@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis.forward import blocks, checked_point
-from spline_fc.analysis.shapes import checked_rows
+from spline_fc.analysis.shapes import checked_pair, checked_rows, raw_input, raw_output
 from spline_fc.checks import as_list, check, check_number, shown
 from spline_fc.network import Params, layer_sizes, preactivations_float64
 from spline_fc.network.structure import finite_layers
@@ -112,6 +112,40 @@ def slice_cells(
     kernel, bias = stack[-1]
     maps = [(polygon, affine @ kernel) for polygon, affine in cells]
     return [Cell(polygon, affine[:2], affine[2] + bias) for polygon, affine in maps]
+
+
+def plane_cells(params: Params, x: Any, features: Any, *, scaler: Any = None) -> list[Cell]:
+    """Cuts the plane of two features into the network's cells, over the range of the data.
+
+    The other features stay at their medians.
+
+    Args:
+      params: as in `count_patterns`.
+      x: (n, d), rows in the units the network takes.
+      features: (i, j), two different columns that vary.
+      scaler: a data.Scaler; corners, slopes and intercepts are then in raw units.
+
+    Returns:
+      Cells whose corners are values of features i and j.
+
+    Raises:
+      ValueError: no row, columns that are none or are constant, or as in `slice_cells`.
+    """
+    x = checked_rows(x, exactly=layer_sizes(params)[0])
+    pair = list(checked_pair(features, x.shape[1]))
+    low, high = x.min(axis=0), x.max(axis=0)
+    check(bool((low < high)[pair].all()), f"features must vary; one of {tuple(pair)} is constant.")
+    origin, axes = np.median(x, axis=0), np.zeros((2, x.shape[1]))
+    origin[pair] = (low[pair] + high[pair]) / 2
+    axes[[0, 1], pair] = (high[pair] - low[pair]) / 2
+    ends = raw_input(np.stack([low, high]), scaler)[:, pair]
+    middle, half = ends.mean(axis=0), np.diff(ends, axis=0)[0] / 2
+    found = []
+    for polygon, slope, intercept in slice_cells(params, origin, axes[0], axes[1], (-1, 1)):
+        slope = raw_output(slope, scaler, effect=True) / half[:, None]
+        intercept = raw_output(intercept, scaler, effect=False) - middle @ slope
+        found.append(Cell(middle + polygon * half, slope, intercept))
+    return found
 
 
 def _through_layer(

@@ -1,4 +1,4 @@
-"""The contenders of a run, measured: the spline alone, then every start, over seeds."""
+"""The contenders of a run, measured over seeds: the spline alone, every start, the baselines."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,14 @@ SCORES = {
     "auc": "test AUC",
     "calibration_error": "test calibration error",
 }
+ERRORS = {
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R²",
+    "log_loss": "log loss",
+    "accuracy": "accuracy",
+    "auc": "AUC",
+}  # what the owner of the data is told of
 OF_TARGET = "rmse "  # begins the name of the score of one target among several
 LOSS = "test loss"
 
@@ -73,11 +81,19 @@ def main_rows(work: Workdir, speeds: Sequence[Speed]) -> list[Row]:
         if isinstance(fit, Mapping):
             fits.setdefault(str(fit.get("init", "")), []).append(fit)
     alone = [
-        _spline_row(own, SPLINE_ALONE if len(fits) == 1 else f"{display_name(init)} alone")
+        _untrained_row(own, SPLINE_ALONE if len(fits) == 1 else f"{display_name(init)} alone")
         for init, own in fits.items()
     ]
     reference = row_of(measured, work.reference)
     return [_against(row, reference) for row in alone + measured]
+
+
+def baseline_rows(work: Workdir) -> list[Row]:
+    """What any model must beat: the mean, and a linear model."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in work.baselines:
+        found.setdefault(row["init"], []).append(row)
+    return [_untrained_row(own, name) for name, own in found.items()]
 
 
 def row_of(rows: Sequence[Row], init: str | None) -> Row | None:
@@ -119,16 +135,16 @@ def _reference_targets(work: Workdir) -> dict[int, float]:
     return targets
 
 
-def _spline_row(fits: Sequence[Mapping[str, Any]], name: str) -> Row:
-    loss = _column(fits, "validation_loss")
+def _untrained_row(found: Sequence[Mapping[str, Any]], name: str) -> Row:
+    loss = _column(found, "validation_loss")
     return Row(
         name=name,
         init="",
-        seeds=_column(fits, "seed"),
+        seeds=_column(found, "seed"),
         start_loss=loss,
         validation_loss=loss,
-        test_loss=_column(fits, "test_loss"),
-        scores=_scores(fits),
+        test_loss=_column(found, "test_loss"),
+        scores=_scores(found),
     )
 
 

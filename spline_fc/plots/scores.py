@@ -1,0 +1,172 @@
+"""Pictures of how good a model is, and of what it lives on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from spline_fc.analysis import ImportanceTable, Permutation
+from spline_fc.arrays import numbers_float64
+from spline_fc.checks import check, check_finite, check_integer, check_rank
+from spline_fc.plots import look
+from spline_fc.plots.columns import About, Columns, columns_of
+from spline_fc.printing import significant
+
+MOST_FEATURES = 20
+MOST_POINTS = 2000  # drawn one by one; of more rows so many, evenly chosen
+BINS = 10  # of predicted probabilities
+_MEASURES = {
+    "permutation": "rise of the mean squared error when shuffled",
+    "contribution": "mean absolute effect on the prediction",
+}
+Values = Permutation | np.ndarray | Sequence[float]
+
+
+@look.styled
+def importance(
+    found: ImportanceTable | Values | Mapping[str, Values],
+    about: About = None,
+    *,
+    measure: str = "permutation",
+    most: int = MOST_FEATURES,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws how much features matter, the most important on top, a mark for each model.
+
+    Args:
+      found: an ImportanceTable, whose columns "<model>: <measure>" are drawn; or a Permutation,
+        with its deviation over shuffles; or (d,) numbers; or one of the latter two for each model,
+        by name.
+      about: a Dataset, or Columns: names of features, which a table has itself.
+      measure: what is taken from a table: "permutation", "contribution", or a column of its own.
+      most: features that are drawn at most.
+      ax: where to draw.
+
+    Returns:
+      The Axes; marks carry the names of models, for a legend.
+
+    Raises:
+      ValueError: no such measure, or numbers of features that differ.
+    """
+    check_integer("most", most, at_least=1)
+    names, values = _importances(found, columns_of(about), measure)
+    first, _ = next(iter(values.values()))
+    shown = np.argsort(-first, kind="stable")[:most][::-1]
+    alone, (ax,) = ax is None, look.axes_for(1, ax, size=(4.8, 0.95 + 0.21 * len(shown)))
+    places = np.arange(len(shown))
+    largest = np.max([mean[shown] for mean, _ in values.values()], axis=0)
+    ax.hlines(places, 0, largest, color=look.HAIR, linewidth=0.9, zorder=1)
+    ax.axvline(0, color=look.HAIR, linewidth=0.9, zorder=1)
+    styles = look.pair_or_contenders(len(values))
+    for (name, (mean, deviation)), style in zip(values.items(), styles, strict=True):
+        dot = {"color": style["color"], "markerfacecolor": style["face"], "zorder": 3}
+        ax.errorbar(
+            mean[shown], places, fmt=style["marker"], markersize=style["size"],
+            xerr=None if deviation is None else deviation[shown], label=name or None, **dot,
+        )  # fmt: skip
+    look.names(ax, places, [names[j] for j in shown])
+    ax.set_ylim(-0.6, len(shown) - 0.4)
+    some = f"{len(shown)} of {len(names)} features" if len(names) > len(shown) else ""
+    look.label(ax, x=_MEASURES.get(measure, measure), aside=some)
+    look.ticks(ax, x=5)
+    look.plain_ticks(ax.xaxis)
+    if len(values) > 1 and alone:
+        look.legend(ax)
+    return ax
+
+
+@look.styled
+def predicted_against_observed(
+    predicted: Any, observed: Any, about: About = None, *, ax: look.AxesLike = None
+) -> Axes | np.ndarray:
+    """Draws predictions over what came, a panel for each target; on the line they are right.
+
+    Numbers are dots, with R2 and the mean absolute error over all rows. Of classes, whose
+    predictions are probabilities, rows are gathered by their prediction: the share of them that
+    belong to the class is drawn over it, with the standard error of a share.
+
+    Args:
+      predicted: (n,) or (n, k), in raw units; probabilities of a class.
+      observed: (n,) or (n, k) alike; 0 and 1 for a class.
+      about: a Dataset, or Columns: names of targets, and the task.
+      ax: an Axes for each target.
+
+    Returns:
+      The Axes, an array of them unless there is one target.
+
+    Raises:
+      ValueError: shapes that differ, no row, or numbers that are not finite.
+    """
+    given, came = (_rows(n, v) for n, v in (("predicted", predicted), ("observed", observed)))
+    check(given.shape == came.shape, f"predicted must have shape {came.shape}; got {given.shape}.")
+    columns = columns_of(about)
+    axes = look.axes_for(given.shape[1], ax, columns=3, size=(3.3, 3.2))
+    for index, panel in enumerate(axes):
+        draw = _scatter if columns.task == "regression" else _shares
+        said = draw(panel, given[:, index], came[:, index])
+        look.label(panel, title=columns.target(index), aside=said)
+        look.ticks(panel, x=5, y=5)
+    return look.squeezed(axes)
+
+
+def _importances(found: Any, columns: Columns, measure: str) -> tuple[Any, dict[str, Any]]:
+    """Names of features, and {model: (mean, deviation or None)}."""
+    if isinstance(found, ImportanceTable):
+        own = {name.removesuffix(f": {measure}"): i for i, name in enumerate(found.columns)
+               if name.endswith(f": {measure}") or name == measure}  # fmt: skip
+        check(bool(own), f"measure must be one of found; {measure!r} is not in {found.columns}.")
+        values = {"" if n == measure else n: (found.value[:, i], None) for n, i in own.items()}
+        return found.feature_names, values
+    named = found if isinstance(found, Mapping) else {"": found}
+    values = {}
+    for name, one in named.items():
+        pair = (one.mean, one.deviation) if isinstance(one, Permutation) else (one, None)
+        values[name] = (numbers_float64("found", pair[0]), pair[1])
+        check_rank("found", values[name][0], 1, "(d,)")
+    count = max((mean.size for mean, _ in values.values()), default=0)
+    same = all(mean.size == count for mean, _ in values.values())
+    check(count > 0 and same, "found must hold one number for each feature, as many per model.")
+    return tuple(columns.feature(j) for j in range(count)), values
+
+
+def _rows(name: str, values: Any) -> np.ndarray:
+    array = numbers_float64(name, values)
+    array = array[:, None] if array.ndim == 1 else array
+    check_rank(name, array, 2, "(n,) or (n, k)")
+    check(len(array) > 0, f"{name} must have at least one row; got none.")
+    check_finite(name, array)
+    return array
+
+
+def _scatter(ax: Axes, given: np.ndarray, came: np.ndarray) -> str:
+    """Draws dots; returns what they come to."""
+    some = slice(None, None, -(-given.size // MOST_POINTS))
+    size = np.clip(300 / np.sqrt(min(given.size, MOST_POINTS)) / 5, 1.5, 4.5)
+    dots = {"color": look.BLUE, "alpha": 0.35, "markeredgewidth": 0, "markersize": size}
+    ax.plot(came[some], given[some], "o", rasterized=given.size > 500, zorder=2, **dots)
+    both = np.concatenate([given, came])
+    margin = 0.04 * np.ptp(both) or 1.0
+    ends = both.min() - margin, both.max() + margin
+    ax.plot(ends, ends, color=look.INK, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
+    ax.set(xlim=ends, ylim=ends, box_aspect=1)
+    look.label(ax, x="observed", y="predicted")
+    error, spread = given - came, ((came - came.mean()) ** 2).sum()
+    said = [f"R² {significant(1 - (error**2).sum() / spread, 3)}"] if spread > 0 else []
+    return ", ".join([*said, f"MAE {significant(float(np.abs(error).mean()), 3)}"])
+
+
+def _shares(ax: Axes, given: np.ndarray, came: np.ndarray) -> str:
+    """Draws shares over probabilities; returns of how many rows."""
+    bins = np.clip((given * BINS).astype(int), 0, BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    kept = np.flatnonzero(counts)
+    means = (np.bincount(bins, v, BINS)[kept] / counts[kept] for v in (given, came))
+    place, share = means
+    error = np.sqrt(share * (1 - share) / counts[kept])
+    ax.plot((0, 1), (0, 1), color=look.INK, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
+    look.density(ax, given, 0.25)
+    ax.errorbar(place, share, error, fmt="o-", color=look.BLUE, markersize=4.5, linewidth=1.4)
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), box_aspect=1)
+    look.label(ax, x="predicted probability", y="share observed")
+    return f"{given.size:,} rows"

@@ -1,0 +1,164 @@
+"""Pictures of training: losses on the way, and starts beside one another."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from spline_fc.analysis import History, Interval
+from spline_fc.checks import check, check_one_of, shown
+from spline_fc.plots import look
+from spline_fc.printing import significant
+from spline_fc.training import TrainResult
+
+Run = TrainResult | History
+NARROW = 4.0  # the largest loss over the least, below which the axis is no logarithm
+_CLOCKS = {"step": "training steps", "epoch": "epochs", "seconds": "seconds"}
+
+
+@look.styled
+def convergence(
+    runs: Run | Sequence[Run] | Mapping[str, Run | Sequence[Run]],
+    *,
+    over: str = "step",
+    part: str = "validation",
+    levels: Mapping[str, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws losses while training: seeds as thin lines, their median strong, its best marked.
+
+    Args:
+      runs: a TrainResult, also of replicas, or a History; several of them, e.g. seeds; or either by
+        the name of the start, as {"spline": result, "He": [first, second]}.
+      over: "step", "epoch", or "seconds", which a History has.
+      part: "train", "validation" or "test".
+      levels: losses that are no curve, by name, e.g. of the spline alone.
+      ax: where to draw.
+
+    Returns:
+      The Axes.
+
+    Raises:
+      TypeError: something else than such runs.
+      ValueError: no run, an unknown clock or part, or a clock that a run does not have.
+    """
+    check_one_of("over", over, _CLOCKS)
+    check_one_of("part", part, ("train", "validation", "test"))
+    named = runs if isinstance(runs, Mapping) else {"": runs}
+    lines = {name: _lines(some, over, part) for name, some in named.items()}
+    check(any(lines.values()), "runs must hold at least one run; got none.")
+    (ax,) = look.axes_for(1, ax, size=(5.0, 3.4))
+    labels: list[tuple[float, str, Any]] = []
+    for index, (name, own) in enumerate(lines.items()):
+        if own:
+            style = look.contender(index)
+            labels.append((_draw(ax, own, style), name, style["color"]))
+    for name, level in (levels or {}).items():
+        ax.axhline(level, color=look.INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
+        labels.append((level, name, look.INK))
+    steps = [x[1] for own in lines.values() for x, _ in own if x.size > 1]
+    _scale(ax, over, steps)
+    look.label(ax, x=_CLOCKS[over], y=f"{part} loss")
+    look.beside(ax, labels)
+    return ax
+
+
+@look.styled
+def intervals(
+    values: Mapping[str, Mapping[str, Interval]],
+    *,
+    par: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws statistics with their intervals, a line for each row and a mark for each contender.
+
+    Args:
+      values: {row: {contender: Interval}}; rows may lack contenders. What is not finite is not
+        drawn.
+      par: where a line stands for "as good as", e.g. 1 for ratios.
+      ax: where to draw.
+
+    Returns:
+      The Axes; marks carry the names of contenders, for a legend.
+
+    Raises:
+      ValueError: there is no row.
+    """
+    check(len(values) > 0, "values must hold at least one row; got none.")
+    contenders = list(dict.fromkeys(name for row in values.values() for name in row))
+    (ax,) = look.axes_for(1, ax, size=(4.6, 1.0 + 0.32 * len(values)))
+    height = 0.7 / max(len(contenders), 1)
+    for index, name in enumerate(contenders):
+        rows = [place for place, row in enumerate(values.values()) if name in row]
+        found = np.array([row[name] for row in values.values() if name in row], np.float64)
+        found = np.where(np.isfinite(found), found, np.nan)
+        y = -np.array(rows, float) - (index - (len(contenders) - 1) / 2) * height
+        marker, colour = (look.contender(index)[key] for key in ("marker", "color"))
+        ax.hlines(y, found[:, 1], found[:, 2], color=colour, linewidth=1.4)
+        ax.plot(found[:, 0], y, marker, color=colour, markersize=5, label=name)
+    if par is not None:
+        ax.axvline(par, color=look.INK, linewidth=0.9, zorder=1)
+    ax.grid(True, axis="x", color=look.HAIR, linewidth=0.5)
+    look.names(ax, [-i for i in range(len(values))], list(values))
+    ax.set_ylim(0.6 - len(values), 0.6)
+    return ax
+
+
+def _lines(runs: Any, over: str, part: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(clock, loss) of every run and replica."""
+    if isinstance(runs, History):
+        return [(getattr(runs, over), getattr(runs, f"{part}_loss"))]
+    if isinstance(runs, TrainResult):
+        check(
+            over != "seconds",
+            "over must be 'step' or 'epoch' for a TrainResult, which has no seconds by epoch; got "
+            "'seconds'.",
+        )
+        losses = np.asarray(runs.history[f"{part}_loss"], np.float64)
+        epochs = np.arange(losses.shape[-1]) * (runs.steps_per_epoch if over == "step" else 1)
+        return [(epochs, loss) for loss in losses.reshape(-1, losses.shape[-1])]
+    if isinstance(runs, Sequence) and not isinstance(runs, str):
+        return [line for run in runs for line in _lines(run, over, part)]
+    raise TypeError(f"runs must be TrainResults or Histories; got {shown(runs)}.")
+
+
+def _draw(ax: Axes, lines: list[tuple[np.ndarray, np.ndarray]], style: dict[str, Any]) -> float:
+    """Draws seeds and their median; returns where the median ends."""
+    colour = style["color"]
+    if len(lines) > 1:
+        for x, y in lines:
+            ax.plot(x, y, color=colour, linewidth=0.7, alpha=0.3, zorder=2)
+    size = min(y.size for _, y in lines)
+    x, y = (np.median([line[i][:size] for line in lines], axis=0) for i in (0, 1))
+    ax.plot(x, y, color=colour, linestyle=style["linestyle"], linewidth=2.0, zorder=3)
+    if not np.isfinite(y).any():
+        return float("nan")
+    best = int(np.nanargmin(y))
+    dot = {"color": colour, "markersize": 6, "markeredgecolor": "white", "zorder": 4}
+    ax.plot(x[best : best + 1], y[best : best + 1], style["marker"], **dot)
+    return float(y[np.flatnonzero(np.isfinite(y))[-1]])
+
+
+def _scale(ax: Axes, over: str, steps: list[float]) -> None:
+    """Logarithms where they serve, with ticks that people read."""
+    if over != "seconds" and steps:
+        # Step 0 has no place on a logarithm: the first epoch is drawn linearly.
+        ax.set_xscale("symlog", linthresh=max(min(steps), 1.0), linscale=0.35)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+        ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlim(0, None)
+    ax.grid(True, axis="y", color=look.HAIR, linewidth=0.5)
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.get_lines()])
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    if drawn.size and drawn.max() > NARROW * drawn.min():
+        ax.set_yscale("log")
+        ax.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: _between(v)))
+        ax.tick_params(axis="y", which="minor", labelsize=6.5)
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: significant(v, 1)))
+
+
+def _between(value: float) -> str:
+    """Of the minor ticks of a logarithm, those at 2 and at 5 are told."""
+    return significant(value, 1) if f"{value:e}"[0] in "25" else ""

@@ -1,0 +1,141 @@
+"""What the owner of the data asks of the finished networks, measured over seeds on test rows."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from spline_fc.analysis import Permutation, ShapeFunctions, permutation_importance, shape_functions
+from spline_fc.analysis.models import model_output
+from spline_fc.checks import check
+from spline_fc.cpwl import FitResult, Spline
+from spline_fc.data import Encoding, unscale_y
+from spline_fc.network import Params
+from spline_fc.training import PRIMARY_SCORE, probabilities, scores
+from spline_fc.workdir import Rows
+
+MOST_SEEDS = 5  # of which networks are measured
+MOST_ROWS = 500  # that averages are taken over
+MOST_CELLS = 60_000  # rows times columns that are shuffled, so that wide tables take no longer
+REPEATS = 3  # shuffles per seed
+GRID = 41  # points of a curve that has no exact breakpoints
+BEFORE, AFTER = "spline alone", "network"
+
+
+class Trained(NamedTuple):
+    """The start that a page is about, of one seed."""
+
+    seed: int
+    rows: Rows
+    fit: FitResult | None
+    before: Params
+    after: Params
+    encoding: Encoding | None
+    loss: str  # that the network was trained on
+
+    @property
+    def start(self) -> Spline | Params:
+        """The spline itself where it can be read, else the network before training."""
+        return self.before if self.fit is None else self.fit.spline
+
+
+class Answers(NamedTuple):
+    """What a page tells of the finished networks of some seeds."""
+
+    seeds: tuple[int, ...]
+    num_averaged: int  # training rows that shapes are averaged over
+    shapes: dict[str, list[ShapeFunctions]]  # before and after, by seed, in raw units
+    columns: tuple[str, ...]  # of the file
+    importance: dict[str, Permutation]  # before and after: means over seeds, and their deviation
+    observed: np.ndarray  # (t, k) test rows of the first seed, in raw units; of classes one-hot
+    predicted: np.ndarray  # (t, k) alike; of classes probabilities
+
+
+def answer(trained: Sequence[Trained]) -> Answers:
+    """Measures the finished networks of a start, one per seed.
+
+    Raises:
+      ValueError: weights that are not finite.
+    """
+    trained = trained[:MOST_SEEDS]
+    first = trained[0]
+    groups = groups_of(first)
+    observed, predicted = predictions(first)
+    return Answers(
+        seeds=tuple(one.seed for one in trained),
+        num_averaged=len(some(first.rows.x)),
+        shapes={
+            BEFORE: [_shapes(one, one.start) for one in trained],
+            AFTER: [_shapes(one, one.after) for one in trained],
+        },
+        columns=tuple(groups),
+        importance=_importance(trained, groups),
+        observed=observed,
+        predicted=predicted,
+    )
+
+
+def groups_of(one: Trained) -> dict[str, tuple[int, ...]]:
+    """The columns of x by the columns of the file; each by itself where there was no file."""
+    if one.encoding is None:
+        return {name: (place,) for place, name in enumerate(one.rows.feature_names)}
+    wanted, came = one.encoding.feature_names, one.rows.feature_names
+    check(wanted == came, f"the encoding must be that of the features {came}; got {wanted}.")
+    return one.encoding.groups
+
+
+def predictions(one: Trained) -> tuple[np.ndarray, np.ndarray]:
+    """Test rows (t, k) as they came and as the network has them: numbers, or probabilities."""
+    rows = one.rows
+    outputs = model_output(one.after, rows.test_x)
+    if rows.task == "regression":
+        return unscale_y(rows.scaler, rows.test_y), unscale_y(rows.scaler, outputs)
+    return rows.test_y, probabilities(one.loss, outputs)[:, -rows.test_y.shape[1] :]
+
+
+def some(x: np.ndarray, most: int = MOST_ROWS) -> np.ndarray:
+    """At most so many rows, evenly chosen."""
+    return x[:: -(-len(x) // most)]
+
+
+def _shapes(one: Trained, model: Spline | Params) -> ShapeFunctions:
+    return shape_functions(model, some(one.rows.x), size=GRID, scaler=one.rows.scaler)
+
+
+def _importance(
+    trained: Sequence[Trained], groups: dict[str, tuple[int, ...]]
+) -> dict[str, Permutation]:
+    """What shuffling a column of the file costs on test rows; both see the same shuffles."""
+    found: dict[str, list[Permutation]] = {BEFORE: [], AFTER: []}
+    for one in trained:
+        most = max(50, min(MOST_ROWS, MOST_CELLS // len(groups)))
+        x, y = some(one.rows.test_x, most), some(one.rows.test_y, most)
+        # A spline is fitted by least squares, whatever its network is trained on.
+        alone = "squared_error" if one.fit is not None else one.loss
+        models = {BEFORE: (one.start, alone), AFTER: (one.after, one.loss)}
+        for name, (model, loss) in models.items():
+            options: dict[str, Any] = {"repeats": REPEATS, "groups": groups}
+            options |= {"key": jax.random.key(one.seed), "metric": _metric(one.rows, loss)}
+            found[name].append(permutation_importance(model, x, y, **options))
+    return {name: _over_seeds(seeds) for name, seeds in found.items()}
+
+
+def _metric(rows: Rows, loss: str) -> Callable[[np.ndarray, np.ndarray], float]:
+    """The score that a task is judged by; of several targets, whose units differ, unscaled."""
+    name, alone = PRIMARY_SCORE[rows.task], len(rows.target_names) == 1
+    given = {"scaler": rows.scaler if alone else None}
+
+    def metric(wanted: np.ndarray, outputs: np.ndarray) -> float:
+        return scores(rows.task, loss, outputs, wanted, **given)[name]
+
+    return metric
+
+
+def _over_seeds(found: Sequence[Permutation]) -> Permutation:
+    """Means over seeds and their deviation; of one seed that over its shuffles."""
+    if len(found) == 1:
+        return found[0]
+    means = np.stack([one.mean for one in found])
+    baseline = float(np.mean([one.baseline for one in found]))
+    return Permutation(baseline, means, means.mean(axis=0), means.std(axis=0))
