@@ -1,5 +1,6 @@
 """What every program does before it begins: a cache of compiled programs, quiet logs, signals."""
 
+import itertools
 import logging
 import signal
 import sys
@@ -47,7 +48,7 @@ def start(main: Callable[[list[str]], None]) -> None:
 
 def _config_path(words: list[str]) -> str | None:
     """The value of --config, given with "=" or as the next word."""
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    for word, following in itertools.zip_longest(words, words[1:]):
         if word.startswith(("--config=", "-config=")):
             return word.partition("=")[2]
         if word in ("--config", "-config"):

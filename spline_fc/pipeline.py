@@ -52,7 +52,9 @@ def run(
 
     Raises:
       ValueError, FileNotFoundError: bad config, data or workdir.
+      ImportError: a package of the extras "plots" or "checkpoints" is not installed.
     """
+    report.check_packages()  # before hours of training, not after
     plan, progress = runs.read_plan(config), progress or Progress(None)
     page = pathlib.Path(folder) / "report.html"
     if not overwrite and runs.is_finished(folder, plan.config):
