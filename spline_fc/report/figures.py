@@ -5,6 +5,7 @@ matplotlib is imported when a report is written: `import spline_fc` stays quick.
 
 import base64
 import contextlib
+import contextvars
 import csv
 import functools
 import io
@@ -22,8 +23,9 @@ from spline_fc import files
 from spline_fc.plots import look
 from spline_fc.report.page import Image
 
-WIDTH = 9.6  # inches; the page shows a figure of this width at its full measure
+WIDE, NARROW = 9.6, 4.2  # inches: of a figure at the full measure of the page, and on a telephone
 DPI = 120
+_width = contextvars.ContextVar("width", default=WIDE)
 
 
 class Picture(NamedTuple):
@@ -54,10 +56,14 @@ def rows_of(columns: int, height: float, share_y: bool = False) -> Callable[[int
 
 
 def panels(count: int, *, columns: int, height: float, share_y: bool = False) -> list[Axes]:
-    """Makes axes in reading order, at least two columns of them where there may be more."""
-    columns = min(columns, max(count, 2))
+    """Makes axes in reading order, at least two columns of them where there may be more.
+
+    On a narrow page fewer panels stand side by side.
+    """
+    width = _width.get()
+    columns = max(round(min(columns, max(count, 2)) * width / WIDE), 1)
     rows = max(-(-count // columns), 1)
-    figure = Figure(figsize=(WIDTH, rows * height), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width, rows * height), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.05, wspace=0.015)  # fonts differ by screen
     axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y).ravel().tolist()
     for spare in axes[count:]:
@@ -80,18 +86,17 @@ def stacked(tables: Iterable[Mapping[str, Any]]) -> dict[str, np.ndarray]:
 def place(folder: pathlib.Path, draw: Callable[..., Picture], *arguments: Any) -> Image:
     """Draws a figure for the page; its PNG and the CSV of its numbers go to FOLDER/figures.
 
-    In the page it is SVG within a data URI: nothing in it can clash with the page or run there.
+    In the page it is SVG within a data URI: nothing in it can clash with the page or run there. It
+    is drawn twice, for wide screens and for narrow ones, where letters keep their size.
     """
     target = folder / "figures"
     target.mkdir(exist_ok=True)
     with style():
-        picture = draw(*arguments)
-        picture.figure.draw_without_rendering()  # finds places for all axes, once for both files
-        picture.figure.set_layout_engine("none")
-        with files.replacing(target / f"{picture.name}.png") as file:
-            picture.figure.savefig(file, format="png", pil_kwargs={"compress_level": 3})
-        text = io.BytesIO()
-        picture.figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+        small, picture = (
+            contextvars.copy_context().run(_drawn, width, draw, *arguments)
+            for width in (NARROW, WIDE)
+        )
+        narrow, source = render(small), render(picture, target)
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(picture.numbers)
@@ -99,8 +104,28 @@ def place(folder: pathlib.Path, draw: Callable[..., Picture], *arguments: Any) -
     writer.writerows(zip(*columns, strict=True))
     files.write_text(target / f"{picture.name}.csv", table.getvalue())
     return Image(
-        source="data:image/svg+xml;base64," + base64.b64encode(text.getvalue()).decode("ascii"),
+        source=source,
+        narrow=narrow,
         alt=f"{picture.title}: a figure, whose numbers are in figures/{picture.name}.csv",
         title=picture.title,
         caption=picture.caption,
     )
+
+
+def _drawn(width: float, draw: Callable[..., Picture], *arguments: Any) -> Picture:
+    """Draws a picture so many inches wide."""
+    _width.set(width)
+    return draw(*arguments)
+
+
+def render(picture: Picture, folder: pathlib.Path | None = None) -> str:
+    """Turns a picture into a data URI, and into a PNG where a folder is given for it."""
+    figure = picture.figure
+    figure.get_layout_engine().execute(figure)  # once for all files
+    figure.set_layout_engine("none")
+    if folder is not None:
+        with files.replacing(folder / f"{picture.name}.png") as file:
+            figure.savefig(file, format="png", pil_kwargs={"compress_level": 3})
+    text = io.BytesIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(text.getvalue()).decode("ascii")

@@ -39,6 +39,7 @@ class Image(NamedTuple):
     """A figure of the page."""
 
     source: str  # data URI
+    narrow: str  # the same drawn for a narrow page
     alt: str
     title: str
     caption: str

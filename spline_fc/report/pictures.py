@@ -48,7 +48,9 @@ def convergence(work: Workdir, rows: Sequence[Row]) -> fig.Picture:
         levels[alone.name] = float(np.nanmean(alone.validation_loss))
     steps, seconds = fig.panels(2, columns=2, height=3.7, share_y=True)
     plots.convergence(curves, levels=levels, names=False, ax=steps)
-    plots.convergence(curves, levels=levels, over="seconds", ax=seconds).set_ylabel("")
+    plots.convergence(curves, levels=levels, over="seconds", ax=seconds)
+    if not seconds.get_subplotspec().is_first_col():
+        seconds.set_ylabel("")
     look.label(steps, title="over training steps")
     look.label(seconds, title="over seconds, the start included")
     numbers = []

@@ -34,6 +34,8 @@ def convergence(study: Study) -> list[Block]:
     """Curves over steps and seconds, then what it took to reach targets."""
     if not study.work.histories:
         return [Words("No metrics yet.", "note")]
+    if not any(study.work.curves(init) for init in study.work.inits):
+        return [Words("Every chosen run diverged: there is no curve to draw.", "note")]
     parts: list[Block] = [
         Words(
             "The curves show how the validation loss falls from each start: the lower and the "
