@@ -167,12 +167,10 @@ def _write_chosen(
     """The run that was chosen for a seed: network, model, and the way of its knots if recorded."""
     stem, dataset, where = f"{contender.name}-seed{seed}", road.datasets[seed], (seed, rate)
     params = training.replica(result.params, *where)
-    workdir.write_params(road.folder, f"{stem}-best", params)
-    found = runs.chosen_model(road.plan, contender, start, dataset, seed, rate, params)
-    workdir.write_model(road.folder, stem, found)
+    chosen = runs.chosen_model(road.plan, contender, start, dataset, seed, rate, params)
+    workdir.write_chosen(road.folder, stem, chosen)
     if result.trace is not None:
-        x = np.asarray(dataset.train.x)
-        probe = x[:: -(-len(x) // KNOT_ROWS)]
+        probe = np.asarray(dataset.train.x)[:: -(-len(dataset.train.x) // KNOT_ROWS)]
         trace = training.replica(result.trace, *where)
         track = analysis.knot_track(trace, probe, scaler=dataset.scaler)
         flips = analysis.activation_flips(analysis.recorded_networks(trace).networks, probe)

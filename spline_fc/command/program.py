@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
       The exit status. Command lines that make no sense end the process with status 2.
     """
-    parser = _parser()
+    parser = command_line()
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(lambda: options.run(options), "interrupted; nothing was written.")
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Describes the command line; what it parses holds the function that does the work as `run`."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("spline_fc", None, _ABOUT, _ENDS, formatter_class=raw)
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
@@ -96,7 +97,11 @@ def _add_fit(commands: Any) -> None:
     add(
         "--task", choices=TASKS, help="(by the target: numbers are a regression, words are classes)"
     )
-    add("--missing", choices=MISSING_POLICIES, help="rows with gaps: fill in (median) or drop")
+    add(
+        "--missing",
+        choices=MISSING_POLICIES,
+        help="fill gaps with the median, or drop rows (median)",
+    )
     add("--weights", metavar="COLUMN", help="what rows count")
     add(
         "--kind",

@@ -12,7 +12,7 @@ from tabulate import tabulate
 from spline_fc import files
 from spline_fc.checks import check
 from spline_fc.model import Model, load_model
-from spline_fc.model.record import MOST_WEIGHTS
+from spline_fc.model.formula import MOST_WEIGHTS
 from spline_fc.training import probabilities
 
 _ENDINGS = {"onnx": ".onnx", "json": ".json", "safetensors": ".safetensors", "python": ".py"}

@@ -10,6 +10,7 @@ from spline_fc.cpwl.spline import num_features
 from spline_fc.data import Scaler
 from spline_fc.model.columns import Column, number_word
 
+MOST_WEIGHTS = 8  # of a direction that are written out
 Line = tuple[np.ndarray, str]  # coefficients (k,) and what they are multiplied with
 
 
@@ -53,8 +54,8 @@ def formula_lines(
     spline: Spline,
     columns: Sequence[Column],
     outputs: Sequence[str],
-    spread: np.ndarray,
-    most: int | None,
+    spread: np.ndarray | float = 1.0,
+    most: int | None = MOST_WEIGHTS,
 ) -> list[str]:
     """Writes a spline as lines of text.
 
@@ -147,7 +148,7 @@ def _name(place: int, owner: dict[int, Column], size: int) -> str:
 
 
 def _directions(
-    spline: Spline, columns: Sequence[Column], spread: np.ndarray, most: int | None
+    spline: Spline, columns: Sequence[Column], spread: np.ndarray | float, most: int | None
 ) -> list[str]:
     """What the directions that are read combine, the weights that move it most first."""
     size = num_features(spline)

@@ -11,7 +11,7 @@ from spline_fc.cpwl import Spline, evaluate_float64
 from spline_fc.data import Encoding, Scaler, scale_x, unscale_y
 from spline_fc.model.columns import Column, file_columns
 from spline_fc.model.explanation import Explanation, as_rows, explain, one_row
-from spline_fc.model.formula import formula_lines, raw_spline
+from spline_fc.model.formula import MOST_WEIGHTS, formula_lines, raw_spline
 from spline_fc.model.rows import read_rows
 from spline_fc.network import Params, clip_inputs, fold_scaler, to_params
 from spline_fc.network.structure import from_layers, layers_float64
@@ -19,7 +19,6 @@ from spline_fc.printing import printed
 from spline_fc.training import probabilities
 
 EXTRAPOLATE = ("linear", "clip")
-MOST_WEIGHTS = 8  # of a direction that are written out
 
 
 @printed
