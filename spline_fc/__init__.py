@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from spline_fc.analysis import knot_drift
+from spline_fc.checks import optional
 from spline_fc.cpwl import (
     FitResult,
     Spline,
@@ -98,5 +99,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Loads what needs packages that most sessions can do without."""
     if name == "plots":
+        optional("matplotlib", "plots")
         return importlib.import_module("spline_fc.plots")
     raise AttributeError(f"module 'spline_fc' has no attribute {name!r}.")

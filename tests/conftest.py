@@ -19,6 +19,19 @@ def forget_compiled_programs():
     gc.collect()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_figures(request):
+    """Figures of reports are drawn, but not rendered unless a module says RENDERED = True.
+
+    Laying them out and writing them takes most of the time of a report.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if not getattr(request.module, "RENDERED", False):
+            empty = "data:image/svg+xml;base64,"
+            patch.setattr("spline_fc.report.figures.render", lambda *picture_and_folder: empty)
+        yield
+
+
 @pytest.fixture
 def enable_x64():
     """Turns float64 on for one test; the library itself never touches global settings."""

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from spline_fc.analysis import KnotTrack, summarize_track
 from spline_fc.checks import as_list, check, check_integer, check_kind
 from spline_fc.plots import look
-from spline_fc.plots.columns import About, columns_of
+from spline_fc.plots.about import About, AboutLike, known
 
 START, END = 0.76, 0.28  # heights of the two records
 
@@ -18,7 +18,7 @@ START, END = 0.76, 0.28  # heights of the two records
 @look.styled
 def knot_drift(
     track: KnotTrack,
-    about: About = None,
+    about: AboutLike = None,
     *,
     features: Sequence[int] | None = None,
     most: int = look.MOST_PANELS,
@@ -32,7 +32,7 @@ def knot_drift(
     Args:
       track: of `analysis.knot_drift` or `analysis.knot_track`, with the scaler of `about`; the
         first and the last record are drawn.
-      about: a Dataset, or Columns: names, and rows.
+      about: a Dataset, Model or About: names, and rows.
       features: columns of x to draw; by default those with most knots.
       most: features that are drawn at most.
       ax: an Axes for each feature.
@@ -44,11 +44,11 @@ def knot_drift(
       TypeError: no KnotTrack.
       ValueError: no unit has a knot at the end, or another number of Axes.
     """
-    order, columns = _chosen(track, -1, features, most), columns_of(about)
+    order, about = _chosen(track, -1, features, most), known(about)
     axes = look.axes_for(len(order), ax)
     strongest = np.nanmax(np.abs(track.slope[-1][track.aligned[-1]]), initial=0) or 1.0
     for panel, feature in zip(axes, order, strict=True):
-        _knot_panel(panel, track, feature, columns, strongest)
+        _knot_panel(panel, track, feature, about, strongest)
         place = panel.get_subplotspec()
         begins = place is None or place.is_first_col()
         panel.set_yticks((START, END), ("start", "end") if begins else ("", ""))
@@ -58,7 +58,7 @@ def knot_drift(
 @look.styled
 def knots_over_steps(
     track: KnotTrack,
-    about: About = None,
+    about: AboutLike = None,
     *,
     features: Sequence[int] | None = None,
     best_step: float | None = None,
@@ -81,14 +81,14 @@ def knots_over_steps(
       TypeError: no KnotTrack.
       ValueError: no unit has a knot at the start, or another number of Axes.
     """
-    order, columns = _chosen(track, 0, features, most), columns_of(about)
+    order, about = _chosen(track, 0, features, most), known(about)
     axes = look.axes_for(len(order), ax, size=(2.4, 2.0))
     for panel, feature in zip(axes, order, strict=True):
-        _way_panel(panel, track, feature, columns.raw(feature), best_step)
+        _way_panel(panel, track, feature, about, best_step)
         place = panel.get_subplotspec()
         last = place is None or place.is_last_row()
         x = "training steps" if last or panel in axes[-look.COLUMNS :] else ""
-        look.label(panel, title=columns.feature(feature), x=x)
+        look.label(panel, title=about.feature(feature), x=x)
     return look.squeezed(axes)
 
 
@@ -126,20 +126,22 @@ def drift_over_steps(
             band = {"color": look.SKY, "alpha": alpha, "linewidth": 0}
             panel.fill_between(found.step, values[:, low], values[:, high], **band)
         panel.plot(found.step, values[:, 2], color=look.BLUE, linewidth=1.8)
+    ends: list[tuple[float, str, Any]] = []
     for index, (layer, shares) in enumerate((flips or {}).items()):
         came = len(shares)
         check(came == found.step.size, f"flips must have the records of track; {layer} has {came}.")
         style = {key: look.contender(index)[key] for key in ("color", "linestyle")}
         mean = np.asarray(shares, np.float64).mean(axis=1)
-        axes[2].plot(found.step, mean, linewidth=1.8, label=f"layer {index + 1}", **style)
+        axes[2].plot(found.step, mean, linewidth=1.8, **style)
+        ends.append((mean[-1], f"layer {index + 1}", style["color"]))
     for panel, title in zip(axes, titles, strict=True):
         look.label(panel, title=title, x="training steps")
         panel.set(xlim=(0, max(found.step[-1], 1)), ylim=(0, None))
-        look.plain_ticks(panel.yaxis)
-        look.ticks(panel, x=4, y=5)
+        look.ticks(panel.xaxis, 4)
+        look.ticks(panel.yaxis, 5)
     axes[1].set_ylim(0, 1.03)
     if flips:
-        look.name_lines(axes[2])
+        look.beside(axes[2], ends)
     return np.array(axes, object)
 
 
@@ -158,13 +160,11 @@ def _chosen(track: KnotTrack, record: int, features: Sequence[int] | None, most:
     return order[:most]
 
 
-def _knot_panel(
-    ax: Axes, track: KnotTrack, feature: int, columns: Columns, strongest: float
-) -> None:
+def _knot_panel(ax: Axes, track: KnotTrack, feature: int, about: About, strongest: float) -> None:
     here = track.feature == feature
     shown = np.flatnonzero(here & track.aligned[-1])
     ends = track.knot[[0, -1]][:, shown]  # (2, units)
-    _along(ax, columns.raw(feature), ends, "x")
+    _along(ax, about.raw(feature), ends, "x")
     ax.set_ylim(0, 1)
     ways = np.stack([ends.T, np.tile((START, END), (shown.size, 1))], axis=2)
     widths = 0.6 + 2.4 * np.nan_to_num(np.abs(track.slope[-1, shown])) / strongest
@@ -179,28 +179,29 @@ def _knot_panel(
     off = int((here & ~track.aligned[-1]).sum())
     unit = "unit" if shown.size == 1 else "units"
     said = f"{shown.size} {unit}" + (f", {off} off axis" if off else "")
-    look.label(ax, title=columns.feature(feature), aside=said)
+    look.label(ax, title=about.feature(feature), aside=said)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    look.ticks(ax, x=4)
+    look.ticks(ax.xaxis, 4, about.column(feature).format)
 
 
 def _way_panel(
     ax: Axes,
     track: KnotTrack,
     feature: int,
-    column: np.ndarray | None,
+    about: About,
     best_step: float | None,
 ) -> None:
     shown = np.where(track.aligned, track.knot, np.nan)
-    _along(ax, column, shown[:, track.feature == feature], "y")
+    _along(ax, about.raw(feature), shown[:, track.feature == feature], "y")
     for side, colour, line in ((1, look.BLUE, "-"), (-1, look.VERMILION, (0, (4, 1.5)))):
         units = np.flatnonzero((track.feature == feature) & (np.sign(track.direction[0]) == side))
         ax.plot(track.step, shown[:, units], color=colour, linestyle=line, linewidth=1.2, zorder=2)
     if best_step:
         ax.axvline(best_step, color=look.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
     ax.set_xlim(0, max(track.step[-1], 1))
-    look.ticks(ax, x=3, y=4)
+    look.ticks(ax.xaxis, 3)
+    look.ticks(ax.yaxis, 4, about.column(feature).format)
 
 
 def _along(ax: Axes, column: np.ndarray | None, knots: np.ndarray, axis: str) -> None:

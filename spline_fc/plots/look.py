@@ -12,10 +12,13 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from spline_fc.checks import check, check_kind
+from spline_fc.data.cells import Format
+from spline_fc.model.columns import number_word
 from spline_fc.printing import one_line, shortened
 
 INK = "#1d2733"
@@ -61,8 +64,9 @@ STYLE = {
     "axes.titley": 1.0,  # else every drawing measures all tick labels, for the title to evade them
 }
 
-AxesLike = Axes | Sequence[Axes] | np.ndarray | None
-P, R = ParamSpec("P"), TypeVar("R")
+AxesLike = Axes | Sequence[Axes] | np.ndarray | Callable[[int], Sequence[Axes]] | None
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
@@ -83,14 +87,14 @@ def axes_for(
     columns: int = COLUMNS,
     size: tuple[float, float] = (2.4, 1.9),
 ) -> list[Axes]:
-    """Finds the axes of so many panels: those given, or those of a new figure of pyplot.
+    """Finds the axes of so many panels: those given, or made, or those of a new figure of pyplot.
 
     Raises:
       TypeError: something given is no Axes.
       ValueError: another number is given.
     """
     if ax is not None:
-        given = np.ravel(np.asarray(ax, object)).tolist()
+        given = np.ravel(np.asarray(ax(count) if callable(ax) else ax, object)).tolist()
         for one in given:
             check_kind("ax", one, Axes, "an")
         check(
@@ -111,6 +115,11 @@ def axes_for(
     for spare in grid.ravel()[count:]:
         figure.delaxes(spare)
     return grid.ravel()[:count].tolist()
+
+
+def is_own(ax: AxesLike) -> bool:
+    """Whether the figure was made for the picture alone, so that it may have a legend."""
+    return ax is None or callable(ax)
 
 
 def squeezed(axes: list[Axes]) -> Axes | np.ndarray:
@@ -144,7 +153,8 @@ def label(ax: Axes, *, title: str = "", x: str = "", y: str = "", aside: str = "
     `aside` is a quiet remark at the right end of the title's line, which is never cut.
     """
     box = ax.get_window_extent()
-    width, taken = 1.1 * box.width, 0.0  # the margins between axes are room as well
+    # The margins between axes are room as well; where a remark stands, there may be less.
+    width, taken = (0.95 if aside else 1.1) * box.width, 0.0
     if aside:
         quiet = {"fontsize": 7.5, "fontweight": "normal", "color": MUTED, "parse_math": False}
         taken = ax.set_title(aside, loc="right", **quiet).get_window_extent().width + 8
@@ -165,7 +175,7 @@ def _shorten(text: Text, name: str, room: float) -> None:
         text.set_text(shortened(name, max(int(len(name) * room / length), 4)))
 
 
-def names(ax: Axes, places: Sequence[float], labels: Sequence[str], most: int = 24) -> None:
+def names(ax: Axes, places: Any, labels: Sequence[str], most: int = 24) -> None:
     """Puts names in place of numbers along y."""
     short = [shortened(name, most) for name in labels]
     ax.set_yticks(places, short, parse_math=False, color=INK)
@@ -177,9 +187,10 @@ def levels(ax: Axes, labels: Sequence[str]) -> None:
     size = 7.5
     room = int(_inches(ax)[0] / max(len(labels), 1) * 72 / (0.62 * size))
     fits = all(len(name) < room for name in labels)
-    slant = {} if fits else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-    short = [shortened(name, room if fits else 12) for name in labels]
-    ax.set_xticks(range(len(labels)), short, parse_math=False, fontsize=size, **slant)
+    short = [shortened(name, room if fits else 22) for name in labels]
+    ax.set_xticks(range(len(labels)), short, parse_math=False, fontsize=size)
+    for text in () if fits else ax.get_xticklabels():
+        text.set(rotation=45, ha="right", rotation_mode="anchor")
     ax.set_xlim(-0.6, len(labels) - 0.4)
 
 
@@ -188,18 +199,8 @@ def colour_bar(drawn: Any, axes: Sequence[Axes], name: str) -> None:
     bar = axes[0].figure.colorbar(drawn, ax=list(axes), aspect=30, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
-    plain_ticks(bar.ax.yaxis)
+    ticks(bar.ax.yaxis, 8)
     label(bar.ax, y=name)
-
-
-def name_lines(ax: Axes) -> None:
-    """Writes the names of lines, in their colour, at the right ends beside the axes."""
-    known = [
-        (line.get_ydata()[-1], line.get_label(), line.get_color())
-        for line in ax.get_lines()
-        if not str(line.get_label()).startswith("_") and len(line.get_ydata())
-    ]
-    beside(ax, known)
 
 
 def beside(ax: Axes, labels: Sequence[tuple[float, str, Any]]) -> None:
@@ -218,13 +219,39 @@ def beside(ax: Axes, labels: Sequence[tuple[float, str, Any]]) -> None:
 def legend(ax: Axes) -> None:
     """A legend of what has a label in the axes, at the top of their figure, covering nothing."""
     handles, labels = ax.get_legend_handles_labels()
-    place = {"loc": "outside upper right", "ncols": max(len(labels), 1), "handlelength": 2.6}
+    place: dict[str, Any] = {
+        "loc": "outside upper right",
+        "ncols": max(len(labels), 1),
+        "handlelength": 2.6,
+    }
     ax.figure.legend(handles, labels, frameon=False, fontsize=8, **place)
 
 
-def plain_ticks(axis: Axis) -> None:
-    """Writes ticks as people do: no more digits than needed, no factor at the end of the axis."""
-    axis.set_major_formatter(lambda value, _: f"{value:,.8g}".replace("-", "−"))
+def ticks(axis: Axis, most: int, format: Format = Format("number")) -> None:  # noqa: B008
+    """Sets at most so many ticks and writes them as people do: numbers, or dates and times."""
+    if format.kind in ("number", "category"):
+        axis.set_major_locator(MaxNLocator(min(most, _room(axis))))
+        axis.set_major_formatter(lambda v, _: plain_number(v))
+    elif format.unit == "days":  # since 1970, as matplotlib counts them
+        axis.set_major_locator(locator := AutoDateLocator(minticks=2, maxticks=most + 1))
+        axis.set_major_formatter(ConciseDateFormatter(locator))
+    else:
+        axis.set_major_locator(MaxNLocator(2))
+        axis.set_major_formatter(lambda v, _: number_word(format, v))
+
+
+def plain_number(value: float) -> str:
+    """As many digits as needed; thousands are set off from 10,000 on, so that years stay years."""
+    written = f"{value:,.8g}" if abs(value) >= 10_000 else f"{value:.8g}"
+    return written.replace("-", "−")
+
+
+def _room(axis: Axis) -> int:
+    """Between how many numbers there is room beside one another."""
+    if axis.axis_name != "x":
+        return 100
+    longest = max(len(plain_number(float(f"{end:.2g}"))) for end in axis.get_view_interval())
+    return max(int(_inches(axis.axes)[0] * 72 / (0.62 * 7.5 * (longest + 2))), 1)
 
 
 def _inches(ax: Axes) -> tuple[float, float]:
@@ -245,13 +272,6 @@ def spread(positions: Any, gap: float) -> np.ndarray:
         placed[:-1] -= push
         placed[1:] += push
     return placed[np.argsort(order)]
-
-
-def ticks(ax: Axes, x: int | None = None, y: int | None = None) -> None:
-    """Says how many ticks there are at most along x and along y."""
-    for axis, most in ((ax.xaxis, x), (ax.yaxis, y)):
-        if most is not None:
-            axis.set_major_locator(MaxNLocator(most))
 
 
 def density(ax: Axes, values: np.ndarray, height: float, along: str = "x") -> None:

@@ -5,15 +5,27 @@ from typing import Any
 
 from spline_fc.checks import check, shown
 from spline_fc.cpwl import FitResult, Spline
-from spline_fc.network import Params, SplineStart
+from spline_fc.model import Model as Fitted
+from spline_fc.network import Params, SplineStart, to_params
 from spline_fc.training import TrainResult
 
-Model = Spline | FitResult | SplineStart | TrainResult | Params
+Model = Spline | FitResult | SplineStart | TrainResult | Fitted | Params
 
 
-def plain(model: Model) -> Spline | FitResult | SplineStart | Params:
-    """A model as the analysis takes it: of a training its best network."""
-    return model.params if isinstance(model, TrainResult) else model
+def plain(model: Model) -> Spline | FitResult | Params:
+    """A model as the analysis takes it: of a start its network, of a training the best one."""
+    if isinstance(model, Fitted):
+        if model.params is not None:
+            return model.params
+        assert model.spline is not None  # a model has one of both
+        return model.spline
+    return model.params if isinstance(model, (SplineStart, TrainResult)) else model
+
+
+def network_of(model: Model) -> Params:
+    """A model's network; that of a spline is equal to it."""
+    found = plain(model)
+    return to_params(found) if isinstance(found, (Spline, FitResult)) else found
 
 
 def is_params(value: Any) -> bool:
@@ -28,7 +40,7 @@ def by_name(models: Any, *records: type) -> dict[str, list[Any]]:
       TypeError: there is something else among them.
       ValueError: there is none.
     """
-    kinds = (Spline, FitResult, SplineStart, TrainResult, *records)
+    kinds = (Spline, FitResult, SplineStart, TrainResult, Fitted, *records)
     named = models if isinstance(models, Mapping) and not is_params(models) else {"": models}
     found = {}
     for name, some in named.items():

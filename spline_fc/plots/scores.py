@@ -10,7 +10,7 @@ from spline_fc.analysis import ImportanceTable, Permutation
 from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_finite, check_integer, check_rank
 from spline_fc.plots import look
-from spline_fc.plots.columns import About, Columns, columns_of
+from spline_fc.plots.about import About, AboutLike, known
 from spline_fc.printing import significant
 
 MOST_FEATURES = 20
@@ -26,19 +26,19 @@ Values = Permutation | np.ndarray | Sequence[float]
 @look.styled
 def importance(
     found: ImportanceTable | Values | Mapping[str, Values],
-    about: About = None,
+    about: AboutLike = None,
     *,
     measure: str = "permutation",
     most: int = MOST_FEATURES,
-    ax: Axes | None = None,
+    ax: look.AxesLike = None,
 ) -> Axes:
-    """Draws how much features matter, the most important on top, a mark for each model.
+    """Draws how much features matter, a mark for each model; on top what matters most to the last.
 
     Args:
       found: an ImportanceTable, whose columns "<model>: <measure>" are drawn; or a Permutation,
         with its deviation over shuffles; or (d,) numbers; or one of the latter two for each model,
         by name.
-      about: a Dataset, or Columns: names of features, which a table has itself.
+      about: a Dataset, Model or About: names of features, which a table has itself.
       measure: what is taken from a table: "permutation", "contribution", or a column of its own.
       most: features that are drawn at most.
       ax: where to draw.
@@ -50,35 +50,36 @@ def importance(
       ValueError: no such measure, or numbers of features that differ.
     """
     check_integer("most", most, at_least=1)
-    names, values = _importances(found, columns_of(about), measure)
-    first, _ = next(iter(values.values()))
-    shown = np.argsort(-first, kind="stable")[:most][::-1]
-    alone, (ax,) = ax is None, look.axes_for(1, ax, size=(4.8, 0.95 + 0.21 * len(shown)))
+    names, values = _importances(found, known(about), measure)
+    ranking = list(values.values())[-1][0]
+    shown = np.argsort(-ranking, kind="stable")[:most][::-1]
+    own, (ax,) = look.is_own(ax), look.axes_for(1, ax, size=(4.8, 0.95 + 0.21 * len(shown)))
     places = np.arange(len(shown))
     largest = np.max([mean[shown] for mean, _ in values.values()], axis=0)
     ax.hlines(places, 0, largest, color=look.HAIR, linewidth=0.9, zorder=1)
     ax.axvline(0, color=look.HAIR, linewidth=0.9, zorder=1)
     styles = look.pair_or_contenders(len(values))
-    for (name, (mean, deviation)), style in zip(values.items(), styles, strict=True):
+    apart = 0.24 if any(deviation is not None for _, deviation in values.values()) else 0.0
+    for index, (name, (mean, deviation)) in enumerate(values.items()):
+        style, lift = styles[index], apart * ((len(values) - 1) / 2 - index)
         dot = {"color": style["color"], "markerfacecolor": style["face"], "zorder": 3}
         ax.errorbar(
-            mean[shown], places, fmt=style["marker"], markersize=style["size"],
+            mean[shown], places + lift, fmt=style["marker"], markersize=style["size"],
             xerr=None if deviation is None else deviation[shown], label=name or None, **dot,
         )  # fmt: skip
     look.names(ax, places, [names[j] for j in shown])
     ax.set_ylim(-0.6, len(shown) - 0.4)
     some = f"{len(shown)} of {len(names)} features" if len(names) > len(shown) else ""
     look.label(ax, x=_MEASURES.get(measure, measure), aside=some)
-    look.ticks(ax, x=5)
-    look.plain_ticks(ax.xaxis)
-    if len(values) > 1 and alone:
+    look.ticks(ax.xaxis, 5)
+    if len(values) > 1 and own:
         look.legend(ax)
     return ax
 
 
 @look.styled
 def predicted_against_observed(
-    predicted: Any, observed: Any, about: About = None, *, ax: look.AxesLike = None
+    predicted: Any, observed: Any, about: AboutLike = None, *, ax: look.AxesLike = None
 ) -> Axes | np.ndarray:
     """Draws predictions over what came, a panel for each target; on the line they are right.
 
@@ -89,7 +90,7 @@ def predicted_against_observed(
     Args:
       predicted: (n,) or (n, k), in raw units; probabilities of a class.
       observed: (n,) or (n, k) alike; 0 and 1 for a class.
-      about: a Dataset, or Columns: names of targets, and the task.
+      about: a Dataset, Model or About: names of targets, and the task.
       ax: an Axes for each target.
 
     Returns:
@@ -100,17 +101,18 @@ def predicted_against_observed(
     """
     given, came = (_rows(n, v) for n, v in (("predicted", predicted), ("observed", observed)))
     check(given.shape == came.shape, f"predicted must have shape {came.shape}; got {given.shape}.")
-    columns = columns_of(about)
+    about = known(about)
     axes = look.axes_for(given.shape[1], ax, columns=3, size=(3.3, 3.2))
     for index, panel in enumerate(axes):
-        draw = _scatter if columns.task == "regression" else _shares
+        draw = _scatter if about.task == "regression" else _shares
         said = draw(panel, given[:, index], came[:, index])
-        look.label(panel, title=columns.target(index), aside=said)
-        look.ticks(panel, x=5, y=5)
+        look.label(panel, title=about.target(index), aside=said)
+        look.ticks(panel.xaxis, 5)
+        look.ticks(panel.yaxis, 5)
     return look.squeezed(axes)
 
 
-def _importances(found: Any, columns: Columns, measure: str) -> tuple[Any, dict[str, Any]]:
+def _importances(found: Any, about: About, measure: str) -> tuple[Any, dict[str, Any]]:
     """Names of features, and {model: (mean, deviation or None)}."""
     if isinstance(found, ImportanceTable):
         own = {name.removesuffix(f": {measure}"): i for i, name in enumerate(found.columns)
@@ -127,7 +129,7 @@ def _importances(found: Any, columns: Columns, measure: str) -> tuple[Any, dict[
     count = max((mean.size for mean, _ in values.values()), default=0)
     same = all(mean.size == count for mean, _ in values.values())
     check(count > 0 and same, "found must hold one number for each feature, as many per model.")
-    return tuple(columns.feature(j) for j in range(count)), values
+    return tuple(about.feature(j) for j in range(count)), values
 
 
 def _rows(name: str, values: Any) -> np.ndarray:

@@ -25,7 +25,8 @@ def convergence(
     over: str = "step",
     part: str = "validation",
     levels: Mapping[str, float] | None = None,
-    ax: Axes | None = None,
+    names: bool = True,
+    ax: look.AxesLike = None,
 ) -> Axes:
     """Draws losses while training: seeds as thin lines, their median strong, its best marked.
 
@@ -35,6 +36,7 @@ def convergence(
       over: "step", "epoch", or "seconds", which a History has.
       part: "train", "validation" or "test".
       levels: losses that are no curve, by name, e.g. of the spline alone.
+      names: whether names stand beside the right end of the axes.
       ax: where to draw.
 
     Returns:
@@ -61,7 +63,8 @@ def convergence(
     steps = [x[1] for own in lines.values() for x, _ in own if x.size > 1]
     _scale(ax, over, steps)
     look.label(ax, x=_CLOCKS[over], y=f"{part} loss")
-    look.beside(ax, labels)
+    if names:
+        look.beside(ax, labels)
     return ax
 
 
@@ -70,7 +73,8 @@ def intervals(
     values: Mapping[str, Mapping[str, Interval]],
     *,
     par: float | None = None,
-    ax: Axes | None = None,
+    logarithmic: bool = False,
+    ax: look.AxesLike = None,
 ) -> Axes:
     """Draws statistics with their intervals, a line for each row and a mark for each contender.
 
@@ -78,6 +82,7 @@ def intervals(
       values: {row: {contender: Interval}}; rows may lack contenders. What is not finite is not
         drawn.
       par: where a line stands for "as good as", e.g. 1 for ratios.
+      logarithmic: the scale, which has a place for 0 all the same.
       ax: where to draw.
 
     Returns:
@@ -101,6 +106,11 @@ def intervals(
     if par is not None:
         ax.axvline(par, color=look.INK, linewidth=0.9, zorder=1)
     ax.grid(True, axis="x", color=look.HAIR, linewidth=0.5)
+    if logarithmic:
+        ax.set_xscale("symlog", linthresh=0.01, linscale=0.5)
+        ax.set_xlim(0, None)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: significant(v, 1)))
+        ax.xaxis.set_minor_locator(NullLocator())
     look.names(ax, [-i for i in range(len(values))], list(values))
     ax.set_ylim(0.6 - len(values), 0.6)
     return ax
@@ -146,7 +156,7 @@ def _scale(ax: Axes, over: str, steps: list[float]) -> None:
     if over != "seconds" and steps:
         # Step 0 has no place on a logarithm: the first epoch is drawn linearly.
         ax.set_xscale("symlog", linthresh=max(min(steps), 1.0), linscale=0.35)
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: look.plain_number(v)))
         ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(0, None)
     ax.grid(True, axis="y", color=look.HAIR, linewidth=0.5)

@@ -51,7 +51,7 @@ def alignment(
         look.label(panel, title=name, x="alignment, |w_v| / |w|")
         panel.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     look.label(axes[0], y="units of the first layer")
-    if ax is None:
+    if look.is_own(ax):
         look.legend(axes[0])
     return look.squeezed(axes)
 
@@ -91,7 +91,7 @@ def flipped(
         panel.set(xlim=(0, 1), ylim=(0, 1.03))
         look.label(panel, title=f"hidden layer {index + 1}", x="share of rows that changed sides")
     look.label(axes[0], y="share of units at or below")
-    if ax is None:
+    if look.is_own(ax):
         look.legend(axes[0])
     return look.squeezed(axes)
 

@@ -1,12 +1,13 @@
-"""The look of every figure, and the way it leaves: SVG for the page, PNG and CSV for the folder.
+"""The way of a figure to the page: SVG for the page, PNG and CSV for the folder.
 
-matplotlib is imported here and in the plots modules alone, all of them when a report is written:
-`import spline_fc` stays quick.
+matplotlib is imported when a report is written: `import spline_fc` stays quick.
 """
 
 import base64
 import contextlib
+import contextvars
 import csv
+import functools
 import io
 import pathlib
 import warnings
@@ -17,54 +18,15 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from spline_fc import files
+from spline_fc.plots import look
 from spline_fc.report.page import Image
 
-INK = "#1d2733"
-MUTED = "#6b7682"
-HAIR = "#d5dae0"
-DENSITY = "#e6eaee"
-# Okabe and Ito (2008): told apart with every common kind of colour vision; line styles and markers
-# say the same once more, for print and for screens without colour.
-BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
-PURPLE, ORANGE, SKY = "#CC79A7", "#E69F00", "#56B4E9"
-LINES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3)))
-MARKERS = ("o", "s", "^", "D", "v", "P")
-COLUMNS = 4
-WIDTH = 9.6  # inches; the page shows a figure of this width at its full measure
+WIDE, NARROW = 9.6, 4.2  # inches: of a figure at the full measure of the page, and on a telephone
 DPI = 120
-
-_TICKS = {"color": MUTED, "labelsize": 7.5, "major.size": 3, "minor.size": 1.5, "major.width": 0.8}
-_STYLE = {
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 8.5,
-    "text.color": INK,
-    "axes.labelcolor": MUTED,
-    "axes.edgecolor": HAIR,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9.0,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 7.0,
-    "axes.labelsize": 8.5,
-    "axes.axisbelow": True,
-    **{f"{axis}tick.{key}": value for axis in "xy" for key, value in _TICKS.items()},
-    "lines.solid_capstyle": "round",
-    "lines.dash_capstyle": "butt",
-    "svg.fonttype": "none",
-    "svg.hashsalt": "spline_fc",
-    "text.parse_math": False,  # a $ in the name of a column is a dollar
-    "legend.frameon": False,
-    "legend.fontsize": 7.5,
-    "axes.titley": 1.0,  # else every drawing measures all tick labels, for the title to evade them
-}
+LETTER = 0.085  # inches, of a title
+_width = contextvars.ContextVar("width", default=WIDE)
 
 
 class Picture(NamedTuple):
@@ -80,55 +42,40 @@ class Picture(NamedTuple):
 @contextlib.contextmanager
 def style() -> Iterator[None]:
     """The settings every figure is drawn and saved under; global settings stay untouched."""
-    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+    with matplotlib.rc_context(look.STYLE), warnings.catch_warnings():
         # Letters that the font lacks are boxes in the PNG; the SVG leaves them to the browser.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
 
 
-def look(index: int) -> dict[str, Any]:
-    """Colour, line style and marker of the index-th contender."""
-    colours = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-    i, again = index % len(colours), index // len(colours)
-    style = (i + again) % len(LINES)  # a colour that returns comes with another line and marker
-    return {"color": colours[i], "linestyle": LINES[style], "marker": MARKERS[style]}
+def rows_of(columns: int, height: float, letters: int = 0) -> Callable[[int], list[Axes]]:
+    """What makes axes for a picture: rows of panels at the full measure, so many inches high.
+
+    Where there are fewer panels than that the rest of a row stays empty; where titles have many
+    letters, or the page is narrow, fewer panels stand side by side.
+    """
+    return functools.partial(panels, columns=columns, height=height, letters=letters)
 
 
 def panels(
-    count: int,
-    columns: int,
-    height: float,
-    *,
-    left: float = 0.3,
-    right: float = 0.1,
-    top: float = 0.34,
-    bottom: float = 0.32,
-    gap: float = 0.22,
-) -> tuple[Figure, list[Axes]]:
-    """Makes axes in reading order at the full measure, rows `height` inches high with margins."""
-    rows = -(-count // columns)
-    figure = Figure(figsize=(WIDTH, rows * height))
-    width = (WIDTH - left - right - (columns - 1) * gap) / columns
-    axes = []
-    for i in range(count):
-        row, column = divmod(i, columns)
-        x = (left + column * (width + gap)) / WIDTH
-        y = ((rows - 1 - row) * height + bottom) / (rows * height)
-        box = (x, y, width / WIDTH, (height - top - bottom) / (rows * height))
-        axes.append(figure.add_axes(box))
-    return figure, axes
+    count: int, *, columns: int, height: float, letters: int = 0, share_y: bool = False
+) -> list[Axes]:
+    """Makes axes in reading order, at least two columns of them where there may be more."""
+    width = _width.get()
+    columns = round(min(columns, max(count, 2)) * width / WIDE)
+    columns = max(min(columns, int(width / (LETTER * max(letters, 1)))), 1)
+    rows = max(-(-count // columns), 1)
+    figure = Figure(figsize=(width, rows * height), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.05, wspace=0.015)  # fonts differ by screen
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y).ravel().tolist()
+    for spare in axes[count:]:
+        spare.set_axis_off()
+    return axes[:count]
 
 
-def columns(count: int) -> int:
-    """How many of `count` small panels stand side by side."""
-    return min(max(count, 2), COLUMNS)
-
-
-def ticks(ax: Axes, x: int | None = None, y: int | None = None) -> None:
-    """Says how many ticks there are at most along x and along y."""
-    for axis, most in ((ax.xaxis, x), (ax.yaxis, y)):
-        if most is not None:
-            axis.set_major_locator(MaxNLocator(most))
+def figure_of(drawn: Axes | np.ndarray) -> Figure:
+    """The figure that some axes stand in."""
+    return np.ravel(np.asarray(drawn, object))[0].figure
 
 
 def stacked(tables: Iterable[Mapping[str, Any]]) -> dict[str, np.ndarray]:
@@ -138,44 +85,20 @@ def stacked(tables: Iterable[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([table[name] for table in full]) for name in names}
 
 
-def density(ax: Axes, values: np.ndarray, height: float, along: str = "x") -> None:
-    """Draws how the data lie along an axis as a pale area, `height` in axes units at its peak."""
-    counts, edges = np.histogram(values, bins=32)
-    scaled = counts / max(counts.max(), 1) * height
-    look: dict[str, Any] = {"transform": ax.get_xaxis_transform()}
-    if along == "y":
-        look = {"transform": ax.get_yaxis_transform(), "orientation": "horizontal"}
-    ax.stairs(scaled, edges, fill=True, color=DENSITY, zorder=0, **look)
-
-
-def spread_labels(positions: Any, gap: float) -> np.ndarray:
-    """Moves label positions (m,) apart until neighbours are at least `gap` away, order kept."""
-    wanted = np.asarray(positions, np.float64)
-    order = np.argsort(wanted, kind="stable")
-    placed = wanted[order].copy()
-    for _ in range(50):
-        short = gap - np.diff(placed)
-        if not (short > 1e-9).any():
-            break
-        push = np.maximum(short, 0) / 2
-        placed[:-1] -= push
-        placed[1:] += push
-    return placed[np.argsort(order)]
-
-
 def place(folder: pathlib.Path, draw: Callable[..., Picture], *arguments: Any) -> Image:
     """Draws a figure for the page; its PNG and the CSV of its numbers go to FOLDER/figures.
 
-    In the page it is SVG within a data URI: nothing in it can clash with the page or run there.
+    In the page it is SVG within a data URI: nothing in it can clash with the page or run there. It
+    is drawn twice, for wide screens and for narrow ones, where letters keep their size.
     """
     target = folder / "figures"
     target.mkdir(exist_ok=True)
     with style():
-        picture = draw(*arguments)
-        with files.replacing(target / f"{picture.name}.png") as file:
-            picture.figure.savefig(file, format="png", dpi=DPI, pil_kwargs={"compress_level": 3})
-        text = io.BytesIO()
-        picture.figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+        small, picture = (
+            contextvars.copy_context().run(_drawn, width, draw, *arguments)
+            for width in (NARROW, WIDE)
+        )
+        narrow, source = render(small), render(picture, target)
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(picture.numbers)
@@ -183,8 +106,28 @@ def place(folder: pathlib.Path, draw: Callable[..., Picture], *arguments: Any) -
     writer.writerows(zip(*columns, strict=True))
     files.write_text(target / f"{picture.name}.csv", table.getvalue())
     return Image(
-        source="data:image/svg+xml;base64," + base64.b64encode(text.getvalue()).decode("ascii"),
+        source=source,
+        narrow=narrow,
         alt=f"{picture.title}: a figure, whose numbers are in figures/{picture.name}.csv",
         title=picture.title,
         caption=picture.caption,
     )
+
+
+def _drawn(width: float, draw: Callable[..., Picture], *arguments: Any) -> Picture:
+    """Draws a picture so many inches wide."""
+    _width.set(width)
+    return draw(*arguments)
+
+
+def render(picture: Picture, folder: pathlib.Path | None = None) -> str:
+    """Turns a picture into a data URI, and into a PNG where a folder is given for it."""
+    figure = picture.figure
+    figure.get_layout_engine().execute(figure)  # once for all files
+    figure.set_layout_engine("none")
+    if folder is not None:
+        with files.replacing(folder / f"{picture.name}.png") as file:
+            figure.savefig(file, format="png", pil_kwargs={"compress_level": 3})
+    text = io.BytesIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(text.getvalue()).decode("ascii")

@@ -61,7 +61,8 @@ def mean_error(values: Any) -> str:
         return f"{significant(mean, 4)} ± {significant(error, 2)}".replace(" ", NBSP)
     digits = max(1 - math.floor(math.log10(error)), 0)
     written = f"{mean:,.{digits}f} ± {error:,.{digits}f}"
-    return (written if digits <= 6 else f"{mean:.3g} ± {error:.1g}").replace(" ", NBSP)
+    written = written if digits <= 6 else f"{mean:.3g} ± {error:.1g}"
+    return written.replace(" ", NBSP).replace("-", "−")
 
 
 def mean_interval(values: Any) -> str:

@@ -1,4 +1,4 @@
-"""What is measured for a page on one start of one seed: units, shapes, linear pieces."""
+"""What is measured for a page on one start of one seed: units, interaction, linear pieces."""
 
 from typing import Any, NamedTuple
 
@@ -8,25 +8,25 @@ from spline_fc.analysis import (
     Cell,
     KnotTrack,
     PatternCount,
-    ShapeFunctions,
     Surface,
     decompose,
     dependence_surface,
     knot_drift,
     pattern_count,
+    plane_cells,
     shape_functions,
-    slice_cells,
 )
 from spline_fc.analysis.activations import active_rows
-from spline_fc.analysis.shapes import raw_input
+from spline_fc.analysis.shapes import raw_surface
 from spline_fc.cpwl import FitResult, Spline
+from spline_fc.data import Scaler
 from spline_fc.network import Params
+from spline_fc.report.answers import AFTER, BEFORE, is_comparable
 from spline_fc.workdir import Rows
 
 MIN_ALIGNMENT = 0.5
 SEGMENTS = 200  # between pairs of rows, on which borders are counted
 MOST_CELLS_UNITS = 600  # wider networks: cutting a plane takes too long for a page
-GRID = 41  # points of a curve that has no exact breakpoints
 SIDE = 25  # points along a side of a surface
 ON_FEATURE, ON_DIRECTION, RANDOM = "on a feature", "on a direction", "random"
 
@@ -55,20 +55,11 @@ class Units(NamedTuple):
     patterns: tuple[PatternCount, PatternCount]  # before and after
 
 
-class Shapes(NamedTuple):
-    """Shape functions before and after training, and the strongest interaction of the start."""
-
-    before: ShapeFunctions
-    after: ShapeFunctions
-    surfaces: tuple[Surface, Surface] | None
-
-
 class Plane(NamedTuple):
     """Linear pieces on the plane of two features, the others at their medians."""
 
     features: tuple[int, int]
-    box: tuple[float, float, float, float]  # left, right, bottom, top in raw units
-    before: list[Cell]  # corners in (-1, 1)
+    before: list[Cell]  # in raw units
     after: list[Cell]
 
 
@@ -92,39 +83,38 @@ def measure_units(pair: Pair, rows: Rows, fit: FitResult | None) -> Units:
     )
 
 
-def measure_shapes(start: Spline | Params, after: Params, x: np.ndarray) -> Shapes:
-    """Draws shape functions, and what the strongest pair of features does beyond them.
+def measure_interaction(
+    spline: Spline, after: Params, x: np.ndarray, scaler: Scaler, loss: str
+) -> dict[str, Surface]:
+    """What the strongest pair of features of a spline does beyond its two curves.
 
-    The start is the spline itself where it can be read; rows to average over are standardised.
+    Of the spline alone, where it compares, and of the network, in raw units; empty without a pair.
+    Rows to average over are standardised.
     """
-    first, second = shape_functions(start, x, size=GRID), shape_functions(after, x, size=GRID)
-    pair = _strongest_pair(start, x)
+    pair = _strongest_pair(spline, x)
     if pair is None:
-        return Shapes(first, second, None)
-    surfaces = _together(start, first, x, pair), _together(after, second, x, pair)
-    return Shapes(first, second, surfaces)
+        return {}
+    models = {BEFORE: spline, AFTER: after} if is_comparable(loss) else {AFTER: after}
+    found = {name: _together(model, x, pair) for name, model in models.items()}
+    return {name: raw_surface(one, scaler, effect=True) for name, one in found.items()}
 
 
 def measure_plane(pair: Pair, drift: KnotTrack, x: np.ndarray, rows: Rows) -> Plane | None:
     """Cuts the plane of the two features with most slope on their hinges into linear pieces.
 
-    None with a single feature, or where there are too many units for a page.
+    None where a single feature varies, or where there are too many units for a page.
     """
     widths = [leaves["bias"].size for leaves in pair.before.values()]
-    if x.shape[1] < 2 or sum(widths) > MOST_CELLS_UNITS:
+    varies = np.ptp(x, axis=0) > 0
+    if varies.sum() < 2 or sum(widths) > MOST_CELLS_UNITS:
         return None
     slopes = np.nan_to_num(np.abs(drift.slope[0]) * drift.aligned[-1])
     weight = np.bincount(drift.feature, slopes, x.shape[1]) * rows.scaler.x_scale
-    order = np.argsort(np.where(np.ptp(x, axis=0) > 0, -weight, np.inf), kind="stable")
+    order = np.argsort(np.where(varies, -weight, np.inf), kind="stable")
     chosen = np.sort(order[:2])
-    low, high = x.min(axis=0), x.max(axis=0)
-    origin, axes = np.median(x, axis=0), np.zeros((2, x.shape[1]))
-    origin[chosen] = (low[chosen] + high[chosen]) / 2
-    axes[[0, 1], chosen] = (high[chosen] - low[chosen]) / 2
-    ends = raw_input(np.stack([low, high]), rows.scaler)[:, chosen]
-    left, right, bottom, top = ends.T.ravel().tolist()
-    before, after = (slice_cells(params, origin, axes[0], axes[1], (-1, 1)) for params in pair)
-    return Plane((int(chosen[0]), int(chosen[1])), (left, right, bottom, top), before, after)
+    features = int(chosen[0]), int(chosen[1])
+    before, after = (plane_cells(params, x, features, scaler=rows.scaler) for params in pair)
+    return Plane(features, before, after)
 
 
 def _unit_columns(kernel: Any) -> np.ndarray:
@@ -145,28 +135,28 @@ def _groups(
     return {ON_FEATURE: on_feature, ON_DIRECTION: on_direction, RANDOM: ~on_feature & ~on_direction}
 
 
-def _strongest_pair(start: Spline | Params, x: np.ndarray) -> tuple[int, int] | None:
-    """The two features that vary the spline's prediction most beyond their own curves."""
-    if not isinstance(start, Spline):
-        return None
-    parts = decompose(start, x)
+def _strongest_pair(spline: Spline, x: np.ndarray) -> tuple[int, int] | None:
+    """The two features that vary the spline's prediction most beyond their own curves.
+
+    Directions are none, nor are columns of two values, such as the levels of a category.
+    """
+    parts = decompose(spline, x)
+    several = [v for v in range(x.shape[1]) if np.unique(x[:, v]).size > 2]
     pairs = [
         (float(deviation[0]), component)
         for component, deviation in zip(parts.components, parts.deviation, strict=True)
-        if len(component) == 2 and max(component) < x.shape[1]  # the others are directions
+        if len(component) == 2 and set(component) <= set(several)
     ]
     deviation, pair = max(pairs, default=(0.0, None))
     return pair if deviation > 0 else None
 
 
-def _together(
-    model: Spline | Params, found: ShapeFunctions, x: np.ndarray, pair: tuple[int, int]
-) -> Surface:
+def _together(model: Spline | Params, x: np.ndarray, pair: tuple[int, int]) -> Surface:
     """What two features do together less what each does alone, by partial dependence."""
     grids = [np.linspace(x[:, v].min(), x[:, v].max(), SIDE) for v in pair]
     surface = dependence_surface(model, x, pair, first=grids[0], second=grids[1])
     value = surface.value
-    curves = {curve.feature: curve for curve in found.curves}
-    for axis, (feature, grid) in enumerate(zip(pair, grids, strict=True)):
-        value = value - np.expand_dims(curves[feature].at(grid), 1 - axis)
+    alone = shape_functions(model, x, features=pair, size=SIDE).curves
+    for axis, (curve, grid) in enumerate(zip(alone, grids, strict=True)):
+        value = value - np.expand_dims(curve.at(grid), 1 - axis)
     return surface._replace(value=value - value.mean(axis=(0, 1)))

@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from spline_fc import files
@@ -39,6 +39,7 @@ class Image(NamedTuple):
     """A figure of the page."""
 
     source: str  # data URI
+    narrow: str  # the same drawn for a narrow page
     alt: str
     title: str
     caption: str
@@ -54,12 +55,22 @@ class Groups(NamedTuple):
     block = "groups"
 
 
+class Formula(NamedTuple):
+    """Lines of a formula, and what the names in it stand for, which is folded away."""
+
+    lines: Sequence[str]
+    where: Sequence[str]
+
+    block = "formula"
+
+
 class Section(NamedTuple):
     """A section with an anchor."""
 
     key: str
     title: str
-    blocks: list[Block]  # Words, Heading, Image, Groups, tables.Table
+    blocks: list[Block]  # Words, Heading, Image, Groups, Formula, tables.Table
+    opens: str = ""  # the part of the page that begins with it
 
 
 def check_packages() -> None:

@@ -7,17 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from spline_fc.analysis import PairedRatio
+from spline_fc.printing import NONE, one_line, significant
 from spline_fc.report import cautions, page
-from spline_fc.report.formats import (
-    MUCH,
-    count,
-    display_name,
-    mean_error,
-    share,
-    significant,
-)
-from spline_fc.report.rows import Row, error_of
+from spline_fc.report.formats import count, display_name, percent
+from spline_fc.report.rows import ERRORS, Row
 from spline_fc.report.study import Study, study
 from spline_fc.threads import one_thread
 from spline_fc.workdir import Workdir, read_workdir
@@ -46,11 +39,12 @@ def write_report(workdir: str | os.PathLike) -> pathlib.Path:
     return page.write(
         work.path / "report.html",
         "run.html",
-        title=title_of(work),
+        title=title_of(work) if found.data is None else titled(found.data.name),
         status=work.status,
         facts=_facts(work),
-        finding=finding(found),
+        headline=headline(found),
         what=_what(work),
+        command=str(work.environment.get("command", "")),
         tiles=_tiles(found),
         cautions=cautions.collect(found),
         sections=parts,
@@ -63,15 +57,21 @@ def title_of(work: Workdir) -> str:
     about = work.config.get("data")
     name = about.get("name") if isinstance(about, Mapping) else None
     if isinstance(name, str) and name:
-        name = pathlib.PurePath(name).stem if os.sep in name else name
-        return name.replace("_", " ").capitalize()
+        return titled(pathlib.PurePath(name).name.split(".")[0] if os.sep in name else name)
     return work.path.resolve().name
 
 
+def titled(name: str) -> str:
+    """The name of a data set as a title: "wine_quality_red" as "Wine quality red"."""
+    words = one_line(name).replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
 def _facts(work: Workdir) -> list[str]:
+    date = work.environment.get("date")
     device = work.environment.get("device") or work.environment.get("platform")
     version = f"spline_fc {work.environment.get('spline_fc', '')}".strip()
-    return [f"{fact}" for fact in (version, device, count(len(work.runs), "run")) if fact]
+    return [f"{fact}" for fact in (date, version, device, count(len(work.runs), "run")) if fact]
 
 
 def _what(work: Workdir) -> str:
@@ -94,95 +94,58 @@ def _what(work: Workdir) -> str:
     return "; ".join(pieces) + "."
 
 
-def finding(study: Study) -> str:
-    """The result in two sentences: steps, seconds and test error, with their uncertainty."""
-    row, reference = study.row, study.reference
-    if row is None:
-        return "No run that began at anything but the reference was found in this folder."
-    against = row.against
-    if reference is None or against is None or against.steps is None or not against.steps.pairs:
-        return f"From the {row.name} start: best validation loss {mean_error(row.validation_loss)}."
-    goal = f"the best validation loss of the {reference.name} start"
-    return f"{_arrival(row, goal, against.steps, against.seconds)} {_error(row, reference)}"
+def headline(study: Study) -> str:
+    """What the owner of the data asks first: the error, and those of simpler models."""
+    row, (target, unit), key = study.row, study.target, study.error
+    others = ", ".join(
+        f"{name} {said}" for name, said in _errors_of_others(study, key) if said != NONE
+    )
+    beside = f" On the same rows: {others}." if others else ""
+    if row is None or not row.seeds.size:
+        why = "no run has ended yet" if not study.work.runs else "every chosen run diverged"
+        return f"There is no trained network to tell of: {why}.{beside}"
+    error = f"{_mean_score(row, key)} {unit}".strip()
+    said = f"The network predicts {one_line(target)} with a test {ERRORS[key]} of {error}"
+    second = {"rmse": "r2", "log_loss": "accuracy"}.get(key, "")
+    if second in row.scores:
+        said += f" ({ERRORS[second]} {_mean_score(row, second)})"
+    return f"{said}.{beside}"
 
 
-def _arrival(row: Row, goal: str, steps: PairedRatio, seconds: PairedRatio | None) -> str:
-    """What it took the start to reach the reference's best, over what it took the reference."""
-    began, ratios = f"From the {row.name} start, the", steps.ratio[~np.isnan(steps.ratio)]
-    if math.isinf(steps.median.value):
-        arrived = int(np.isfinite(ratios).sum())
-        return f"{began} network reached {goal} in only {arrived} of {count(ratios.size, 'seed')}."
-    if seconds is not None and not (seconds.pairs and math.isfinite(seconds.median.value)):
-        seconds = None  # not measured
-    if steps.median.value == 0:
-        at_once = f"{int((ratios == 0).sum())} of {count(ratios.size, 'seed')}"
-        said = f"{began} network is at or below {goal} before its first step in {at_once}"
-        if seconds is None:
-            return f"{said}."
-        taken = _share(seconds.median.value, "seconds")
-        return f"{said}; the start included, that takes {taken}{_range([seconds])}."
-    said = f"{began} same network reached {goal} in {_share(steps.median.value, 'steps')}"
-    if seconds is None:
-        return f"{said}{_range([steps])}."
-    taken = _share(seconds.median.value, "seconds")
-    return f"{said} and, the start included, {taken}{_range([steps, seconds])}."
+def _errors_of_others(study: Study, key: str) -> list[tuple[str, str]]:
+    """(what it is, its error) of the models that need no training."""
+    alone = [row for row in study.rows if not row.init][:1]
+    names = {"spline alone": "the spline alone", "linear model": "a linear model"}
+    names["mean"] = "the mean"
+    rows = [*alone, *reversed(study.baselines)]
+    return [(names.get(row.name, row.name), _mean_score(row, key)) for row in rows]
 
 
-def _share(ratio: float, of: str) -> str:
-    """ "12 % of the steps" or "4.6 times the seconds"."""
-    return f"{share(ratio)} {'of the' if ratio < MUCH else 'the'} {of}"
-
-
-def _range(ratios: list[PairedRatio]) -> str:
-    """How many seeds there are, and the intervals if these are enough."""
-    pairs = ratios[0].pairs
-    if any(math.isnan(end) for found in ratios for end in found.median):
-        return (
-            " (one seed)" if pairs == 1 else f" (median of {pairs} seeds, too few for an interval)"
-        )
-    ends = [f"{share(low)} to {share(high)}" for _, low, high in (r.median for r in ratios)]
-    kind = "interval" if len(ends) == 1 else "intervals"
-    return f" (median of {pairs} seeds; 95 % {kind} {' and '.join(ends)})"
-
-
-def _error(row: Row, reference: Row) -> str:
-    """Whose test error is lower, and whether that may be chance."""
-    against = row.against
-    if against is None or not against.difference.size:
-        return ""
-    name, other = error_of(row)[0], f"that of the {reference.name} start"
-    wins = f"({against.wins} of {count(against.difference.size, 'seed')} better)"
-    if math.isnan(against.mean.low):
-        side = "lower than" if against.mean.value < 0 else "not lower than"
-        return f"Its {name} is {side} {other} {wins}; so few seeds cannot tell chance apart."
-    claim = f"is {against.verdict} than" if against.verdict else "does not clearly differ from"
-    return f"Its {name} {claim} {other} {wins}."
+def _mean_score(row: Row, key: str) -> str:
+    """A score over seeds: shares of 1 in per cent, all else as a number."""
+    values = row.scores.get(key, np.zeros(0))
+    known = values[~np.isnan(values)]
+    mean = float(known.mean()) if known.size else math.nan
+    return percent(mean) if key == "accuracy" else significant(mean, 3)
 
 
 def _tiles(study: Study) -> list[tuple[str, str]]:
     """Key figures, at most six: (figure, what it is)."""
+    row, key, (_, unit) = study.row, study.error, study.target
+    error = f"test {ERRORS[key]}"
     tiles = []
-    row, reference = study.row, study.reference
-    if row is not None and row.against is not None and reference is not None:
-        name = reference.name
-        ratios = {"steps": row.against.steps, "seconds": row.against.seconds}
-        for what, found in ratios.items():
-            if found is not None and math.isfinite(found.median.value):
-                said = f"of {name}'s {what} to {name}'s best loss"
-                tiles.append((share(found.median.value), said))
-    alone = [row for row in study.rows if not row.init][:1]
-    for row in (*alone, study.row, reference):
-        what, values = error_of(row) if row is not None else ("", np.zeros(0))
-        if row is not None and np.isfinite(values).any():
-            name = f"trained from {row.name}" if row.init else row.name
-            tiles.append((significant(float(np.nanmean(values)), 3), f"{what}, {name}"))
-    return tiles + _hinge_tile(study)
+    if row is not None and row.seeds.size:
+        tiles.append((_mean_score(row, key), f"{error}{f', {unit}' if unit else ''}, network"))
+        second = {"rmse": "r2", "log_loss": "accuracy"}.get(key, "")
+        tiles.append((_mean_score(row, second), f"test {ERRORS.get(second, '')}, network"))
+    tiles += [(said, f"{error}, {name}") for name, said in _errors_of_others(study, key)]
+    if study.data is not None:
+        tiles.append((f"{sum(study.data.sizes):,}", f"rows, {count(_columns(study), 'column')}"))
+    return [(figure, what) for figure, what in tiles if figure != NONE]
 
 
-def _hinge_tile(study: Study) -> list[tuple[str, str]]:
-    units = study.units.get(study.init or "")
-    if units is None or not units.drift.began_on_axis.any():
-        return []
-    aligned = units.drift.aligned[1, units.drift.began_on_axis]
-    said = f"of the spline's units on a feature are still on it, seed {study.seed}"
-    return [(f"{aligned.sum()} of {aligned.size}", said)]
+def _columns(study: Study) -> int:
+    """Columns of the file that are features."""
+    if study.encoding is not None:
+        return len(study.encoding.groups)
+    return 0 if study.data is None else len(study.data.feature_names)

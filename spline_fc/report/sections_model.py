@@ -2,17 +2,23 @@
 
 import numpy as np
 
-from spline_fc.cpwl.terms import live_terms
-from spline_fc.data import describe_columns
+from spline_fc.data import Encoding, describe_columns
 from spline_fc.data.encoding import FEATURE, MISSING_LEVEL
-from spline_fc.report.answers import AFTER, BEFORE, Answers
+from spline_fc.plots import About
+from spline_fc.report import pictures
+from spline_fc.report.answers import AFTER, Answers, is_comparable
+from spline_fc.report.figures import place
 from spline_fc.report.formats import count, percent
 from spline_fc.report.page import Block, Formula, Words
+from spline_fc.report.rows import ERRORS
 from spline_fc.report.study import Study
-from spline_fc.report.tables import Table, confusion_table, error_table, permutation_table
+from spline_fc.report.tables import Table
+from spline_fc.report.tables_model import confusion_table, error_table, permutation_table
+from spline_fc.workdir import Rows
 
 MOST_COLUMNS = 60  # lines of the table of columns
-CROSS_ENTROPY = "cross_entropy"
+MOST_TARGETS = 3  # of which the spline alone is drawn as well
+MOST_PANELS = 12  # of numbers, and of categories, the most important ones
 
 
 def errors(study: Study) -> list[Block]:
@@ -24,13 +30,18 @@ def errors(study: Study) -> list[Block]:
             "Errors on test rows, which no model has seen: of the networks, the spline that they "
             "set out from, a linear model of all columns, and the mean of the training rows."
         ),
-        error_table(study.baselines, study.rows, study.unit),
+        error_table(study.baselines, study.rows, study.target[1]),
     ]
     found, rows = study.answers, study.data
     if found is None or rows is None:
         return parts
+    models = found.predicted
+    if found.observed.shape[1] > MOST_TARGETS:  # no room for every model
+        models = {AFTER: models[AFTER]}
+    about = _about(study, rows, rows.task)
+    parts.append(place(study.work.path, pictures.predicted, models, found.observed, about))
     if rows.task != "regression":
-        parts.append(confusion_table(found.observed, found.predicted, study.classes))
+        parts.append(confusion_table(found.observed, found.predicted[AFTER], study.classes))
     return parts
 
 
@@ -39,7 +50,7 @@ def data(study: Study) -> list[Block]:
     rows = study.data
     if rows is None:
         return [Words("The rows of the run are missing.", "note")]
-    parts: list[Block] = [Words(_rows_sentence(study))]
+    parts: list[Block] = [Words(_rows_sentence(rows, study.encoding))]
     if study.encoding is None:
         names = ", ".join(rows.feature_names[:MOST_COLUMNS])
         more = ", ..." if len(rows.feature_names) > MOST_COLUMNS else ""
@@ -70,16 +81,21 @@ def formula(study: Study) -> list[Block]:
 
 def importance(study: Study) -> list[Block]:
     """How much each column of the file matters, to the network and to the spline alone."""
-    found = study.answers
+    found, (_, unit) = study.answers, study.target
     if found is None:
-        return [Words("Importance needs the test rows and the parameters.", "note")]
+        return [Words(_nothing_of(study, "Importance needs the test rows"), "note")]
+    several = study.error == "r2"
+    error = "RMSE of standardised targets" if several else ERRORS[study.error]
+    names = tuple(column.name for column in found.columns)
+    measure = f"rise of the test {error}{f', {unit}' if unit else ''}"
     return [
         Words(
-            f"The figure ranks the columns of the file by what the test {study.error[0]} rises by "
+            f"The figure ranks the columns of the file by what the test {error} rises by "
             f"when the values of a column are shuffled between test rows; the levels of a category "
             f"are shuffled together."
         ),
-        permutation_table(found, study.error, study.unit),
+        place(study.work.path, pictures.importance, found.importance, names, measure),
+        permutation_table(found, error, unit),
     ]
 
 
@@ -87,21 +103,42 @@ def shapes(study: Study) -> list[Block]:
     """What the model does with one column, before and after training."""
     found, rows = study.answers, study.data
     if found is None or rows is None:
-        return [Words("Shape functions need the training rows and the parameters.", "note")]
+        return [Words(_nothing_of(study, "Shape functions need the training rows"), "note")]
     parts: list[Block] = [
         Words(
             f"Each panel moves one column through its range and shows how the prediction follows "
             f"on average over {found.num_averaged} training rows, the other columns being as those "
-            f"rows have them. {_band_sentence(found)}"
+            f"rows have them."
         ),
         Words(_carried(found, rows.target_names)),
     ]
+    # A class that was trained on by squares is a number like any other.
+    about = _about(study, rows, "regression" if is_comparable(found.loss) else rows.task)
+    drawn = {curve.feature for one in found.shapes[AFTER] for curve in one.curves}
+    order = np.argsort(-found.importance[AFTER].mean, kind="stable")
+    known = [c for c in (found.columns[j] for j in order) if drawn & set(c.places)]
+    for some in ([c for c in known if not c.levels], [c for c in known if c.levels]):
+        if some:
+            shown = some[:MOST_PANELS]
+            parts.append(place(study.work.path, pictures.shapes, found.shapes, about, shown))
+    if study.interaction:
+        parts.append(place(study.work.path, pictures.interaction, study.interaction, about))
     return parts
 
 
-def _rows_sentence(study: Study) -> str:
-    rows, encoding = study.data, study.encoding
-    assert rows is not None
+def _nothing_of(study: Study, need: str) -> str:
+    """Why there is nothing to show of the networks."""
+    if study.row is not None and study.row.failed and not study.row.seeds.size:
+        return "Every chosen run diverged: there is no trained network to ask."
+    return f"{need} and the parameters."
+
+
+def _about(study: Study, rows: Rows, task: str) -> About:
+    """The columns of the least seed, as pictures take them."""
+    return pictures.about_rows(rows, study.encoding)._replace(task=task)
+
+
+def _rows_sentence(rows: Rows, encoding: Encoding | None) -> str:
     kept = sum(rows.sizes)
     train, validation, test = (f"{size:,}" for size in rows.sizes)
     parts = f"{train} train, {validation} choose learning rate and step, {test} test."
@@ -131,15 +168,6 @@ def _columns_table(rows: tuple) -> Table:
     return Table([header[j] for j in kept], body, notes, words=3)
 
 
-def _band_sentence(found: Answers) -> str:
-    if len(found.seeds) == 1:
-        return f"Dashed: {BEFORE}; solid: {AFTER}, seed {found.seeds[0]}."
-    return (
-        f"Dashed: {BEFORE}; solid: {AFTER}, the mean over {len(found.seeds)} seeds, the pale band "
-        f"being their range."
-    )
-
-
 def _carried(found: Answers, target_names: tuple[str, ...]) -> str:
     """How much of the model the curves leave out."""
     left = {
@@ -147,7 +175,7 @@ def _carried(found: Answers, target_names: tuple[str, ...]) -> str:
         for name, seeds in found.shapes.items()
     }
     shown = ", ".join(f"{percent(max(v, 0.0))} for the {name}" for name, v in left.items())
-    said = f"The sum of all curves leaves out interaction between columns: of the variance of the "
+    said = "The sum of all curves leaves out interaction between columns: of the variance of the "
     said += f"prediction {shown}."
     if len(target_names) > 1:
         said += f" Shown is the first of {len(target_names)} outputs, {target_names[0]}."

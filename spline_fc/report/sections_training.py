@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spline_fc.report import page, plots_training
+from spline_fc.report import page, pictures
 from spline_fc.report.figures import place
+from spline_fc.report.finding import finding
 from spline_fc.report.formats import significant
 from spline_fc.report.page import Block, Heading, Words
 from spline_fc.report.study import Study
@@ -17,6 +18,7 @@ def results(study: Study) -> list[Block]:
         return [Words("No finished run yet.", "note")]
     reference = study.work.reference
     parts: list[Block] = [
+        Words(finding(study)),
         Words(
             "The table sets the starts side by side: the spline without any training, then the "
             "same network trained from each start."
@@ -32,12 +34,14 @@ def convergence(study: Study) -> list[Block]:
     """Curves over steps and seconds, then what it took to reach targets."""
     if not study.work.histories:
         return [Words("No metrics yet.", "note")]
+    if not any(study.work.curves(init) for init in study.work.inits):
+        return [Words("Every chosen run diverged: there is no curve to draw.", "note")]
     parts: list[Block] = [
         Words(
             "The curves show how the validation loss falls from each start: the lower and the "
             "further left, the better."
         ),
-        place(study.work.path, plots_training.convergence, study.work, study.rows),
+        place(study.work.path, pictures.convergence, study.work, study.rows),
     ]
     if any(speed.reaches for speed in study.speeds):
         parts += [Heading("Steps and seconds to a target"), speed_table(study.work, study.speeds)]
@@ -56,7 +60,9 @@ def setup(study: Study) -> list[Block]:
         else Words("config.json is missing.", "note"),
     ]
     if work.environment:
-        parts.append(page.groups({"versions and device": work.environment}, ""))
+        told = ("date", "command")  # at the top
+        made = {key: value for key, value in work.environment.items() if key not in told}
+        parts.append(page.groups({"versions and device": made}, ""))
     if work.fits:
         parts += [Heading("Spline fits"), _fits_table(work.fits)]
     return parts

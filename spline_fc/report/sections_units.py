@@ -4,7 +4,7 @@ import numpy as np
 
 from spline_fc.analysis import KnotTrack, summarize_track
 from spline_fc.printing import one_line
-from spline_fc.report import plots_knots, plots_units
+from spline_fc.report import pictures
 from spline_fc.report.figures import place
 from spline_fc.report.formats import count, display_name, percent, significant, with_range
 from spline_fc.report.measures import MIN_ALIGNMENT, ON_DIRECTION, ON_FEATURE, RANDOM, SEGMENTS
@@ -22,13 +22,16 @@ def knots(study: Study) -> list[Block]:
     units, rows, folder = study.units.get(study.init or ""), study.data, study.work.path
     if units is None or rows is None:
         return [Words("Knots need the training rows and the parameters of the run.", "note")]
-    hinges = units.drift.select(units.drift.began_on_axis)
+    about, hinges = (
+        pictures.about_rows(rows, study.encoding),
+        units.drift.select(units.drift.began_on_axis),
+    )
     parts: list[Block] = [
         Words("The figures show where the spline placed its hinges and where training took them."),
         Words(_drift_sentence(hinges, study)),
     ]
     if hinges.aligned[1].any():
-        parts.append(place(folder, plots_knots.knot_drift, hinges, rows))
+        parts.append(place(folder, pictures.knot_drift, hinges, about))
     if study.track is None:
         parts.append(Words("The way of the knots during training was not recorded.", "note"))
     else:
@@ -36,12 +39,12 @@ def knots(study: Study) -> list[Block]:
         best = {run["seed"]: run.get("best_step") for run in study.work.chosen(study.init or "")}
         if track.unit.size:
             step = best.get(study.seed)
-            parts.append(place(folder, plots_knots.knots_over_steps, track, rows, step))
-        parts.append(place(folder, plots_knots.drift_over_steps, track, study.flips))
+            parts.append(place(folder, pictures.knots_over_steps, track, about, step))
+        parts.append(place(folder, pictures.drift_over_steps, track, study.flips))
     moved = _moved_table(hinges, rows.feature_names)
     if moved.body:
         parts += [Heading("Units that moved most"), moved]
-    parts += [Heading("Alignment"), place(folder, plots_units.alignment, study.units)]
+    parts += [Heading("Alignment"), place(folder, pictures.alignment, study.units)]
     return [*parts, _groups_table(study)]
 
 
@@ -52,12 +55,13 @@ def regions(study: Study) -> list[Block]:
     folder = study.work.path
     parts: list[Block] = [
         Words(_flip_sentence(study, len(study.data.x))),
-        place(folder, plots_units.flipped, study.units),
+        place(folder, pictures.flipped, study.units),
         Heading("Linear pieces"),
         _patterns_table(study),
     ]
     if study.plane is not None:
-        parts.append(place(folder, plots_units.cells, study.plane, study.data.feature_names))
+        about = pictures.about_rows(study.data, study.encoding)
+        parts.append(place(folder, pictures.cells, study.plane, about))
     return parts
 
 

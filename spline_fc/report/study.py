@@ -4,49 +4,60 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-import jax
 import numpy as np
 
-from spline_fc.analysis import ImportanceTable, KnotTrack, Speed, compare_importance
+from spline_fc.analysis import KnotTrack, Speed, Surface
 from spline_fc.checks import check
 from spline_fc.cpwl import FitResult
+from spline_fc.data import Encoding
+from spline_fc.data.encoding import TARGET
+from spline_fc.model.columns import file_columns
+from spline_fc.model.formula import formula_lines, raw_spline
 from spline_fc.network import layer_sizes
+from spline_fc.report.answers import MOST_SEEDS, Answers, Trained, answer, classes_of, some
 from spline_fc.report.measures import (
     Pair,
     Plane,
-    Shapes,
     Units,
+    measure_interaction,
     measure_plane,
-    measure_shapes,
     measure_units,
 )
-from spline_fc.report.rows import Row, main_rows, row_of, speeds_of
-from spline_fc.workdir import Rows, Workdir, read_data, read_fit, read_knots, read_params
-
-MOST_ROWS = 500  # averages over rows take at most so many
-REDRAWS = 32  # values a feature is set to for its contribution
+from spline_fc.report.rows import Row, baseline_rows, main_rows, row_of, speeds_of
+from spline_fc.training import PRIMARY_SCORE
+from spline_fc.workdir import (
+    Rows,
+    Workdir,
+    read_data,
+    read_encoding,
+    read_fit,
+    read_knots,
+    read_params,
+)
 
 T = TypeVar("T")
 
 
 class Study(NamedTuple):
-    """What one page speaks of; units and shapes are those of one seed, the least."""
+    """What one page speaks of; units, formula and interaction are those of one seed, the least."""
 
     work: Workdir
     rows: list[Row]
+    baselines: list[Row]
     speeds: list[Speed]
     init: str | None  # the start the page is about
     seed: int | None
     damage: tuple[str, ...]  # what could not be read or measured, one sentence each
     data: Rows | None = None
-    num_averaged: int = 0  # rows that shapes and importance are averaged over
+    encoding: Encoding | None = None  # of the file, if there was one
+    answers: Answers | None = None
+    formula: tuple[str, ...] = ()  # lines
     units: Mapping[str, Units] = MappingProxyType({})  # by initialisation
     track: KnotTrack | None = None
     flips: Mapping[str, np.ndarray] = MappingProxyType({})  # (records, units) per hidden layer
     fit: FitResult | None = None
-    shapes: Shapes | None = None
+    interaction: Mapping[str, Surface] = MappingProxyType({})  # of the strongest pair, by model
     plane: Plane | None = None
-    importance: ImportanceTable | None = None
 
     @property
     def row(self) -> Row | None:
@@ -57,6 +68,27 @@ class Study(NamedTuple):
     def reference(self) -> Row | None:
         """The start that others are compared with."""
         return row_of(self.rows, self.work.reference)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels of a classification, in order."""
+        return () if self.data is None else classes_of(self.data, self.encoding)
+
+    @property
+    def error(self) -> str:
+        """The key of the score that the task is judged by; of several targets there is none."""
+        if self.data is None or len(self.data.target_names) > 1 and not self.classes:
+            return "r2" if self.data is not None else "rmse"
+        return PRIMARY_SCORE[self.data.task]
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """What is predicted, and its unit, "" where none was given."""
+        own = () if self.encoding is None else self.encoding.of_role(TARGET)
+        if len(own) == 1:
+            return own[0].name, own[0].format.unit
+        names = () if self.data is None else self.data.target_names
+        return (names[0] if len(names) == 1 else f"{len(names)} targets"), ""
 
 
 class _Attempts:
@@ -79,17 +111,22 @@ def study(work: Workdir) -> Study:
     attempt = _Attempts()
     speeds = attempt("The speed of the starts", speeds_of, work) or []
     rows = attempt("The results", main_rows, work, speeds) or []
+    baselines = attempt("The baselines", baseline_rows, work) or []
     seed = min((run["seed"] for run in work.runs), default=None)
     init = _subject(work)
     found = {} if seed is None else _of_seed(attempt, work, init, seed)
-    return Study(work, rows, speeds, init, seed, (*work.damage, *attempt.damage), **found)
+    if init is not None:
+        found["answers"] = _answers(attempt, work, init)
+    damage = tuple(dict.fromkeys((*work.damage, *attempt.damage)))
+    return Study(work, rows, baselines, speeds, init, seed, damage, **found)
 
 
 def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int) -> dict[str, Any]:
     """The fields of a Study that speak of the networks of one seed."""
     data = attempt("The training rows", read_data, work, seed)
+    encoding = attempt("The columns of the file", _encoding, work, seed, data)
     fits = {name: attempt(f"The fit of {name}", read_fit, work, name, seed) for name in work.inits}
-    found: dict[str, Any] = {"data": data}
+    found: dict[str, Any] = {"data": data, "encoding": encoding}
     if init is not None:
         found["fit"] = fits.get(init)
         way = attempt("The way of the knots", read_knots, work, init, seed)
@@ -97,6 +134,8 @@ def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int) -> 
             found["track"], found["flips"] = way
     if data is None:
         return found
+    if found.get("fit") is not None:
+        found["formula"] = attempt("The formula", _formula, found["fit"], data, encoding) or ()
     units = found["units"] = {}
     for name in work.inits:
         pair = attempt(f"The parameters of {name}", _read_pair, work, name, seed, data.x.shape[1])
@@ -106,30 +145,68 @@ def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int) -> 
         if measured is not None:
             units[name] = measured
         if name == init:
-            found |= _of_pair(attempt, pair, measured, data, fits[name])
+            found |= _of_pair(attempt, pair, measured, data, fits[name], _loss(work))
     return found
 
 
 def _of_pair(
-    attempt: _Attempts, pair: Pair, units: Units | None, data: Rows, fit: FitResult | None
+    attempt: _Attempts,
+    pair: Pair,
+    units: Units | None,
+    data: Rows,
+    fit: FitResult | None,
+    loss: str,
 ) -> dict[str, Any]:
-    """Shapes, importance and linear pieces of the start the page is about."""
-    every = -(-len(data.x) // MOST_ROWS)
-    x, y = data.x[::every], data.y[::every]
-    start = fit.spline if fit is not None else pair.before
-    models = {"before": start, "after": pair.after}
-    options: dict[str, Any] = {"feature_names": data.feature_names, "points": REDRAWS, "fit": fit}
-    found: dict[str, Any] = {
-        "num_averaged": len(x),
-        "shapes": attempt("Shape functions", measure_shapes, start, pair.after, x),
-        "importance": attempt(
-            "Importance",
-            lambda: compare_importance(models, x, y, key=jax.random.key(0), **options),
-        ),
-    }
+    """The strongest interaction and the linear pieces of the start the page is about."""
+    x, found = some(data.x), {}
+    if fit is not None:
+        measured = attempt(
+            "The interaction", measure_interaction, fit.spline, pair.after, x, data.scaler, loss
+        )
+        found["interaction"] = measured or {}
     if units is not None:
         found["plane"] = attempt("Linear pieces", measure_plane, pair, units.drift, x, data)
     return found
+
+
+def _answers(attempt: _Attempts, work: Workdir, init: str) -> Answers | None:
+    """What is told of the networks of the start the page is about, those that diverged left out."""
+    trained = []
+    for run in work.chosen(init)[:MOST_SEEDS]:
+        seed, rows = run["seed"], None
+        if not run.get("diverged"):
+            rows = attempt(f"The rows of seed {seed}", read_data, work, seed)
+        if rows is None:
+            continue
+        size = rows.x.shape[1]
+        pair = attempt(f"The parameters of {init}", _read_pair, work, init, seed, size)
+        fit = attempt(f"The fit of {init}", read_fit, work, init, seed)
+        encoding = attempt("The columns of the file", _encoding, work, seed, rows)
+        if pair is not None:
+            trained.append(Trained(seed, rows, fit, *pair, encoding, _loss(work)))
+    return attempt("The answers to the owner", answer, trained) if trained else None
+
+
+def _encoding(work: Workdir, seed: int, rows: Rows | None) -> Encoding | None:
+    """How the file of a seed was encoded; None where there was none, or no rows."""
+    encoding = None if rows is None else read_encoding(work, seed)
+    if encoding is not None:
+        wanted, came = rows.feature_names, encoding.feature_names
+        check(wanted == came, f"their encoding must have the features {wanted}; got {came}")
+    return encoding
+
+
+def _loss(work: Workdir) -> str:
+    """The loss that the networks were trained on."""
+    training = work.config.get("training")
+    options = training if isinstance(training, Mapping) else {}
+    return str(options.get("loss", "squared_error"))
+
+
+def _formula(fit: FitResult, rows: Rows, encoding: Encoding | None) -> tuple[str, ...]:
+    """The lines of the spline in raw units."""
+    columns = file_columns(encoding, rows.feature_names)
+    return tuple(formula_lines(raw_spline(fit.spline, rows.scaler), columns, rows.target_names))
 
 
 def _read_pair(work: Workdir, init: str, seed: int, num_features: int) -> Pair | None:
@@ -149,6 +226,6 @@ def _read_pair(work: Workdir, init: str, seed: int, num_features: int) -> Pair |
 
 
 def _subject(work: Workdir) -> str | None:
-    """The start the page is about: the spline, else the first that is not the reference."""
-    others = [init for init in work.inits if init != work.reference]
+    """The start the page is about: the spline, else the first, if it can be not the reference."""
+    others = [init for init in work.inits if init != work.reference] or work.inits
     return "spline" if "spline" in others else next(iter(others), None)
