@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -68,7 +69,8 @@ class _Earth:
     """R's earth, additive by default; `seconds` are those of its own call, without R's start."""
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> "_Earth":
-        self._folder = tempfile.TemporaryDirectory()
+        self._folder = pathlib.Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, self._folder)
         self._save("x", x)
         self._save("y", y)
         self.seconds = float(self._run("fit"))
@@ -77,13 +79,13 @@ class _Earth:
     def predict(self, x: np.ndarray) -> np.ndarray:
         self._save("x_new", x)
         self._run("predict")
-        return np.fromfile(pathlib.Path(self._folder.name) / "predictions.f64")
+        return np.fromfile(self._folder / "predictions.f64")
 
     def _save(self, name: str, array: np.ndarray) -> None:
-        np.asarray(array, np.float64).T.tofile(pathlib.Path(self._folder.name) / f"{name}.f64")
+        np.asarray(array, np.float64).T.tofile(self._folder / f"{name}.f64")
 
     def _run(self, what: str) -> str:
-        command = ["Rscript", str(_EARTH), what, self._folder.name]
+        command = ["Rscript", str(_EARTH), what, str(self._folder)]
         return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 

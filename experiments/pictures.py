@@ -73,10 +73,10 @@ def overview(dataset: Dataset) -> Figure:
     x, y = dataset.train
     fit = sfc.fit_mars(x, y, max_terms=7)
     start = sfc.reshape(sfc.to_params(fit), (32,), key=0)
-    runs: dict[str, list[Any]] = {"spline": [], "random (He)": []}
+    runs: dict[str, list[Any]] = {"spline": [], "random\n(He)": []}
     for seed in SEEDS:
         he = sfc.init_params("he_normal", seed, x, y, (32,))
-        for name, params in (("spline", start), ("random (He)", he)):
+        for name, params in (("spline", start), ("random\n(He)", he)):
             runs[name].append(sfc.train(params, dataset, WIDE, seed=seed))
     after = runs["spline"][0].params
     drift = sfc.knot_drift(start, after, x, scaler=dataset.scaler)

@@ -35,14 +35,19 @@ def test_earth_predicts_by_columns_in_order():
 
 def test_a_run_goes_on_where_it_was_and_ends_with_its_table(tmp_path):
     path = tmp_path / "record.json"
+    split = {"split": 0, "rows": [354, 88], "columns": 10, "rmse": 80.0, "seconds": 0.25}
+    there = {"splits": [split | {"first_seconds": 3.0}, split | {"split": 1, "rmse": 82.0}]}
+    path.write_text(json.dumps({"sets": {"diabetes": {"mean": there}}}))
     command = [sys.executable, "-m", "experiments.peers", "--sets=diabetes", "--splits=2"]
-    command += [f"--output={path}", "--contenders=mean", "--note=A test."]
+    command += [f"--output={path}", "--contenders=mean,linear", "--note=A test."]
     told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert told.returncode == 0, told.stderr
-    assert "diabetes, mean: test RMSE" in told.stdout and "A test." in told.stdout
+    assert "diabetes, linear: test RMSE" in told.stdout and "A test." in told.stdout
+    assert "diabetes, mean" not in told.stdout
     record = json.loads(path.read_text())
-    assert [split["split"] for split in record["sets"]["diabetes"]["mean"]["splits"]] == [0, 1]
-    again = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert again.returncode == 0 and "diabetes, mean: test RMSE" not in again.stdout
+    linear = record["sets"]["diabetes"]["linear"]["splits"]
+    assert [split["split"] for split in linear] == [0, 1] and linear[0]["rmse"] < 62
     lines = peers.table(record).splitlines()
-    assert "diabetes, 442 rows" in lines[0] and "not run" in lines[3] and "±" in lines[2]
+    assert "diabetes, 442 rows" in lines[0]
+    assert "81 ± 1" in lines[2] and "0.25 (3)" in lines[2]
+    assert any("not run" in line for line in lines)
