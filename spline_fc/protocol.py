@@ -25,7 +25,6 @@ from spline_fc.timing import Seconds, Stopwatch
 from spline_fc.training import TrainingConfig, TrainResult
 
 SPLINE = "spline"  # the start that is made by spline_start; all others are initialisers
-LEARNING_RATES = (1e-3, 3e-3, 1e-2)  # of which each start gets its own best
 TIMED_STEPS = 3000  # of a run alone, after compilation
 
 

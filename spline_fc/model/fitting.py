@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc import protocol, training
-from spline_fc.cpwl import FitResult
+from spline_fc.checks import as_sizes
 from spline_fc.data import Dataset, standardize
 from spline_fc.model.make import CROSS_ENTROPY, make_model
 from spline_fc.model.record import Model
-from spline_fc.network import layer_sizes
 from spline_fc.printing import printed
-from spline_fc.protocol import LEARNING_RATES, SPLINE, Contender
-from spline_fc.training import TrainingConfig, TrainResult, as_config
+from spline_fc.protocol import SPLINE, Contender, Start
+from spline_fc.training import LEARNING_RATES, TrainingConfig, TrainResult, as_config
 
 
 @printed
@@ -21,7 +20,7 @@ class Fitted(NamedTuple):
     """A model, and what its making left."""
 
     model: Model
-    fit: FitResult  # the spline of the start, on standardised units
+    start: Start  # the network before training, and the fit that it came from
     result: TrainResult  # of the learning rate that was chosen
 
 
@@ -64,11 +63,11 @@ def fit_model(
     given = {} if training_config is None else training_config
     if not isinstance(given, TrainingConfig):
         given = {"loss": CROSS_ENTROPY.get(dataset.task, "squared_error"), **given}
-    config = as_config(given)
+    config, sizes = as_config(given), as_sizes("hidden_sizes", hidden_sizes)
     standard = standardize(dataset)
     contender = Contender(SPLINE, SPLINE, dict(start_options or {}), config)
     told("fitting the spline")
-    start = protocol.make_start(protocol.key_of(seed, contender), contender, standard, hidden_sizes)
+    start = protocol.make_start(protocol.key_of(seed, contender), contender, standard, sizes)
     if config.loss.endswith("cross_entropy"):
         weights = None if standard.weights is None else standard.weights.train
         logits = training.to_logits(start.params, *standard.train, config.loss, weights)
@@ -81,7 +80,7 @@ def fit_model(
     chosen = int(protocol.judge(contender, [start], [standard], result).chosen[0])
     own = _replica(result, chosen)
     options = {
-        "hidden_sizes": layer_sizes(own.params)[1:-1],
+        "hidden_sizes": sizes,
         "learning_rate": float(learning_rates[chosen]),
         "epochs": config.epochs,
         "best_epoch": int(own.best_epoch),
@@ -95,7 +94,7 @@ def fit_model(
         extrapolate=extrapolate,
         made={"seed": seed, **options, **(made or {}), "scores": training.baselines(standard)},
     )
-    return Fitted(model, start.fit, own)
+    return Fitted(model, start, own)
 
 
 def _replica(result: TrainResult, rate: int) -> TrainResult:
