@@ -144,15 +144,20 @@ def judge(
       contender, starts, datasets: as for `train`, which gave `result`.
     """
     loss = contender.training.loss
-    curves = np.asarray(result.history["validation_loss"])
-    best = np.take_along_axis(curves, result.best_epoch[..., None], -1)[..., 0]
-    best = np.where(np.isfinite(best), best, np.inf)
+    best = best_losses(result)
     scores = [
         [score(training.replica(result.params, s, r), dataset, loss) for r in range(best.shape[1])]
         for s, dataset in enumerate(datasets)
     ]
     before = [score(start.params, d, loss) for start, d in zip(starts, datasets, strict=True)]
     return Verdict(best, best.argmin(axis=1), scores, before)
+
+
+def best_losses(result: TrainResult) -> np.ndarray:
+    """The best validation loss of every run (S, L), infinite where there is none."""
+    curves = np.asarray(result.history["validation_loss"])
+    best = np.take_along_axis(curves, np.asarray(result.best_epoch)[..., None], -1)[..., 0]
+    return np.where(np.isfinite(best), best, np.inf)
 
 
 def score(model: Params | FitResult, dataset: Dataset, loss: str) -> dict[str, float]:

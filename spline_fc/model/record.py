@@ -78,10 +78,17 @@ class Model(NamedTuple):
           ValueError: a column is absent or of another kind, a cell cannot be read, a gap for which
             the encoding has no value.
         """
+        x = scale_x(self.scaler, self.inputs(rows))
+        return unscale_y(self.scaler, self.evaluate(x))
+
+    def inputs(self, rows: Any) -> np.ndarray:
+        """Reads rows as the function takes them: (n, d) float64 in raw units, clipped if it clips.
+
+        Raises:
+          ValueError: as for `outputs`.
+        """
         x = read_rows(self.encoding, self.feature_names, rows)
-        if self.extrapolate == "clip":
-            x = np.clip(x, self.low, self.high)
-        return unscale_y(self.scaler, self.evaluate(scale_x(self.scaler, x)))
+        return np.clip(x, self.low, self.high) if self.extrapolate == "clip" else x
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Evaluates the part that predicts, in standardised units: x (n, d) to (n, k) float64."""

@@ -153,7 +153,8 @@ def label(ax: Axes, *, title: str = "", x: str = "", y: str = "", aside: str = "
     `aside` is a quiet remark at the right end of the title's line, which is never cut.
     """
     box = ax.get_window_extent()
-    width, taken = 1.1 * box.width, 0.0  # the margins between axes are room as well
+    # The margins between axes are room as well; where a remark stands, there may be less.
+    width, taken = (0.95 if aside else 1.1) * box.width, 0.0
     if aside:
         quiet = {"fontsize": 7.5, "fontweight": "normal", "color": MUTED, "parse_math": False}
         taken = ax.set_title(aside, loc="right", **quiet).get_window_extent().width + 8
@@ -186,7 +187,7 @@ def levels(ax: Axes, labels: Sequence[str]) -> None:
     size = 7.5
     room = int(_inches(ax)[0] / max(len(labels), 1) * 72 / (0.62 * size))
     fits = all(len(name) < room for name in labels)
-    short = [shortened(name, room if fits else 12) for name in labels]
+    short = [shortened(name, room if fits else 22) for name in labels]
     ax.set_xticks(range(len(labels)), short, parse_math=False, fontsize=size)
     for text in () if fits else ax.get_xticklabels():
         text.set(rotation=45, ha="right", rotation_mode="anchor")
@@ -228,15 +229,29 @@ def legend(ax: Axes) -> None:
 
 def ticks(axis: Axis, most: int, format: Format = Format("number")) -> None:  # noqa: B008
     """Sets at most so many ticks and writes them as people do: numbers, or dates and times."""
-    if format.kind == "number":
-        axis.set_major_locator(MaxNLocator(most))
-        axis.set_major_formatter(lambda v, _: f"{v:,.8g}".replace("-", "−"))
+    if format.kind in ("number", "category"):
+        axis.set_major_locator(MaxNLocator(min(most, _room(axis))))
+        axis.set_major_formatter(lambda v, _: plain_number(v))
     elif format.unit == "days":  # since 1970, as matplotlib counts them
         axis.set_major_locator(locator := AutoDateLocator(minticks=2, maxticks=most + 1))
         axis.set_major_formatter(ConciseDateFormatter(locator))
     else:
         axis.set_major_locator(MaxNLocator(2))
         axis.set_major_formatter(lambda v, _: number_word(format, v))
+
+
+def plain_number(value: float) -> str:
+    """As many digits as needed; thousands are set off from 10,000 on, so that years stay years."""
+    written = f"{value:,.8g}" if abs(value) >= 10_000 else f"{value:.8g}"
+    return written.replace("-", "−")
+
+
+def _room(axis: Axis) -> int:
+    """Between how many numbers there is room beside one another."""
+    if axis.axis_name != "x":
+        return 100
+    longest = max(len(plain_number(float(f"{end:.2g}"))) for end in axis.get_view_interval())
+    return max(int(_inches(axis.axes)[0] * 72 / (0.62 * 7.5 * (longest + 2))), 1)
 
 
 def _inches(ax: Axes) -> tuple[float, float]:

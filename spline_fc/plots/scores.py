@@ -30,9 +30,9 @@ def importance(
     *,
     measure: str = "permutation",
     most: int = MOST_FEATURES,
-    ax: Axes | None = None,
+    ax: look.AxesLike = None,
 ) -> Axes:
-    """Draws how much features matter, the most important on top, a mark for each model.
+    """Draws how much features matter, a mark for each model; on top what matters most to the last.
 
     Args:
       found: an ImportanceTable, whose columns "<model>: <measure>" are drawn; or a Permutation,
@@ -51,8 +51,8 @@ def importance(
     """
     check_integer("most", most, at_least=1)
     names, values = _importances(found, known(about), measure)
-    first, _ = next(iter(values.values()))
-    shown = np.argsort(-first, kind="stable")[:most][::-1]
+    ranking = list(values.values())[-1][0]
+    shown = np.argsort(-ranking, kind="stable")[:most][::-1]
     own, (ax,) = look.is_own(ax), look.axes_for(1, ax, size=(4.8, 0.95 + 0.21 * len(shown)))
     places = np.arange(len(shown))
     largest = np.max([mean[shown] for mean, _ in values.values()], axis=0)

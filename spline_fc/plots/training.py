@@ -26,7 +26,7 @@ def convergence(
     part: str = "validation",
     levels: Mapping[str, float] | None = None,
     names: bool = True,
-    ax: Axes | None = None,
+    ax: look.AxesLike = None,
 ) -> Axes:
     """Draws losses while training: seeds as thin lines, their median strong, its best marked.
 
@@ -74,7 +74,7 @@ def intervals(
     *,
     par: float | None = None,
     logarithmic: bool = False,
-    ax: Axes | None = None,
+    ax: look.AxesLike = None,
 ) -> Axes:
     """Draws statistics with their intervals, a line for each row and a mark for each contender.
 
@@ -156,7 +156,7 @@ def _scale(ax: Axes, over: str, steps: list[float]) -> None:
     if over != "seconds" and steps:
         # Step 0 has no place on a logarithm: the first epoch is drawn linearly.
         ax.set_xscale("symlog", linthresh=max(min(steps), 1.0), linscale=0.35)
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: look.plain_number(v)))
         ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(0, None)
     ax.grid(True, axis="y", color=look.HAIR, linewidth=0.5)

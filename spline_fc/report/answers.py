@@ -8,10 +8,10 @@ import numpy as np
 
 from spline_fc.analysis import Permutation, ShapeFunctions, permutation_importance, shape_functions
 from spline_fc.analysis.models import model_output
-from spline_fc.checks import check
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.data import Encoding, unscale_y
 from spline_fc.data.encoding import TARGET, spell
+from spline_fc.model.columns import Column, file_columns
 from spline_fc.network import Params
 from spline_fc.training import PRIMARY_SCORE, probabilities, scores
 from spline_fc.workdir import Rows
@@ -58,22 +58,22 @@ class Answers(NamedTuple):
     num_averaged: int  # training rows that shapes are averaged over
     loss: str  # that the networks were trained on
     shapes: dict[str, list[ShapeFunctions]]  # before and after, by seed, in raw units
-    columns: tuple[str, ...]  # of the file
+    columns: tuple[Column, ...]  # of the file
     importance: dict[str, Permutation]  # before and after: means over seeds, and their deviation
     observed: np.ndarray  # (t, k) test rows of the first seed, in raw units; of classes one-hot
-    predicted: np.ndarray  # (t, k) alike; of classes probabilities
+    predicted: dict[str, np.ndarray]  # before and after, (t, k) alike; of classes probabilities
 
 
 def answer(trained: Sequence[Trained]) -> Answers:
     """Measures the finished networks of a start, one per seed.
 
     Raises:
-      ValueError: weights that are not finite.
+      ValueError: weights that are not finite, or columns of a file that are not those of the rows.
     """
     trained = trained[:MOST_SEEDS]
     first = trained[0]
-    groups = groups_of(first)
-    observed, predicted = predictions(first)
+    columns = file_columns(first.encoding, first.rows.feature_names)
+    observed, predicted = _predictions(first)
     shapes = {AFTER: [_shapes(one, one.after) for one in trained]}
     if is_comparable(first.loss):
         shapes = {BEFORE: [_shapes(one, one.start) for one in trained], **shapes}
@@ -82,8 +82,8 @@ def answer(trained: Sequence[Trained]) -> Answers:
         num_averaged=len(some(first.rows.x)),
         loss=first.loss,
         shapes=shapes,
-        columns=tuple(groups),
-        importance=_importance(trained, groups),
+        columns=columns,
+        importance=_importance(trained, {one.name: one.places for one in columns}),
         observed=observed,
         predicted=predicted,
     )
@@ -94,22 +94,23 @@ def is_comparable(loss: str) -> bool:
     return not loss.endswith("cross_entropy")
 
 
-def groups_of(one: Trained) -> dict[str, tuple[int, ...]]:
-    """The columns of x by the columns of the file; each by itself where there was no file."""
-    if one.encoding is None:
-        return {name: (place,) for place, name in enumerate(one.rows.feature_names)}
-    wanted, came = one.encoding.feature_names, one.rows.feature_names
-    check(wanted == came, f"the encoding must be that of the features {came}; got {wanted}.")
-    return one.encoding.groups
+def _predictions(one: Trained) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Test rows (t, k) as they came, and as models have them: numbers, or probabilities."""
+    rows, found = one.rows, {}
+    for name, (model, loss) in _models(one).items():
+        outputs = model_output(model, rows.test_x)
+        if rows.task == "regression":
+            found[name] = unscale_y(rows.scaler, outputs)
+        else:
+            found[name] = probabilities(loss, outputs)[:, -rows.test_y.shape[1] :]
+    wanted = rows.test_y
+    return unscale_y(rows.scaler, wanted) if rows.task == "regression" else wanted, found
 
 
-def predictions(one: Trained) -> tuple[np.ndarray, np.ndarray]:
-    """Test rows (t, k) as they came and as the network has them: numbers, or probabilities."""
-    rows = one.rows
-    outputs = model_output(one.after, rows.test_x)
-    if rows.task == "regression":
-        return unscale_y(rows.scaler, rows.test_y), unscale_y(rows.scaler, outputs)
-    return rows.test_y, probabilities(one.loss, outputs)[:, -rows.test_y.shape[1] :]
+def _models(one: Trained) -> dict[str, tuple[Spline | Params, str]]:
+    """Models, each with the loss that its outputs answer to: a spline is fitted by squares."""
+    alone = "squared_error" if one.fit is not None else one.loss
+    return {BEFORE: (one.start, alone), AFTER: (one.after, one.loss)}
 
 
 def some(x: np.ndarray, most: int = MOST_ROWS) -> np.ndarray:
@@ -129,10 +130,7 @@ def _importance(
     for one in trained:
         most = max(50, min(MOST_ROWS, MOST_CELLS // len(groups)))
         x, y = some(one.rows.test_x, most), some(one.rows.test_y, most)
-        # A spline is fitted by least squares, whatever its network is trained on.
-        alone = "squared_error" if one.fit is not None else one.loss
-        models = {BEFORE: (one.start, alone), AFTER: (one.after, one.loss)}
-        for name, (model, loss) in models.items():
+        for name, (model, loss) in _models(one).items():
             options: dict[str, Any] = {"repeats": REPEATS, "groups": groups}
             options |= {"key": jax.random.key(one.seed), "metric": _metric(one.rows, loss)}
             found[name].append(permutation_importance(model, x, y, **options))

@@ -1,7 +1,7 @@
 """What a reader should know before believing a report."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from spline_fc.report.formats import display_name
 from spline_fc.report.measures import LayerActivity
@@ -70,7 +70,7 @@ def _about_files(study: Study) -> list[Caution]:
 
 
 def _about_seeds(rows: list[Row]) -> list[Caution]:
-    sizes = {row.name: row.seeds.size for row in rows}
+    sizes = {row.name: row.seeds.size for row in rows if row.seeds.size}
     few = [name for name, size in sizes.items() if size < FEW_SEEDS]
     if not few:
         return []
@@ -87,7 +87,7 @@ def _about_rates(work: Workdir) -> list[Caution]:
     at_edge: dict[str, list[str]] = {}
     for init in work.inits:
         grid = sorted({run["learning_rate"] for run in work.runs if run["init"] == init})
-        chosen = [run["learning_rate"] for run in work.chosen(init)]
+        chosen = [run["learning_rate"] for run in _sound(work, init)]
         if len(grid) < 2:
             continue
         for edge, side in ((grid[0], "smallest"), (grid[-1], "largest")):
@@ -104,7 +104,7 @@ def _about_rates(work: Workdir) -> list[Caution]:
 def _about_budget(work: Workdir) -> list[Caution]:
     growing, idle = [], []
     for init in work.inits:
-        runs = [run for run in work.chosen(init) if run["run"] in work.histories]
+        runs = [run for run in _sound(work, init) if run["run"] in work.histories]
         last = [run["best_epoch"] >= work.histories[run["run"]].epoch[-1] for run in runs]
         first = [run["best_epoch"] == 0 for run in runs]
         growing.append(_mostly(init, sum(last), len(runs)))
@@ -116,6 +116,11 @@ def _about_budget(work: Workdir) -> list[Caution]:
         for sentence, found in ((short, growing), (no_use, idle))
         if (said := [name for name in found if name])
     ]
+
+
+def _sound(work: Workdir, init: str) -> list[dict[str, Any]]:
+    """The chosen runs of a start that did not diverge, which has a sentence of its own."""
+    return [run for run in work.chosen(init) if not run.get("diverged")]
 
 
 def _mostly(init: str, number: int, seeds: int) -> str | None:

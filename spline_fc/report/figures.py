@@ -25,6 +25,7 @@ from spline_fc.report.page import Image
 
 WIDE, NARROW = 9.6, 4.2  # inches: of a figure at the full measure of the page, and on a telephone
 DPI = 120
+LETTER = 0.085  # inches, of a title
 _width = contextvars.ContextVar("width", default=WIDE)
 
 
@@ -47,21 +48,22 @@ def style() -> Iterator[None]:
         yield
 
 
-def rows_of(columns: int, height: float, share_y: bool = False) -> Callable[[int], list[Axes]]:
+def rows_of(columns: int, height: float, letters: int = 0) -> Callable[[int], list[Axes]]:
     """What makes axes for a picture: rows of panels at the full measure, so many inches high.
 
-    Where there are fewer panels than that the rest of a row stays empty.
+    Where there are fewer panels than that the rest of a row stays empty; where titles have many
+    letters, or the page is narrow, fewer panels stand side by side.
     """
-    return functools.partial(panels, columns=columns, height=height, share_y=share_y)
+    return functools.partial(panels, columns=columns, height=height, letters=letters)
 
 
-def panels(count: int, *, columns: int, height: float, share_y: bool = False) -> list[Axes]:
-    """Makes axes in reading order, at least two columns of them where there may be more.
-
-    On a narrow page fewer panels stand side by side.
-    """
+def panels(
+    count: int, *, columns: int, height: float, letters: int = 0, share_y: bool = False
+) -> list[Axes]:
+    """Makes axes in reading order, at least two columns of them where there may be more."""
     width = _width.get()
-    columns = max(round(min(columns, max(count, 2)) * width / WIDE), 1)
+    columns = round(min(columns, max(count, 2)) * width / WIDE)
+    columns = max(min(columns, int(width / (LETTER * max(letters, 1)))), 1)
     rows = max(-(-count // columns), 1)
     figure = Figure(figsize=(width, rows * height), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.05, wspace=0.015)  # fonts differ by screen

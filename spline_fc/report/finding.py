@@ -16,6 +16,8 @@ def finding(study: Study) -> str:
     if row is None:
         return "No run that began at anything but the reference was found in this folder."
     against = row.against
+    if not row.seeds.size:
+        return f"From the {row.name} start every chosen run diverged."
     if reference is None or against is None or against.steps is None or not against.steps.pairs:
         return f"From the {row.name} start: best validation loss {mean_error(row.validation_loss)}."
     goal = f"the best validation loss of the {reference.name} start"

@@ -21,6 +21,7 @@ from spline_fc.analysis import (
     thin_curve,
 )
 from spline_fc.data import Encoding
+from spline_fc.model.columns import Column
 from spline_fc.plots import About, look
 from spline_fc.printing import one_line
 from spline_fc.report import figures as fig
@@ -30,6 +31,7 @@ from spline_fc.report.rows import Contest, Row
 from spline_fc.workdir import Rows, Workdir
 
 CURVE = ("epoch", "step", "seconds", "validation_loss")
+UNITS_SAID = 10  # letters beside a title, "12 units"
 UNIT = ("knot", "displacement", "alignment", "aligned", "slope", "active", "flipped")
 
 
@@ -108,28 +110,26 @@ def sweep(contests: Sequence[Contest]) -> fig.Picture:
     )
 
 
-def predicted(given: np.ndarray, came: np.ndarray, about: About) -> fig.Picture:
-    """Predictions over what came, test rows of one seed, a panel for each target or class."""
-    make = fig.rows_of(min(given.shape[1], 3), 3.3)
-    drawn = plots.predicted_against_observed(given, came, about, ax=make)
-    dots = "A dot is a test row; on the dashed line the prediction is right."
+def predicted(given: Mapping[str, np.ndarray], came: np.ndarray, about: About) -> fig.Picture:
+    """Predictions of models over what came, test rows of one seed, a panel for each target."""
+    axes = fig.panels(len(given) * came.shape[1], columns=3, height=3.3)
+    tables, rows = [], np.array(axes, object).reshape(len(given), -1)
+    for panels, (name, values) in zip(rows, given.items(), strict=True):
+        plots.predicted_against_observed(values, came, about, ax=panels)
+        for k, panel in enumerate(panels):
+            target = one_line(about.target_names[k])
+            look.label(panel, title=f"{target}, {name}" if len(panels) > 1 else name)
+            columns = {"observed": came[:, k], "predicted": values[:, k]}
+            tables.append({"model": name, "target": target, **columns})
+    said = "A dot is a test row; on the dashed line the prediction is right."
     if about.task != "regression":
-        dots = (
+        said = (
             "Test rows gathered by the predicted probability: the share of them that are of the "
             "class, with its standard error; on the dashed line probabilities mean what they say. "
             "The grey area is where the predictions lie."
         )
-    tables = (
-        {"target": one_line(name), "observed": came[:, k], "predicted": given[:, k]}
-        for k, name in enumerate(about.target_names)
-    )
-    return fig.Picture(
-        "predicted",
-        "Predicted against observed",
-        dots,
-        fig.figure_of(drawn),
-        fig.stacked(tables),
-    )
+    title = "Predicted against observed"
+    return fig.Picture("predicted", title, said, fig.figure_of(axes), fig.stacked(tables))
 
 
 def importance(
@@ -154,30 +154,46 @@ def importance(
     )
 
 
-def shapes(found: Mapping[str, Sequence[ShapeFunctions]], about: About) -> fig.Picture:
-    """Shape functions of the first output, the most influential features first, in raw units."""
-    drawn = plots.shape_functions(found, about, target=0, ax=fig.rows_of(look.COLUMNS, 2.0))
-    numbers = fig.stacked(
+def shapes(
+    found: Mapping[str, Sequence[ShapeFunctions]], about: About, columns: Sequence[Column]
+) -> fig.Picture:
+    """Shape functions of the first output for some columns that are all numbers or all words."""
+    words = bool(columns[0].levels)
+    letters = max(len(about.axis(column.places[0])) for column in columns)
+    drawn = plots.shape_functions(
+        found,
+        about,
+        features=[column.places[0] for column in columns],
+        target=0,
+        share_y=False,
+        ax=fig.rows_of(2, 2.7) if words else fig.rows_of(look.COLUMNS, 2.0, letters),
+    )
+    for panel in np.ravel(np.asarray(drawn, object)):
+        panel.set_ylabel("effect" if panel.get_ylabel() else "")
+    places = {place for column in columns for place in column.places}
+    tables = (
         {
             "feature_name": about.feature(curve.feature),
-            "when": when,
+            "model": name,
             "seed": seed,
             "x": curve.grid,
             "effect": curve.value[:, 0],
         }
-        for when, seeds in found.items()
+        for name, seeds in found.items()
         for seed, one in enumerate(seeds)
         for curve in map(thin_curve, one.curves)
+        if curve.feature in places
     )
-    target = one_line(about.target(0))
-    return fig.Picture(
-        "shapes",
-        "What the model does with each column",
-        f"Effect on {target}, centred, all panels on one scale; a category has a dot for each of "
-        "its levels. The grey area, or bars, are the data.",
-        fig.figure_of(drawn),
-        numbers,
+    said = f"Effect on {one_line(about.output(0))}, centred; each panel has a scale of its own."
+    said += " Bands are the range over seeds." if len(next(iter(found.values()))) > 1 else ""
+    said += (
+        " A level has a dot for each model; bars tell how often it occurs."
+        if words
+        else " The grey area is the data."
     )
+    name, title = ("categories", "each category") if words else ("shapes", "each number")
+    title = f"What the model does with {title}"
+    return fig.Picture(name, title, said, fig.figure_of(drawn), fig.stacked(tables))
 
 
 def interaction(surfaces: Mapping[str, Surface], about: About) -> fig.Picture:
@@ -191,7 +207,7 @@ def interaction(surfaces: Mapping[str, Surface], about: About) -> fig.Picture:
         f"What {names[0]} and {names[1]} do together",
         f"Their joint effect on {one_line(about.target(0))} less what each does alone; the pair "
         "with the strongest interaction in the spline. Lighter is higher, lines are of equal "
-        "effect, one scale for both panels; dots are rows.",
+        "effect, all on one scale; dots are rows.",
         fig.figure_of(drawn),
         {
             "first": grid[0].ravel(),
@@ -203,7 +219,8 @@ def interaction(surfaces: Mapping[str, Surface], about: About) -> fig.Picture:
 
 def knot_drift(drift: KnotTrack, about: About) -> fig.Picture:
     """Knots per feature at the start and at the end, the two records, over the data's density."""
-    drawn = plots.knot_drift(drift, about, ax=fig.rows_of(look.COLUMNS, 1.75))
+    make = fig.rows_of(look.COLUMNS, 1.75, _letters(drift, about) + UNITS_SAID)
+    drawn = plots.knot_drift(drift, about, ax=make)
     names = np.array(about.feature_names)[drift.feature]
     numbers = {"feature_name": names, "unit": drift.unit, "feature": drift.feature}
     for field in (*UNIT, "direction", "outside", "merged"):
@@ -223,7 +240,7 @@ def knot_drift(drift: KnotTrack, about: About) -> fig.Picture:
 
 def knots_over_steps(track: KnotTrack, about: About, best_step: float | None) -> fig.Picture:
     """The way of every knot through training, one panel per feature, the best step marked."""
-    make = fig.rows_of(look.COLUMNS, 2.0)
+    make = fig.rows_of(look.COLUMNS, 2.0, _letters(track, about))
     drawn = plots.knots_over_steps(track, about, best_step=best_step, ax=make)
     records, units = track.knot.shape
     names = np.array(about.feature_names)[track.feature]
@@ -331,6 +348,11 @@ def cells(plane: Plane, about: About) -> fig.Picture:
         fig.figure_of(drawn),
         fig.stacked(_cell_table(when, some) for when, some in found.items()),
     )
+
+
+def _letters(track: KnotTrack, about: About) -> int:
+    """Of the longest name of a feature with a knot."""
+    return max(len(about.feature(int(v))) for v in track.feature)
 
 
 def _cell_table(when: str, found: Sequence[Cell]) -> dict[str, Any]:

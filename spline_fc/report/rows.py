@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis import Comparison, Reach, Speed, compare, compare_speed, relative_targets
+from spline_fc.printing import one_line
 from spline_fc.report.formats import display_name
 from spline_fc.workdir import Workdir, scores_of
 
@@ -26,6 +27,7 @@ ERRORS = {
     "log_loss": "log loss",
     "accuracy": "accuracy",
     "auc": "AUC",
+    "calibration_error": "calibration error",
 }  # what the owner of the data is told of
 OF_TARGET = "rmse "  # begins the name of the score of one target among several
 LOSS = "test loss"
@@ -112,6 +114,15 @@ def speeds_of(work: Workdir) -> list[Speed]:
     curves = {init: curves for init in work.inits if (curves := work.curves(init))}
     reference = work.reference if work.reference in curves else None
     return compare_speed(curves, targets, reference)
+
+
+def shown_scores(rows: Sequence[Row], titles: Mapping[str, str], of_target: str) -> dict[str, str]:
+    """{score: heading}; of several targets one error each, as no number may mix their units."""
+    names = dict.fromkeys(name for row in rows for name in row.scores)
+    targets = [name for name in names if name.startswith(OF_TARGET)]
+    if targets:
+        return {t: f"{of_target}, {one_line(t.removeprefix(OF_TARGET))}" for t in targets}
+    return {name: title for name, title in titles.items() if name in names}
 
 
 def error_of(row: Row) -> tuple[str, np.ndarray]:

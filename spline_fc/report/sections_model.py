@@ -17,6 +17,8 @@ from spline_fc.report.tables_model import confusion_table, error_table, permutat
 from spline_fc.workdir import Rows
 
 MOST_COLUMNS = 60  # lines of the table of columns
+MOST_TARGETS = 3  # of which the spline alone is drawn as well
+MOST_PANELS = 12  # of numbers, and of categories, the most important ones
 
 
 def errors(study: Study) -> list[Block]:
@@ -33,10 +35,13 @@ def errors(study: Study) -> list[Block]:
     found, rows = study.answers, study.data
     if found is None or rows is None:
         return parts
-    both = found.predicted, found.observed
-    parts.append(place(study.work.path, pictures.predicted, *both, _about(study, rows, rows.task)))
+    models = found.predicted
+    if found.observed.shape[1] > MOST_TARGETS:  # no room for every model
+        models = {AFTER: models[AFTER]}
+    about = _about(study, rows, rows.task)
+    parts.append(place(study.work.path, pictures.predicted, models, found.observed, about))
     if rows.task != "regression":
-        parts.append(confusion_table(found.observed, found.predicted, study.classes))
+        parts.append(confusion_table(found.observed, found.predicted[AFTER], study.classes))
     return parts
 
 
@@ -78,9 +83,10 @@ def importance(study: Study) -> list[Block]:
     """How much each column of the file matters, to the network and to the spline alone."""
     found, (_, unit) = study.answers, study.target
     if found is None:
-        return [Words("Importance needs the test rows and the parameters.", "note")]
+        return [Words(_nothing_of(study, "Importance needs the test rows"), "note")]
     several = study.error == "r2"
     error = "RMSE of standardised targets" if several else ERRORS[study.error]
+    names = tuple(column.name for column in found.columns)
     measure = f"rise of the test {error}{f', {unit}' if unit else ''}"
     return [
         Words(
@@ -88,7 +94,7 @@ def importance(study: Study) -> list[Block]:
             f"when the values of a column are shuffled between test rows; the levels of a category "
             f"are shuffled together."
         ),
-        place(study.work.path, pictures.importance, found.importance, found.columns, measure),
+        place(study.work.path, pictures.importance, found.importance, names, measure),
         permutation_table(found, error, unit),
     ]
 
@@ -97,7 +103,7 @@ def shapes(study: Study) -> list[Block]:
     """What the model does with one column, before and after training."""
     found, rows = study.answers, study.data
     if found is None or rows is None:
-        return [Words("Shape functions need the training rows and the parameters.", "note")]
+        return [Words(_nothing_of(study, "Shape functions need the training rows"), "note")]
     parts: list[Block] = [
         Words(
             f"Each panel moves one column through its range and shows how the prediction follows "
@@ -108,11 +114,23 @@ def shapes(study: Study) -> list[Block]:
     ]
     # A class that was trained on by squares is a number like any other.
     about = _about(study, rows, "regression" if is_comparable(found.loss) else rows.task)
-    if any(one.curves for one in found.shapes[AFTER]):
-        parts.append(place(study.work.path, pictures.shapes, found.shapes, about))
+    drawn = {curve.feature for one in found.shapes[AFTER] for curve in one.curves}
+    order = np.argsort(-found.importance[AFTER].mean, kind="stable")
+    known = [c for c in (found.columns[j] for j in order) if drawn & set(c.places)]
+    for some in ([c for c in known if not c.levels], [c for c in known if c.levels]):
+        if some:
+            shown = some[:MOST_PANELS]
+            parts.append(place(study.work.path, pictures.shapes, found.shapes, about, shown))
     if study.interaction:
         parts.append(place(study.work.path, pictures.interaction, study.interaction, about))
     return parts
+
+
+def _nothing_of(study: Study, need: str) -> str:
+    """Why there is nothing to show of the networks."""
+    if study.row is not None and study.row.failed and not study.row.seeds.size:
+        return "Every chosen run diverged: there is no trained network to ask."
+    return f"{need} and the parameters."
 
 
 def _about(study: Study, rows: Rows, task: str) -> About:

@@ -60,7 +60,9 @@ def setup(study: Study) -> list[Block]:
         else Words("config.json is missing.", "note"),
     ]
     if work.environment:
-        parts.append(page.groups({"versions and device": work.environment}, ""))
+        told = ("date", "command")  # at the top
+        made = {key: value for key, value in work.environment.items() if key not in told}
+        parts.append(page.groups({"versions and device": made}, ""))
     if work.fits:
         parts += [Heading("Spline fits"), _fits_table(work.fits)]
     return parts

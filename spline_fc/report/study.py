@@ -124,7 +124,7 @@ def study(work: Workdir) -> Study:
 def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int) -> dict[str, Any]:
     """The fields of a Study that speak of the networks of one seed."""
     data = attempt("The training rows", read_data, work, seed)
-    encoding = attempt("The columns of the file", read_encoding, work, seed)
+    encoding = attempt("The columns of the file", _encoding, work, seed, data)
     fits = {name: attempt(f"The fit of {name}", read_fit, work, name, seed) for name in work.inits}
     found: dict[str, Any] = {"data": data, "encoding": encoding}
     if init is not None:
@@ -181,10 +181,19 @@ def _answers(attempt: _Attempts, work: Workdir, init: str) -> Answers | None:
         size = rows.x.shape[1]
         pair = attempt(f"The parameters of {init}", _read_pair, work, init, seed, size)
         fit = attempt(f"The fit of {init}", read_fit, work, init, seed)
-        encoding = attempt("The columns of the file", read_encoding, work, seed)
+        encoding = attempt("The columns of the file", _encoding, work, seed, rows)
         if pair is not None:
             trained.append(Trained(seed, rows, fit, *pair, encoding, _loss(work)))
     return attempt("The answers to the owner", answer, trained) if trained else None
+
+
+def _encoding(work: Workdir, seed: int, rows: Rows | None) -> Encoding | None:
+    """How the file of a seed was encoded; None where there was none, or no rows."""
+    encoding = None if rows is None else read_encoding(work, seed)
+    if encoding is not None:
+        wanted, came = rows.feature_names, encoding.feature_names
+        check(wanted == came, f"their encoding must have the features {wanted}; got {came}")
+    return encoding
 
 
 def _loss(work: Workdir) -> str:

@@ -21,12 +21,12 @@ from spline_fc.report.formats import (
 )
 from spline_fc.report.rows import (
     LOSS,
-    OF_TARGET,
     SCORES,
     Row,
     error_of,
     main_rows,
     number,
+    shown_scores,
     speeds_of,
 )
 from spline_fc.workdir import Workdir, read_workdir
@@ -46,15 +46,19 @@ class Table(NamedTuple):
 
 
 def score_table(rows: Sequence[Row], reference: str | None) -> Table:
-    """Sets the losses and test scores of contenders, with bootstrap intervals over seeds."""
-    columns = _score_columns(rows, mean_interval)
+    """Sets the losses and test errors of contenders, with bootstrap intervals over seeds."""
+    errors = [error_of(row) for row in rows]
+    error = next((name for name, _ in errors if name != LOSS), LOSS)
+    columns = _start_columns(rows, mean_interval)
+    shown = [mean_interval(values) if name == error else NONE for name, values in errors]
+    columns.append((error, shown))
     notes = [
         "Mean over seeds, in brackets the 95 % bootstrap interval (from three seeds on); losses in "
         "the units that were trained on, test scores in those of the data."
     ]
-    if reference and rows:
-        name, error = display_name(reference), error_of(rows[-1])[0]
-        less = [interval(row.against.mean) if row.against else "" for row in rows]
+    less = [interval(row.against.mean) if row.against else "" for row in rows]
+    if reference and any(said not in ("", NONE) for said in less):
+        name = display_name(reference)
         columns.append((f"{error} less {name}'s", less))
         notes.append(
             f"{error[0].upper()}{error[1:]} less {name}'s: mean of the differences by seed; below "
@@ -73,7 +77,13 @@ def arrival_table(rows: Sequence[Row], reference: str) -> Table:
 def main_table(work: Workdir) -> Table:
     """Sets results and speed in one table, with standard errors, as a terminal takes it."""
     rows = main_rows(work, speeds_of(work))
-    columns = _score_columns(rows, mean_error)
+    columns = _start_columns(rows, mean_error)
+    found = shown_scores(rows, SCORES, "test RMSE")
+    columns += [
+        (title, [mean_error(r.scores.get(k, ())) for r in rows]) for k, title in found.items()
+    ]
+    if not found:
+        columns.append((LOSS, [mean_error(row.test_loss) for row in rows]))
     notes = [
         "Mean ± standard error over seeds; losses in the units that were trained on, test scores "
         "in those of the data."
@@ -196,31 +206,14 @@ def table_of(columns: Columns, notes: list[str], words: int = 1) -> Table:
     return Table([name for name, _ in kept], body, notes, words)
 
 
-def _score_columns(rows: Sequence[Row], mean: Callable[[Any], str]) -> Columns:
-    columns = [
+def _start_columns(rows: Sequence[Row], mean: Callable[[Any], str]) -> Columns:
+    return [
         ("start", [row.name for row in rows]),
         ("seeds", [str(r.seeds.size) + f" ({r.failed} diverged)" * bool(r.failed) for r in rows]),
         ("learning rate", [", ".join(f"{r:g}" for r in row.learning_rates) for row in rows]),
         ("validation loss at step 0", [mean(row.start_loss) for row in rows]),
         ("best validation loss", [mean(row.validation_loss) if row.init else "" for row in rows]),
     ]
-    for key, title in _shown_scores(rows).items():
-        found = [row.scores.get(key, np.zeros(0)) for row in rows]
-        columns.append((title, [mean(values) for values in found]))
-    if not _shown_scores(rows):
-        columns.append((LOSS, [mean(row.test_loss) for row in rows]))
-    return columns
-
-
-def _shown_scores(rows: Sequence[Row]) -> dict[str, str]:
-    """{score: heading}: of several targets one RMSE each, as no number may mix their units."""
-    names = dict.fromkeys(name for row in rows for name in row.scores)
-    targets = {
-        name: f"test RMSE, {one_line(name.removeprefix(OF_TARGET))}"
-        for name in names
-        if name.startswith(OF_TARGET)
-    }
-    return targets or {name: title for name, title in SCORES.items() if name in names}
 
 
 def _arrival_columns(rows: Sequence[Row], reference: str) -> Columns:

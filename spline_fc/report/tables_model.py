@@ -8,7 +8,7 @@ import numpy as np
 from spline_fc.printing import one_line, significant
 from spline_fc.report.answers import AFTER, BEFORE, Answers
 from spline_fc.report.formats import NBSP, mean_error, percent
-from spline_fc.report.rows import ERRORS, OF_TARGET, Row
+from spline_fc.report.rows import ERRORS, Row, shown_scores
 from spline_fc.report.tables import Columns, Table, table_of
 
 MOST_CLASSES = 10
@@ -20,31 +20,15 @@ def error_table(baselines: Sequence[Row], rows: Sequence[Row], unit: str) -> Tab
     every = [*baselines, *rows]
     named = [f"network from {row.name}" if row.init else row.name for row in every]
     columns: Columns = [("model", named)]
-    for key, title in _shown_errors(every, unit).items():
+    shown = shown_scores(every, ERRORS, ERRORS["rmse"])
+    for key, title in {**shown, **({} if "rmse" in shown else {"r2": ERRORS["r2"]})}.items():
+        title += f", {unit}" if unit and key in ("rmse", "mae") else ""
         columns.append((title, [mean_error(row.scores.get(key, ())) for row in every]))
     seeds = max((row.seeds.size for row in every), default=0)
     notes = [f"Mean ± standard error over {seeds} seeds."] if seeds > 1 else []
     if any("log_loss" in row.scores for row in every):
         notes.append("The linear model is logistic regression; the mean is the share of a class.")
     return table_of(columns, notes)
-
-
-def _shown_errors(rows: Sequence[Row], unit: str) -> dict[str, str]:
-    """{score: heading}; of several targets an RMSE each, as no number may mix their units."""
-    names = dict.fromkeys(name for row in rows for name in row.scores)
-    of_targets = {
-        name: f"RMSE, {one_line(name.removeprefix(OF_TARGET))}"
-        for name in names
-        if name.startswith(OF_TARGET)
-    }
-    if of_targets:
-        return of_targets | {"r2": ERRORS["r2"]}
-    measured = f", {unit}" if unit else ""
-    return {
-        name: title + (measured if name in ("rmse", "mae") else "")
-        for name, title in ERRORS.items()
-        if name in names
-    }
 
 
 def confusion_table(observed: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Table:
@@ -69,12 +53,12 @@ def permutation_table(found: Answers, error: str, unit: str) -> Table:
     mean = found.importance[AFTER].mean
     order = np.argsort(-mean, kind="stable")[:MOST_FEATURES]
     total = np.maximum(mean, 0).sum()
-    columns: Columns = [("column", [one_line(found.columns[j]) for j in order])]
+    columns: Columns = [("column", [one_line(found.columns[j].name) for j in order])]
     for name in (AFTER, BEFORE):
         one = found.importance[name]
         cells = [_with_deviation(one.mean[j], one.deviation[j]) for j in order]
         columns.append((name, cells))
-    shares = [percent(max(mean[j], 0) / total) if total else "" for j in order]
+    shares = [_share(max(mean[j], 0) / total) if total else "" for j in order]
     columns.append(("share", shares))
     over = "seeds" if len(found.seeds) > 1 else "shuffles"
     said = f"Rise of the test {error}{f', {unit}' if unit else ''}, with its standard deviation "
@@ -82,6 +66,11 @@ def permutation_table(found: Answers, error: str, unit: str) -> Table:
     if len(order) < len(mean):
         notes.append(f"Left out here are {len(mean) - len(order)} columns that cost least.")
     return table_of(columns, notes)
+
+
+def _share(share: float) -> str:
+    """A share in per cent; small ones are noise, whose digits say nothing."""
+    return percent(share) if share >= 0.001 else f"<{NBSP}{percent(0.001)}"
 
 
 def _with_deviation(value: float, deviation: float) -> str:

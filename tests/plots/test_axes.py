@@ -94,14 +94,14 @@ def test_a_function_may_make_the_axes():
 
 def test_names_are_text_and_cut_where_there_is_no_room():
     name = "free $SO_2$ of wine in milligrams per cubic decimetre, as measured"
-    about = records.ABOUT._replace(feature_names=(name, "a $ b", "c", "d"))
+    about = records.ABOUT._replace(feature_names=(name, "one $ and \\frac{$", "c", "d"))
     first, second = plots.shape_functions(
         records.shapes(), about, features=(0, 1), ax=records.axes(2)
     )
     title = first.get_title("left")
     assert title.startswith("free $SO_2$") and title.endswith("…") and len(title) < 60
-    assert not first.title.get_parse_math() or first._left_title.get_parse_math() is False
-    assert second.get_title("left") == "a $ b"
+    assert second.get_title("left") == about.feature_names[1]
+    first.figure.canvas.draw()  # which fails where it takes a name for a formula
 
 
 def test_about_is_gathered_from_a_model_and_its_rows(tmp_path):
