@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from spline_fc.analysis import knot_drift
+from spline_fc.checks import optional
 from spline_fc.cpwl import (
     FitResult,
     Spline,
@@ -110,6 +111,7 @@ _ESTIMATORS = ("MARSRegressor", "MARSTransformer", "SplineFCClassifier", "Spline
 def __getattr__(name: str) -> Any:
     """Loads what needs packages that most sessions can do without."""
     if name == "plots":
+        optional("matplotlib", "plots")
         return importlib.import_module("spline_fc.plots")
     if name in _ESTIMATORS:
         return getattr(importlib.import_module("spline_fc.estimators"), name)

@@ -52,7 +52,9 @@ def run(
 
     Raises:
       ValueError, FileNotFoundError: bad config, data or workdir.
+      ImportError: a package of the extras "plots" or "checkpoints" is not installed.
     """
+    report.check_packages()  # before hours of training, not after
     plan, progress = runs.read_plan(config), progress or Progress(None)
     page = pathlib.Path(folder) / "report.html"
     if not overwrite and runs.is_finished(folder, plan.config):
@@ -165,16 +167,13 @@ def _write_chosen(
     """The run that was chosen for a seed: network, model, and the way of its knots if recorded."""
     stem, dataset, where = f"{contender.name}-seed{seed}", road.datasets[seed], (seed, rate)
     params = training.replica(result.params, *where)
-    workdir.write_params(road.folder, f"{stem}-best", params)
-    found = runs.chosen_model(road.plan, contender, start, dataset, seed, rate, params)
-    workdir.write_model(road.folder, stem, found)
+    chosen = runs.chosen_model(road.plan, contender, start, dataset, seed, rate, params)
+    workdir.write_chosen(road.folder, stem, chosen)
     if result.trace is not None:
-        x = np.asarray(dataset.train.x)
-        probe = x[:: -(-len(x) // KNOT_ROWS)]
+        probe = np.asarray(dataset.train.x)[:: -(-len(dataset.train.x) // KNOT_ROWS)]
         trace = training.replica(result.trace, *where)
         track = analysis.knot_track(trace, probe, scaler=dataset.scaler)
-        networks = analysis.recorded_networks(trace).networks
-        flips = analysis.activation_flips(networks, probe)
+        flips = analysis.activation_flips(analysis.recorded_networks(trace).networks, probe)
         workdir.write_knots(road.folder, stem, track, flips)
 
 

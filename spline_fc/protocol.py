@@ -25,7 +25,6 @@ from spline_fc.timing import Seconds, Stopwatch
 from spline_fc.training import TrainingConfig, TrainResult
 
 SPLINE = "spline"  # the start that is made by spline_start; all others are initialisers
-LEARNING_RATES = (1e-3, 3e-3, 1e-2)  # of which each start gets its own best
 TIMED_STEPS = 3000  # of a run alone, after compilation
 
 
@@ -183,12 +182,6 @@ def score(model: Params | FitResult, dataset: Dataset, loss: str) -> dict[str, f
 
 
 _apply = jax.jit(network.apply_params)
-
-
-def mean_loss(fit: FitResult, part: data.Part, loss: str) -> float:
-    """The mean loss of a spline on the rows of one part, as training counts it."""
-    outputs = jnp.asarray(evaluate_float64(fit.spline, part.x), part.y.dtype)
-    return float(np.mean(training.loss_per_row(loss, outputs, jnp.asarray(part.y))))
 
 
 def refit(

@@ -1,7 +1,8 @@
 """The command line of `spline_fc`: what it takes, and who does it."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from spline_fc.command import fit, use
 from spline_fc.command.session import keep_compiled_programs, run
@@ -10,6 +11,7 @@ from spline_fc.data.encode import MISSING_POLICIES
 from spline_fc.data.records import TASKS
 from spline_fc.model.export import FORMATS
 
+Command = Callable[[argparse.Namespace], None]
 _ABOUT = """\
 Fit a table with a continuous piecewise-linear spline and the ReLU network that it becomes; keep
 both in one file that predicts new rows and explains them.
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
       The exit status. Command lines that make no sense end the process with status 2.
     """
-    parser = _parser()
+    parser = command_line()
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
@@ -43,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(lambda: options.run(options), "interrupted; nothing was written.")
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Describes the command line; what it parses holds the function that does the work as `run`."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("spline_fc", None, _ABOUT, _ENDS, formatter_class=raw)
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
@@ -54,9 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--proba", action="store_true", help="the probability of every class")
     explain = _add(commands, "explain", use.explain, "say what each column adds to one prediction")
     _add_rows(explain)
-    explain.add_argument("--row", type=int, default=0, metavar="N", help="which, from 0 (0)")
+    explain.add_argument("--row", type=fit.count, default=0, metavar="N", help="which, from 0 (0)")
     show = _add(commands, "show", use.show, "tell what a model is, how good, and its formula")
     show.add_argument("model", metavar="MODEL", help="a file that fit wrote")
+    show.add_argument(
+        "--all", action="store_true", help="all weights of directions, not the largest"
+    )
     export = _add(commands, "export", use.export, "write a model for other programs")
     export.add_argument("model", metavar="MODEL", help="a file that fit wrote")
     export.add_argument(
@@ -70,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands, name, run_it, about):
+def _add(commands: Any, name: str, run_it: Command, about: str) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
     command.set_defaults(run=run_it)
     return command
@@ -81,7 +87,7 @@ def _add_rows(command: argparse.ArgumentParser) -> None:
     command.add_argument("rows", metavar="ROWS", help="a CSV or ARFF file with the same columns")
 
 
-def _add_fit(commands) -> None:
+def _add_fit(commands: Any) -> None:
     command = _add(commands, "fit", fit.fit, "fit a table and write a model")
     add = command.add_argument
     add("data", metavar="DATA", help="a CSV or ARFF file; or a name, such as friedman1")
@@ -91,7 +97,11 @@ def _add_fit(commands) -> None:
     add(
         "--task", choices=TASKS, help="(by the target: numbers are a regression, words are classes)"
     )
-    add("--missing", choices=MISSING_POLICIES, help="rows with gaps: fill in (median) or drop")
+    add(
+        "--missing",
+        choices=MISSING_POLICIES,
+        help="fill gaps with the median, or drop rows (median)",
+    )
     add("--weights", metavar="COLUMN", help="what rows count")
     add(
         "--kind",
@@ -100,7 +110,7 @@ def _add_fit(commands) -> None:
         help=f"what a column is: {', '.join(KINDS)} (by its cells)",
     )
     add("--delimiter", metavar="MARK", help="between cells (by the first lines)")
-    add("--decimal", choices=(".", ","), help="decimal mark (by the cells)")
+    add("--decimal", choices=(".", ","), metavar="MARK", help="decimal mark (by the cells)")
     add("--in-order", action="store_true", help="rows are ordered in time: test on the last ones")
     add("--hidden", type=fit.widths, default=(64, 64), metavar="WIDTHS", help="layers (64,64)")
     add("--epochs", type=fit.count, default=100, metavar="N", help="passes of training (100)")

@@ -32,7 +32,7 @@ def run(command: Callable[[], None], interrupted: str) -> int:
     except BrokenPipeError:  # of `spline_fc ... | head`; Python flushes once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"error: {' '.join(_words(error).split())}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from tabulate import tabulate
 from spline_fc import files
 from spline_fc.checks import check
 from spline_fc.model import Model, load_model
+from spline_fc.model.formula import MOST_WEIGHTS
 from spline_fc.training import probabilities
 
 _ENDINGS = {"onnx": ".onnx", "json": ".json", "safetensors": ".safetensors", "python": ".py"}
@@ -21,6 +22,8 @@ def predict(options: argparse.Namespace) -> None:
     """Writes a line of CSV per row: the prediction, or a probability per class."""
     model = load_model(options.model)
     if options.proba:
+        wanted = f"--proba must be asked of a classification; {options.model} is a regression."
+        check(model.task != "regression", wanted)
         heads, found = list(model.classes), model.predict_proba(options.rows)
     else:
         found = model.predict(options.rows)
@@ -39,7 +42,6 @@ def predict(options: argparse.Namespace) -> None:
 def explain(options: argparse.Namespace) -> None:
     """Prints what each column of the file adds to the prediction of one row."""
     model = load_model(options.model)
-    check(options.row >= 0, f"--row must be >= 0; got {options.row}.")
     found = model.explain(options.rows, options.row)
     order = np.argsort(-np.abs(found.contribution).max(axis=1), kind="stable")
     lines = [["average row", "", *found.reference_value]]
@@ -59,7 +61,7 @@ def explain(options: argparse.Namespace) -> None:
 
 def show(options: argparse.Namespace) -> None:
     """Prints what a model is, how good it is, what matters, and its formula."""
-    print(load_model(options.model).summary())
+    print(load_model(options.model).summary(None if options.all else MOST_WEIGHTS))
 
 
 def export(options: argparse.Namespace) -> None:

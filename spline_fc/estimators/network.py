@@ -16,8 +16,7 @@ from spline_fc.estimators.reading import Known
 from spline_fc.model import Trained, make_model, train_network
 from spline_fc.model.record import EXTRAPOLATE
 from spline_fc.network import Params
-from spline_fc.protocol import LEARNING_RATES
-from spline_fc.training import TrainResult
+from spline_fc.training import LEARNING_RATES, TrainResult
 
 _FEWEST = 40  # distinct rows of which some can be held out to choose by
 _PASSED = ("max_degree", "penalty", "directions", "threshold", "share")
@@ -105,7 +104,7 @@ class _SplineFC(FittedSpline):
         standard = standardize(raw)
         rates = LEARNING_RATES if held else LEARNING_RATES[1:2]
         found = road.train(standard, rates if self.learning_rate is None else [self.learning_rate])
-        fit = found.fit
+        fit = found.start.fit
         model = make_model(
             standard,
             spline=fit,
@@ -177,7 +176,7 @@ class _Road(NamedTuple):
         """Begins anew, and trains for as many epochs as were best when rows were held out."""
         epochs = int(found.result.best_epoch)
         again = self.train(standard, [found.learning_rate], epochs=epochs, patience=0)
-        return again.fit, again.result.last_params
+        return again.start.fit, again.result.last_params
 
 
 def _history(result: TrainResult) -> dict[str, np.ndarray]:

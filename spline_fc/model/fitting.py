@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc import protocol, training
-from spline_fc.cpwl import FitResult
+from spline_fc.checks import as_sizes
 from spline_fc.data import Dataset, standardize
 from spline_fc.model.make import CROSS_ENTROPY, make_model
 from spline_fc.model.record import Model
-from spline_fc.network import layer_sizes
 from spline_fc.printing import printed
-from spline_fc.protocol import LEARNING_RATES, SPLINE, Contender, Start
-from spline_fc.training import TrainingConfig, TrainResult, as_config
+from spline_fc.protocol import SPLINE, Contender, Start
+from spline_fc.training import LEARNING_RATES, TrainingConfig, TrainResult, as_config
 
 
 @printed
@@ -21,14 +20,14 @@ class Fitted(NamedTuple):
     """A model, and what its making left."""
 
     model: Model
-    fit: FitResult  # the spline of the start, on standardised units
+    start: Start  # the network before training, and the fit that it came from
     result: TrainResult  # of the learning rate that was chosen
 
 
 class Trained(NamedTuple):
-    """The spline of a start, and the best of the runs that set out from it."""
+    """A start, and the best of the runs that set out from it."""
 
-    fit: FitResult
+    start: Start
     result: TrainResult  # of the learning rate that was chosen
     learning_rate: float
     loss: str  # that was trained on
@@ -83,7 +82,7 @@ def fit_model(
     )
     told("scoring")
     options = {
-        "hidden_sizes": layer_sizes(found.result.params)[1:-1],
+        "hidden_sizes": as_sizes("hidden_sizes", hidden_sizes),
         "learning_rate": found.learning_rate,
         "epochs": found.result.history["validation_loss"].size - 1,
         "best_epoch": int(found.result.best_epoch),
@@ -91,13 +90,13 @@ def fit_model(
     }
     model = make_model(
         standard,
-        spline=found.fit,
+        spline=found.start.fit,
         params=found.result.params,
         loss=found.loss,
         extrapolate=extrapolate,
         made={"seed": seed, **options, **(made or {}), "scores": training.baselines(standard)},
     )
-    return Fitted(model, found.fit, found.result)
+    return Fitted(model, found.start, found.result)
 
 
 def train_network(
@@ -134,7 +133,7 @@ def train_network(
     )
     chosen = int(protocol.best_losses(result)[0].argmin())
     rate = float(learning_rates[chosen])
-    return Trained(start.fit, _replica(result, chosen), rate, config.loss)
+    return Trained(start, _replica(result, chosen), rate, config.loss)
 
 
 def start_network(
@@ -144,7 +143,8 @@ def start_network(
 
     The spline is fitted to numbers 0 and 1, of which `training.to_logits` makes logits.
     """
-    start = protocol.make_start(protocol.key_of(seed, contender), contender, standard, hidden_sizes)
+    key, sizes = protocol.key_of(seed, contender), as_sizes("hidden_sizes", hidden_sizes)
+    start = protocol.make_start(key, contender, standard, sizes)
     loss = contender.training.loss
     if not loss.endswith("cross_entropy"):
         return start

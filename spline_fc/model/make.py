@@ -20,8 +20,8 @@ from spline_fc.network import Params
 from spline_fc.training import PRIMARY_SCORE, scores
 
 SPLINE_ALONE, NETWORK = "spline alone", "network"
-_MOST_ROWS, _FEWEST_ROWS, _MOST_CELLS = 2000, 100, 100_000  # of test rows for the importance
-_SHUFFLES = 3
+_MOST_ROWS, _FEWEST_ROWS, _MOST_CELLS = 1000, 100, 50_000  # of test rows for the importance
+_SHUFFLES = 2
 CROSS_ENTROPY = {"binary": "sigmoid_cross_entropy", "multiclass": "softmax_cross_entropy"}
 
 

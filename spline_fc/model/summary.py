@@ -7,45 +7,32 @@ from tabulate import tabulate
 
 from spline_fc.data.encoding import FEATURE
 from spline_fc.model.make import NETWORK, SPLINE_ALONE
-from spline_fc.model.record import Model
+from spline_fc.model.record import SHOWN_SCORES, Model
 from spline_fc.network import layer_sizes
 
-_SCORES = {"regression": ("rmse", "mae", "r2"), "binary": ("accuracy", "log_loss", "auc")}
-_SCORES["multiclass"] = _SCORES["binary"]
-_PREDICTS = {
-    "target units": "",
-    "logit": " (logits; probabilities are their sigmoid or softmax)",
-    "regression of 0 and 1": " (a regression of 0 and 1; probabilities are clipped to that)",
-}
 
-
-def summarize_model(model: Model) -> str:
+def summarize_model(model: Model, most: int | None) -> str:
     """Writes what there is to know of a model: what, of which rows, how good, why, the formula."""
     parts = [describe(model), score_table(model), _importance(model)]
     if model.spline is not None:
-        parts.append(f"{_formula_head(model)}\n\n{model.formula()}")
+        parts.append(f"{_formula_head(model)}\n\n{model.formula(most)}")
     return "\n\n".join(part for part in parts if part)
 
 
 def score_table(model: Model) -> str:
     """The scores on test rows, a line each for the mean, a linear model, spline and network."""
-    found = model.made.get("scores")
-    if not isinstance(found, Mapping) or not found:
-        return ""
-    names = _SCORES[model.task]
-    rows = [[name, *(scores.get(column) for column in names)] for name, scores in found.items()]
-    return _table(rows, ["on test rows", *names])
+    head, *rows = model.score_rows()
+    return _table(rows, head) if rows else ""
 
 
 def describe(model: Model) -> str:
     """What a model is and of which rows it was made, in a few lines."""
     made, d = model.made, len(model.feature_names)
     columns = len(model.columns())
+    levels = f" ({d} with levels)" if d != columns else ""
     target = ", ".join(model.target_names if model.task == "regression" else model.classes)
-    lines = [
-        f"{model.name}: {model.task} of {target}{_PREDICTS[model.output_scale()]}",
-        f"by {_parts(model)} of {columns} columns" + (f", {d} with levels" if d != columns else ""),
-    ]
+    lines = [f"{model.name}: {model.task} of {target}"]
+    lines.append(f"by {_parts(model)}, of {columns} column{'s' * (columns > 1)}{levels}")
     rows = made.get("rows")
     if isinstance(rows, Mapping):
         listed = ", ".join(f"{count} {part}" for part, count in rows.items())
@@ -89,19 +76,18 @@ def _importance(model: Model) -> str:
 
 
 def _formula_head(model: Model) -> str:
-    if model.params is None:
-        return "The formula; max(0, ...) is a hinge, [column = level] is 1 where it holds, else 0:"
-    alone, network = (
-        model.made.get("scores", {}).get(name, {}) for name in (SPLINE_ALONE, NETWORK)
-    )
-    score = _SCORES[model.task][0]
-    known = None not in (alone.get(score), network.get(score))
-    worth = f" ({score} {alone[score]:.4g} beside {network[score]:.4g})" if known else ""
-    return (
-        f"The spline with which the network began{worth};\n"
-        "max(0, ...) is a hinge, [column = level] is 1 where it holds, else 0:"
-    )
+    """What the formula is, and how to read it."""
+    what = "The formula"
+    if model.params is not None:
+        score, made = SHOWN_SCORES[model.task][0], model.made.get("scores", {})
+        known = [made.get(name, {}).get(score) for name in (SPLINE_ALONE, NETWORK)]
+        told = "" if None in known else f" ({score} {known[0]:.4g}, the network {known[1]:.4g})"
+        what = f"The spline with which the network began{told}"
+    if model.task != "regression":
+        what += "; it is near 1 for the class and near 0 for others"
+    return f"{what}.\nmax(0, ...) is a hinge; [column = level] is 1 where it holds and else 0."
 
 
 def _table(rows: Sequence[Sequence[Any]], heads: Sequence[str]) -> str:
-    return tabulate(rows, heads, tablefmt="plain", floatfmt=".4g", missingval="-")
+    sides = ["left", *["right" for _ in heads[1:]]]
+    return tabulate(rows, heads, tablefmt="plain", disable_numparse=True, colalign=sides)

@@ -3,10 +3,8 @@
 Splines have their own JSON files, `cpwl.save_spline`.
 """
 
-import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +12,7 @@ import numpy as np
 from jax import export as jax_export
 
 from spline_fc import files
-from spline_fc.checks import check, check_one_of
+from spline_fc.checks import check, check_one_of, optional
 from spline_fc.network.forward import apply_params
 from spline_fc.network.structure import Params, check_network, flatten, layers, unflatten
 
@@ -61,7 +59,7 @@ def save_safetensors(
 
     Metadata are texts by name, which readers of the file find beside the tensors.
     """
-    safetensors = _optional("safetensors.numpy")
+    safetensors = optional("safetensors.numpy", "export")
     check_network(params)
     flat = {name: np.ascontiguousarray(leaf) for name, leaf in flatten(params).items()}
     with files.replacing(path) as file:
@@ -70,7 +68,7 @@ def save_safetensors(
 
 def load_safetensors(path: str | os.PathLike) -> Params:
     """Reads what `save_safetensors` wrote, as `load_npz` does; ImportError without safetensors."""
-    safetensors = _optional("safetensors")
+    safetensors = optional("safetensors", "export")
     path = files.as_path(path)
     data = path.read_bytes()
     try:
@@ -113,7 +111,7 @@ def to_onnx(params: Params, metadata: Mapping[str, str] | None = None) -> bytes:
       ImportError: the package onnx is not installed.
       ValueError: the tree is no fully connected network of finite weights, or of another dtype.
     """
-    onnx = _optional("onnx")
+    onnx = optional("onnx", "export")
     check_network(params)
     stack = _without_empty_layers(params)
     dtype = stack[0][0].dtype
@@ -193,14 +191,3 @@ def _without_empty_layers(params: Params) -> list[tuple[np.ndarray, np.ndarray]]
     behind = stack[empty[-1] + 1 :]
     blank = np.zeros((stack[0][0].shape[0], len(behind[0][1])), behind[0][0].dtype)
     return [(blank, behind[0][1]), *behind[1:]]
-
-
-def _optional(module: str) -> Any:
-    """Imports a package of the `export` extra when it is needed."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise ImportError(
-            f"This export needs the package {package}; pip install 'spline_fc[export]' brings it."
-        ) from error

@@ -224,9 +224,17 @@ def read_params(folder: pathlib.Path, name: str) -> Params | None:
     return params
 
 
-def write_model(folder: pathlib.Path, name: str, model: Model) -> None:
-    """Writes the model of one chosen run to models/NAME.npz, which `load_model` reads."""
-    save_model(model, folder / "models" / f"{name}.npz")
+def write_chosen(folder: pathlib.Path, stem: str, model: Model) -> None:
+    """Writes the run that was chosen for a seed: its network, and the model that it is part of.
+
+    Args:
+      folder: the workdir.
+      stem: "<start>-seed<s>"; `load_model` reads models/STEM.npz.
+      model: with a network.
+    """
+    if model.params is not None:
+        write_params(folder, f"{stem}-best", model.params)
+    save_model(model, folder / "models" / f"{stem}.npz")
 
 
 def _params_file(folder: pathlib.Path, name: str) -> pathlib.Path:
