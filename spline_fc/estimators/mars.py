@@ -83,10 +83,9 @@ class _MARS(FittedSpline):
         check_integer("max_terms", self.max_terms, 1)
         seed = seed_of(self.random_state)
         standard = standardize(reading.parts(known, type(self).__name__, 0, seed), np.float64)
-        rows = reading.rounded(standard)
         fit = fit_mars(
-            *rows.train,
-            weights=None if rows.weights is None else rows.weights.train,
+            *standard.train,
+            weights=None if standard.weights is None else standard.weights.train,
             names=standard.feature_names,
             max_terms=min(self.max_terms, len(standard.train.x)),
             key=seed,

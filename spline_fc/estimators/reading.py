@@ -127,7 +127,7 @@ def parts(known: Known, name: str, fraction: float, seed: int) -> Dataset:
 def rounded(standard: Dataset) -> Dataset:
     """Brings the number of training rows to a round one, so that compiled code is met again.
 
-    Folds of one table differ by a few rows, and every number of rows compiles its own programs,
+    Folds of one table differ by a few rows, and every number of rows compiles its own training,
     which takes longer than small data take. Some rows, evenly spread, become two of half the weight
     each, which changes neither the spline nor what training minimises. Fewer than 16 rows are left
     alone: they are too few to share their weights.
