@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := runs/quickstart
+USER_EXTRAS := plots checkpoints export tensorboard pyearth
 
 # Few, quick, and the ones whose last digits depend on the processor.
 DELICATE := tests/cpwl/test_foreign.py tests/cpwl/test_reference.py tests/cpwl/test_shrinkage.py \
   tests/network/test_exactness.py tests/training/test_recording_bits.py
 DELICATE_TEST := $(BIN)/python -m pytest -n auto --dist loadfile $(DELICATE)
 
-.PHONY: run test lint processors bench lock clean
+.PHONY: run test lint processors bench wheel docs lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m experiments.train --config=configs/friedman1.py --workdir=$(RUN) --overwrite
@@ -34,17 +35,30 @@ processors: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m experiments.benchmarks.fit --output=results/fit/cpu.json
 
+# Builds a wheel and tries it where nothing else is installed: bare and with all that a user may
+# want, the newest packages on both ends of Python, the oldest that pyproject.toml allows.
+wheel: $(STAMP)
+	rm -rf dist
+	$(BIN)/uv build --quiet --wheel --out-dir dist
+	tests/smoke.sh 3.11 highest
+	tests/smoke.sh 3.13 highest
+	tests/smoke.sh 3.13 highest $(USER_EXTRAS)
+	tests/smoke.sh 3.11 lowest-direct $(USER_EXTRAS)
+
+# Pages of the API from the docstrings.
+docs: $(STAMP)
+	$(BIN)/pdoc --docformat google --output-directory build/api spline_fc
+
 lock: $(STAMP)
-	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-annotate --no-header --quiet \
-	  --extra export --extra tensorboard --extra test --extra lint pyproject.toml -o requirements.lock
+	  --extra dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs build dist
 
 # Reinstalls only when the list of requirements changes.
 $(STAMP): requirements.txt requirements.lock pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python >= 3.11 is needed')"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[export,tensorboard,test,lint]"
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[dev]"
 	touch $(STAMP)

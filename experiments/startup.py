@@ -1,19 +1,15 @@
 """What every program does before it begins: a cache of compiled programs, quiet logs, signals."""
 
-import hashlib
 import itertools
 import logging
-import os
-import pathlib
-import platform
 import signal
 import sys
 from collections.abc import Callable, Iterable
 
-import jax
 from absl import app, flags
 
 from experiments import sweeps
+from spline_fc import command
 
 CACHE = flags.DEFINE_string(
     "compilation_cache",
@@ -21,7 +17,6 @@ CACHE = flags.DEFINE_string(
     "Folder of compiled programs that all programs share; by default one below the user's cache "
     "folder, or $JAX_COMPILATION_CACHE_DIR. 'off' turns it off.",
 )
-INTERRUPTED = 130  # exit status, as a shell gives it
 
 
 def start(main: Callable[[list[str]], None]) -> None:
@@ -77,34 +72,15 @@ def _run(main: Callable[[list[str]], None], argv: list[str]) -> None:
     logging.getLogger("jax").setLevel(logging.WARNING)  # no word on backends that are not there
     logging.getLogger("absl").setLevel(logging.WARNING)  # orbax tells about every file
     signal.signal(signal.SIGTERM, _interrupt)  # what a cluster sends before it takes the machine
-    _keep_compiled_programs()
+    command.keep_compiled_programs(CACHE.value)
     try:
         main(argv)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.exit(command.INTERRUPTED)
 
 
 def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
-
-
-def _keep_compiled_programs() -> None:
-    chosen = CACHE.value or os.environ.get("JAX_COMPILATION_CACHE_DIR")
-    if chosen == "off":
-        return
-    folder = pathlib.Path(chosen) if chosen else _default_folder()
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def _default_folder() -> pathlib.Path:
-    """A folder for this kind of processor: programs of another may use what this one lacks."""
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    info = pathlib.Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else [platform.processor()]
-    kind = [line for line in lines if line.startswith(("flags", "Features"))][:1] or lines[:1]
-    return cache / "spline_fc" / f"jax-{hashlib.sha256(str(kind).encode()).hexdigest()[:12]}"

@@ -1,13 +1,14 @@
 """Spline-initialised fully connected networks: fit, convert, reshape, train on, look inside.
 
-The road, in import order: data -> cpwl -> network -> training -> analysis. Pictures, `plots`, are
-loaded when they are asked for, as they need matplotlib.
+The road, in import order: data -> cpwl -> network -> training -> analysis. Pictures, `plots`, and
+the estimators are loaded when they are asked for: they need matplotlib and scikit-learn.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 from spline_fc.analysis import knot_drift
+from spline_fc.checks import optional
 from spline_fc.cpwl import (
     FitResult,
     Spline,
@@ -34,7 +35,7 @@ from spline_fc.data import (
     load,
     standardize,
 )
-from spline_fc.model import Model, load_model, make_model, save_model
+from spline_fc.model import Model, fit_model, load_model, make_model, save_model
 from spline_fc.network import (
     MLP,
     apply_params,
@@ -49,14 +50,24 @@ from spline_fc.training import TrainingConfig, TrainResult, train, train_replica
 
 if TYPE_CHECKING:
     from spline_fc import plots
+    from spline_fc.estimators import (
+        MARSRegressor,
+        MARSTransformer,
+        SplineFCClassifier,
+        SplineFCRegressor,
+    )
 
 __all__ = [
     "MLP",
     "Dataset",
     "Encoding",
     "FitResult",
+    "MARSRegressor",
+    "MARSTransformer",
     "Model",
     "Spline",
+    "SplineFCClassifier",
+    "SplineFCRegressor",
     "TrainResult",
     "TrainingConfig",
     "apply_params",
@@ -65,6 +76,7 @@ __all__ = [
     "encode_with_targets",
     "evaluate",
     "fit_mars",
+    "fit_model",
     "fit_pyearth",
     "from_arrays",
     "from_earth",
@@ -93,9 +105,14 @@ __all__ = [
     "write_report",
 ]
 
+_ESTIMATORS = ("MARSRegressor", "MARSTransformer", "SplineFCClassifier", "SplineFCRegressor")
+
 
 def __getattr__(name: str) -> Any:
     """Loads what needs packages that most sessions can do without."""
     if name == "plots":
+        optional("matplotlib", "plots")
         return importlib.import_module("spline_fc.plots")
+    if name in _ESTIMATORS:
+        return getattr(importlib.import_module("spline_fc.estimators"), name)
     raise AttributeError(f"module 'spline_fc' has no attribute {name!r}.")

@@ -5,6 +5,7 @@ nothing and raises ValueError (TypeError for a wrong kind of object).
 """
 
 import difflib
+import importlib
 import math
 import numbers
 import reprlib
@@ -253,3 +254,22 @@ def check_boolean(name: str, value: Any) -> None:
 def check_mapping(name: str, value: Any) -> None:
     """Raises ValueError unless `value` is a mapping."""
     check(isinstance(value, Mapping), f"{name} must be a mapping; got {shown(value)}.")
+
+
+def optional(module: str, extra: str) -> Any:
+    """Imports a module of a package that not every user has, where it is needed.
+
+    Args:
+      module: its full name.
+      extra: of pyproject.toml, which brings the package.
+
+    Raises:
+      ImportError: the package is not installed; one sentence names the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise ImportError(
+            f"This needs the package {package}; pip install 'spline_fc[{extra}]' brings it."
+        ) from error

@@ -52,7 +52,9 @@ def run(
 
     Raises:
       ValueError, FileNotFoundError: bad config, data or workdir.
+      ImportError: a package of the extras "plots" or "checkpoints" is not installed.
     """
+    report.check_packages()  # before hours of training, not after
     plan, progress = runs.read_plan(config), progress or Progress(None)
     page = pathlib.Path(folder) / "report.html"
     if not overwrite and runs.is_finished(folder, plan.config):
@@ -149,7 +151,7 @@ def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[
     road.progress.phase(f"measuring {name}")
     verdict = protocol.judge(contender, starts, road.datasets, result)
     for s in seeds:
-        _write_chosen(road, f"{name}-seed{s}", s, (s, int(verdict.chosen[s])), result)
+        _write_chosen(road, contender, starts[s], s, int(verdict.chosen[s]), result)
     found = runs.run_rows(contender, names, plan.learning_rates, starts, result, verdict, watch)
     if plan.refit:
         _add_refit(road, contender, [row for row in found if row["chosen"]])
@@ -159,17 +161,19 @@ def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[
     return found
 
 
-def _write_chosen(road: Road, stem: str, seed: int, where: Any, result: TrainResult) -> None:
-    """Parameters of the run that was chosen for a seed, and the way of its knots if recorded."""
-    workdir.write_params(road.folder, f"{stem}-best", training.replica(result.params, *where))
+def _write_chosen(
+    road: Road, contender: Contender, start: Start, seed: int, rate: int, result: TrainResult
+) -> None:
+    """The run that was chosen for a seed: network, model, and the way of its knots if recorded."""
+    stem, dataset, where = f"{contender.name}-seed{seed}", road.datasets[seed], (seed, rate)
+    params = training.replica(result.params, *where)
+    chosen = runs.chosen_model(road.plan, contender, start, dataset, seed, rate, params)
+    workdir.write_chosen(road.folder, stem, chosen)
     if result.trace is not None:
-        dataset = road.datasets[seed]
-        x = np.asarray(dataset.train.x)
-        probe = x[:: -(-len(x) // KNOT_ROWS)]
+        probe = np.asarray(dataset.train.x)[:: -(-len(dataset.train.x) // KNOT_ROWS)]
         trace = training.replica(result.trace, *where)
         track = analysis.knot_track(trace, probe, scaler=dataset.scaler)
-        networks = analysis.recorded_networks(trace).networks
-        flips = analysis.activation_flips(networks, probe)
+        flips = analysis.activation_flips(analysis.recorded_networks(trace).networks, probe)
         workdir.write_knots(road.folder, stem, track, flips)
 
 

@@ -25,7 +25,6 @@ from spline_fc.timing import Seconds, Stopwatch
 from spline_fc.training import TrainingConfig, TrainResult
 
 SPLINE = "spline"  # the start that is made by spline_start; all others are initialisers
-LEARNING_RATES = (1e-3, 3e-3, 1e-2)  # of which each start gets its own best
 TIMED_STEPS = 3000  # of a run alone, after compilation
 
 
@@ -145,15 +144,20 @@ def judge(
       contender, starts, datasets: as for `train`, which gave `result`.
     """
     loss = contender.training.loss
-    curves = np.asarray(result.history["validation_loss"])
-    best = np.take_along_axis(curves, result.best_epoch[..., None], -1)[..., 0]
-    best = np.where(np.isfinite(best), best, np.inf)
+    best = best_losses(result)
     scores = [
         [score(training.replica(result.params, s, r), dataset, loss) for r in range(best.shape[1])]
         for s, dataset in enumerate(datasets)
     ]
     before = [score(start.params, d, loss) for start, d in zip(starts, datasets, strict=True)]
     return Verdict(best, best.argmin(axis=1), scores, before)
+
+
+def best_losses(result: TrainResult) -> np.ndarray:
+    """The best validation loss of every run (S, L), infinite where there is none."""
+    curves = np.asarray(result.history["validation_loss"])
+    best = np.take_along_axis(curves, np.asarray(result.best_epoch)[..., None], -1)[..., 0]
+    return np.where(np.isfinite(best), best, np.inf)
 
 
 def score(model: Params | FitResult, dataset: Dataset, loss: str) -> dict[str, float]:
@@ -178,12 +182,6 @@ def score(model: Params | FitResult, dataset: Dataset, loss: str) -> dict[str, f
 
 
 _apply = jax.jit(network.apply_params)
-
-
-def mean_loss(fit: FitResult, part: data.Part, loss: str) -> float:
-    """The mean loss of a spline on the rows of one part, as training counts it."""
-    outputs = jnp.asarray(evaluate_float64(fit.spline, part.x), part.y.dtype)
-    return float(np.mean(training.loss_per_row(loss, outputs, jnp.asarray(part.y))))
 
 
 def refit(

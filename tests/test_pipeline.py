@@ -10,6 +10,8 @@ from spline_fc import data, pipeline, protocol, workdir
 from spline_fc.runs.progress import Progress
 from tests.small_runs import bits, rows, small
 
+SIZES = {"num_train": 300, "num_validation": 100, "num_test": 100}
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
@@ -33,6 +35,18 @@ def test_workdir_holds_everything(finished):
         np.testing.assert_allclose(sfc.apply_params(params, x), sfc.evaluate(fit, x), atol=1e-4)
     html = (finished / "report.html").read_text()
     assert "<script src" not in html and "http://" not in html.replace("http://www.w3.org", "")
+
+
+def test_a_run_leaves_a_model_of_every_start_and_seed(finished):
+    found = workdir.read_workdir(finished)
+    for run in (run for run in found.runs if run["chosen"]):
+        model = sfc.load_model(finished / "models" / f"{run['init']}-seed{run['seed']}.npz")
+        test = data.load("friedman1", seed=run["seed"], **SIZES).test
+        error = model.predict(test.x) - test.y[:, 0]
+        np.testing.assert_allclose(np.sqrt((error**2).mean()), run["test_rmse"], rtol=1e-4)
+        assert model.made["config"] == found.config and (model.spline is None) == (
+            run["init"] != "spline"
+        )
 
 
 def test_every_seed_has_its_own_scaler(finished):

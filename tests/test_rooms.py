@@ -1,4 +1,4 @@
-"""The house: what the README draws is what the imports say."""
+"""The house: what docs/house.md draws is what the imports say."""
 
 import ast
 import pathlib
@@ -17,9 +17,9 @@ MOST_LINES, MOST_ROAD = 400, 450
 
 
 def rooms():
-    """The rooms in the order of the README's picture."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    picture = re.search(r"```\n(data -> .*?)\n```", readme, re.DOTALL).group(1)
+    """The rooms in the order of the picture."""
+    page = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
+    picture = re.search(r"```\n(data -> .*?)\n```", page, re.DOTALL).group(1)
     return [room.strip() for room in picture.split("->")]
 
 

@@ -17,6 +17,7 @@ from spline_fc.cpwl.io import (
     spline_from_dict,
     spline_to_dict,
 )
+from spline_fc.cpwl.labels import labelled_terms
 from spline_fc.cpwl.pruning import PruningPath, gcv_score
 from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.shrinkage import shrink
@@ -66,6 +67,7 @@ __all__ = [
     "gcv_score",
     "hinge_of",
     "importance",
+    "labelled_terms",
     "linear_pairs",
     "live_terms",
     "load_fit",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spline_fc import checks
+from spline_fc import checks, threads
 from spline_fc.cpwl import inputs, pruning
 from spline_fc.cpwl.foreign_terms import Factors, ForeignModel, to_fit_result
 from spline_fc.cpwl.inputs import CheckedData, checked_data
@@ -89,7 +89,6 @@ def fit_pyearth(
       ValueError: data or options that `fit_mars` would refuse too.
     """
     earth_class = _earth_class()
-    import threadpoolctl  # comes with scikit-learn, which py-earth needs
 
     inputs.check_search_options(max_terms, max_degree, penalty, threshold, min_span, end_span)
     if penalty is None:
@@ -107,7 +106,7 @@ def fit_pyearth(
             endspan=-1 if end_span is None else end_span,
             thresh=float(threshold), allow_linear=allow_linear,
         )  # fmt: skip
-        with threadpoolctl.threadpool_limits(1, user_api="blas"):  # up to 80 times slower on more
+        with threads.one_thread():  # up to 80 times slower on more
             model.fit(data.x, data.y, sample_weight=data.weights, linvars=linear)
         result = to_fit_result(_read_pyearth(model, data), data)
     return result._replace(seconds=clock.seconds)
@@ -154,8 +153,8 @@ def _earth_class():
         from pyearth import Earth
     except ImportError as error:
         raise ImportError(
-            "This needs pyearth.Earth, which pip install py-earth2 brings (the PyPI package "
-            "pyearth is another one)."
+            "This needs pyearth.Earth, which pip install 'spline_fc[pyearth]' brings (the PyPI "
+            "package pyearth is another one)."
         ) from error
     return Earth
 

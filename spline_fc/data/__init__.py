@@ -1,6 +1,6 @@
 """The front door: named sources, files, splits and standardisation."""
 
-from spline_fc.data.arrays import from_arrays
+from spline_fc.data.arrays import encode_arrays, from_arrays
 from spline_fc.data.encoding import ColumnReport, Encoding, encoding_from_json
 from spline_fc.data.generated import CpwlTarget, cpwl_target
 from spline_fc.data.load import dataset_names, load
@@ -37,6 +37,7 @@ __all__ = [
     "dataset_names",
     "describe_columns",
     "encode",
+    "encode_arrays",
     "encode_with_targets",
     "encoding_from_json",
     "fit_scaler",

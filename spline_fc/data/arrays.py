@@ -79,6 +79,39 @@ def from_arrays(
       ValueError: wrong ranks or lengths, no rows, NaN or infinity, bad fractions, labels of mixed
         kinds, and whatever `check_dataset` refuses.
     """
+    encoded = encode_arrays(
+        x, y, task=task, feature_names=feature_names, missing=missing, kinds=kinds
+    )
+    return finish(
+        name,
+        encoded,
+        target_names=as_names("target_names", target_names, encoded.y.shape[1]),
+        test_fraction=test_fraction,
+        validation_fraction=validation_fraction,
+        seed=seed,
+        keep_twins_together=keep_twins_together,
+        shuffle=shuffle,
+    )
+
+
+def encode_arrays(
+    x: Any,
+    y: Any,
+    *,
+    task: str = "regression",
+    feature_names: Sequence[str] | None = None,
+    missing: str | None = None,
+    kinds: Mapping[str, str] | None = None,
+) -> Encoded:
+    """Turns features and targets into matrices, before any split; arguments as in `from_arrays`.
+
+    Returns:
+      Encoded; with missing="median" every row is there, and NaN stands in x for a gap of numbers
+      until `fill_medians`.
+
+    Raises:
+      ValueError: wrong ranks or lengths, no rows, infinity, labels of mixed kinds.
+    """
     check_one_of("task", task, TASKS)
     table = _table(x, feature_names, missing)
     targets = read_targets("y", y, task)
@@ -90,22 +123,12 @@ def from_arrays(
         raise ValueError(f"x must not hold the target; got {sorted(own)[0]!r} in both x and y.")
     names = tuple("target" if name in own else name for name in targets.names)
     table = table._replace(names=(*table.names, *names), columns=(*table.columns, *targets.reads))
-    encoded = encode_table(
+    return encode_table(
         table,
         target=range(-len(names), 0),
         task=task,
         missing=missing or "drop",
         kinds=kinds if framed else dict.fromkeys(table.names[: -len(names)], "number"),
-    )
-    return finish(
-        name,
-        encoded,
-        target_names=as_names("target_names", target_names, encoded.y.shape[1]),
-        test_fraction=test_fraction,
-        validation_fraction=validation_fraction,
-        seed=seed,
-        keep_twins_together=keep_twins_together,
-        shuffle=shuffle,
     )
 
 

@@ -12,7 +12,7 @@ from spline_fc.checks import check, check_finite
 from spline_fc.data.encoding import FEATURE, TARGET, ColumnReport, Encoding, report
 from spline_fc.data.frames import frame_table, is_frame
 from spline_fc.data.load import as_encoding, find_path, load, read_table
-from spline_fc.data.matrices import encode_like
+from spline_fc.data.matrices import encode_like, fill
 from spline_fc.data.records import Dataset
 from spline_fc.data.tables import Table
 
@@ -103,5 +103,6 @@ def _matrix(encoding: Encoding, source: Any) -> np.ndarray:
     words = [c.name for c in encoding.of_role(FEATURE) if c.levels]
     check(not words, f"source must have names, as {words[:1]} hold words; got an array.")
     values = columns("source", source, names).values.astype(np.float64)
+    values = fill(encoding, values)
     check_finite("source", values)
     return values

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc.analysis import explain_difference
-from spline_fc.checks import check
+from spline_fc.checks import check, check_integer
 from spline_fc.data import Scaler
 from spline_fc.model.columns import Column, word_of
 from spline_fc.network import Params
@@ -85,23 +85,21 @@ def explain(
 
 
 def as_rows(rows: Any) -> Any:
-    """Takes one row by name, a mapping of single values or a series, as rows; others as they are.
+    """Takes one row, a mapping of single values, a series or a vector, as rows; others as they are.
 
-    Raises:
-      ValueError: a vector without names.
+    A series of pandas has the names of the columns as its index.
     """
-    if hasattr(rows, "to_dict") and hasattr(rows, "index") and np.ndim(rows) == 1:
+    if np.ndim(rows) == 1 and hasattr(rows, "to_dict"):
         rows = rows.to_dict()
-    if isinstance(rows, Mapping) and all(np.ndim(value) == 0 for value in rows.values()):
-        return {name: [value] for name, value in rows.items()}
-    return (
-        np.asarray(rows)[None]
-        if isinstance(rows, (np.ndarray, list)) and np.ndim(rows) == 1
-        else rows
-    )
+    if isinstance(rows, Mapping):
+        single = all(np.ndim(value) == 0 for value in rows.values())
+        return {name: [value] for name, value in rows.items()} if single else rows
+    is_vector = isinstance(rows, (np.ndarray, list, tuple)) and np.ndim(rows) == 1
+    return np.asarray(rows)[None] if is_vector else rows
 
 
-def one_row(x: np.ndarray, index: int) -> np.ndarray:
-    """Row `index` of x (n, d); ValueError if there is none."""
-    check(-len(x) <= index < len(x), f"index must be a row of the {len(x)} there are; got {index}.")
-    return x[index]
+def one_row(x: np.ndarray, row: int) -> np.ndarray:
+    """Row `row` of x (n, d); ValueError if there is none."""
+    check_integer("row", row, 0)
+    check(row < len(x), f"row must be one of the {len(x)} there are, from 0; got {row}.")
+    return x[row]

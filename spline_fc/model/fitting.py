@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc import protocol, training
-from spline_fc.cpwl import FitResult
+from spline_fc.checks import as_sizes
 from spline_fc.data import Dataset, standardize
 from spline_fc.model.make import CROSS_ENTROPY, make_model
 from spline_fc.model.record import Model
-from spline_fc.network import layer_sizes
 from spline_fc.printing import printed
-from spline_fc.protocol import LEARNING_RATES, SPLINE, Contender
-from spline_fc.training import TrainingConfig, TrainResult, as_config
+from spline_fc.protocol import SPLINE, Contender, Start
+from spline_fc.training import LEARNING_RATES, TrainingConfig, TrainResult, as_config
 
 
 @printed
@@ -21,8 +20,17 @@ class Fitted(NamedTuple):
     """A model, and what its making left."""
 
     model: Model
-    fit: FitResult  # the spline of the start, on standardised units
+    start: Start  # the network before training, and the fit that it came from
     result: TrainResult  # of the learning rate that was chosen
+
+
+class Trained(NamedTuple):
+    """A start, and the best of the runs that set out from it."""
+
+    start: Start
+    result: TrainResult  # of the learning rate that was chosen
+    learning_rate: float
+    loss: str  # that was trained on
 
 
 def fit_model(
@@ -60,42 +68,93 @@ def fit_model(
     Raises:
       ValueError: what `standardize`, `spline_start` and `train_replicas` refuse.
     """
-    told = on_phase or (lambda phase: None)
-    given = {} if training_config is None else training_config
-    if not isinstance(given, TrainingConfig):
-        given = {"loss": CROSS_ENTROPY.get(dataset.task, "squared_error"), **given}
-    config = as_config(given)
-    standard = standardize(dataset)
+    standard, told = standardize(dataset), on_phase or (lambda phase: None)
+    options = dict(start_options or {})
+    found = train_network(
+        standard,
+        hidden_sizes,
+        seed=seed,
+        training_config=training_config,
+        start_options=options,
+        learning_rates=learning_rates,
+        on_phase=told,
+        on_epochs=on_epochs,
+    )
+    told("scoring")
+    options = {
+        "hidden_sizes": as_sizes("hidden_sizes", hidden_sizes),
+        "learning_rate": found.learning_rate,
+        "epochs": found.result.history["validation_loss"].size - 1,
+        "best_epoch": int(found.result.best_epoch),
+        "start": options,
+    }
+    model = make_model(
+        standard,
+        spline=found.start.fit,
+        params=found.result.params,
+        loss=found.loss,
+        extrapolate=extrapolate,
+        made={"seed": seed, **options, **(made or {}), "scores": training.baselines(standard)},
+    )
+    return Fitted(model, found.start, found.result)
+
+
+def train_network(
+    standard: Dataset,
+    hidden_sizes: int | Sequence[int] = (64, 64),
+    *,
+    seed: int = 0,
+    training_config: TrainingConfig | Mapping[str, Any] | None = None,
+    start_options: Mapping[str, Any] | None = None,
+    learning_rates: Sequence[float] = LEARNING_RATES,
+    on_phase: Callable[[str], None] | None = None,
+    on_epochs: Callable[[int, dict[str, np.ndarray]], None] | None = None,
+) -> Trained:
+    """Starts from a spline, trains on at every learning rate, and keeps the best on validation.
+
+    Args:
+      standard: standardised; the other arguments are those of `fit_model`.
+
+    Returns:
+      Trained.
+
+    Raises:
+      ValueError: what `spline_start` and `train_replicas` refuse.
+    """
+    told, config = on_phase or (lambda phase: None), _config(training_config, standard.task)
     contender = Contender(SPLINE, SPLINE, dict(start_options or {}), config)
     told("fitting the spline")
-    start = protocol.make_start(protocol.key_of(seed, contender), contender, standard, hidden_sizes)
-    if config.loss.endswith("cross_entropy"):
-        weights = None if standard.weights is None else standard.weights.train
-        logits = training.to_logits(start.params, *standard.train, config.loss, weights)
-        start = start._replace(params=logits)
+    start = start_network(standard, hidden_sizes, contender, seed)
     told("training the network")
     result = protocol.train(
         contender, [start], [standard], learning_rates, [seed], on_epochs=on_epochs
     )
-    told("scoring")
-    chosen = int(protocol.judge(contender, [start], [standard], result).chosen[0])
-    own = _replica(result, chosen)
-    options = {
-        "hidden_sizes": layer_sizes(own.params)[1:-1],
-        "learning_rate": float(learning_rates[chosen]),
-        "epochs": config.epochs,
-        "best_epoch": int(own.best_epoch),
-        "start": dict(start_options or {}),
-    }
-    model = make_model(
-        standard,
-        spline=start.fit,
-        params=own.params,
-        loss=config.loss,
-        extrapolate=extrapolate,
-        made={"seed": seed, **options, **(made or {}), "scores": training.baselines(standard)},
-    )
-    return Fitted(model, start.fit, own)
+    chosen = int(protocol.best_losses(result)[0].argmin())
+    rate = float(learning_rates[chosen])
+    return Trained(start, _replica(result, chosen), rate, config.loss)
+
+
+def start_network(
+    standard: Dataset, hidden_sizes: int | Sequence[int], contender: Contender, seed: int
+) -> Start:
+    """Makes the start for a task: the spline as a network, whose outputs are logits of labels.
+
+    The spline is fitted to numbers 0 and 1, of which `training.to_logits` makes logits.
+    """
+    key, sizes = protocol.key_of(seed, contender), as_sizes("hidden_sizes", hidden_sizes)
+    start = protocol.make_start(key, contender, standard, sizes)
+    loss = contender.training.loss
+    if not loss.endswith("cross_entropy"):
+        return start
+    weights = None if standard.weights is None else standard.weights.train
+    return start._replace(params=training.to_logits(start.params, *standard.train, loss, weights))
+
+
+def _config(given: TrainingConfig | Mapping[str, Any] | None, task: str) -> TrainingConfig:
+    """The config of a task, whose loss is its cross-entropy unless another is named."""
+    if isinstance(given, TrainingConfig):
+        return given
+    return as_config({"loss": CROSS_ENTROPY.get(task, "squared_error"), **(given or {})})
 
 
 def _replica(result: TrainResult, rate: int) -> TrainResult:

@@ -1,6 +1,7 @@
 """A spline written out in raw units, one line a term, with levels and dates in words."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from spline_fc.cpwl.spline import num_features
 from spline_fc.data import Scaler
 from spline_fc.model.columns import Column, number_word
 
+MOST_WEIGHTS = 8  # of a direction that are written out
 Line = tuple[np.ndarray, str]  # coefficients (k,) and what they are multiplied with
 
 
@@ -30,35 +32,43 @@ def raw_spline(spline: Spline, scaler: Scaler) -> Spline:
         np.asarray(getattr(spline, name), np.float64)
         for name in ("intercept", "coef", "slope", "knot", "projection")
     )
-    feature = np.asarray(spline.feature)
-    directions = projection.shape[1]
+    feature, directions = np.asarray(spline.feature), projection.shape[1]
     raw_projection = projection / scale[:, None]
     # z = (raw - offset) / width, where a direction keeps its length.
     width = np.concatenate([scale, np.ones(directions)])[feature]
     offset = np.concatenate([shift, shift @ raw_projection])[feature]
     single = (slope != 0).sum(axis=1, keepdims=True) == 1
     gain = np.where(single & (slope != 0), 1 / width, 1.0).prod(axis=1, keepdims=True)
-    return Spline(
-        intercept=intercept * y_scale + y_shift,
-        coef=coef * gain * y_scale,
-        feature=feature,
-        slope=np.where(single, slope, slope / width),
-        knot=np.where(slope != 0, offset + width * knot, knot),
-        projection=raw_projection,
-    )
+    fields: dict[str, Any] = {
+        "intercept": intercept * y_scale + y_shift,
+        "coef": coef * gain * y_scale,
+        "feature": feature,
+        "slope": np.where(single, slope, slope / width),
+        "knot": np.where(slope != 0, offset + width * knot, knot),
+        "projection": raw_projection,
+    }
+    return Spline(**fields)
 
 
-def formula_lines(spline: Spline, columns: Sequence[Column], outputs: Sequence[str]) -> list[str]:
+def formula_lines(
+    spline: Spline,
+    columns: Sequence[Column],
+    outputs: Sequence[str],
+    spread: np.ndarray | float = 1.0,
+    most: int | None = MOST_WEIGHTS,
+) -> list[str]:
     """Writes a spline as lines of text.
 
     Args:
       spline: in raw units.
       columns: of the file.
       outputs: k names.
+      spread: (d,) deviations of the columns of x, by which the weights of a direction are ranked.
+      most: weights of a direction that are written; None for all.
 
     Returns:
-      A head, the intercept, a line per term, ordered by column; what directions are, if there are
-      any. [column = level] is 1 where it holds and 0 where not.
+      A head, the intercept, a line per term, ordered by column and knot; what directions are, if
+      there are any. [column = level] is 1 where it holds and 0 where not.
     """
     intercept, terms = _terms(spline, columns)
     numbers = [[f"{value:.6g}" for value in intercept]]
@@ -74,7 +84,7 @@ def formula_lines(spline: Spline, columns: Sequence[Column], outputs: Sequence[s
         "  " + "  ".join(map(str.rjust, row, widths)) + text
         for row, text in zip(numbers, texts, strict=True)
     ]
-    return [*head, *lines, *_directions(spline, columns)]
+    return [*head, *lines, *_directions(spline, columns, spread, most)]
 
 
 def _terms(spline: Spline, columns: Sequence[Column]) -> tuple[np.ndarray, list[Line]]:
@@ -85,7 +95,7 @@ def _terms(spline: Spline, columns: Sequence[Column]) -> tuple[np.ndarray, list[
     halves = set(pairs.values())
     owner = {place: column for column in columns for place in column.places}
     levels: dict[int, np.ndarray] = {}
-    found: list[tuple[tuple[int, ...], Line]] = []
+    found: list[tuple[tuple[int, tuple[int, ...], float], Line]] = []
     for m, (term, coef) in enumerate(zip(live.terms, live.coef, strict=True)):
         places = tuple(sorted(term.features))
         if m in halves:
@@ -96,10 +106,11 @@ def _terms(spline: Spline, columns: Sequence[Column]) -> tuple[np.ndarray, list[
             step = levels.get(places[0], np.zeros_like(intercept))
             levels[places[0]] = step + coef * (high - low)
             continue
-        found.append((places, (coef, _text(term, owner, size, linear=m in pairs))))
+        rank = (len(places), places, term.factors[0][2])
+        found.append((rank, (coef, _text(term, owner, size, linear=m in pairs))))
     for place, coef in levels.items():
-        found.append(((place,), (coef, _name(place, owner, size))))
-    found.sort(key=lambda item: (len(item[0]), item[0]))
+        found.append(((1, (place,), 0.0), (coef, _name(place, owner, size))))
+    found.sort(key=lambda item: item[0])
     return intercept, [line for _, line in found]
 
 
@@ -136,14 +147,28 @@ def _name(place: int, owner: dict[int, Column], size: int) -> str:
     return f"[{column.name} = {column.shown_levels[column.places.index(place)]}]"
 
 
-def _directions(spline: Spline, columns: Sequence[Column]) -> list[str]:
-    """What the directions that are read combine."""
+def _directions(
+    spline: Spline, columns: Sequence[Column], spread: np.ndarray | float, most: int | None
+) -> list[str]:
+    """What the directions that are read combine, the weights that move it most first."""
     size = num_features(spline)
     owner = {place: column for column in columns for place in column.places}
     read = {v for term in live_terms(spline).terms for v in term.features if v >= size}
     lines = []
     for v in sorted(read):
         weights = np.asarray(spline.projection)[:, v - size]
-        parts = [f"{weights[j]:+.4g} * {_name(j, owner, size)}" for j in np.flatnonzero(weights)]
-        lines.append(f"{_name(v, owner, size)} = {' '.join(parts)}")
+        own = np.flatnonzero(weights)
+        own = own[np.argsort(-np.abs(weights * spread)[own], kind="stable")]
+        shown = own if most is None else own[:most]
+        text = " ".join(f"{weights[j]:+.6g} * {_in_direction(j, owner, size)}" for j in shown)
+        rest = len(own) - len(shown)
+        lines.append(f"{_name(v, owner, size)} = {text}{f' + {rest} smaller ones' * bool(rest)}")
     return ["where", *(f"  {line}" for line in lines)] if lines else []
+
+
+def _in_direction(place: int, owner: dict[int, Column], size: int) -> str:
+    """A column within a direction: dates and times are numbers there."""
+    format = owner[place].format
+    since = " since 1970" if format.kind == "date" else " since midnight"
+    unit = f" in {format.unit}{since}" if format.kind in ("date", "time") else ""
+    return _name(place, owner, size) + unit

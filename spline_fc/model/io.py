@@ -95,10 +95,11 @@ def _model(arrays: dict[str, np.ndarray]) -> Model:
     params = _params(_below(_NETWORK, arrays))
     check(not arrays, f"it must hold no other arrays; got {', '.join(sorted(arrays)[:3])}.")
     encoding = about["encoding"]
-    about["encoding"] = None if encoding is None else encoding_from_json(encoding)
+    fields: dict[str, Any] = {**about, **others}
+    fields["encoding"] = None if encoding is None else encoding_from_json(encoding)
     for name in ("feature_names", "target_names", "classes"):
-        about[name] = _texts(name, about[name])
-    model = Model(**about, **others, scaler=scaler, spline=spline, params=params)
+        fields[name] = _texts(name, about[name])
+    model = Model(**fields, scaler=scaler, spline=spline, params=params)
     check_model(model)
     return model
 

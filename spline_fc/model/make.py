@@ -8,8 +8,9 @@ import numpy as np
 from spline_fc.analysis import permutation_importance
 from spline_fc.checks import check, check_kind
 from spline_fc.cpwl.spline import spline_of
-from spline_fc.data import Dataset, Scaler, check_dataset, unscale_x
-from spline_fc.data.encoding import TARGET, spell
+from spline_fc.data import Dataset, Encoding, Scaler, check_dataset, unscale_x
+from spline_fc.data.cells import Format
+from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding, spell
 from spline_fc.data.records import PARTS
 from spline_fc.files import plain
 from spline_fc.model.checked import check_model
@@ -19,8 +20,8 @@ from spline_fc.network import Params
 from spline_fc.training import PRIMARY_SCORE, scores
 
 SPLINE_ALONE, NETWORK = "spline alone", "network"
-_MOST_ROWS, _FEWEST_ROWS, _MOST_CELLS = 2000, 100, 100_000  # of test rows for the importance
-_SHUFFLES = 3
+_MOST_ROWS, _FEWEST_ROWS, _MOST_CELLS = 1000, 100, 50_000  # of test rows for the importance
+_SHUFFLES = 2
 CROSS_ENTROPY = {"binary": "sigmoid_cross_entropy", "multiclass": "softmax_cross_entropy"}
 
 
@@ -67,7 +68,7 @@ def make_model(
         feature_names=tuple(dataset.feature_names),
         target_names=tuple(dataset.target_names),
         classes=_classes(dataset),
-        encoding=dataset.encoding,
+        encoding=dataset.encoding or _numbers(dataset),
         scaler=Scaler(*(np.asarray(field, np.float64) for field in dataset.scaler)),
         spline=spline,
         params=params,
@@ -90,6 +91,14 @@ def _classes(dataset: Dataset) -> tuple[str, ...]:
     if len(targets) == 1 and targets[0].levels:
         return tuple(map(spell, targets[0].levels))
     return ("0", "1") if dataset.task == "binary" else tuple(dataset.target_names)
+
+
+def _numbers(dataset: Dataset) -> Encoding:
+    """An encoding for rows that are numbers, of data that came without one."""
+    number, targets = Format("number"), tuple(dataset.target_names)
+    named = [*((n, FEATURE) for n in dataset.feature_names), *((n, TARGET) for n in targets)]
+    columns = tuple(ColumnEncoding(name, role, number) for name, role in named)
+    return Encoding(columns, dataset.task, "drop", targets, shown_targets=targets)
 
 
 def _range(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

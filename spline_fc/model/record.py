@@ -11,13 +11,17 @@ from spline_fc.cpwl import Spline, evaluate_float64
 from spline_fc.data import Encoding, Scaler, scale_x, unscale_y
 from spline_fc.model.columns import Column, file_columns
 from spline_fc.model.explanation import Explanation, as_rows, explain, one_row
-from spline_fc.model.formula import formula_lines, raw_spline
+from spline_fc.model.formula import MOST_WEIGHTS, formula_lines, raw_spline
 from spline_fc.model.rows import read_rows
 from spline_fc.network import Params, clip_inputs, fold_scaler, to_params
-from spline_fc.printing import printed
+from spline_fc.network.structure import from_layers, layers_float64
+from spline_fc.printing import printed, significant
 from spline_fc.training import probabilities
 
 EXTRAPOLATE = ("linear", "clip")
+SHOWN_SCORES = {"regression": ("rmse", "mae", "r2"), "binary": ("accuracy", "log_loss", "auc")}
+SHOWN_SCORES["multiclass"] = SHOWN_SCORES["binary"]
+_IN_UNITS = ("rmse", "mae")  # of other scores four places after the point are enough
 
 
 @printed
@@ -49,6 +53,16 @@ class Model(NamedTuple):
         d = len(self.feature_names)
         return f"Model of {self.name}: {self.task} by a {' and a '.join(kinds)} of {d} features"
 
+    def _table(self) -> list[list[str]]:
+        return self.score_rows()
+
+    def score_rows(self) -> list[list[str]]:
+        """Lists the scores on test rows as cells: a head, then a row for each that was scored."""
+        names, found = SHOWN_SCORES[self.task], self.made.get("scores")
+        scores = found if isinstance(found, dict) else {}
+        rows = [[name, *(_digits(own.get(n), n) for n in names)] for name, own in scores.items()]
+        return [["on test rows", *names], *rows]
+
     def outputs(self, rows: Any) -> np.ndarray:
         """Evaluates the function itself, before anything is made of its values.
 
@@ -64,14 +78,23 @@ class Model(NamedTuple):
           ValueError: a column is absent or of another kind, a cell cannot be read, a gap for which
             the encoding has no value.
         """
+        x = scale_x(self.scaler, self.inputs(rows))
+        return unscale_y(self.scaler, self.evaluate(x))
+
+    def inputs(self, rows: Any) -> np.ndarray:
+        """Reads rows as the function takes them: (n, d) float64 in raw units, clipped if it clips.
+
+        Raises:
+          ValueError: as for `outputs`.
+        """
         x = read_rows(self.encoding, self.feature_names, rows)
-        if self.extrapolate == "clip":
-            x = np.clip(x, self.low, self.high)
-        return unscale_y(self.scaler, self.evaluate(scale_x(self.scaler, x)))
+        return np.clip(x, self.low, self.high) if self.extrapolate == "clip" else x
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Evaluates the part that predicts, in standardised units: x (n, d) to (n, k) float64."""
-        return evaluate_float64(self.spline, x) if self.params is None else output(self.params, x)
+        if self.params is not None:
+            return output(self.params, x)
+        return evaluate_float64(self._spline(), x)
 
     def predict(self, rows: Any) -> np.ndarray:
         """Predicts the target of each row.
@@ -106,12 +129,12 @@ class Model(NamedTuple):
         check(self.task != "regression", "predict_proba must be asked of a classification.")
         return probabilities(self.loss, self.outputs(rows))
 
-    def explain(self, rows: Any, index: int = 0) -> Explanation:
+    def explain(self, rows: Any, row: int = 0) -> Explanation:
         """Explains one prediction: what each column of the file adds to that of the average row.
 
         Args:
           rows: as in `outputs`, or one row: a mapping of single values, a series, a vector.
-          index: which of them.
+          row: which of them, from 0.
 
         Returns:
           Explanation, whose contributions sum to the prediction; of a classification they are told
@@ -120,16 +143,18 @@ class Model(NamedTuple):
         Raises:
           ValueError: as for `outputs`, or there is no such row.
         """
-        x = one_row(read_rows(self.encoding, self.feature_names, as_rows(rows)), index)
+        x = one_row(read_rows(self.encoding, self.feature_names, as_rows(rows)), row)
         clipped = np.clip(x, self.low, self.high) if self.extrapolate == "clip" else x
-        params = to_params(self.spline) if self.params is None else self.params
-        names, scale = self.output_names(), self.output_scale()
-        return explain(params, self.scaler, x, clipped, self.columns(), names, scale)
+        params, names = self._standard_network(), self.output_names()
+        return explain(params, self.scaler, x, clipped, self.columns(), names, self.output_scale())
 
-    def formula(self) -> str:
+    def formula(self, most: int | None = MOST_WEIGHTS) -> str:
         """Writes the spline in raw units, one line a term.
 
         Where there is a network beside it, this is the function that the network set out from.
+
+        Args:
+          most: of the weights of a direction that are written, the largest; None for all.
 
         Returns:
           Lines of text; [column = level] is 1 where it holds and 0 where not.
@@ -137,9 +162,19 @@ class Model(NamedTuple):
         Raises:
           ValueError: there is no spline.
         """
-        check(self.spline is not None, "the model must have a spline; it is a network alone.")
-        spline = raw_spline(self.spline, self.scaler)
-        return "\n".join(formula_lines(spline, self.columns(), self.output_names()))
+        spline = raw_spline(self._spline(), self.scaler)
+        names, spread = self.output_names(), self.scaler.x_scale
+        return "\n".join(formula_lines(spline, self.columns(), names, spread, most))
+
+    def summary(self, most: int | None = MOST_WEIGHTS) -> str:
+        """Says what the model is, of how many rows, how good, what matters, and its formula.
+
+        Args:
+          most: as in `formula`.
+        """
+        from spline_fc.model.summary import summarize_model
+
+        return summarize_model(self, most)
 
     def columns(self) -> tuple[Column, ...]:
         """Lists the columns of the file that are features, in order."""
@@ -157,21 +192,49 @@ class Model(NamedTuple):
             return "target units"
         return "logit" if self.loss.endswith("cross_entropy") else "regression of 0 and 1"
 
-    def network(self) -> Params:
+    def network(self, dtype: Any = None) -> Params:
         """Builds the network that takes rows of x in raw units and returns `outputs`.
+
+        Args:
+          dtype: of the parameters; by default that of the network or spline, or float64 (NumPy)
+            where data lie far from zero.
 
         Returns:
           Parameters; the scaler is folded in, and a layer before all others clips where the model
-          does, so that it stays piecewise linear. float64 (NumPy) where data lie far from zero.
+          does, so that it stays piecewise linear.
         """
-        params = self.params if self.params is not None else to_params(self.spline)
+        params = self._standard_network()
+        if dtype is not None:
+            params = from_layers(layers_float64(params), dtype)
         if self.extrapolate == "clip":
             low, high = (scale_x(self.scaler, end) for end in (self.low, self.high))
             params = clip_inputs(params, low, high)
-        return fold_scaler(params, self.scaler)
+        params = fold_scaler(params, self.scaler)
+        return params if dtype is None else from_layers(layers_float64(params), dtype)
+
+    def export(self, path: str | os.PathLike, format: str) -> None:
+        """Writes the model for other programs, see `export_model`."""
+        from spline_fc.model.export import export_model
+
+        export_model(self, path, format)
+
+    def _spline(self) -> Spline:
+        if self.spline is None:
+            raise ValueError("the model must have a spline; it is a network alone.")
+        return self.spline
+
+    def _standard_network(self) -> Params:
+        return to_params(self._spline()) if self.params is None else self.params
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the model to a file, see `save_model`."""
         from spline_fc.model.io import save_model  # which makes this record when it reads
 
         save_model(self, path)
+
+
+def _digits(value: float | None, name: str) -> str:
+    """A score as a table has it."""
+    if value is None:
+        return "-"
+    return significant(value, 4) if name in _IN_UNITS else f"{round(value, 4) + 0.0:.4f}"

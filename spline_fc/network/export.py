@@ -3,10 +3,8 @@
 Splines have their own JSON files, `cpwl.save_spline`.
 """
 
-import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +12,7 @@ import numpy as np
 from jax import export as jax_export
 
 from spline_fc import files
-from spline_fc.checks import check, check_one_of
+from spline_fc.checks import check, check_one_of, optional
 from spline_fc.network.forward import apply_params
 from spline_fc.network.structure import Params, check_network, flatten, layers, unflatten
 
@@ -54,18 +52,23 @@ def load_npz(path: str | os.PathLike) -> Params:
     return _network(path, files.read_npz(path))
 
 
-def save_safetensors(path: str | os.PathLike, params: Params) -> None:
-    """Does what `save_npz` does, with a safetensors file; ImportError without that package."""
-    safetensors = _optional("safetensors.numpy")
+def save_safetensors(
+    path: str | os.PathLike, params: Params, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Does what `save_npz` does, with a safetensors file; ImportError without that package.
+
+    Metadata are texts by name, which readers of the file find beside the tensors.
+    """
+    safetensors = optional("safetensors.numpy", "export")
     check_network(params)
     flat = {name: np.ascontiguousarray(leaf) for name, leaf in flatten(params).items()}
     with files.replacing(path) as file:
-        file.write(safetensors.save(flat))
+        file.write(safetensors.save(flat, None if metadata is None else dict(metadata)))
 
 
 def load_safetensors(path: str | os.PathLike) -> Params:
     """Reads what `save_safetensors` wrote, as `load_npz` does; ImportError without safetensors."""
-    safetensors = _optional("safetensors")
+    safetensors = optional("safetensors", "export")
     path = files.as_path(path)
     data = path.read_bytes()
     try:
@@ -94,11 +97,12 @@ def _network(path: str | os.PathLike, flat: Mapping[str, np.ndarray]) -> Params:
     return params if is_wide else jax.tree.map(jnp.asarray, params)
 
 
-def to_onnx(params: Params) -> bytes:
+def to_onnx(params: Params, metadata: Mapping[str, str] | None = None) -> bytes:
     """Serialises a network as an ONNX model of Gemm and Relu nodes alone.
 
     Args:
       params: a fully connected network, float32 or float64.
+      metadata: texts by name, which a runtime gives back beside the network.
 
     Returns:
       The bytes of an .onnx file: input "x" (n, d), output "y" (n, k), n free.
@@ -107,7 +111,7 @@ def to_onnx(params: Params) -> bytes:
       ImportError: the package onnx is not installed.
       ValueError: the tree is no fully connected network of finite weights, or of another dtype.
     """
-    onnx = _optional("onnx")
+    onnx = optional("onnx", "export")
     check_network(params)
     stack = _without_empty_layers(params)
     dtype = stack[0][0].dtype
@@ -135,13 +139,16 @@ def to_onnx(params: Params) -> bytes:
     model = onnx.helper.make_model(
         graph, opset_imports=[opset], ir_version=_ONNX_IR, producer_name="spline_fc"
     )
+    onnx.helper.set_model_props(model, dict(metadata or {}))
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
 
-def save_onnx(path: str | os.PathLike, params: Params) -> None:
+def save_onnx(
+    path: str | os.PathLike, params: Params, metadata: Mapping[str, str] | None = None
+) -> None:
     """Writes a network to an .onnx file; arguments and errors as for `to_onnx`, and OSError."""
-    model = to_onnx(params)
+    model = to_onnx(params, metadata)
     with files.replacing(path) as file:
         file.write(model)
 
@@ -184,14 +191,3 @@ def _without_empty_layers(params: Params) -> list[tuple[np.ndarray, np.ndarray]]
     behind = stack[empty[-1] + 1 :]
     blank = np.zeros((stack[0][0].shape[0], len(behind[0][1])), behind[0][0].dtype)
     return [(blank, behind[0][1]), *behind[1:]]
-
-
-def _optional(module: str) -> Any:
-    """Imports a package of the `export` extra when it is needed."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise ImportError(
-            f"This export needs the package {package}; pip install 'spline_fc[export]' brings it."
-        ) from error

@@ -1,7 +1,15 @@
 """Pages about runs: one about a run, one that sets runs side by side, and tables as plain text."""
 
+from spline_fc.report.page import check_packages
 from spline_fc.report.run_page import write_report
 from spline_fc.report.sweep_page import write_sweep
 from spline_fc.report.tables import importance_table, set_text, text_table
 
-__all__ = ["importance_table", "set_text", "text_table", "write_report", "write_sweep"]
+__all__ = [
+    "check_packages",
+    "importance_table",
+    "set_text",
+    "text_table",
+    "write_report",
+    "write_sweep",
+]

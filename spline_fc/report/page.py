@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from spline_fc import files
+from spline_fc.checks import optional
 
 if TYPE_CHECKING:
     import jinja2
@@ -70,6 +71,12 @@ class Section(NamedTuple):
     title: str
     blocks: list[Block]  # Words, Heading, Image, Groups, Formula, tables.Table
     opens: str = ""  # the part of the page that begins with it
+
+
+def check_packages() -> None:
+    """Raises ImportError, which names the extra, unless pages and figures can be made."""
+    for package in ("matplotlib", "jinja2"):
+        optional(package, "plots")
 
 
 @functools.cache

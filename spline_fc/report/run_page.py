@@ -27,7 +27,9 @@ def write_report(workdir: str | os.PathLike) -> pathlib.Path:
 
     Raises:
       ValueError: the folder is no workdir.
+      ImportError: a package of the extra "plots" is not installed.
     """
+    page.check_packages()
     from spline_fc.report import sections  # draws by matplotlib, which takes a second to import
 
     with one_thread():

@@ -95,6 +95,7 @@ def _finding(contests: Sequence[Contest]) -> str:
 def _results(contests: Sequence[Contest], folder: pathlib.Path) -> list[Block]:
     if not contests:
         return [Words("No workdir holds finished runs and a reference.", "note")]
+    page.check_packages()
     from spline_fc.report import figures, pictures  # as in `write_report`
 
     return [

@@ -4,7 +4,7 @@ from spline_fc.runs.place import check_place, claim, is_finished
 from spline_fc.runs.plan import Plan, check_against_data, defaults, read_plan
 from spline_fc.runs.progress import Progress, to_terminal
 from spline_fc.runs.reading import load_seeds
-from spline_fc.runs.rows import baseline_rows, fit_rows, run_rows
+from spline_fc.runs.rows import baseline_rows, chosen_model, fit_rows, run_rows
 from spline_fc.runs.watch import Watch
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "baseline_rows",
     "check_against_data",
     "check_place",
+    "chosen_model",
     "claim",
     "defaults",
     "fit_rows",

@@ -29,6 +29,7 @@ WRITTEN_ANEW = (
     "baselines.json",
     "fits.json",
     "runs.json",
+    "models",
     "metrics",
     "knots",
     "report.html",

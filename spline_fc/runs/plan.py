@@ -11,7 +11,7 @@ from spline_fc.cpwl import DIRECTIONS, PRUNE_METHODS, check_search_options
 from spline_fc.cpwl.inputs import column_groups, column_set
 from spline_fc.data import Dataset
 from spline_fc.files import plain
-from spline_fc.protocol import LEARNING_RATES, SPLINE, Contender
+from spline_fc.protocol import SPLINE, Contender
 from spline_fc.training import TrainingConfig
 
 PUBLISHED = "published"  # data.split: seed s takes published split s
@@ -46,7 +46,7 @@ def defaults() -> dict[str, Any]:
         "training": {**training_fields, "group_rates": dict.fromkeys(training.GROUPS)},
         "initialisations": (SPLINE, "he_normal"),
         "variants": {},
-        "learning_rates": LEARNING_RATES,
+        "learning_rates": training.LEARNING_RATES,
         "seeds": 5,
         "refit": False,
         "timing": False,

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from spline_fc import protocol, training
-from spline_fc.cpwl import FitResult
-from spline_fc.data import Dataset
+from spline_fc.cpwl import FitResult, evaluate_float64
+from spline_fc.data import Dataset, Part
+from spline_fc.model import Model, make_model
+from spline_fc.network import Params
 from spline_fc.protocol import Contender, Start, Verdict
 from spline_fc.runs.plan import Plan
 from spline_fc.runs.watch import Watch
@@ -58,11 +61,17 @@ def _fit_row(
         "stop_reason": fit.stop_reason,
         "seconds_compile": start.seconds.compile,
         "seconds_run": start.seconds.run,
-        "validation_loss": protocol.mean_loss(fit, dataset.validation, loss),
-        "test_loss": protocol.mean_loss(fit, dataset.test, loss),
+        "validation_loss": _mean_loss(fit, dataset.validation, loss),
+        "test_loss": _mean_loss(fit, dataset.test, loss),
         # It was fitted by least squares, whatever its network is trained on.
         **_flat("test", protocol.score(fit, dataset, "squared_error")),
     }
+
+
+def _mean_loss(fit: FitResult, part: Part, loss: str) -> float:
+    """The mean loss of a spline on the rows of one part, as training counts it."""
+    outputs = jnp.asarray(evaluate_float64(fit.spline, part.x), part.y.dtype)
+    return float(np.mean(training.loss_per_row(loss, outputs, jnp.asarray(part.y))))
 
 
 def run_rows(
@@ -119,3 +128,34 @@ def run_rows(
 def _flat(when: str, scores: Mapping[str, float]) -> dict[str, float]:
     """Scores as columns: rows of these files are the rows of a table."""
     return {f"{when}_{name}": value for name, value in scores.items()}
+
+
+def chosen_model(
+    plan: Plan,
+    contender: Contender,
+    start: Start,
+    dataset: Dataset,
+    seed: int,
+    rate: int,
+    params: Params,
+) -> Model:
+    """The run that was chosen for a seed, with all that it takes to predict new rows.
+
+    Args:
+      plan: of which the config is kept.
+      contender, start, dataset: that were trained; the data set is standardised.
+      seed: of the run.
+      rate: index of the learning rate that was chosen.
+      params: the network at its best validation loss.
+
+    Returns:
+      Model; nothing in it depends on the time of day, so that a run that goes on ends at its bits.
+    """
+    made = {
+        "seed": seed,
+        "start": contender.name,
+        "learning_rate": plan.learning_rates[rate],
+        "config": plan.config,
+    }
+    loss = contender.training.loss
+    return make_model(dataset, spline=start.fit, params=params, loss=loss, made=made)

@@ -2,7 +2,7 @@
 
 from spline_fc.training.baselines import LINEAR, MEAN, baselines
 from spline_fc.training.checkpoints import Checkpoints
-from spline_fc.training.config import PRECISIONS, TrainingConfig, as_config
+from spline_fc.training.config import LEARNING_RATES, PRECISIONS, TrainingConfig, as_config
 from spline_fc.training.gauss_newton import gauss_newton
 from spline_fc.training.groups import GROUPS, Origin, spline_origin
 from spline_fc.training.loop import TrainResult, train, train_replicas
@@ -30,6 +30,7 @@ from spline_fc.training.steps import Recorder
 __all__ = [
     "GROUPS",
     "LINEAR",
+    "LEARNING_RATES",
     "LOSSES",
     "MEAN",
     "OPTIMISERS",

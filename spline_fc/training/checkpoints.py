@@ -14,7 +14,7 @@ import numpy as np
 from absl import logging
 
 from spline_fc import files
-from spline_fc.checks import check, check_integer
+from spline_fc.checks import check, check_integer, optional
 
 _DIGESTS = "digests.json"
 _PARTIAL = ".tmp-"  # in the name of what is being written
@@ -55,10 +55,11 @@ class Store:
       TypeError: `spec` is something else.
       ValueError: the folder holds the checkpoints of another run; the fields that differ are named.
       OSError: the folder cannot be read or written.
+      ImportError: orbax is not installed.
     """
 
     def __init__(self, spec: Checkpoints, run: Mapping[str, Any]) -> None:
-        import orbax.checkpoint  # imported here as it takes a second
+        orbax_checkpoint = optional("orbax.checkpoint", "checkpoints")  # takes a second
 
         if not isinstance(spec, Checkpoints):
             raise TypeError(f"checkpoints must be Checkpoints(folder, every); got {spec!r}.")
@@ -70,7 +71,7 @@ class Store:
         for path in self._epochs.iterdir():
             if _PARTIAL in path.name:  # a save that was interrupted
                 shutil.rmtree(path)
-        self._checkpointer = orbax.checkpoint.PyTreeCheckpointer()
+        self._checkpointer = orbax_checkpoint.PyTreeCheckpointer()
 
     def save(self, epoch: int, state: Any, *, is_last: bool) -> None:
         """Saves the state after an epoch; what was saved before stays until this is complete.

@@ -17,6 +17,7 @@ from spline_fc.training.groups import GROUPS
 from spline_fc.training.losses import LOSSES
 from spline_fc.training.optimisers import OPTIMISERS, SCHEDULES
 
+LEARNING_RATES = (1e-3, 3e-3, 1e-2)  # a grid of which each start gets its own best
 PRECISIONS = ("default", "high", "highest")
 _LINE_SEARCHED = ("lbfgs", "gauss_newton")  # they judge the very step that is to be taken
 

@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 
 import numpy as np
 
-from spline_fc.checks import check_one_of
+from spline_fc.checks import check_one_of, optional
 
 
 class MetricWriter(Protocol):
@@ -70,13 +70,8 @@ class TensorboardWriter:
     """
 
     def __init__(self, folder: str | os.PathLike) -> None:
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError as error:
-            raise ImportError(
-                "TensorboardWriter needs pip install spline_fc[tensorboard]."
-            ) from error
-        self._writer = SummaryWriter(os.fspath(folder))
+        tensorboard = optional("tensorboardX", "tensorboard")
+        self._writer = tensorboard.SummaryWriter(os.fspath(folder))
 
     def write(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Adds one scalar per metric."""

@@ -9,6 +9,7 @@
     baselines.json          scores of the mean and of a linear model
     fits.json, fits/spline-seed0.json   the spline of a seed: its scores; all of it
     params/spline-seed0-initial.npz, ...-best.npz
+    models/spline-seed0.npz  the run that was chosen for a seed, with all that predicts new rows
     runs.json               one row per (start, seed, learning rate)
     metrics/spline-seed0-lr0.001.jsonl
     knots/spline-seed0.npz  the way of the knots through training
@@ -30,6 +31,7 @@ from spline_fc.workdir.store import (
     read_knots,
     read_params,
     read_start,
+    write_chosen,
     write_data,
     write_knots,
     write_params,
@@ -52,6 +54,7 @@ __all__ = [
     "read_start",
     "read_workdir",
     "scores_of",
+    "write_chosen",
     "write_data",
     "write_knots",
     "write_params",

@@ -16,7 +16,7 @@ from spline_fc.checks import check, check_finite, check_integer, check_number, c
 from spline_fc.cpwl import FitResult, load_fit, save_fit
 from spline_fc.data import Dataset, Encoding, Scaler, encoding_from_json
 from spline_fc.data.records import PARTS, TASKS
-from spline_fc.model import environment
+from spline_fc.model import Model, environment, save_model
 from spline_fc.network import Params, layer_sizes
 from spline_fc.network.structure import check_network, flatten, unflatten
 from spline_fc.protocol import Start
@@ -24,7 +24,7 @@ from spline_fc.timing import Seconds
 from spline_fc.workdir.damage import RUN_FIELDS, check_arrays, naming, read_record, sound_rows
 from spline_fc.workdir.overview import FORMAT, Workdir
 
-FOLDERS = ("data", "fits", "params", "metrics", "knots")
+FOLDERS = ("data", "fits", "params", "models", "metrics", "knots")
 REPORT_ROWS = 2000  # of the training part, and of the test part, that are kept for the report
 
 
@@ -222,6 +222,19 @@ def read_params(folder: pathlib.Path, name: str) -> Params | None:
         params = unflatten(stored)
         check_network(params)
     return params
+
+
+def write_chosen(folder: pathlib.Path, stem: str, model: Model) -> None:
+    """Writes the run that was chosen for a seed: its network, and the model that it is part of.
+
+    Args:
+      folder: the workdir.
+      stem: "<start>-seed<s>"; `load_model` reads models/STEM.npz.
+      model: with a network.
+    """
+    if model.params is not None:
+        write_params(folder, f"{stem}-best", model.params)
+    save_model(model, folder / "models" / f"{stem}.npz")
 
 
 def _params_file(folder: pathlib.Path, name: str) -> pathlib.Path:

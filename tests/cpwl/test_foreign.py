@@ -217,7 +217,7 @@ def test_bad_options_are_named(options, words):
 def test_another_package_of_that_name_is_told_apart(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyearth", types.ModuleType("pyearth"))
     for call in (lambda: fit_pyearth(X, Y), lambda: from_pyearth(MODEL, X, Y)):
-        with pytest.raises(ImportError, match="pip install py-earth2"):
+        with pytest.raises(ImportError, match=r"'spline_fc\[pyearth\]' brings \(the PyPI"):
             call()
 
 

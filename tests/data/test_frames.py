@@ -61,10 +61,14 @@ def test_gaps_are_dropped_or_filled():
     assert len(column(values)[1]) == N - 1
     filled = column(values, missing="median")[1]
     assert len(filled) == N and 1 <= filled[0, 0] < N
-    words = pd.Series([None, *WORDS[1:]], dtype=object)
-    assert column(words, missing="median")[0] == ("c=missing", "c=u", "c=v", "c=w")
     days = pd.Series([pd.NaT, *DAY[1:]])
     np.testing.assert_array_equal(column(days)[1][:, 0], 18263 + np.arange(N - 1))
+
+
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA, pd.NaT])
+def test_a_gap_among_words_is_a_level_whatever_stands_for_it(gap):
+    words = pd.Series([gap, *WORDS[1:]], dtype=object)
+    assert column(words, missing="median")[0] == ("c=missing", "c=u", "c=v", "c=w")
 
 
 def test_kinds_and_ids():

@@ -1,6 +1,6 @@
 """Every exported form computes what the network computes."""
 
-import builtins
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -119,17 +119,18 @@ def test_nnx_gives_its_parameters_back():
     jax.tree.map(np.testing.assert_array_equal, again, params)
 
 
-def test_a_missing_package_is_named_with_its_extra(monkeypatch):
-    real = builtins.__import__
-
-    def refuse(name, *rest, **options):
-        if name.startswith("safetensors"):
-            raise ImportError(name)
-        return real(name, *rest, **options)
-
-    monkeypatch.setattr("importlib.import_module", lambda name: refuse(name))
-    with pytest.raises(ImportError, match=r"package safetensors.*spline_fc\[export\]"):
-        save_safetensors("unwritten", network())
+@pytest.mark.parametrize(
+    "package, call",
+    [
+        ("safetensors", lambda: save_safetensors("unwritten", network())),
+        ("onnx", lambda: to_onnx(network())),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(monkeypatch, package, call):
+    for name in (package, f"{package}.numpy"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=rf"package {package}; .*spline_fc\[export\]"):
+        call()
 
 
 def test_other_dtypes_and_trees_are_refused():

@@ -65,7 +65,9 @@ def test_tensorboard_writes_an_event_file(tmp_path):
 
 def test_tensorboard_that_is_missing_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(ImportError, match=r"pip install spline_fc\[tensorboard\]"):
+    with pytest.raises(
+        ImportError, match=r"package tensorboardX; pip install 'spline_fc\[tensorboard\]'"
+    ):
         TensorboardWriter(tmp_path)
 
 

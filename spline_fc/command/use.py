@@ -1,0 +1,77 @@
+"""What is done with a model file: predict, explain, show, export."""
+
+import argparse
+import csv
+import io
+import pathlib
+import sys
+
+import numpy as np
+from tabulate import tabulate
+
+from spline_fc import files
+from spline_fc.checks import check
+from spline_fc.model import Model, load_model
+from spline_fc.model.formula import MOST_WEIGHTS
+from spline_fc.training import probabilities
+
+_ENDINGS = {"onnx": ".onnx", "json": ".json", "safetensors": ".safetensors", "python": ".py"}
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Writes a line of CSV per row: the prediction, or a probability per class."""
+    model = load_model(options.model)
+    if options.proba:
+        wanted = f"--proba must be asked of a classification; {options.model} is a regression."
+        check(model.task != "regression", wanted)
+        heads, found = list(model.classes), model.predict_proba(options.rows)
+    else:
+        found = model.predict(options.rows)
+        heads = list(model.target_names) if model.task == "regression" else [_label(model)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heads)
+    for row in found.reshape(len(found), -1):
+        writer.writerow(value if isinstance(value, str) else f"{value:.10g}" for value in row)
+    if options.output is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        files.write_text(options.output, text.getvalue())
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Prints what each column of the file adds to the prediction of one row."""
+    model = load_model(options.model)
+    found = model.explain(options.rows, options.row)
+    order = np.argsort(-np.abs(found.contribution).max(axis=1), kind="stable")
+    lines = [["average row", "", *found.reference_value]]
+    lines += [[found.columns[i], found.values[i], *found.contribution[i]] for i in order]
+    lines += [["prediction", "", *found.prediction]]
+    heads = [f"row {options.row}", "value", *found.outputs]
+    signs = ["", "", *["+.5g" for _ in found.outputs]]
+    print(tabulate(lines, heads, tablefmt="plain", floatfmt=signs, disable_numparse=[1]))
+    if model.task != "regression":
+        print(f"\nContributions are to the {found.scale} of {', '.join(found.outputs)}.")
+        shares = probabilities(model.loss, found.prediction[None])[0]
+        listed = ", ".join(f"{c} {p:.3f}" for c, p in zip(model.classes, shares, strict=True))
+        print(f"Probabilities: {listed}.")
+    if found.clipped:
+        print(f"\nPulled in to the range of the training rows: {', '.join(found.clipped)}.")
+
+
+def show(options: argparse.Namespace) -> None:
+    """Prints what a model is, how good it is, what matters, and its formula."""
+    print(load_model(options.model).summary(None if options.all else MOST_WEIGHTS))
+
+
+def export(options: argparse.Namespace) -> None:
+    """Writes a model in another format."""
+    model = load_model(options.model)
+    output = options.output or pathlib.Path(options.model).with_suffix(_ENDINGS[options.format])
+    model.export(output, options.format)
+    print(f"{options.format}: {output}")
+
+
+def _label(model: Model) -> str:
+    """The name of the column of labels."""
+    return "label" if model.encoding is None else model.encoding.targets[0]

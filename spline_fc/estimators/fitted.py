@@ -1,0 +1,137 @@
+"""What all estimators are once they are fitted: doors to one `model_`."""
+
+import os
+from typing import Any
+
+import jax
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from spline_fc import analysis, network
+from spline_fc.analysis import ShapeFunctions
+from spline_fc.cpwl import FitResult, linear_pairs, live_terms
+from spline_fc.data import Dataset
+from spline_fc.estimators import reading
+from spline_fc.estimators.reading import Known
+from spline_fc.model import Explanation, Model
+from spline_fc.model.formula import raw_spline
+from spline_fc.network import MLP, NNXMLP, Params
+
+_SHOWN_ROWS = 500  # of the training part, over which shape functions are averaged
+
+
+class FittedSpline(BaseEstimator):
+    """A spline, perhaps a network that it became, and what makes x of rows.
+
+    Everything with a trailing underscore holds NumPy arrays, so that it can be pickled, copied and
+    read without JAX. `spline_` and `params_` take the encoded columns (`model_.feature_names`) in
+    raw units; `model_` has them standardised, with the scaler beside them.
+    """
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predicts the targets of rows: (n,), or (n, k) as y came in `fit`."""
+        rows = self._rows(X)
+        found = self.model_.predict(rows)
+        return found if self._vector or found.ndim == 2 else found[:, None]
+
+    def explain(self, X: Any, index: int = 0) -> Explanation:
+        """Explains the prediction of row `index` of X in raw units, see `Model.explain`."""
+        rows = self._rows(X)
+        return self.model_.explain(rows, index)
+
+    def knots(self) -> dict[str, np.ndarray]:
+        """Lists where the spline bends, in raw units.
+
+        Returns:
+          {column: increasing knots (m,)} for the encoded columns and directions that have any.
+        """
+        check_is_fitted(self)
+        live, names = live_terms(self.spline_), self._columns()
+        pairs = linear_pairs(live)
+        straight = {*pairs, *pairs.values()}
+        found: dict[str, set[float]] = {}
+        for m, term in enumerate(live.terms):
+            for column, _, knot in term.factors if m not in straight else ():
+                found.setdefault(names[column], set()).add(float(knot))
+        return {name: np.array(sorted(found[name])) for name in names if name in found}
+
+    def shape_functions(self) -> ShapeFunctions:
+        """Draws what the model does with each encoded column, see `analysis.shape_functions`.
+
+        Averaged over at most 500 rows of the training part; in raw units, of a classification in
+        those of `model_.outputs`.
+        """
+        check_is_fitted(self)
+        model = self.model_
+        part = model.spline if model.params is None else model.params
+        return analysis.shape_functions(part, self._shown, scaler=model.scaler)
+
+    def plot(self, **options: Any) -> Any:
+        """Draws the shape functions, see `plots.shape_functions`, which takes the options.
+
+        Returns:
+          Axes, or an array of them.
+        """
+        check_is_fitted(self)
+        from spline_fc import plots  # with matplotlib
+
+        about = plots.about(self.model_)._replace(x=self._shown)
+        return plots.shape_functions(self.shape_functions(), about, **options)
+
+    def to_linen(self) -> tuple[MLP, dict[str, Params]]:
+        """Hands out the network in raw units, as a Linen module and its variables."""
+        check_is_fitted(self)
+        return MLP.from_params(self.params_), {"params": self.params_}
+
+    def to_nnx(self) -> NNXMLP:
+        """Hands out the network in raw units, as an NNX module."""
+        check_is_fitted(self)
+        return network.to_nnx(self.params_)
+
+    def export(self, path: str | os.PathLike, format: str) -> None:
+        """Writes the model for other programs, see `Model.export`."""
+        check_is_fitted(self)
+        self.model_.export(path, format)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Says that gaps and categories are taken, and that y is needed."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.target_tags.required = True
+        return tags
+
+    def _rows(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return reading.read_again(self, self.model_.encoding, X)
+
+    def _columns(self) -> tuple[str, ...]:
+        """Names of what the spline bends along."""
+        directions = np.shape(self.spline_.projection)[1]
+        own = (f"direction {j + 1}" for j in range(directions))
+        return (*self.model_.feature_names, *own)
+
+    def _keep(self, known: Known, standard: Dataset, fit: FitResult, model: Model) -> None:
+        """Sets what all fitted estimators have."""
+        arrays = jax.tree.map(np.asarray, (model.spline, model.params))
+        model = model._replace(spline=arrays[0], params=arrays[1])
+        self.model_ = model
+        self.spline_ = raw_spline(model.spline, model.scaler)
+        self.basis_coef_ = self.spline_.coef
+        self.params_ = jax.tree.map(np.asarray, model.network())
+        self.gcv_ = fit.gcv
+        kept = reading.is_feature(model.encoding, self.n_features_in_)
+        self.feature_importances_ = np.zeros(self.n_features_in_)
+        self.feature_importances_[kept] = model.importance
+        self._vector = known.vector
+        x = np.asarray(standard.train.x)
+        self._shown = x[:: -(-len(x) // _SHOWN_ROWS)]
+
+
+def seed_of(random_state: Any) -> int:
+    """An integer seed; of a RandomState, and of None, the next one of it."""
+    if isinstance(random_state, (int, np.integer)):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))

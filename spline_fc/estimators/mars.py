@@ -1,0 +1,168 @@
+"""MARS alone: as a regressor, and as the basis that stands before other estimators."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from spline_fc.checks import check_integer, check_one_of
+from spline_fc.cpwl import fit_mars, labelled_terms, linear_pairs, live_terms, term_values
+from spline_fc.cpwl.terms import raw_columns
+from spline_fc.data import standardize
+from spline_fc.data.encoding import FEATURE
+from spline_fc.estimators import reading
+from spline_fc.estimators.fitted import FittedSpline, seed_of
+from spline_fc.estimators.reading import Known
+from spline_fc.model import make_model
+from spline_fc.model.record import EXTRAPOLATE
+
+# Options that fit_mars takes as they are.
+_PASSED = ("max_degree", "penalty", "directions", "knots", "min_span", "end_span", "threshold")
+_PASSED += ("allowed", "linear", "prune")
+
+
+class _MARS(FittedSpline):
+    """The options of `fit_mars`, and the fit.
+
+    Args:
+      max_terms, max_degree, penalty, directions, knots, min_span, end_span, threshold, allowed,
+        linear, prune: of `fit_mars`; max_terms is cut to the number of distinct rows. `allowed` and
+        `linear` name encoded columns, "tree=oak" being one.
+      extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
+        pulls every column in to the range of the training rows.
+      random_state: of the directions "random"; an integer, a RandomState, or None.
+
+    Attributes:
+      model_: Model, which predicts, explains and is saved (`model_.save`).
+      spline_: Spline of the encoded columns in raw units, float64.
+      basis_coef_: (m, k) its coefficients.
+      params_: the network that equals it, in raw units; `to_linen` and `to_nnx` wrap it.
+      gcv_: generalised cross-validation score on targets of deviation 1.
+      feature_importances_: (n_features_in_,) shares of what shuffling a column, with all its
+        levels, costs on the training rows.
+      n_features_in_, feature_names_in_: of X.
+    """
+
+    def __init__(
+        self,
+        max_terms: int = 41,
+        max_degree: int = 1,
+        penalty: float | None = None,
+        directions: str | Sequence[str] | Any = (),
+        knots: int | str = 64,
+        min_span: int | None = None,
+        end_span: int | None = None,
+        threshold: float = 1e-4,
+        allowed: Sequence[Sequence[int | str]] | None = None,
+        linear: Sequence[int | str] = (),
+        prune: str = "gcv",
+        extrapolate: str = "linear",
+        random_state: Any = 0,
+    ) -> None:
+        self.max_terms = max_terms
+        self.max_degree = max_degree
+        self.penalty = penalty
+        self.directions = directions
+        self.knots = knots
+        self.min_span = min_span
+        self.end_span = end_span
+        self.threshold = threshold
+        self.allowed = allowed
+        self.linear = linear
+        self.prune = prune
+        self.extrapolate = extrapolate
+        self.random_state = random_state
+
+    def _fit(self, known: Known) -> None:
+        check_one_of("extrapolate", self.extrapolate, EXTRAPOLATE)
+        check_integer("max_terms", self.max_terms, 1)
+        seed = seed_of(self.random_state)
+        standard = standardize(reading.parts(known, type(self).__name__, 0, seed), np.float64)
+        rows = reading.rounded(standard)
+        fit = fit_mars(
+            *rows.train,
+            weights=None if rows.weights is None else rows.weights.train,
+            names=standard.feature_names,
+            max_terms=min(self.max_terms, len(standard.train.x)),
+            key=seed,
+            **{name: getattr(self, name) for name in _PASSED},
+        )
+        model = make_model(standard, spline=fit, extrapolate=self.extrapolate, made={"seed": seed})
+        self._keep(known, standard, fit, model)
+
+
+class MARSRegressor(RegressorMixin, _MARS):
+    """Multivariate adaptive regression splines, minima of hinges taking the place of products.
+
+    Nothing is held out: the number of terms is chosen by generalised cross-validation.
+    """
+
+    __doc__ += "\n" + _MARS.__doc__.partition("\n")[2]
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MARSRegressor":
+        """Fits the spline.
+
+        Args:
+          X: (n, d) numbers, or a data frame with words, booleans, categories, dates and gaps.
+          y: (n,) or (n, k) numbers; outputs share one basis.
+          sample_weight: (n,), >= 0; a weight of 2 is two copies of the row.
+
+        Raises:
+          ValueError: rows, targets or options that cannot be fitted.
+        """
+        self._fit(reading.read(self, X, y, sample_weight))
+        return self
+
+    def __sklearn_tags__(self) -> Tags:
+        """Says that several outputs are taken, too."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class MARSTransformer(TransformerMixin, _MARS):
+    """The terms that MARS finds, as columns for other estimators.
+
+    Targets decide which terms there are: numbers as in a regression, words as labels, of which each
+    is an output. A column is one hinge, the minimum of several, or, where a column of X enters
+    linearly, its distance from a knot, all in raw units.
+    """
+
+    __doc__ += "\n" + _MARS.__doc__.partition("\n")[2]
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MARSTransformer":
+        """Finds the terms; arguments as for `MARSRegressor.fit`, y may hold labels that are words.
+
+        Raises:
+          ValueError: rows, targets or options that cannot be fitted.
+        """
+        kinds = {type(value) for value in np.asarray(y).ravel().tolist()} if y is not None else {}
+        self._fit(reading.read(self, X, y, sample_weight, labels=bool({str, bool} & set(kinds))))
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Evaluates the terms on rows: (n, m) float64."""
+        rows = self._rows(X)
+        x, spline = self.model_.inputs(rows), self.spline_
+        live = live_terms(spline)
+        values = term_values(raw_columns(x, spline.projection), live.terms)
+        pairs = linear_pairs(live)
+        for first, second in pairs.items():
+            values[:, first] -= values[:, second]
+        return np.delete(values, list(pairs.values()), axis=1)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names the columns of `transform`: "h(x0-0.5)" is a hinge, "(x0-0.5)" a linear term."""
+        check_is_fitted(self)
+        given = _check_feature_names_in(self, input_features)
+        encoding, names = self.model_.encoding, list(self._columns())
+        if not hasattr(self, "feature_names_in_"):  # then every column of X is one of its own name
+            kept = given[[c.role == FEATURE for c in encoding.columns[: len(given)]]]
+            names[: len(kept)] = kept
+        labels = [label for label, _ in labelled_terms(self.spline_, names)]
+        times = [labels[:m].count(label) for m, label in enumerate(labels)]
+        told = (f"{label}.{n}" if n else label for label, n in zip(labels, times, strict=True))
+        return np.array(list(told), object)

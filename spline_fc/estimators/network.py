@@ -1,0 +1,242 @@
+"""The whole road: spline, network, training, as a regressor and as a classifier."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags
+
+from spline_fc.checks import check_boolean, check_integer, check_number, check_one_of
+from spline_fc.cpwl import FitResult
+from spline_fc.data import Dataset, join_validation, standardize
+from spline_fc.estimators import reading
+from spline_fc.estimators.fitted import FittedSpline, seed_of
+from spline_fc.estimators.reading import Known
+from spline_fc.model import Trained, make_model, train_network
+from spline_fc.model.record import EXTRAPOLATE
+from spline_fc.network import Params
+from spline_fc.training import LEARNING_RATES, TrainResult
+
+_FEWEST = 40  # distinct rows of which some can be held out to choose by
+_PASSED = ("max_degree", "penalty", "directions", "knots", "threshold", "share")
+
+
+class _SplineFC(FittedSpline):
+    """The options of the road, and the road.
+
+    Args:
+      hidden_sizes: widths of the hidden layers.
+      max_terms, max_degree, penalty, directions, knots, threshold, share: of `spline_start`;
+        directions=() keeps every hinge on a column, so that the spline can be read.
+      epochs: passes over the training rows, at most.
+      learning_rate: of Adam; None tries 0.001, 0.003 and 0.01 and keeps the one that is best on the
+        rows held out (0.003 if there are none).
+      batch_size: rows per step.
+      early_stopping: hold rows out, keep the epoch that is best on them, and stop after `patience`
+        epochs without a better one. With fewer than 40 distinct rows none are held out.
+      validation_fraction: of the rows, to hold out; of every class alike.
+      patience: epochs; 0 waits to the end.
+      refit: then begin anew on all rows, at the rate and for the epochs that were chosen. Better
+        on small tables with little noise; where labels are noisy nothing is left to stop it.
+      extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
+        pulls every column in to the range of the training rows.
+      random_state: of the rows held out, free units and the order of rows; an integer, a
+        RandomState, or None.
+
+    Attributes:
+      model_: Model, which predicts, explains and is saved (`model_.save`).
+      spline_: Spline that the network began as, of the encoded columns in raw units.
+      basis_coef_: (m, k) its coefficients.
+      params_: the network in raw units; `to_linen` and `to_nnx` wrap it.
+      history_: {"train_loss", "validation_loss"}: (epochs + 1,) of the run that chose.
+      gcv_: generalised cross-validation score of the spline on targets of deviation 1.
+      feature_importances_: (n_features_in_,) shares of what shuffling a column, with all its
+        levels, costs on the rows held out.
+      n_features_in_, feature_names_in_: of X.
+    """
+
+    def __init__(
+        self,
+        hidden_sizes: int | Sequence[int] = (64, 64),
+        max_terms: int = 61,
+        max_degree: int = 1,
+        penalty: float | None = 3.0,
+        directions: str | Sequence[str] | Any = ("ols", "sir", "phd"),
+        knots: int | str = 64,
+        threshold: float = 1e-4,
+        share: float = 0.5,
+        epochs: int = 100,
+        learning_rate: float | None = None,
+        batch_size: int = 64,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        patience: int = 20,
+        refit: bool = False,
+        extrapolate: str = "linear",
+        random_state: Any = 0,
+    ) -> None:
+        self.hidden_sizes = hidden_sizes
+        self.max_terms = max_terms
+        self.max_degree = max_degree
+        self.penalty = penalty
+        self.directions = directions
+        self.knots = knots
+        self.threshold = threshold
+        self.share = share
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.refit = refit
+        self.extrapolate = extrapolate
+        self.random_state = random_state
+
+    def _fit(self, known: Known) -> None:
+        road = self._road(known)
+        held = bool(self.early_stopping) and len(known.encoded.x) >= _FEWEST
+        raw = reading.parts(known, road.name, self.validation_fraction * held, road.seed)
+        standard = standardize(raw)
+        rates = LEARNING_RATES if held else LEARNING_RATES[1:2]
+        found = road.train(standard, rates if self.learning_rate is None else [self.learning_rate])
+        fit = found.start.fit
+        model = make_model(
+            standard,
+            spline=fit,
+            params=found.result.params,
+            loss=found.loss,
+            extrapolate=self.extrapolate,
+            made={"seed": road.seed, "learning_rate": found.learning_rate},
+        )
+        if held and self.refit:
+            raw = join_validation(raw)
+            standard = standardize(raw)
+            fit, params = road.train_again(standard, found)
+            low, high = raw.train.x.min(axis=0), raw.train.x.max(axis=0)
+            again = {"scaler": standard.scaler, "low": low, "high": high}
+            model = model._replace(spline=fit.spline, params=params, **again)
+        self.history_ = _history(found.result)
+        self._keep(known, standard, fit, model)
+
+    def _road(self, known: Known) -> "_Road":
+        """The options, checked as far as nothing later does so, for these rows."""
+        check_one_of("extrapolate", self.extrapolate, EXTRAPOLATE)
+        check_boolean("early_stopping", self.early_stopping)
+        check_boolean("refit", self.refit)
+        check_number("validation_fraction", self.validation_fraction, above=0, below=1)
+        check_integer("max_terms", self.max_terms, 1)
+        check_integer("batch_size", self.batch_size, 1)
+        check_integer("patience", self.patience, 0)
+        options = {name: getattr(self, name) for name in _PASSED}
+        return _Road(
+            type(self).__name__,
+            self.hidden_sizes,
+            {**options, "max_terms": min(self.max_terms, len(known.encoded.x))},
+            {
+                "epochs": self.epochs,
+                "batch_size": self.batch_size,
+                "patience": self.patience if self.early_stopping else 0,
+            },
+            seed_of(self.random_state),
+        )
+
+
+class _Road(NamedTuple):
+    """What decides a fit apart from the rows."""
+
+    name: str
+    hidden_sizes: int | Sequence[int]
+    start: dict[str, Any]  # options of spline_start
+    training: dict[str, Any]  # fields of TrainingConfig
+    seed: int
+
+    def train(self, standard: Dataset, rates: Sequence[float], **changed: Any) -> Trained:
+        rows = reading.rounded(standard)
+        fields = {**self.training, **changed}
+        fields["batch_size"] = min(fields["batch_size"], len(rows.train.x))
+        return train_network(
+            rows,
+            self.hidden_sizes,
+            seed=self.seed,
+            training_config=fields,
+            start_options=self.start,
+            learning_rates=rates,
+        )
+
+    def train_again(self, standard: Dataset, found: Trained) -> tuple[FitResult, Params]:
+        """Begins anew, and trains for as many epochs as were best when rows were held out."""
+        epochs = int(found.result.best_epoch)
+        again = self.train(standard, [found.learning_rate], epochs=epochs, patience=0)
+        return again.start.fit, again.result.last_params
+
+
+def _history(result: TrainResult) -> dict[str, np.ndarray]:
+    """Losses of the epochs that were trained, of the parts that there are."""
+    parts = ("train_loss", "validation_loss")
+    trained = ~np.all([np.isnan(result.history[part]) for part in parts], axis=0)
+    trained[0] = True
+    return {part: result.history[part][trained] for part in parts}
+
+
+class SplineFCRegressor(RegressorMixin, _SplineFC):
+    """A fully connected ReLU network that begins as a continuous piecewise-linear spline."""
+
+    __doc__ += "\n" + _SplineFC.__doc__.partition("\n")[2]
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplineFCRegressor":
+        """Fits the spline, turns it into a network, and trains that on.
+
+        Args:
+          X: (n, d) numbers, or a data frame with words, booleans, categories, dates and gaps.
+          y: (n,) or (n, k) numbers.
+          sample_weight: (n,), >= 0; a weight of 2 is two copies of the row.
+
+        Raises:
+          ValueError: rows, targets or options that cannot be fitted.
+        """
+        self._fit(reading.read(self, X, y, sample_weight))
+        return self
+
+    def __sklearn_tags__(self) -> Tags:
+        """Says that several outputs are taken, too."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class SplineFCClassifier(ClassifierMixin, _SplineFC):
+    """A fully connected ReLU network of logits that begins as a spline, for two or more classes."""
+
+    __doc__ += (
+        "\n"
+        + _SplineFC.__doc__.partition("\n")[2].rstrip()
+        + "\n      classes_: (c,) labels, in the order of the columns of `predict_proba`.\n    "
+    )
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplineFCClassifier":
+        """Fits a spline to the labels, makes logits of it, and trains the network on.
+
+        Args:
+          X: as in `SplineFCRegressor.fit`.
+          y: (n,) labels of any kind, at most 100 different ones.
+          sample_weight: (n,), >= 0; a weight of 2 is two copies of the row.
+
+        Raises:
+          ValueError: rows, labels or options that cannot be fitted.
+        """
+        known = reading.read(self, X, y, sample_weight, labels=True)
+        self.classes_ = known.classes
+        self._fit(known)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predicts the probability of every class: (n, c) float64."""
+        rows = self._rows(X)
+        return self.model_.predict_proba(rows)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predicts the most probable label of each row: (n,)."""
+        shares = self.predict_proba(X)
+        return self.classes_[shares.argmax(axis=1)]

@@ -1,0 +1,211 @@
+"""From what people pass to `fit` to matrices, parts of rows, and rows that were seen before."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_X_y
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from spline_fc import data
+from spline_fc.checks import check
+from spline_fc.data import Dataset, Encoding, Part, Weights
+from spline_fc.data.arrays import assemble
+from spline_fc.data.encoding import FEATURE, TARGET
+from spline_fc.data.frames import is_frame
+from spline_fc.data.matrices import Encoded, fill_medians
+from spline_fc.data.splits import Rows
+
+NUMBERS = {"multi_output": True, "y_numeric": True}  # how scikit-learn checks such targets
+_ROUND = 128  # rows of small data come in multiples of this
+_MOST_ROUNDED = 4096
+
+
+class Known(NamedTuple):
+    """The rows of a fit, each once."""
+
+    encoded: Encoded  # x finite, y, weights (n,) > 0, and the encoding of the columns
+    classes: np.ndarray | None  # labels in order
+    vector: bool  # targets came as (n,)
+
+
+def read(
+    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any = None, *, labels: bool = False
+) -> Known:
+    """Checks and encodes the rows of a fit as scikit-learn and the data room want it.
+
+    Data frames are read column by column: words, booleans, categories, dates, gaps. Gaps get the
+    median, or are a level of their own. Rows that agree in everything become one that weighs as
+    much as they do, in an order that depends on nothing but the rows: a weight of 2 is two copies,
+    to the last bit, in every step that follows.
+
+    Args:
+      estimator: gets `n_features_in_` and, of a frame, `feature_names_in_`.
+      X: (n, d) array, without words, or a data frame.
+      y: (n,) or (n, k) numbers, or (n,) labels.
+      sample_weight: (n,), >= 0; rows of weight 0 are left out.
+      labels: y holds labels of any kind.
+
+    Returns:
+      Known.
+
+    Raises:
+      ValueError: what scikit-learn's checks and `data.from_arrays` refuse, fewer than two classes.
+    """
+    name = _name(X, y)
+    X, y = _checked(estimator, X, y, {} if labels else NUMBERS)
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    check(bool(weights.any()), "sample_weight must have an entry above 0; got only zeros.")
+    counts = weights > 0
+    if not counts.all():
+        X, y, weights = (X.loc[counts] if is_frame(X) else X[counts]), y[counts], weights[counts]
+    vector, classes, task = y.ndim == 1, None, "regression"
+    if labels:
+        check_classification_targets(y)
+        classes, y = np.unique(y, return_inverse=True)
+        check(len(classes) > 1, f"y must have at least 2 classes; got 1 class, {classes[0]!r}.")
+        task = "binary" if len(classes) == 2 else "multiclass"
+    encoded = data.encode_arrays(X, _named(y, name), task=task, missing="median")
+    encoded = _each_once(encoded, weights)
+    encoded = fill_medians(encoded, np.arange(len(encoded.x)), "X")
+    if classes is not None:
+        encoded = encoded._replace(encoding=_with_labels(encoded.encoding, classes))
+    return Known(encoded, classes, vector)
+
+
+def read_again(estimator: BaseEstimator, encoding: Encoding, X: Any) -> Any:
+    """Checks rows as scikit-learn wants it; returns them as `data.encode` wants them."""
+    if is_frame(X):
+        return validate_data(estimator, X, reset=False, skip_check_array=True)
+    X = validate_data(estimator, X, reset=False, ensure_all_finite="allow-nan")
+    return X[:, is_feature(encoding, X.shape[1])]
+
+
+def is_feature(encoding: Encoding, columns: int) -> np.ndarray:
+    """Which of the columns of X became features: (columns,) bool; the others were left out."""
+    return np.array([column.role == FEATURE for column in encoding.columns[:columns]])
+
+
+def parts(known: Known, name: str, fraction: float, seed: int) -> Dataset:
+    """Holds rows out for choices; the test part is the validation part, for what is told of both.
+
+    Args:
+      known: from `read`.
+      name: of the data set.
+      fraction: of the rows, of every class alike and never its last one; 0 holds none out, and
+        all parts are all rows.
+      seed: of the draw.
+
+    Returns:
+      Dataset, in raw units.
+    """
+    encoded, rows = known.encoded, np.arange(len(known.encoded.x))
+    held = rows[:0] if fraction == 0 else _drawn(known, fraction, seed)
+    left, held = (np.setdiff1d(rows, held), held) if held.size else (rows, rows)
+    counted = bool((encoded.weights != 1).any())
+    encoding = encoded.encoding
+    found = assemble(
+        name,
+        encoding.task,
+        encoding.feature_names,
+        encoding.target_names,
+        encoded.x,
+        encoded.y,
+        Rows(left, held, held),
+        encoded.weights if counted else None,
+    )
+    return found._replace(encoding=encoding)
+
+
+def rounded(standard: Dataset) -> Dataset:
+    """Brings the number of training rows to a round one, so that compiled code is met again.
+
+    Folds of one table differ by a few rows, and every number of rows compiles its own programs,
+    which takes longer than small data take. Some rows, evenly spread, become two of half the weight
+    each, which changes neither the spline nor what training minimises. Fewer than 16 rows are left
+    alone: they are too few to share their weights.
+    """
+    x, y = standard.train
+    n = len(x)
+    step = max(_ROUND, 1 << max(n.bit_length() - 5, 0))
+    wanted = -(-n // step) * step
+    if n < 16 or n > _MOST_ROUNDED or wanted == n:
+        return standard
+    copies = np.full(n, wanted // n)
+    copies[np.linspace(0, n - 1, wanted % n).astype(int)] += 1
+    weights = np.ones(n) if standard.weights is None else standard.weights.train
+    part = Part(np.repeat(x, copies, axis=0), np.repeat(y, copies, axis=0))
+    held = np.ones(len(standard.validation.x))
+    weights = Weights(np.repeat(weights / copies, copies), held, held)
+    return standard._replace(train=part, weights=weights)
+
+
+def _checked(estimator: BaseEstimator, X: Any, y: Any, of_y: dict[str, bool]) -> tuple[Any, Any]:
+    if not is_frame(X):
+        return validate_data(
+            estimator, X, y, ensure_min_samples=2, ensure_all_finite="allow-nan", **of_y
+        )
+    X, y = validate_data(estimator, X, y, skip_check_array=True)
+    X = X if hasattr(X, "iloc") else X.to_pandas()
+    return X, check_X_y(
+        np.zeros((len(X), 1)), y, ensure_min_samples=2, estimator=estimator, **of_y
+    )[1]
+
+
+def _name(X: Any, y: Any) -> Any:
+    """The name or names of the targets, if they have any that X has not."""
+    taken = set(map(str, X.columns)) if is_frame(X) else set()
+    if is_frame(y):
+        names = list(map(str, y.columns))
+        return names if not taken & set(names) else None
+    own = getattr(y, "name", None)
+    return own if isinstance(own, str) and own not in taken else None
+
+
+def _named(y: np.ndarray, name: Any) -> Any:
+    """Targets with their names; NumPy where there are none."""
+    import pandas as pd
+
+    if name is None:
+        return y
+    return pd.DataFrame(y, columns=name) if y.ndim == 2 else pd.Series(y, name=name)
+
+
+def _each_once(encoded: Encoded, weights: np.ndarray) -> Encoded:
+    """Joins the rows that agree in x and y, and puts all in the order of their bytes."""
+    # Adding 0 turns -0 into 0: the two are equal, but their bytes are not.
+    table = np.ascontiguousarray(np.hstack([encoded.x, encoded.y]) + 0.0)
+    keys = table.view(f"V{table.shape[1] * table.itemsize}").ravel()
+    _, first, member = np.unique(keys, return_index=True, return_inverse=True)
+    total = np.bincount(member, weights)
+    return encoded._replace(x=encoded.x[first], y=encoded.y[first], weights=total)
+
+
+def _with_labels(encoding: Encoding, classes: np.ndarray) -> Encoding:
+    """The encoding of codes 0, 1, ... with the labels that they stand for."""
+    numeric = classes.dtype.kind in "iuf"
+    levels = tuple(float(c) if numeric else str(c) for c in classes)
+
+    def told(column):
+        if column.role != TARGET:
+            return column
+        kind = "number" if numeric else "category"
+        return column._replace(levels=levels, format=column.format._replace(kind=kind))
+
+    return encoding._replace(columns=tuple(map(told, encoding.columns)))
+
+
+def _drawn(known: Known, fraction: float, seed: int) -> np.ndarray:
+    """Row numbers to hold out."""
+    rng, y = np.random.default_rng(seed), known.encoded.y
+    labels = np.zeros(len(y), int) if known.classes is None else _codes(y)
+    drawn = []
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        drawn.append(rng.permutation(own)[: min(round(fraction * len(own)), len(own) - 1)])
+    return np.sort(np.concatenate(drawn))
+
+
+def _codes(y: np.ndarray) -> np.ndarray:
+    return y[:, 0].astype(int) if y.shape[1] == 1 else y.argmax(axis=1)

@@ -1,0 +1,93 @@
+"""What a model is, in a page of text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from spline_fc.data.encoding import FEATURE
+from spline_fc.model.make import NETWORK, SPLINE_ALONE
+from spline_fc.model.record import SHOWN_SCORES, Model
+from spline_fc.network import layer_sizes
+
+
+def summarize_model(model: Model, most: int | None) -> str:
+    """Writes what there is to know of a model: what, of which rows, how good, why, the formula."""
+    parts = [describe(model), score_table(model), _importance(model)]
+    if model.spline is not None:
+        parts.append(f"{_formula_head(model)}\n\n{model.formula(most)}")
+    return "\n\n".join(part for part in parts if part)
+
+
+def score_table(model: Model) -> str:
+    """The scores on test rows, a line each for the mean, a linear model, spline and network."""
+    head, *rows = model.score_rows()
+    return _table(rows, head) if rows else ""
+
+
+def describe(model: Model) -> str:
+    """What a model is and of which rows it was made, in a few lines."""
+    made, d = model.made, len(model.feature_names)
+    columns = len(model.columns())
+    levels = f" ({d} with levels)" if d != columns else ""
+    target = ", ".join(model.target_names if model.task == "regression" else model.classes)
+    lines = [f"{model.name}: {model.task} of {target}"]
+    lines.append(f"by {_parts(model)}, of {columns} column{'s' * (columns > 1)}{levels}")
+    rows = made.get("rows")
+    if isinstance(rows, Mapping):
+        listed = ", ".join(f"{count} {part}" for part, count in rows.items())
+        lines.append(f"rows: {listed}{_gaps(model, sum(rows.values()))}")
+    if model.extrapolate == "clip":
+        lines.append("rows beyond the range of the training rows are pulled in to it")
+    versions = made.get("versions")
+    versions = versions if isinstance(versions, Mapping) else {}
+    told = {"date": made.get("date"), "seed": made.get("seed")}
+    told |= {name: versions.get(name) for name in ("spline_fc", "jax")}
+    told = {name: value for name, value in told.items() if value is not None}
+    lines.append("made: " + ", ".join(f"{name} {value}" for name, value in told.items()))
+    return "\n".join(lines if told else lines[:-1])
+
+
+def _parts(model: Model) -> str:
+    if model.params is None:
+        return "a spline"
+    widths = ", ".join(map(str, layer_sizes(model.params)[1:-1]))
+    return f"a network ({widths})" + (" that began as a spline" if model.spline is not None else "")
+
+
+def _gaps(model: Model, used: int) -> str:
+    """What became of rows with gaps."""
+    encoding = model.encoding
+    if encoding is None or encoding.num_rows is None:
+        return ""
+    dropped = encoding.num_rows - used
+    filled = [column for column in encoding.of_role(FEATURE) if column.missing]
+    told = f"; {dropped} left out for gaps" if dropped else ""
+    if filled and encoding.missing == "median":
+        told += f"; gaps filled in {', '.join(f'{c.name} ({c.missing})' for c in filled)}"
+    return told
+
+
+def _importance(model: Model) -> str:
+    shares = zip((column.name for column in model.columns()), model.importance, strict=False)
+    rows = sorted(((name, share) for name, share in shares if share > 0), key=lambda r: -r[1])
+    cells = [[name, f"{100 * share:.1f} %"] for name, share in rows]
+    return _table(cells, ["importance on test rows", "share"]) if cells else ""
+
+
+def _formula_head(model: Model) -> str:
+    """What the formula is, and how to read it."""
+    what = "The formula"
+    if model.params is not None:
+        score, made = SHOWN_SCORES[model.task][0], model.made.get("scores", {})
+        known = [made.get(name, {}).get(score) for name in (SPLINE_ALONE, NETWORK)]
+        told = "" if None in known else f" ({score} {known[0]:.4g}, the network {known[1]:.4g})"
+        what = f"The spline with which the network began{told}"
+    if model.task != "regression":
+        what += "; it is near 1 for the class and near 0 for others"
+    return f"{what}.\nmax(0, ...) is a hinge; [column = level] is 1 where it holds and else 0."
+
+
+def _table(rows: Sequence[Sequence[Any]], heads: Sequence[str]) -> str:
+    sides = ["left", *["right" for _ in heads[1:]]]
+    return tabulate(rows, heads, tablefmt="plain", disable_numparse=True, colalign=sides)
