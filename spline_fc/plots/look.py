@@ -178,8 +178,8 @@ def _shorten(text: Text, name: str, room: float) -> None:
 
 def names(ax: Axes, places: Any, labels: Sequence[str]) -> None:
     """Puts names in place of numbers along y, long ones on two lines."""
-    width = ax.figure.get_figwidth() if ax.figure is not None else _inches(ax)[0]
-    short = [_two_lines(name, most_letters(0.4 * width, 7.5)) for name in labels]
+    room = most_letters(0.55 * _inches(ax)[0], 7.5)
+    short = [_two_lines(name, room) for name in labels]
     ax.set_yticks(places, short, parse_math=False, color=INK)
     ax.tick_params(axis="y", length=0)
 
@@ -261,7 +261,7 @@ def _two_lines(name: str, most: int) -> str:
 
 def _room(axis: Axis) -> int:
     """Between how many numbers there is room beside one another."""
-    if axis.axis_name != "x":
+    if getattr(axis, "axis_name", "") != "x":
         return 100
     longest = max(len(plain_number(float(f"{end:.2g}"))) for end in axis.get_view_interval())
     return max(most_letters(_inches(axis.axes)[0], 7.5) // (longest + 2), 1)

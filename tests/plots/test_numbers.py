@@ -211,13 +211,13 @@ def test_alignment_and_flips_count_every_unit():
     )
 
 
-def test_importance_ranks_features_by_the_first_model():
+def test_importance_ranks_features_by_the_last_model():
     value = np.array([[1.0, 9, 2], [3, 8, 1], [2, 7, 0]])
     table = ImportanceTable(("a", "b", "c"), ("x: permutation", "gcv", "y: permutation"), value)
     ax = plots.importance(table, ax=records.axes(1))
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "c", "b"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["c", "b", "a"]
     found = {c.get_label(): c.lines[0].get_xdata().tolist() for c in ax.containers}
-    assert found == {"x": [1, 2, 3], "y": [2, 0, 1]}
+    assert found == {"x": [2, 3, 1], "y": [0, 1, 2]}
     ax = plots.importance(table, measure="gcv", most=2, ax=records.axes(1))
     assert ax.containers[0].lines[0].get_xdata().tolist() == [8, 9]
     assert ax.get_title("right") == "2 of 3 features"
