@@ -29,7 +29,7 @@ class KnotTrack(NamedTuple):
 
     Every figure is unchanged by (w, b, v) -> (a w, a b, v / a), a > 0, at any record. Knots,
     slopes and displacements mean something where `aligned`; the other units are there to be
-    counted, not averaged. Plot a column against `step`, e.g. `plt.plot(track.step, track.knot)`.
+    counted, not averaged.
     """
 
     step: np.ndarray  # (r,) int, training steps taken
@@ -101,12 +101,9 @@ def knot_track(
       recorder = training.network_recorder()  # once per epoch
       result = training.train(params, dataset, config, recorder=recorder)
       track = analysis.knot_track(result.trace, dataset.train.x[:2000], scaler=dataset.scaler)
-      shown = np.where(track.aligned, track.knot, np.nan)  # a line breaks off with its axis
-      for unit in np.flatnonzero(track.feature == 3):
-          plt.plot(track.step, shown[:, unit])
-      summary = analysis.summarize_track(track)
-      plt.fill_between(summary.step, summary.displacement[:, 0], summary.displacement[:, 4])
-      plt.plot(summary.step, summary.left_axis)  # how many units the quantiles leave out
+      sfc.plots.knots_over_steps(track, dataset)
+      sfc.plots.drift_over_steps(track)
+      print(analysis.summarize_track(track).left_axis)  # how many units its quantiles leave out
 
     Args:
       trace: of `training.network_recorder`, {"step": (r,), "params": tree of (r, ...)}, or of

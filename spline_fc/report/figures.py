@@ -66,8 +66,8 @@ def panels(
     columns = round(min(columns, max(count, 2)) * width / WIDE)
     columns = max(min(columns, int(width / (LETTER * max(letters, 1)))), 1)
     rows = max(-(-count // columns), 1)
-    room = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.05, wspace=0.015)  # fonts differ by screen
-    figure = Figure(figsize=(width, rows * height), dpi=DPI, layout=room)
+    layout = ConstrainedLayoutEngine(h_pad=0.05, **look.GAPS)  # some room: fonts differ by screen
+    figure = Figure(figsize=(width, rows * height), dpi=DPI, layout=layout)
     axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y).ravel().tolist()
     for spare in axes[count:]:
         spare.set_axis_off()
@@ -124,10 +124,10 @@ def _drawn(width: float, draw: Callable[..., Picture], *arguments: Any) -> Pictu
 def render(picture: Picture, folder: pathlib.Path | None = None) -> str:
     """Turns a picture into a data URI, and into a PNG where a folder is given for it."""
     figure = picture.figure
-    room = figure.get_layout_engine()
-    if room is not None:
-        room.execute(figure)  # once for all files
-        figure.set_layout_engine("none")
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)  # once for all files
+    figure.set_layout_engine("none")
     if folder is not None:
         with files.replacing(folder / f"{picture.name}.png") as file:
             figure.savefig(file, format="png", pil_kwargs={"compress_level": 3})

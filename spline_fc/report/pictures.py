@@ -52,7 +52,7 @@ def convergence(work: Workdir, rows: Sequence[Row]) -> fig.Picture:
     plots.convergence(curves, levels=levels, names=False, ax=steps)
     plots.convergence(curves, levels=levels, over="seconds", ax=seconds)
     place = seconds.get_subplotspec()
-    if place is None or not place.is_first_col():
+    if place is not None and not place.is_first_col():
         seconds.set_ylabel("")
     look.label(steps, title="over training steps")
     look.label(seconds, title="over seconds, the start included")
