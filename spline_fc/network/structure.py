@@ -132,13 +132,17 @@ def from_layers(stack: Iterable[tuple[Any, Any]], dtype: Any = None) -> Params:
 
     The leaves of a float64 tree are NumPy's, which JAX need not have enabled.
     """
-    as_leaf: Any = (
-        np.asarray if dtype is not None and np.dtype(dtype) == np.float64 else jnp.asarray
-    )
-    return {
-        layer_name(i): {"kernel": as_leaf(kernel, dtype), "bias": as_leaf(bias, dtype)}
+
+    def leaf(array: Any) -> Any:
+        return (np if isinstance(array, np.ndarray) else jnp).asarray(array, dtype)
+
+    tree = {
+        layer_name(i): {"kernel": leaf(kernel), "bias": leaf(bias)}
         for i, (kernel, bias) in enumerate(stack)
     }
+    if dtype is not None and np.dtype(dtype) == np.float64:
+        return jax.tree.map(np.asarray, tree)
+    return jax.device_put(tree)  # together: one by one they take longer than all the rest
 
 
 def layer_sizes(params: Params, lead: int = 0) -> tuple[int, ...]:
