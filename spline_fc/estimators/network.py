@@ -8,14 +8,12 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 
 from spline_fc.checks import check_boolean, check_integer, check_number, check_one_of
-from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset, join_validation, standardize
 from spline_fc.estimators import reading
 from spline_fc.estimators.fitted import FittedSpline, seed_of
 from spline_fc.estimators.reading import Known
 from spline_fc.model import Trained, make_model, train_network
 from spline_fc.model.record import EXTRAPOLATE
-from spline_fc.network import Params
 from spline_fc.training import LEARNING_RATES, TrainResult
 
 _FEWEST = 40  # distinct rows of which some can be held out to choose by
@@ -104,7 +102,7 @@ class _SplineFC(FittedSpline):
         standard = standardize(raw)
         rates = LEARNING_RATES if held else LEARNING_RATES[1:2]
         found = road.train(standard, rates if self.learning_rate is None else [self.learning_rate])
-        fit = found.start.fit
+        fit: Any = found.start.fit  # a FitResult, as the start is a spline
         model = make_model(
             standard,
             spline=fit,
@@ -116,7 +114,8 @@ class _SplineFC(FittedSpline):
         if held and self.refit:
             raw = join_validation(raw)
             standard = standardize(raw)
-            fit, params = road.train_again(standard, found)
+            rerun = road.train_again(standard, found)
+            fit, params = rerun.start.fit, rerun.result.last_params
             low, high = raw.train.x.min(axis=0), raw.train.x.max(axis=0)
             again = {"scaler": standard.scaler, "low": low, "high": high}
             model = model._replace(spline=fit.spline, params=params, **again)
@@ -172,11 +171,10 @@ class _Road(NamedTuple):
             learning_rates=rates,
         )
 
-    def train_again(self, standard: Dataset, found: Trained) -> tuple[FitResult, Params]:
+    def train_again(self, standard: Dataset, found: Trained) -> Trained:
         """Begins anew, and trains for as many epochs as were best when rows were held out."""
         epochs = int(found.result.best_epoch)
-        again = self.train(standard, [found.learning_rate], epochs=epochs, patience=0)
-        return again.start.fit, again.result.last_params
+        return self.train(standard, [found.learning_rate], epochs=epochs, patience=0)
 
 
 def _history(result: TrainResult) -> dict[str, np.ndarray]:
