@@ -11,7 +11,7 @@ DELICATE := tests/cpwl/test_foreign.py tests/cpwl/test_reference.py tests/cpwl/t
   tests/network/test_exactness.py tests/training/test_recording_bits.py
 DELICATE_TEST := $(BIN)/python -m pytest -n auto --dist loadfile $(DELICATE)
 
-.PHONY: run test lint processors bench wheel docs lock clean
+.PHONY: run test lint processors bench wheel pictures tables docs lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m experiments.train --config=configs/friedman1.py --workdir=$(RUN) --overwrite
@@ -44,6 +44,13 @@ wheel: $(STAMP)
 	tests/smoke.sh 3.13 highest
 	tests/smoke.sh 3.13 highest $(USER_EXTRAS)
 	tests/smoke.sh 3.11 lowest-direct $(USER_EXTRAS)
+
+# The pictures of README and guides, and their tables from the records of results/.
+pictures: $(STAMP)
+	$(BIN)/python -m experiments.pictures
+
+tables: $(STAMP)
+	$(BIN)/python -m experiments.tables
 
 # Pages of the API from the docstrings.
 docs: $(STAMP)
