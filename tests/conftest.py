@@ -27,7 +27,7 @@ def quick_figures(request):
     """
     with pytest.MonkeyPatch.context() as patch:
         if not getattr(request.module, "RENDERED", False):
-            empty = "data:image/svg+xml;base64,"
+            empty = "data:image/svg+xml;base64,PHN2Zy8+"
             patch.setattr("spline_fc.report.figures.render", lambda *picture_and_folder: empty)
         yield
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from spline_fc import data
 from spline_fc.checks import check
-from spline_fc.model import fit_model, load_model
+from spline_fc.data.load import find_path
+from spline_fc.model import Model, fit_model, load_model
 from spline_fc.model.summary import describe, score_table
-from spline_fc.runs import to_terminal
+from spline_fc.runs import Progress, to_terminal
 
 
 def widths(text: str) -> tuple[int, ...]:
@@ -34,17 +35,24 @@ def fit(options: argparse.Namespace) -> None:
     output = pathlib.Path(options.output)
     _check_output(output)
     progress = to_terminal()
+    try:
+        model = _fitted(options, progress)
+    finally:
+        progress.close()
+    model.save(output)
+    print(f"{describe(model)}\n\n{score_table(model)}\n")
+    print(f"The model is in {output}. Next: spline_fc show {output}")
+
+
+def _fitted(options: argparse.Namespace, progress: Progress) -> Model:
     progress.phase("reading")
     dataset = data.load(options.data, seed=options.seed, **_reading(options))
 
     def on_epochs(done: int, history: dict[str, np.ndarray]) -> None:
         progress.step(done, f"epoch {done} of {options.epochs}")
 
-    def on_phase(phase: str) -> None:
-        progress.phase(phase, options.epochs)
-
-    made = {"date": datetime.date.today().isoformat(), "data": options.data}
-    fitted = fit_model(
+    made = {"date": datetime.date.today().isoformat(), "data": pathlib.Path(options.data).name}
+    return fit_model(
         dataset,
         options.hidden,
         seed=options.seed,
@@ -52,13 +60,9 @@ def fit(options: argparse.Namespace) -> None:
         start_options={"directions": ()} if options.readable else {},
         extrapolate="clip" if options.clip else "linear",
         made=made,
-        on_phase=on_phase,
+        on_phase=lambda phase: progress.phase(phase, options.epochs),
         on_epochs=on_epochs,
-    )
-    progress.close()
-    fitted.model.save(output)
-    print(f"{describe(fitted.model)}\n\n{score_table(fitted.model)}\n")
-    print(f"The model is in {output}. Next: spline_fc show {output}")
+    ).model
 
 
 def _check_output(output: pathlib.Path) -> None:
@@ -87,7 +91,10 @@ def _reading(options: argparse.Namespace) -> dict[str, Any]:
         "shuffle": False if options.in_order else None,
     }
     found = {name: value for name, value in found.items() if value is not None}
-    is_table = pathlib.Path(options.data).is_file() and pathlib.Path(options.data).suffix != ".npz"
+    if options.data in data.dataset_names():
+        return found
+    path = find_path(options.data, None)
+    is_table = path is not None and path.is_file() and path.suffix != ".npz"
     return {"missing": "median", **found} if is_table else found
 
 

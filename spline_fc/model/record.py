@@ -15,10 +15,13 @@ from spline_fc.model.formula import MOST_WEIGHTS, formula_lines, raw_spline
 from spline_fc.model.rows import read_rows
 from spline_fc.network import Params, clip_inputs, fold_scaler, to_params
 from spline_fc.network.structure import from_layers, layers_float64
-from spline_fc.printing import printed
+from spline_fc.printing import printed, significant
 from spline_fc.training import probabilities
 
 EXTRAPOLATE = ("linear", "clip")
+SHOWN_SCORES = {"regression": ("rmse", "mae", "r2"), "binary": ("accuracy", "log_loss", "auc")}
+SHOWN_SCORES["multiclass"] = SHOWN_SCORES["binary"]
+_IN_UNITS = ("rmse", "mae")  # of other scores four places after the point are enough
 
 
 @printed
@@ -49,6 +52,16 @@ class Model(NamedTuple):
         kinds = [k for k, part in (("spline", self.spline), ("network", self.params)) if part]
         d = len(self.feature_names)
         return f"Model of {self.name}: {self.task} by a {' and a '.join(kinds)} of {d} features"
+
+    def _table(self) -> list[list[str]]:
+        return self.score_rows()
+
+    def score_rows(self) -> list[list[str]]:
+        """Lists the scores on test rows as cells: a head, then a row for each that was scored."""
+        names, found = SHOWN_SCORES[self.task], self.made.get("scores")
+        scores = found if isinstance(found, dict) else {}
+        rows = [[name, *(_digits(own.get(n), n) for n in names)] for name, own in scores.items()]
+        return [["on test rows", *names], *rows]
 
     def outputs(self, rows: Any) -> np.ndarray:
         """Evaluates the function itself, before anything is made of its values.
@@ -218,3 +231,10 @@ class Model(NamedTuple):
         from spline_fc.model.io import save_model  # which makes this record when it reads
 
         save_model(self, path)
+
+
+def _digits(value: float | None, name: str) -> str:
+    """A score as a table has it."""
+    if value is None:
+        return "-"
+    return significant(value, 4) if name in _IN_UNITS else f"{round(value, 4) + 0.0:.4f}"

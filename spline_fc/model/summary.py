@@ -7,12 +7,8 @@ from tabulate import tabulate
 
 from spline_fc.data.encoding import FEATURE
 from spline_fc.model.make import NETWORK, SPLINE_ALONE
-from spline_fc.model.record import Model
+from spline_fc.model.record import SHOWN_SCORES, Model
 from spline_fc.network import layer_sizes
-
-_SCORES = {"regression": ("rmse", "mae", "r2"), "binary": ("accuracy", "log_loss", "auc")}
-_SCORES["multiclass"] = _SCORES["binary"]
-_ALL_DIGITS = ("rmse", "mae")  # of other scores four places after the point are enough
 
 
 def summarize_model(model: Model, most: int | None) -> str:
@@ -25,12 +21,8 @@ def summarize_model(model: Model, most: int | None) -> str:
 
 def score_table(model: Model) -> str:
     """The scores on test rows, a line each for the mean, a linear model, spline and network."""
-    found = model.made.get("scores")
-    if not isinstance(found, Mapping) or not found:
-        return ""
-    names = _SCORES[model.task]
-    rows = [[name, *(_digits(scores, n) for n in names)] for name, scores in found.items()]
-    return _table(rows, ["on test rows", *names])
+    head, *rows = model.score_rows()
+    return _table(rows, head) if rows else ""
 
 
 def describe(model: Model) -> str:
@@ -87,18 +79,13 @@ def _formula_head(model: Model) -> str:
     """What the formula is, and how to read it."""
     what = "The formula"
     if model.params is not None:
-        score, made = _SCORES[model.task][0], model.made.get("scores", {})
+        score, made = SHOWN_SCORES[model.task][0], model.made.get("scores", {})
         known = [made.get(name, {}).get(score) for name in (SPLINE_ALONE, NETWORK)]
         told = "" if None in known else f" ({score} {known[0]:.4g}, the network {known[1]:.4g})"
         what = f"The spline with which the network began{told}"
     if model.task != "regression":
         what += "; it is near 1 for the class and near 0 for others"
     return f"{what}.\nmax(0, ...) is a hinge; [column = level] is 1 where it holds and else 0."
-
-
-def _digits(scores: Mapping[str, Any], name: str) -> str:
-    value = scores.get(name)
-    return "-" if value is None else f"{value:.4g}" if name in _ALL_DIGITS else f"{value:.4f}"
 
 
 def _table(rows: Sequence[Sequence[Any]], heads: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ anywhere; the settings of this module besides hold for axes that are made here.
 """
 
 import functools
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -175,9 +176,10 @@ def _shorten(text: Text, name: str, room: float) -> None:
         text.set_text(shortened(name, max(int(len(name) * room / length), 4)))
 
 
-def names(ax: Axes, places: Any, labels: Sequence[str], most: int = 24) -> None:
-    """Puts names in place of numbers along y."""
-    short = [shortened(name, most) for name in labels]
+def names(ax: Axes, places: Any, labels: Sequence[str]) -> None:
+    """Puts names in place of numbers along y, long ones on two lines."""
+    width = ax.figure.get_figwidth() if ax.figure is not None else _inches(ax)[0]
+    short = [_two_lines(name, most_letters(0.4 * width, 7.5)) for name in labels]
     ax.set_yticks(places, short, parse_math=False, color=INK)
     ax.tick_params(axis="y", length=0)
 
@@ -185,9 +187,9 @@ def names(ax: Axes, places: Any, labels: Sequence[str], most: int = 24) -> None:
 def levels(ax: Axes, labels: Sequence[str]) -> None:
     """Puts names in place of numbers along x, slanted where they would not fit otherwise."""
     size = 7.5
-    room = int(_inches(ax)[0] / max(len(labels), 1) * 72 / (0.62 * size))
+    room = most_letters(_inches(ax)[0] / max(len(labels), 1), size)
     fits = all(len(name) < room for name in labels)
-    short = [shortened(name, room if fits else 22) for name in labels]
+    short = [_two_lines(name, room if fits else 22) for name in labels]
     ax.set_xticks(range(len(labels)), short, parse_math=False, fontsize=size)
     for text in () if fits else ax.get_xticklabels():
         text.set(rotation=45, ha="right", rotation_mode="anchor")
@@ -246,12 +248,23 @@ def plain_number(value: float) -> str:
     return written.replace("-", "−")
 
 
+def most_letters(inches: float, size: float) -> int:
+    """How many letters of a size in points there is room for."""
+    return max(int(inches * 72 / (0.62 * size)), 4)
+
+
+def _two_lines(name: str, most: int) -> str:
+    """A name on one line of so many letters or two; what is longer is cut."""
+    lines = textwrap.wrap(one_line(name), most)
+    return "\n".join(lines if len(lines) <= 2 else [lines[0], shortened(" ".join(lines[1:]), most)])
+
+
 def _room(axis: Axis) -> int:
     """Between how many numbers there is room beside one another."""
     if axis.axis_name != "x":
         return 100
     longest = max(len(plain_number(float(f"{end:.2g}"))) for end in axis.get_view_interval())
-    return max(int(_inches(axis.axes)[0] * 72 / (0.62 * 7.5 * (longest + 2))), 1)
+    return max(most_letters(_inches(axis.axes)[0], 7.5) // (longest + 2), 1)
 
 
 def _inches(ax: Axes) -> tuple[float, float]:

@@ -112,9 +112,9 @@ def test_the_tolerance_holds_on_columns_of_all_kinds(kind):
         small = cpwl.shrink(fit, x, y, tolerance=tolerance, most=10)
         assert rss(small, x, y) <= (1 + tolerance) * least * (1 + 1e-6)
         assert small.rss == pytest.approx(rss(small, x, y), rel=1e-5)
-    assert float((np.asarray(small.spline.coef, float) ** 2).sum()) <= float(
-        (np.asarray(fit.spline.coef, float) ** 2).sum()
-    )
+    # Where no ridge keeps the promise, least squares is solved again: the same but for rounding.
+    norms = [float((np.asarray(f.spline.coef, float) ** 2).sum()) for f in (small, fit)]
+    assert norms[0] <= norms[1] * (1 + 1e-9)
 
 
 def test_a_spline_comes_back_as_a_spline(problem):

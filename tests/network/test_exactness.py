@@ -13,9 +13,11 @@ from spline_fc.network import (
     MLP,
     apply_params,
     check_same_structure,
+    clip_inputs,
     fold_scaler,
     hinges,
     layer_sizes,
+    preactivations_float64,
     reshape,
     spline_from_params,
     to_params,
@@ -188,3 +190,18 @@ def test_shapes_that_do_not_fit_are_refused():
         to_params(spline._replace(knot=spline.knot[:3]))
     with pytest.raises(ValueError, match=r"scaler.x_shift must have shape \(5,\); got \(4,\)"):
         to_params(spline, random_scaler(0, 4, 2))
+
+
+def test_a_clipped_network_is_the_network_of_clipped_rows():
+    params = reshape(to_params(random_spline(1, degree=2, outputs=2)), (32, 32), 0)
+    x = random_rows(0, spread=3.0)
+    low, high = np.quantile(x, [0.3, 0.6], axis=0)
+    low[0] = high[0]  # a constant column
+    clipped = clip_inputs(params, low, high)
+    wanted = preactivations_float64(params, np.clip(x, low, high))[-1]
+    np.testing.assert_allclose(preactivations_float64(clipped, x)[-1], wanted, atol=1e-5)
+    assert layer_sizes(clipped) == (5, 10, *layer_sizes(params)[1:])
+    with pytest.raises(ValueError, match="low must be <= high"):
+        clip_inputs(params, high, low)
+    with pytest.raises(ValueError, match=r"low must have shape \(5,\); got \(2,\)"):
+        clip_inputs(params, low[:2], high)

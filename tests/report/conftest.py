@@ -6,9 +6,14 @@ import pathlib
 import numpy as np
 import pytest
 
+from spline_fc import data, training
+from spline_fc.cpwl import fit_mars, save_fit
+from spline_fc.data import Dataset
 from spline_fc.files import plain
-from spline_fc.workdir import FORMAT
-from tests.analysis.splines import hinge_network, normal_rows
+from spline_fc.workdir import FORMAT, write_data
+from tests.analysis.splines import hinge_network, normal_rows, random_network
+
+HEATING = ("gas and solar panels", "district heating", "oil", "wood pellets, since 2015")
 
 
 @pytest.fixture
@@ -62,6 +67,60 @@ def make_workdir(path: pathlib.Path) -> pathlib.Path:
     return path
 
 
+def read_houses(folder: pathlib.Path, target: str) -> Dataset:
+    """A table as people have it: words, gaps, units, a long name; standardised."""
+    rng, lines = np.random.default_rng(3), []
+    for i in range(150):
+        area, heat, garden = rng.integers(40, 200), rng.integers(4), rng.random() < 0.4
+        price = 1000 * area + 40_000 * (heat == 1) + 9_000 * rng.normal()
+        size = "" if i in (5, 50, 77) else f"{area}"
+        words = HEATING[heat], "yes" if garden else "no", "fast" if price > 150_000 else "slow"
+        lines.append(f"{size};{words[0]};{words[1]};{i % 7};{price:.0f} €;{words[2]}")
+    head = "area;heating;garden;number of rooms_with_windows_to_the_south;price;sold"
+    file = folder / "houses_of_the_town.csv"
+    file.write_text("\n".join([head, *lines]), encoding="utf-8")
+    other = {"price": "sold", "sold": "price"}[target]
+    return data.standardize(data.load(file, target=target, ignore=other, missing="median"))
+
+
+def make_houses(path: pathlib.Path, target: str) -> pathlib.Path:
+    """A run on the houses: two seeds, their prices or whether they were sold fast."""
+    run, loss = (
+        make_workdir(path),
+        "squared_error" if target == "price" else "sigmoid_cross_entropy",
+    )
+    dataset = read_houses(path.parent, target)
+    config = {"data": {"name": str(path.parent / "houses_of_the_town.csv")}}
+    _json(run / "config.json", config | {"training": {"loss": loss, "epochs": 20}})
+    x, y = dataset.train
+    fit = fit_mars(x, y, max_terms=7, names=dataset.feature_names)
+    size = x.shape[1]
+    for seed in range(2):
+        write_data(run, seed, dataset)
+        save_fit(run / "fits" / f"spline-seed{seed}.json", fit)
+        for init in ("spline", "he_normal"):
+            rng = np.random.default_rng(seed)
+            _params(run, f"{init}-seed{seed}", random_network((size, 6, 1), seed), rng)
+    scores = training.baselines(dataset)
+    _json(run / "baselines.json", [
+        {"init": name, "seed": seed, **{f"test_{key}": v for key, v in found.items()}}
+        for name, found in scores.items()
+        for seed in range(2)])  # fmt: skip
+    for name in ("runs", "fits"):
+        rows = json.loads((run / f"{name}.json").read_text())
+        rows = [{**row, **{f"test_{k}": v for k, v in scores["mean"].items()}} for row in rows]
+        _json(run / f"{name}.json", rows)
+    return run
+
+
+def let_diverge(run: pathlib.Path) -> pathlib.Path:
+    """Makes every run of a workdir one that diverged."""
+    runs = json.loads((run / "runs.json").read_text())
+    _json(run / "runs.json", [row | {"diverged": True} for row in runs])
+    (run / "status").write_text("diverged\n")
+    return run
+
+
 def _run(path: pathlib.Path, init: str, seed: int, rate: float, start: float, end: float,
          rng: np.random.Generator) -> dict:  # fmt: skip
     name = f"{init}-seed{seed}-lr{rate:g}"
@@ -86,6 +145,7 @@ def _run(path: pathlib.Path, init: str, seed: int, rate: float, start: float, en
             "epochs": 20, "best_epoch": best, "best_step": best * 10,
             "best_validation_loss": float(loss[best]),
             "test_loss": float(loss[best]), "test_rmse": 5 * float(loss[best]) ** 0.5,
+            "test_mae": 4 * float(loss[best]) ** 0.5, "test_r2": 1 - float(loss[best]),
             "stop_reason": "all epochs done", "diverged": diverged, "train_seconds": 4.0,
             "compile_seconds": 2.0, "start_seconds": begin}  # fmt: skip
 

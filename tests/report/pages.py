@@ -36,7 +36,7 @@ def figures(path: pathlib.Path) -> dict[str, str]:
 class Balance(HTMLParser):
     """Fails on a tag that is closed out of order or never; keeps the tags that were opened."""
 
-    VOID = {"meta", "link", "br", "hr", "img"}
+    VOID = {"meta", "link", "br", "hr", "img", "source"}
 
     def check(self, page: str) -> None:
         self.open: list[str] = []

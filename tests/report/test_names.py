@@ -10,6 +10,7 @@ import pytest
 from spline_fc.report import write_report, write_sweep
 from tests.report.pages import Balance, figures
 
+RENDERED = True  # see tests/conftest.py
 NAMES = (
     "cost_$_usd_$",
     "one $ and \\\\frac{",

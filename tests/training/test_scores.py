@@ -6,7 +6,7 @@ from scipy.special import expit, softmax
 from sklearn import metrics
 
 from spline_fc.data import Scaler
-from spline_fc.training import PRIMARY_SCORE, scores
+from spline_fc.training import PRIMARY_SCORE, probabilities, scores
 
 RNG = np.random.default_rng(0)
 ROWS = 200
@@ -133,3 +133,16 @@ def test_bad_arguments_are_named(task, loss, outputs, targets, message):
 def test_names_of_targets_are_counted():
     with pytest.raises(ValueError, match="target_names must have 2 names"):
         scores("regression", "huber", np.ones((3, 2)), np.ones((3, 2)), target_names=("a",))
+
+
+def test_probabilities_are_read_by_the_loss():
+    outputs = np.array([[-1.0], [0.3], [2.0]])
+    logits = probabilities("sigmoid_cross_entropy", outputs)
+    np.testing.assert_allclose(logits[:, 1], 1 / (1 + np.exp(-outputs[:, 0])))
+    np.testing.assert_allclose(probabilities("huber", outputs)[:, 1], [0, 0.3, 1], atol=1e-5)
+    for loss in ("softmax_cross_entropy", "squared_error", "sigmoid_cross_entropy"):
+        found = probabilities(loss, np.array([[0.2, 0.5, 0.4], [3.0, -2.0, 0.0]]))
+        np.testing.assert_allclose(found.sum(axis=1), 1)
+        assert found.argmax(axis=1).tolist() == [1, 0]
+    with pytest.raises(ValueError, match=r"outputs must have shape \(n, k\)"):
+        probabilities("huber", [0.1])

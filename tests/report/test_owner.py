@@ -1,0 +1,145 @@
+"""What the page tells the owner of the data: errors, rows, formula, importance, shapes."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from spline_fc.report import write_report
+from spline_fc.report.answers import AFTER, BEFORE
+from spline_fc.report.study import study
+from spline_fc.report.tables_model import confusion_table
+from spline_fc.workdir import read_workdir
+from tests.report.conftest import HEATING, let_diverge, make_houses
+from tests.report.pages import headline, plain, words
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory):
+    """{target: a run on the houses}."""
+    return {
+        target: make_houses(tmp_path_factory.mktemp(target) / "run", target)
+        for target in ("price", "sold")
+    }
+
+
+@pytest.fixture(scope="module")
+def said(houses):
+    """What the sections of each page say."""
+    return {target: words(write_report(run)) for target, run in houses.items()}
+
+
+def test_the_page_begins_with_the_error_and_those_of_simpler_models(workdir):
+    page = write_report(workdir)
+    assert headline(page).startswith("The network predicts quality with a test RMSE of 1.")
+    assert (
+        "On the same rows: the spline alone 2.30, a linear model 3.10, the mean 5.00."
+        in headline(page)
+    )
+    told = words(page)["errors"]
+    lines = ("mean 5.000 ± 0 4.000 ± 0 −0.01", "linear model 3.100 ± 0", "spline alone 2.3")
+    places = [told.index(line) for line in (*lines, "network from spline", "network from He")]
+    assert places == sorted(places)
+    text = page.read_text(encoding="utf-8")
+    assert "2026-11-26 12:00 UTC" in text
+    assert "python -m experiments.train --config=x" in plain(text)
+    sections = re.findall(r'<section id="([^"]+)"', text)
+    assert sections[:5] == ["errors", "data", "formula", "importance", "shapes"]
+
+
+def test_the_title_is_the_name_of_the_data_and_no_path(houses):
+    page = write_report(houses["price"]).read_text(encoding="utf-8")
+    assert "<h1>Houses of the town</h1>" in page
+
+
+def test_rows_that_were_read_and_filled_are_counted(said):
+    told = said["price"]["data"]
+    assert "150 rows were read, none was dropped, 3 gaps filled by the median" in told
+    assert "Of 150 rows, 96 train, 24 choose learning rate and step, 30 test." in told
+    assert "area feature number 3 3 by the median" in told
+    assert "heating feature category 4" in told and "sold ignored" in told
+
+
+def test_dropped_rows_are_counted(houses, tmp_path):
+    run = make_houses(tmp_path / "run", "price")
+    file = run / "data" / "encoding-seed0.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"num_rows": 157, "missing": "drop"}))
+    told = words(write_report(run))["data"]
+    assert "157 rows were read, 7 rows with a gap dropped, no gap was filled." in told
+
+
+def test_the_formula_is_in_raw_units_and_has_the_words_of_the_file(said):
+    told = said["price"]["formula"]
+    assert re.search(r"price = [\d.]+ .*\* max\(0, (area - |\d+ - area)", told)
+    assert f"[heating = {HEATING[1]}]" in told
+    assert "a regression of 0 and 1 on the class, here sold=slow" in said["sold"]["formula"]
+
+
+def test_columns_of_the_file_are_ranked_and_levels_count_together(houses, said):
+    found = study(read_workdir(houses["price"])).answers
+    names = [column.name for column in found.columns]
+    assert names == ["area", "heating", "garden", "number of rooms_with_windows_to_the_south"]
+    assert found.seeds == (0, 1) and set(found.importance) == {BEFORE, AFTER}
+    alone = dict(zip(names, found.importance[BEFORE].mean, strict=True))
+    # In euros: areas spread by 46,000, and a quarter of the houses has 40,000 more for its heating.
+    assert 5_000 < alone["heating"] < alone["area"] < 80_000
+    assert alone["garden"] < 2_000
+    told = said["price"]["importance"]
+    assert "Rise of the test RMSE, €" in told and "heating=" not in told
+
+
+def test_a_class_has_probabilities_counts_and_no_line_from_0_to_1(houses, said):
+    told = said["sold"]["errors"]
+    assert "log loss accuracy AUC calibration error" in told
+    assert "predicted fast predicted slow right" in told
+    assert "logistic regression" in told
+    shown = study(read_workdir(houses["sold"])).answers
+    assert set(shown.shapes) == {AFTER}  # logits do not compare with regressions of 0 and 1
+    predicted = shown.predicted[AFTER]
+    assert (
+        (0 <= predicted).all() and (predicted <= 1).all() and np.isin(shown.observed, (0, 1)).all()
+    )
+    for target in houses:
+        numbers, levels = (
+            (houses[target] / "figures" / f"{name}.csv").read_text()
+            for name in ("shapes", "categories")
+        )
+        assert "area" in numbers and "heating" not in numbers
+        assert "heating=oil" in levels and "area" not in levels
+
+
+def test_classes_are_counted_as_they_were_predicted():
+    observed = np.array([[0.0], [0], [1], [1], [1]])
+    predicted = np.array([[0.2], [0.7], [0.6], [0.9], [0.4]])
+    table = confusion_table(observed, predicted, ("no", "yes"))
+    assert [row[1:3] for row in table.body] == [["1", "1"], ["1", "2"]]
+    assert table.header == ["test rows that are", "predicted no", "predicted yes", "right"]
+    three = confusion_table(np.eye(3)[[0, 1, 2, 2]], np.eye(3)[[0, 2, 2, 2]], ("a", "b", "c"))
+    assert [row[1:4] for row in three.body] == [["1", "0", "0"], ["0", "0", "1"], ["0", "0", "2"]]
+
+
+def test_a_run_that_diverged_says_so_and_tells_of_the_spline(workdir):
+    page = write_report(let_diverge(workdir))
+    told = words(page)
+    assert headline(page).startswith(
+        "There is no trained network to tell of: every chosen run diverged."
+    )
+    assert "the spline alone 2.30, a linear model 3.10" in headline(page)
+    for key in ("importance", "shapes"):
+        assert "Every chosen run diverged: there is no trained network to ask." in told[key]
+    assert "From the spline start every chosen run diverged." in told["results"]
+    assert "Every chosen run diverged" in told["convergence"]
+    text = plain(page.read_text(encoding="utf-8"))
+    assert "Still improving" not in text and "Few seeds (0" not in text
+
+
+def test_an_encoding_of_other_columns_is_named(houses, tmp_path):
+    run = make_houses(tmp_path / "run", "price")
+    file = run / "data" / "encoding-seed0.json"
+    record = json.loads(file.read_text())
+    record["columns"][0]["name"] = "volume"
+    file.write_text(json.dumps(record))
+    assert "their encoding must have the features" in plain(
+        write_report(run).read_text(encoding="utf-8")
+    )
