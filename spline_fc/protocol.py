@@ -62,7 +62,7 @@ def key_of(seed: int, contender: Contender) -> jax.Array:
 
 
 def make_start(
-    key: jax.Array, contender: Contender, dataset: Dataset, hidden_sizes: Sequence[int]
+    key: jax.Array, contender: Contender, dataset: Dataset, hidden_sizes: int | Sequence[int]
 ) -> Start:
     """Makes the network that a contender begins with on the training part.
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from spline_fc import analysis, network
 from spline_fc.analysis import ShapeFunctions
-from spline_fc.cpwl import FitResult, linear_pairs, live_terms
+from spline_fc.cpwl import FitResult, Spline, linear_pairs, live_terms
 from spline_fc.data import Dataset
 from spline_fc.estimators import reading
 from spline_fc.estimators.reading import Known
@@ -25,13 +25,21 @@ _SHOWN_ROWS = 500  # of the training part, over which shape functions are averag
 class FittedSpline(BaseEstimator):
     """A spline, perhaps a network that it became, and what makes x of rows.
 
-    Everything with a trailing underscore holds NumPy arrays, so that it can be pickled, copied and
-    read without JAX. `spline_` and `params_` take the encoded columns (`model_.feature_names`) in
-    raw units; `model_` has them standardised, with the scaler beside them.
+    All arrays are NumPy's, so that an estimator can be pickled, copied and read without JAX.
+    `spline_` and `params_` take the encoded columns (`model_.feature_names`) in raw units; `model_`
+    has them standardised, with the scaler beside them.
     """
 
+    model_: Model
+    spline_: Spline
+    basis_coef_: np.ndarray
+    params_: Params
+    gcv_: float
+    feature_importances_: np.ndarray
+    n_features_in_: int
+
     def predict(self, X: Any) -> np.ndarray:
-        """Predicts the targets of rows: (n,), or (n, k) as y came in `fit`."""
+        """Predicts the targets of rows: (n,), or (n, k) where y had two axes in `fit`."""
         rows = self._rows(X)
         found = self.model_.predict(rows)
         return found if self._vector or found.ndim == 2 else found[:, None]
@@ -45,10 +53,10 @@ class FittedSpline(BaseEstimator):
         """Lists where the spline bends, in raw units.
 
         Returns:
-          {column: increasing knots (m,)} for the encoded columns and directions that have any.
+          {name: increasing knots (m,)} of the encoded columns and directions that have any.
         """
         check_is_fitted(self)
-        live, names = live_terms(self.spline_), self._columns()
+        live, names = live_terms(self.spline_), self._names()
         pairs = linear_pairs(live)
         straight = {*pairs, *pairs.values()}
         found: dict[str, set[float]] = {}
@@ -65,20 +73,20 @@ class FittedSpline(BaseEstimator):
         """
         check_is_fitted(self)
         model = self.model_
-        part = model.spline if model.params is None else model.params
+        part: Any = model.spline if model.params is None else model.params
         return analysis.shape_functions(part, self._shown, scaler=model.scaler)
 
     def plot(self, **options: Any) -> Any:
         """Draws the shape functions, see `plots.shape_functions`, which takes the options.
 
         Returns:
-          Axes, or an array of them.
+          The Axes, an array of them where there are several panels.
         """
-        check_is_fitted(self)
+        found = self.shape_functions()
         from spline_fc import plots  # with matplotlib
 
         about = plots.about(self.model_)._replace(x=self._shown)
-        return plots.shape_functions(self.shape_functions(), about, **options)
+        return plots.shape_functions(found, about, **options)
 
     def to_linen(self) -> tuple[MLP, dict[str, Params]]:
         """Hands out the network in raw units, as a Linen module and its variables."""
@@ -104,27 +112,29 @@ class FittedSpline(BaseEstimator):
         return tags
 
     def _rows(self, X: Any) -> Any:
+        """Rows as the model takes them."""
         check_is_fitted(self)
-        return reading.read_again(self, self.model_.encoding, X)
+        return reading.read_again(self, self._features, X)
 
-    def _columns(self) -> tuple[str, ...]:
+    def _names(self) -> tuple[str, ...]:
         """Names of what the spline bends along."""
         directions = np.shape(self.spline_.projection)[1]
         own = (f"direction {j + 1}" for j in range(directions))
         return (*self.model_.feature_names, *own)
 
     def _keep(self, known: Known, standard: Dataset, fit: FitResult, model: Model) -> None:
-        """Sets what all fitted estimators have."""
-        arrays = jax.tree.map(np.asarray, (model.spline, model.params))
-        model = model._replace(spline=arrays[0], params=arrays[1])
-        self.model_ = model
-        self.spline_ = raw_spline(model.spline, model.scaler)
-        self.basis_coef_ = self.spline_.coef
-        self.params_ = jax.tree.map(np.asarray, model.network())
+        """Sets what all fitted estimators have; the model's spline is that of the fit."""
+        spline, params = jax.tree.map(np.asarray, (fit.spline, model.params))
+        # Scores and rows are told of test rows, of which there are none here.
+        made = {name: what for name, what in model.made.items() if name not in ("scores", "rows")}
+        self.model_ = model._replace(spline=spline, params=params, made=made)
+        self.spline_ = raw_spline(spline, model.scaler)
+        self.basis_coef_ = np.asarray(self.spline_.coef)
+        self.params_ = jax.tree.map(np.asarray, self.model_.network())
         self.gcv_ = fit.gcv
-        kept = reading.is_feature(model.encoding, self.n_features_in_)
+        self._features = reading.are_features(known.encoded.encoding, self.n_features_in_)
         self.feature_importances_ = np.zeros(self.n_features_in_)
-        self.feature_importances_[kept] = model.importance
+        self.feature_importances_[self._features] = model.importance
         self._vector = known.vector
         x = np.asarray(standard.train.x)
         self._shown = x[:: -(-len(x) // _SHOWN_ROWS)]

@@ -12,7 +12,6 @@ from spline_fc.checks import check_integer, check_one_of
 from spline_fc.cpwl import fit_mars, labelled_terms, linear_pairs, live_terms, term_values
 from spline_fc.cpwl.terms import raw_columns
 from spline_fc.data import standardize
-from spline_fc.data.encoding import FEATURE
 from spline_fc.estimators import reading
 from spline_fc.estimators.fitted import FittedSpline, seed_of
 from spline_fc.estimators.reading import Known
@@ -20,17 +19,16 @@ from spline_fc.model import make_model
 from spline_fc.model.record import EXTRAPOLATE
 
 # Options that fit_mars takes as they are.
-_PASSED = ("max_degree", "penalty", "directions", "knots", "min_span", "end_span", "threshold")
+_PASSED = ("max_degree", "penalty", "directions", "min_span", "end_span", "threshold")
 _PASSED += ("allowed", "linear", "prune")
 
 
-class _MARS(FittedSpline):
-    """The options of `fit_mars`, and the fit.
-
+_ABOUT = """
     Args:
-      max_terms, max_degree, penalty, directions, knots, min_span, end_span, threshold, allowed,
-        linear, prune: of `fit_mars`; max_terms is cut to the number of distinct rows. `allowed` and
+      max_terms, max_degree, penalty, directions, min_span, end_span, threshold, allowed, linear,
+        prune: of `fit_mars`; max_terms is cut to the number of distinct rows. `allowed` and
         `linear` name encoded columns, "tree=oak" being one.
+      candidate_knots: `knots` of `fit_mars`: so many quantiles per column, or "all" values.
       extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
         pulls every column in to the range of the training rows.
       random_state: of the directions "random"; an integer, a RandomState, or None.
@@ -46,13 +44,17 @@ class _MARS(FittedSpline):
       n_features_in_, feature_names_in_: of X.
     """
 
+
+class _MARS(FittedSpline):
+    """The options of `fit_mars`, and the fit."""
+
     def __init__(
         self,
         max_terms: int = 41,
         max_degree: int = 1,
         penalty: float | None = None,
         directions: str | Sequence[str] | Any = (),
-        knots: int | str = 64,
+        candidate_knots: int | str = 64,
         min_span: int | None = None,
         end_span: int | None = None,
         threshold: float = 1e-4,
@@ -66,7 +68,7 @@ class _MARS(FittedSpline):
         self.max_degree = max_degree
         self.penalty = penalty
         self.directions = directions
-        self.knots = knots
+        self.candidate_knots = candidate_knots
         self.min_span = min_span
         self.end_span = end_span
         self.threshold = threshold
@@ -88,6 +90,7 @@ class _MARS(FittedSpline):
             names=standard.feature_names,
             max_terms=min(self.max_terms, len(standard.train.x)),
             key=seed,
+            knots=self.candidate_knots,
             **{name: getattr(self, name) for name in _PASSED},
         )
         model = make_model(standard, spline=fit, extrapolate=self.extrapolate, made={"seed": seed})
@@ -95,12 +98,10 @@ class _MARS(FittedSpline):
 
 
 class MARSRegressor(RegressorMixin, _MARS):
-    """Multivariate adaptive regression splines, minima of hinges taking the place of products.
+    __doc__ = f"""Multivariate adaptive regression splines, of minima of hinges and not of products.
 
     Nothing is held out: the number of terms is chosen by generalised cross-validation.
-    """
-
-    __doc__ += "\n" + _MARS.__doc__.partition("\n")[2]
+    {_ABOUT}"""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MARSRegressor":
         """Fits the spline.
@@ -124,14 +125,12 @@ class MARSRegressor(RegressorMixin, _MARS):
 
 
 class MARSTransformer(TransformerMixin, _MARS):
-    """The terms that MARS finds, as columns for other estimators.
+    __doc__ = f"""The terms that MARS finds, as columns for other estimators.
 
     Targets decide which terms there are: numbers as in a regression, words as labels, of which each
     is an output. A column is one hinge, the minimum of several, or, where a column of X enters
     linearly, its distance from a knot, all in raw units.
-    """
-
-    __doc__ += "\n" + _MARS.__doc__.partition("\n")[2]
+    {_ABOUT}"""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MARSTransformer":
         """Finds the terms; arguments as for `MARSRegressor.fit`, y may hold labels that are words.
@@ -148,7 +147,7 @@ class MARSTransformer(TransformerMixin, _MARS):
         rows = self._rows(X)
         x, spline = self.model_.inputs(rows), self.spline_
         live = live_terms(spline)
-        values = term_values(raw_columns(x, spline.projection), live.terms)
+        values = term_values(raw_columns(x, np.asarray(spline.projection)), live.terms)
         pairs = linear_pairs(live)
         for first, second in pairs.items():
             values[:, first] -= values[:, second]
@@ -158,10 +157,9 @@ class MARSTransformer(TransformerMixin, _MARS):
         """Names the columns of `transform`: "h(x0-0.5)" is a hinge, "(x0-0.5)" a linear term."""
         check_is_fitted(self)
         given = _check_feature_names_in(self, input_features)
-        encoding, names = self.model_.encoding, list(self._columns())
-        if not hasattr(self, "feature_names_in_"):  # then every column of X is one of its own name
-            kept = given[[c.role == FEATURE for c in encoding.columns[: len(given)]]]
-            names[: len(kept)] = kept
+        names = list(self._names())
+        if not hasattr(self, "feature_names_in_"):  # then a column of X is one of the encoded ones
+            names[: self._features.sum()] = given[self._features]
         labels = [label for label, _ in labelled_terms(self.spline_, names)]
         times = [labels[:m].count(label) for m, label in enumerate(labels)]
         told = (f"{label}.{n}" if n else label for label, n in zip(labels, times, strict=True))

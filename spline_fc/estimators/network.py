@@ -19,16 +19,15 @@ from spline_fc.network import Params
 from spline_fc.training import LEARNING_RATES, TrainResult
 
 _FEWEST = 40  # distinct rows of which some can be held out to choose by
-_PASSED = ("max_degree", "penalty", "directions", "knots", "threshold", "share")
+_PASSED = ("max_degree", "penalty", "directions", "threshold", "share")
 
 
-class _SplineFC(FittedSpline):
-    """The options of the road, and the road.
-
+_ABOUT = """
     Args:
       hidden_sizes: widths of the hidden layers.
-      max_terms, max_degree, penalty, directions, knots, threshold, share: of `spline_start`;
+      max_terms, max_degree, penalty, directions, threshold, share: of `spline_start`;
         directions=() keeps every hinge on a column, so that the spline can be read.
+      candidate_knots: `knots` of `spline_start`: so many quantiles per column, or "all" values.
       epochs: passes over the training rows, at most.
       learning_rate: of Adam; None tries 0.001, 0.003 and 0.01 and keeps the one that is best on the
         rows held out (0.003 if there are none).
@@ -56,6 +55,10 @@ class _SplineFC(FittedSpline):
       n_features_in_, feature_names_in_: of X.
     """
 
+
+class _SplineFC(FittedSpline):
+    """The options of the road, and the road."""
+
     def __init__(
         self,
         hidden_sizes: int | Sequence[int] = (64, 64),
@@ -63,7 +66,7 @@ class _SplineFC(FittedSpline):
         max_degree: int = 1,
         penalty: float | None = 3.0,
         directions: str | Sequence[str] | Any = ("ols", "sir", "phd"),
-        knots: int | str = 64,
+        candidate_knots: int | str = 64,
         threshold: float = 1e-4,
         share: float = 0.5,
         epochs: int = 100,
@@ -81,7 +84,7 @@ class _SplineFC(FittedSpline):
         self.max_degree = max_degree
         self.penalty = penalty
         self.directions = directions
-        self.knots = knots
+        self.candidate_knots = candidate_knots
         self.threshold = threshold
         self.share = share
         self.epochs = epochs
@@ -133,7 +136,11 @@ class _SplineFC(FittedSpline):
         return _Road(
             type(self).__name__,
             self.hidden_sizes,
-            {**options, "max_terms": min(self.max_terms, len(known.encoded.x))},
+            {
+                **options,
+                "knots": self.candidate_knots,
+                "max_terms": min(self.max_terms, len(known.encoded.x)),
+            },
             {
                 "epochs": self.epochs,
                 "batch_size": self.batch_size,
@@ -181,9 +188,8 @@ def _history(result: TrainResult) -> dict[str, np.ndarray]:
 
 
 class SplineFCRegressor(RegressorMixin, _SplineFC):
-    """A fully connected ReLU network that begins as a continuous piecewise-linear spline."""
-
-    __doc__ += "\n" + _SplineFC.__doc__.partition("\n")[2]
+    __doc__ = f"""A fully connected ReLU network that begins as a piecewise-linear spline.
+    {_ABOUT}"""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplineFCRegressor":
         """Fits the spline, turns it into a network, and trains that on.
@@ -207,13 +213,11 @@ class SplineFCRegressor(RegressorMixin, _SplineFC):
 
 
 class SplineFCClassifier(ClassifierMixin, _SplineFC):
-    """A fully connected ReLU network of logits that begins as a spline, for two or more classes."""
+    __doc__ = f"""A fully connected ReLU network of logits that begins as a spline.
+    {_ABOUT}  classes_: (c,) labels, in the order of the columns of `predict_proba`.
+    """
 
-    __doc__ += (
-        "\n"
-        + _SplineFC.__doc__.partition("\n")[2].rstrip()
-        + "\n      classes_: (c,) labels, in the order of the columns of `predict_proba`.\n    "
-    )
+    classes_: np.ndarray
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplineFCClassifier":
         """Fits a spline to the labels, makes logits of it, and trains the network on.
@@ -227,8 +231,8 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
           ValueError: rows, labels or options that cannot be fitted.
         """
         known = reading.read(self, X, y, sample_weight, labels=True)
-        self.classes_ = known.classes
         self._fit(known)
+        self.classes_ = np.asarray(known.classes)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ from spline_fc import data
 from spline_fc.checks import check
 from spline_fc.data import Dataset, Encoding, Part, Weights
 from spline_fc.data.arrays import assemble
-from spline_fc.data.encoding import FEATURE, TARGET
+from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding
 from spline_fc.data.frames import is_frame
 from spline_fc.data.matrices import Encoded, fill_medians
 from spline_fc.data.splits import Rows
@@ -25,7 +25,8 @@ _MOST_ROUNDED = 4096
 class Known(NamedTuple):
     """The rows of a fit, each once."""
 
-    encoded: Encoded  # x finite, y, weights (n,) > 0, and the encoding of the columns
+    encoded: Encoded  # x finite, y, and the encoding of the columns
+    weights: np.ndarray  # (n,) > 0
     classes: np.ndarray | None  # labels in order
     vector: bool  # targets came as (n,)
 
@@ -67,22 +68,27 @@ def read(
         check(len(classes) > 1, f"y must have at least 2 classes; got 1 class, {classes[0]!r}.")
         task = "binary" if len(classes) == 2 else "multiclass"
     encoded = data.encode_arrays(X, _named(y, name), task=task, missing="median")
-    encoded = _each_once(encoded, weights)
+    encoded, weights = _each_once(encoded, weights)
     encoded = fill_medians(encoded, np.arange(len(encoded.x)), "X")
     if classes is not None:
         encoded = encoded._replace(encoding=_with_labels(encoded.encoding, classes))
-    return Known(encoded, classes, vector)
+    return Known(encoded, weights, classes, vector)
 
 
-def read_again(estimator: BaseEstimator, encoding: Encoding, X: Any) -> Any:
-    """Checks rows as scikit-learn wants it; returns them as `data.encode` wants them."""
+def read_again(estimator: BaseEstimator, features: np.ndarray, X: Any) -> Any:
+    """Checks rows as scikit-learn wants it; returns them as the model wants them.
+
+    Args:
+      estimator: that was fitted.
+      features: from `are_features`.
+      X: as in `read`.
+    """
     if is_frame(X):
         return validate_data(estimator, X, reset=False, skip_check_array=True)
-    X = validate_data(estimator, X, reset=False, ensure_all_finite="allow-nan")
-    return X[:, is_feature(encoding, X.shape[1])]
+    return validate_data(estimator, X, reset=False, ensure_all_finite="allow-nan")[:, features]
 
 
-def is_feature(encoding: Encoding, columns: int) -> np.ndarray:
+def are_features(encoding: Encoding, columns: int) -> np.ndarray:
     """Which of the columns of X became features: (columns,) bool; the others were left out."""
     return np.array([column.role == FEATURE for column in encoding.columns[:columns]])
 
@@ -103,7 +109,7 @@ def parts(known: Known, name: str, fraction: float, seed: int) -> Dataset:
     encoded, rows = known.encoded, np.arange(len(known.encoded.x))
     held = rows[:0] if fraction == 0 else _drawn(known, fraction, seed)
     left, held = (np.setdiff1d(rows, held), held) if held.size else (rows, rows)
-    counted = bool((encoded.weights != 1).any())
+    counted = bool((known.weights != 1).any())
     encoding = encoded.encoding
     found = assemble(
         name,
@@ -113,7 +119,7 @@ def parts(known: Known, name: str, fraction: float, seed: int) -> Dataset:
         encoded.x,
         encoded.y,
         Rows(left, held, held),
-        encoded.weights if counted else None,
+        known.weights if counted else None,
     )
     return found._replace(encoding=encoding)
 
@@ -172,14 +178,14 @@ def _named(y: np.ndarray, name: Any) -> Any:
     return pd.DataFrame(y, columns=name) if y.ndim == 2 else pd.Series(y, name=name)
 
 
-def _each_once(encoded: Encoded, weights: np.ndarray) -> Encoded:
+def _each_once(encoded: Encoded, weights: np.ndarray) -> tuple[Encoded, np.ndarray]:
     """Joins the rows that agree in x and y, and puts all in the order of their bytes."""
     # Adding 0 turns -0 into 0: the two are equal, but their bytes are not.
     table = np.ascontiguousarray(np.hstack([encoded.x, encoded.y]) + 0.0)
     keys = table.view(f"V{table.shape[1] * table.itemsize}").ravel()
     _, first, member = np.unique(keys, return_index=True, return_inverse=True)
     total = np.bincount(member, weights)
-    return encoded._replace(x=encoded.x[first], y=encoded.y[first], weights=total)
+    return encoded._replace(x=encoded.x[first], y=encoded.y[first]), total
 
 
 def _with_labels(encoding: Encoding, classes: np.ndarray) -> Encoding:
@@ -187,7 +193,7 @@ def _with_labels(encoding: Encoding, classes: np.ndarray) -> Encoding:
     numeric = classes.dtype.kind in "iuf"
     levels = tuple(float(c) if numeric else str(c) for c in classes)
 
-    def told(column):
+    def told(column: ColumnEncoding) -> ColumnEncoding:
         if column.role != TARGET:
             return column
         kind = "number" if numeric else "category"

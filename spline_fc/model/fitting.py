@@ -125,6 +125,8 @@ def train_network(
     contender = Contender(SPLINE, SPLINE, dict(start_options or {}), config)
     told("fitting the spline")
     start = start_network(standard, hidden_sizes, contender, seed)
+    if start.fit is None:
+        raise ValueError("the start must be a spline; got an initialiser.")
     told("training the network")
     result = protocol.train(
         contender, [start], [standard], learning_rates, [seed], on_epochs=on_epochs
