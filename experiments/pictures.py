@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 import spline_fc as sfc
@@ -82,8 +83,7 @@ def overview(dataset: Dataset) -> Figure:
     drift = sfc.knot_drift(start, after, x, scaler=dataset.scaler)
     units = np.arange(len(network.hinges(fit.spline).knot))
 
-    figure = Figure(figsize=(8, 2.75), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, wspace=0.03)
+    figure = Figure(figsize=(8, 2.75), layout=ConstrainedLayoutEngine(w_pad=0.06, wspace=0.03))
     data, losses, knots = figure.subplots(1, 3)
     dots = {"color": "#b4bdc6", "markersize": 2.2, "markeredgewidth": 0}
     data.plot(*_raw(dataset, x, y), "o", zorder=1, label="data", **dots)
@@ -162,7 +162,7 @@ def save(name: str, figure: Figure) -> None:
 
 def _figure(draw: Any, *records: Any, size: tuple[float, float], **options: Any) -> Figure:
     """A figure of so many inches with a picture of one row of panels."""
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(**look.GAPS))
 
     def make(count: int) -> list[Axes]:
         return figure.subplots(1, count, squeeze=False).ravel().tolist()

@@ -184,12 +184,6 @@ def score(model: Params | FitResult, dataset: Dataset, loss: str) -> dict[str, f
 _apply = jax.jit(network.apply_params)
 
 
-def mean_loss(fit: FitResult, part: data.Part, loss: str) -> float:
-    """The mean loss of a spline on the rows of one part, as training counts it."""
-    outputs = jnp.asarray(evaluate_float64(fit.spline, part.x), part.y.dtype)
-    return float(np.mean(training.loss_per_row(loss, outputs, jnp.asarray(part.y))))
-
-
 def refit(
     contender: Contender,
     raw: Sequence[Dataset],

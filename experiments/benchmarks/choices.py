@@ -15,9 +15,9 @@ from spline_fc import evaluate, fit_mars
 
 CHOICES = {
     "every parent": {"fast_k": None},
-    "fast_k=20": {"fast_k": 20},
-    "fast_k=5": {"fast_k": 5},
-    "fast_k=1": {},
+    "fast_k=10": {"fast_k": 10},
+    "fast_k=3": {},  # the default
+    "fast_k=1": {"fast_k": 1},
     "knots=32": {"knots": 32},
     "knots=128": {"knots": 128},
 }

@@ -38,12 +38,12 @@ def distil(
     """Fits a spline to what a model returns on given rows.
 
     A model's outputs bear no noise, so steps go on while they explain 1e-7 of the variance, and up
-    to 2000 rows each of them may have a knot. The guards of a fit to data stay: what a spline of
-    this degree cannot say, as the interactions in an additive fit, acts as noise, and with a knot
-    on any row the spline would run after it. Fewer terms make a model that is easier to read;
-    `share` says at what price. Several outputs share one basis, chosen by the sum of their squared
-    errors as they are. A network that still is a spline can also be read without a fit, by
-    `network.spline_from_params`.
+    to 2000 rows each of them may have a knot and each step looks at every parent. The guards of a
+    fit to data stay: what a spline of this degree cannot say, as the interactions in an additive
+    fit, acts as noise, and with a knot on any row the spline would run after it. Fewer terms make a
+    model that is easier to read; `share` says at what price. Several outputs share one basis,
+    chosen by the sum of their squared errors as they are. A network that still is a spline can also
+    be read without a fit, by `network.spline_from_params`.
 
     Args:
       model: a network's parameters, a Spline, or a function from (n, d) to (n,) or (n, k).
@@ -73,6 +73,7 @@ def distil(
     wanted = model_output(model, rows)
     if len(rows) <= EVERY_ROW:
         options.setdefault("knots", "all")
+        options.setdefault("fast_k", None)
     fit = fit_mars(  # x as it came: the spline is returned in its dtype
         x,
         wanted,

@@ -1,5 +1,6 @@
 """fit_mars: data in, a continuous piecewise-linear spline out."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -8,22 +9,23 @@ import jax
 import numpy as np
 
 from spline_fc.arrays import as_names, columns
-from spline_fc.cpwl import inputs, pruning
+from spline_fc.cpwl import inputs, products, pruning
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
-from spline_fc.cpwl.forward import ForwardLimits, ForwardTrace, Stop, forward
+from spline_fc.cpwl.forward import ForwardTrace, Stop, forward
 from spline_fc.cpwl.inputs import CheckedData
 from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
+from spline_fc.cpwl.products import Products
 from spline_fc.cpwl.refit import least_squares, least_squares_on_rows
 from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.scaling import Units, scaled_columns
-from spline_fc.cpwl.terms import Term, as_spline, hinge_use
+from spline_fc.cpwl.search import Limits
+from spline_fc.cpwl.terms import Term, as_spline, hinge_use, term_values
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
+FEW_ROWS = 1 << 13  # up to which NumPy is about as quick as compiled steps, which begin slowly
+FEW_NUMBERS = 1 << 20  # in z; the same with interactions, where it is quicker
 TOLD = 0.01  # share by which two counts of a residual may differ before something is done
-
-
-SMALL = 1 << 17  # numbers in x up to which the narrow type would save no time
 
 
 @one_thread()
@@ -46,7 +48,7 @@ def fit_mars(
     weights: Any = None,
     allowed: Sequence[Sequence[int | str]] | None = None,
     linear: Sequence[int | str] = (),
-    fast_k: int | None = 1,
+    fast_k: int | None = 3,
     prune: str = "gcv",
     num_folds: int = 5,
     max_hinges: int | None = None,
@@ -57,9 +59,9 @@ def fit_mars(
     The forward pass adds the best reflected pair of hinges at each step; backward elimination on
     cross products then removes terms. The fit works on columns that it centres and scales itself,
     so no result depends on the units of the features, of no degree; what it returns is in the units
-    of x and y. Tables are float64 throughout. So are the columns of small data; those of large data
-    have the dtype of x as JAX has it, unless float32 cannot tell them apart or the search lost
-    count of the residual in it.
+    of x and y. Small data are searched in NumPy and float64, which needs no compiler; large ones by
+    compiled steps, in the dtype of x as JAX has it unless float32 cannot tell the columns apart or
+    the search lost count of the residual in it.
 
     Hinges bend along z = [x, x projection]: the features and, if `directions` are wanted, a few
     linear combinations of them. Directions found from y fit the noise in y too, which GCV does not
@@ -188,13 +190,13 @@ def _fit_safely(
     """
     targets = _targets(data)
     wide = np.dtype(np.float64)
-    small = data.x.size <= SMALL
-    for dtype in (wide,) if small else dict.fromkeys((data.dtype, wide)):
+    few = is_small(len(data.x), rules[0], limits[1])  # data that are searched in float64 alone
+    for dtype in (wide,) if few else dict.fromkeys((data.dtype, wide)):
         typed, every = data._replace(dtype=dtype), (*names, *found.names)
         space, scaled = _search_space(typed, found.projection, every, knots, *rules)
         if scaled.delicate:
             continue
-        full = ForwardLimits(*limits, *_rounding(dtype))
+        full = Limits(*limits, *_rounding(dtype))
         rest = scaled.units.leaves(backward.max_hinges)
         parts = _fit(
             data, targets, scaled.columns, space, full, backward._replace(max_hinges=rest), on_step
@@ -202,6 +204,13 @@ def _fit_safely(
         if not parts.doubtful:
             break
     return space, scaled.units, targets, parts
+
+
+def is_small(num_rows: int, num_columns: int, max_degree: int) -> bool:
+    """Whether a search goes without a compiler: NumPy is quicker then, all in all."""
+    if max_degree == 1:
+        return num_rows <= FEW_ROWS
+    return num_rows * num_columns <= FEW_NUMBERS
 
 
 def _search_space(
@@ -248,13 +257,16 @@ def _fit(
     data: CheckedData, targets: _Targets, columns, space: SearchSpace, limits, backward, on_step
 ) -> _Parts:
     """Forward pass, backward pass and last least squares, in the dtype of the columns."""
-    weights, centred = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
+    weights, y = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
+    size = (limits.max_terms - 1, limits.max_degree)
+    many = not is_small(len(y), len(columns), limits.max_degree)
     # The tables need more digits than the data; this reaches no further than the block.
-    with jax.enable_x64(True):
-        columns, centred, weights = jax.device_put((columns, centred, weights))
-        terms, trace, stop = forward(columns, centred, weights, space, limits, on_step)
-        size = (limits.max_terms - 1, limits.max_degree)
-        solved = _prune_and_solve(columns, centred, weights, terms, size, space.linear, backward)
+    with jax.enable_x64(True) if many else contextlib.nullcontext():
+        if many:
+            columns, y, weights = jax.device_put((columns, y, weights))
+        terms, trace, stop = forward(columns, y, weights, space, limits, on_step)
+        found = _products(columns, y, weights, terms, size, backward.num_folds)
+        solved = _prune_and_solve(found, terms, space.linear, backward)
     coef, path, rss, total, exact = solved
     exact = exact[trace.num_terms - 1]  # of the terms after every step
     wide = columns.dtype == np.float64
@@ -296,24 +308,27 @@ def _with_causes(stop: Stop, path: pruning.PruningPath, num_rows: float) -> str:
     return stop.reason
 
 
-def _prune_and_solve(columns, y, weights, terms, size, linear, backward: _Backward):
-    """Coefficients (p, k) of the chosen subset, the path, its RSS, the total, and that of prefixes.
-
-    The terms are filled up to `size` = (terms, factors) with absent ones, so that shapes, and with
-    them compiled code, do not depend on what was found.
-    """
+def _products(columns, y, weights, terms, size: tuple[int, int], num_folds: int) -> Products:
+    """What the rows say of an intercept and the terms; `size` is the most terms and factors."""
+    if isinstance(columns, np.ndarray):
+        design = np.column_stack([np.ones(len(y)), term_values(columns.T, terms)])
+        return products.on_host(design, y, weights, num_folds)
     outputs = np.zeros((1, y.shape[1]))
     projection = np.zeros((len(columns), 0))  # the columns are those of z already
     everything = as_spline(terms, outputs[0], outputs[:0], projection, columns.dtype, size)
-    moments = pruning.cross_products(everything, columns, y, weights, backward.num_folds)
-    moments = pruning.of_first(moments, 1 + len(terms))
+    return products.on_device(everything, len(terms), columns, y, weights, num_folds)
+
+
+def _prune_and_solve(rows: Products, terms, linear, backward: _Backward):
+    """Coefficients (p, k) of the chosen subset, path, RSS, total, and the RSS of prefixes."""
+    moments = pruning.cross_products(rows.squares, 1 + len(terms))
     path = pruning.prune(
         moments, backward.penalty, backward.method, hinge_use(terms, linear), backward.max_hinges
     )
     kept = np.concatenate([[True], path.kept[path.chosen]])
     gram, target = moments.plain_gram * np.outer(kept, kept), moments.plain_target
     total = float(moments.total.sum())
-    coef, rss = least_squares(everything, columns, y, weights, gram, target, total)
+    coef, rss = least_squares(rows.residuals, gram, target, total)
     return coef[kept], path, rss, total, pruning.prefix_rss(moments)
 
 

@@ -15,9 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-CHUNK_ROWS = 1 << 16  # at most, whose sums are added up in memory that stays in the cache
 GROUPED_ROWS = 1 << 17  # padded rows that are gathered in one go
-MANY_ROWS = 1 << 13  # from here on rows are grouped
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -36,9 +35,13 @@ def _workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(8, available), "spline_fc")
 
 
-def in_threads(work: Callable[[int], Result], numbers: Iterable[int]) -> list[Result]:
-    """Results of `work` for every number, in order; NumPy lets go of the interpreter meanwhile."""
-    return list(_workers().map(work, numbers))
+if hasattr(os, "register_at_fork"):  # a child process has none of these threads
+    os.register_at_fork(after_in_child=_workers.cache_clear)
+
+
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Results of `work` for every item, in order; NumPy lets go of the interpreter meanwhile."""
+    return list(_workers().map(work, items))
 
 
 def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
@@ -47,14 +50,6 @@ def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
     store = np.empty(size + 64, np.uint8)
     start = -store.ctypes.data % 64
     return store[start : start + size].view(dtype).reshape(shape)
-
-
-class Positions(NamedTuple):
-    """Where n rows stand among the knots of f columns: at features[which] + shift."""
-
-    which: jax.Array  # (f,) int32, columns of the data
-    shift: jax.Array  # (n,) float, or () where it is 0
-    bin: jax.Array  # (f, n) int, how many knots are at or below the position
 
 
 class Grouping(NamedTuple):
@@ -71,30 +66,6 @@ class Grouping(NamedTuple):
     used: jax.Array  # () int32, chunks that hold anything; the others are not even initialised
 
 
-def find_bins(
-    features: jax.Array, which: jax.Array, shift: jax.Array, knots: jax.Array
-) -> Positions:
-    """Looks up between which knots the rows stand; done once for every set of positions.
-
-    Args:
-      features: (d, n) float.
-      which: (f,) int32, the columns wanted.
-      shift: (n,) or () float, added to all of them.
-      knots: (d, K) float, ascending; the last one may be repeated.
-    """
-    kind = jnp.int16 if knots.shape[1] < np.iinfo(np.int16).max else jnp.int32
-
-    def one(v):
-        # Unrolled, the search is a few gathers over all rows at once.
-        options = dict(side="right", method="scan_unrolled")
-        found = jnp.searchsorted(knots[v], features[v] + shift, **options)
-        # The last knot may be repeated to fill its row: what lies behind it is the first one's.
-        distinct = 1 + (knots[v] < knots[v, -1]).sum(dtype=found.dtype)
-        return jnp.minimum(found, distinct).astype(kind)
-
-    return Positions(which, shift, jax.lax.map(one, which))
-
-
 class Placed(NamedTuple):
     """Where rows stand among the knots, on the host."""
 
@@ -108,20 +79,33 @@ class Placed(NamedTuple):
 
 
 def place(features, which, shift, knots) -> Placed:
-    """Finds bins and offsets; arguments as of `find_bins`."""
+    """Finds bins and offsets.
+
+    Args:
+      features: (d, n) float.
+      which: (f,) int32, the columns wanted.
+      shift: (n,) or () float, added to all of them.
+      knots: (d, K) float, ascending; the last one may be repeated.
+    """
     return Placed(which, *jax.device_get(_placed(features, which, shift, knots)))
 
 
 @jax.jit
 def _placed(features, which, shift, knots) -> tuple[jax.Array, jax.Array]:
-    bins = find_bins(features, which, shift, knots).bin
+    kind = jnp.int16 if knots.shape[1] < np.iinfo(np.int16).max else jnp.int32
 
-    def one(s):
-        v = which[s]
-        edge = knots[v].at[jnp.maximum(bins[s].astype(jnp.int32) - 1, 0)].get()
-        return features[v] + shift - edge
+    def one(v):
+        position = features[v] + shift
+        # Unrolled, the search is a few gathers over all rows at once.
+        options = dict(side="right", method="scan_unrolled")
+        found = jnp.searchsorted(knots[v], position, **options)
+        # The last knot may be repeated to fill its row: what lies behind it is the first one's.
+        distinct = 1 + (knots[v] < knots[v, -1]).sum(dtype=found.dtype)
+        found = jnp.minimum(found, distinct)
+        edge = knots[v].at[jnp.maximum(found - 1, 0)].get()
+        return found.astype(kind), position - edge
 
-    return bins, jax.lax.map(one, jnp.arange(len(which), dtype=jnp.int32))
+    return jax.lax.map(one, which)
 
 
 def group_rows(placed: Placed, num_bins: int, members: np.ndarray | None = None) -> Grouping:
@@ -169,52 +153,11 @@ def group_rows(placed: Placed, num_bins: int, members: np.ndarray | None = None)
     return Grouping(*jax.device_put((which, *arrays, np.int32(used))))
 
 
-def _sums(features, knots, positions: Positions, columns: jax.Array, powers: int) -> jax.Array:
+def _sums(grouping: Grouping, num_bins: int, columns: jax.Array, powers: int, count) -> jax.Array:
     """Sums z * offset**p over the rows of every bin, (powers, c, f, K); the pass over the data.
 
-    All columns enter together, row by row: one look-up of the bin serves them all. Rows below the
-    first knot have a bin of their own, which is dropped.
+    A chunk of rows at a time, with all columns in turn.
     """
-    (num_columns, num_rows), (num_sets, places) = columns.shape, (len(positions.which), 1)
-    places += knots.shape[1]
-    wide = jnp.result_type(float)
-    num_chunks = -(-num_rows // CHUNK_ROWS)
-    chunk = -(-num_rows // num_chunks)
-    width = powers * num_columns
-
-    def rows_of(array, start, v=None):
-        if not array.ndim:
-            return array
-        if v is None:
-            return jax.lax.dynamic_slice_in_dim(array, start, chunk, axis=-1)
-        return jax.lax.dynamic_slice(array, (v.astype(start.dtype), start), (1, chunk))[0]
-
-    def one_chunk(i, sums):
-        # The last chunk overlaps the one before it; what was summed there already counts nothing.
-        start = jnp.minimum(i * chunk, num_rows - chunk)
-        fresh = start + jnp.arange(chunk) >= i * chunk
-        z = jnp.where(fresh, rows_of(columns, start), 0).astype(wide).T
-        shift = rows_of(positions.shift, start)
-
-        def one_set(s, sums):
-            v, place = positions.which[s], rows_of(positions.bin, start, s).astype(jnp.int32)
-            edge = knots[v].at[jnp.maximum(place - 1, 0)].get(mode="promise_in_bounds")
-            offset = (rows_of(features, start, v) + shift - edge).astype(wide)[:, None]
-            terms = jnp.concatenate([z * offset**p for p in range(powers)], axis=1)
-            return sums.at[s * places + place].add(terms, mode="promise_in_bounds")
-
-        return jax.lax.fori_loop(0, num_sets, one_set, sums)
-
-    nothing = jnp.zeros((num_sets * places, width), wide)
-    sums = jax.lax.fori_loop(0, num_chunks, one_chunk, nothing)
-    sums = sums.reshape(num_sets, places, powers, num_columns)[:, 1:]
-    return jnp.moveaxis(sums, (2, 3), (0, 1))
-
-
-def _grouped_sums(
-    grouping: Grouping, num_bins: int, columns: jax.Array, powers: int, count
-) -> jax.Array:
-    """What `_sums` returns, from grouped rows: a chunk at a time, with all columns in turn."""
     wide, shape = jnp.result_type(float), (len(grouping.which), num_bins)
     columns = jnp.concatenate([columns, jnp.zeros_like(columns[:, :1])], axis=1)
 
@@ -236,37 +179,27 @@ def _grouped_sums(
     return jnp.moveaxis(sums, 2, 0).reshape(powers, len(columns), *shape)
 
 
-def _any_sums(
-    features, knots, positions: Positions | Grouping, columns, powers: int, count=None
-) -> jax.Array:
-    if isinstance(positions, Grouping):
-        return _grouped_sums(positions, knots.shape[1], columns, powers, count)
-    return _sums(features, knots, positions, columns, powers)
-
-
-def bin_sums(
-    features, knots, positions: Positions | Grouping, columns: jax.Array, count=None
-) -> BinSums:
+def bin_sums(grouping: Grouping, num_bins: int, columns: jax.Array, count=None) -> BinSums:
     """Sums z and z * offset over the rows of every bin.
 
     Args:
-      features: (d, n) float. knots: (d, K) float, ascending.
-      positions: of f columns, from `find_bins` or `group_rows`.
+      grouping: of f columns, from `group_rows`.
+      num_bins: K.
       columns: (c, n) float, the vectors z.
       count: () int, how many of them are not zero; all if None.
     """
-    return BinSums(*_any_sums(features, knots, positions, columns, 2, count))
+    return BinSums(*_sums(grouping, num_bins, columns, 2, count))
 
 
 def bin_sums_and_squares(
-    features, knots, positions: Positions | Grouping, columns: jax.Array
+    grouping: Grouping, num_bins: int, columns: jax.Array
 ) -> tuple[BinSums, jax.Array]:
     """Sums z, z * offset and z * offset**2 over the rows of every bin; arguments as of `bin_sums`.
 
     Returns:
       BinSums, and the sums of squares (c, f, K).
     """
-    *sums, squares = _any_sums(features, knots, positions, columns, 3)
+    *sums, squares = _sums(grouping, num_bins, columns, 3, None)
     return BinSums(*sums), squares
 
 

@@ -4,18 +4,14 @@ One pass over the rows gives [1 B y]'[1 B y] per fold; elimination, GCV and cros
 selection then cost no further pass. These matrices are small and live in NumPy float64.
 """
 
-from functools import partial
+from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spline_fc.cpwl.spline import Spline, basis
 from spline_fc.printing import printed
 
-CHUNK_ROWS = 4096
 SMALL_PIVOT = 1e-5  # below, one Cholesky factorisation is not accurate enough
 ROUNDING = 1e-14  # share of the total sum of squares below which differences are noise
 
@@ -36,11 +32,11 @@ class Moments(NamedTuple):
 
 
 class Subsets(NamedTuple):
-    """Greedy subsets of f fits, from all terms down to the intercept alone, s = p of them."""
+    """Greedy subsets of a fit, from all terms down to the intercept alone, s = p of them."""
 
-    kept: np.ndarray  # (f, s, p - 1) bool
-    coef: np.ndarray  # (f, s, p, k), intercept first; 0 for terms that are out
-    rss: np.ndarray  # (f, s)
+    kept: np.ndarray  # (s, p - 1) bool
+    coef: np.ndarray  # (s, p, k), intercept first; 0 for terms that are out
+    rss: np.ndarray  # (s,)
 
 
 @printed
@@ -64,19 +60,6 @@ def default_penalty(max_degree: int) -> float:
     return 2.0 if max_degree == 1 else 3.0
 
 
-def of_first(moments: Moments, p: int) -> Moments:
-    """The moments of the first p columns alone."""
-    return Moments(
-        moments.gram[:, :p, :p],
-        moments.target[:, :p],
-        moments.total,
-        moments.weight,
-        moments.change[:p, :p],
-        moments.plain_gram[:p, :p],
-        moments.plain_target[:p],
-    )
-
-
 def gcv_score(rss: ArrayLike, num_terms: ArrayLike, num_rows: float, penalty: float) -> np.ndarray:
     """Generalised cross-validation, Friedman (1991) eq. 30 and 32; infinite when C reaches n.
 
@@ -93,69 +76,22 @@ def gcv_score(rss: ArrayLike, num_terms: ArrayLike, num_rows: float, penalty: fl
         return np.where(share > 0, np.asarray(rss) / num_rows / share**2, np.inf)
 
 
-def chunk_rows(num_rows: int) -> int:
-    """Rows of a chunk, such that the chunks overlap little."""
-    return -(-num_rows // -(-num_rows // CHUNK_ROWS))
-
-
-def row_chunk(
-    i: jax.Array, chunk: int, features: jax.Array, y: jax.Array, weights: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """First row, x (chunk, d), y and weights of chunk i; the last one overlaps the one before.
-
-    Rows that an earlier chunk had already get weight 0.
-    """
-    start = jnp.minimum(i * chunk, len(y) - chunk)
-    x = jax.lax.dynamic_slice_in_dim(features, start, chunk, axis=1).T
-    y, weights = (jax.lax.dynamic_slice_in_dim(a, start, chunk) for a in (y, weights))
-    return start, x, y, jnp.where(start + jnp.arange(chunk) >= i * chunk, weights, 0)
-
-
-@partial(jax.jit, static_argnames=("num_folds", "chunk"))
-def _accumulate(spline: Spline, features, y, weights, change, *, num_folds: int, chunk: int):
-    """[Q y]'W[Q y] per fold, (folds, p + k, p + k), over chunks of rows."""
-    num_rows, wide = len(y), change.dtype
-    columns = change.shape[0] + y.shape[1]
-
-    def one(i, total):
-        start, x, y_rows, weight = row_chunk(i, chunk, features, y, weights)
-        design = jnp.concatenate([jnp.ones((chunk, 1), x.dtype), basis(spline, x)], 1)
-        z = jnp.concatenate([design.astype(wide) @ change, y_rows.astype(wide)], 1)
-        weighted = z * weight.astype(wide)[:, None]
-        by_fold = (chunk // num_folds, num_folds, columns)
-        product = jnp.einsum("ifa,ifb->fab", weighted.reshape(by_fold), z.reshape(by_fold))
-        return total + jnp.roll(product, start % num_folds, axis=0)
-
-    zero = jnp.zeros((num_folds, columns, columns), wide)
-    return jax.lax.fori_loop(0, -(-num_rows // chunk), one, zero)
-
-
-def cross_products(spline: Spline, features, y, weights, num_folds: int = 1) -> Moments:
-    """Accumulates the cross products of a spline's terms and the targets over chunks of rows.
+def cross_products(squares: Callable[[np.ndarray | None], np.ndarray], p: int) -> Moments:
+    """Cross products of p columns and the targets.
 
     Cholesky factorisation of the cross products gives a basis that is orthonormal up to
     cond^2 * eps; where that is not enough, a second pass in this basis makes up for it (the scheme
     known as CholeskyQR2, Yamamoto et al. 2015), which needs cond < 1e8, not cond^2.
 
     Args:
-      spline: its terms are read, its coefficients are not.
-      features: (d, n) float, x transposed. y: (n, k) float. weights: (n,) float.
-      num_folds: row i belongs to fold i modulo num_folds.
+      squares: of `products.Products`.
+      p: how many columns there are, the intercept included.
     """
-    num_rows, p = len(y), 1 + spline.feature.shape[0]
-    chunk = max(num_folds, chunk_rows(num_rows) // num_folds * num_folds)
-
-    def products(change):
-        options = dict(num_folds=num_folds, chunk=chunk)
-        return np.asarray(
-            _accumulate(spline, features, y, weights, jax.device_put(change), **options)
-        )
-
-    plain = products(np.eye(p))
+    plain = squares(None)
     weight = plain[:, 0, 0]
     change, smallest = inverse_root(plain[:, :p, :p].sum(0))
     if smallest < SMALL_PIVOT:
-        full = products(change)
+        full = squares(change)
         correction, _ = inverse_root(full[:, :p, :p].sum(0))
         change = change @ correction
     else:
@@ -215,42 +151,39 @@ def _cholesky(gram: np.ndarray) -> np.ndarray:
     return lower
 
 
-def eliminate(gram: np.ndarray, target: np.ndarray, total, change: np.ndarray) -> Subsets:
-    """Removes one term at a time, that whose loss raises the RSS least, in f fits side by side.
+def eliminate(gram: np.ndarray, target: np.ndarray, total: float, change: np.ndarray) -> Subsets:
+    """Removes one term at a time, that whose loss raises the RSS least.
 
     With T T' the inverse of the cross products and z = T'[1 B]'y, the coefficients are T z, the
     loss of term j raises the RSS by (T_j z)^2 / |T_j|^2, and what is left is T with row j projected
     out: no cross products are inverted or subtracted, so nearly dependent terms do no harm.
 
     Args:
-      gram, target, total: (f, p, p), (f, p, k), (f,); products of Q, see Moments. Column 0 is the
-        intercept and stays.
+      gram, target: (p, p) and (p, k), products of Q, see Moments. Column 0 is the intercept and
+        stays.
+      total: y'y.
       change: (p, p), of Moments.
     """
-    inner = np.stack([inverse_root(own)[0] for own in gram])
-    root, z = change @ inner, inner.swapaxes(1, 2) @ target
-    fits, p = np.arange(len(root)), root.shape[1]
-    alive = np.ones((len(root), p), bool)
-    kept, coefs, rss = [], [], [total - (z**2).sum((1, 2))]
-    for remaining in range(p - 1, -1, -1):
-        coef = root @ z
-        kept.append(alive[:, 1:].copy())
-        coefs.append(coef)
-        if remaining == 0:
+    inner, _ = inverse_root(gram)
+    root, z, p = change @ inner, inner.T @ target, len(gram)
+    kept, coefs = np.ones((p, p), bool), np.zeros((p, p, target.shape[1]))
+    rss = np.full(p, total - (z**2).sum())
+    for step in range(p):
+        coefs[step] = coef = root @ z
+        if step == p - 1:
             break
-        length = np.einsum("fpq,fpq->fp", root, root)
+        length = np.einsum("pq,pq->p", root, root)
         length[length == 0] = np.inf  # terms that depend on others are lost for nothing
-        loss = np.where(alive, (coef**2).sum(2) / length, np.inf)
-        loss[:, 0] = np.inf
-        worst = loss.argmin(1)
-        rss.append(rss[-1] + loss[fits, worst])
-        unit = (root[fits, worst] / np.sqrt(length[fits, worst])[:, None])[:, None]
-        z = z - unit.swapaxes(1, 2) * (unit @ z)
-        root = root - (root @ unit.swapaxes(1, 2)) * unit
-        root[fits, worst] = 0
-        alive[fits, worst] = False
-    rss = np.maximum(np.stack(rss, 1), ROUNDING * np.asarray(total)[:, None])
-    return Subsets(np.stack(kept, 1), np.stack(coefs, 1), rss)
+        loss = np.einsum("pk,pk->p", coef, coef) / length
+        loss[~kept[step]] = loss[0] = np.inf
+        worst = loss.argmin()
+        unit = root[worst] / np.sqrt(length[worst])
+        z = z - np.outer(unit, unit @ z)
+        root = root - np.outer(root @ unit, unit)
+        root[worst] = 0
+        kept[step + 1 :, worst] = False
+        rss[step + 1 :] += loss[worst]
+    return Subsets(kept[:, 1:], coefs, np.maximum(rss, ROUNDING * total))
 
 
 def _held_out_rss(moments: Moments, coef: np.ndarray) -> np.ndarray:
@@ -273,16 +206,19 @@ def prune(
       uses: (m, h) bool, which of h distinct hinges each term is made of.
       max_hinges: subsets with more distinct hinges are passed over; None for no cap.
     """
-    products = (moments.gram, moments.target, moments.total.sum(1))
+    # All rows first; then, where there are folds, those of all folds but one.
     num_folds = len(moments.weight)
-    used = np.ones((1, num_folds))  # fit 0 has all rows, the others leave out one fold each
-    if num_folds > 1:
-        used = np.vstack([used, 1 - np.eye(num_folds)])
-    gram, target, total = (np.tensordot(used, part, 1) for part in products)
-    subsets = eliminate(gram, target, total, moments.change)
-    kept, rss = subsets.kept[0], subsets.rss[0]
+    used = [np.ones(num_folds), *(1 - np.eye(num_folds) if num_folds > 1 else ())]
+    subsets, *others = (
+        eliminate(
+            np.tensordot(folds, moments.gram, 1), np.tensordot(folds, moments.target, 1),
+            float(folds @ moments.total.sum(1)), moments.change,
+        )
+        for folds in used
+    )  # fmt: skip
+    kept, rss = subsets.kept, subsets.rss
     gcv = gcv_score(rss, 1 + kept.sum(1), float(moments.weight.sum()), penalty)
-    cv_rss = _held_out_rss(moments, subsets.coef[1:]) if num_folds > 1 else None
+    cv_rss = _held_out_rss(moments, np.stack([s.coef for s in others])) if others else None
     # Without a rule the first, largest subset is taken.
     score = -np.arange(len(rss), 0, -1.0)
     if method != "none":

@@ -1,15 +1,11 @@
 """The last least squares of a fit: coefficients that keep their digits."""
 
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.cpwl import pruning
 from spline_fc.cpwl.inputs import CheckedData, chunks
-from spline_fc.cpwl.spline import Spline, basis
 from spline_fc.cpwl.terms import Term, raw_columns, term_values
 
 SMALL_RSS = 1e-6  # share of the total below which a difference of sums is too coarse
@@ -17,36 +13,17 @@ MAX_CORRECTIONS = 3  # nearly always one is enough
 RANK = 1e-14  # singular values of unit columns below this share of the largest are rounding
 
 
-@partial(jax.jit, static_argnames="chunk")
-def _residual_products(spline: Spline, features, y, weights, *, chunk: int):
-    """B'r and r'r of a spline whose coefficients are in the wide type."""
-
-    wide = spline.coef.dtype
-    coef = jnp.concatenate([spline.intercept[None], spline.coef])
-
-    def one(i, carry):
-        _, x, y_rows, weight = pruning.row_chunk(i, chunk, features, y, weights)
-        values = basis(spline, x).astype(wide)
-        columns = jnp.concatenate([jnp.ones((chunk, 1), wide), values], axis=1)
-        residual = y_rows.astype(wide) - columns @ coef
-        weighted = residual * weight.astype(wide)[:, None]
-        return carry[0] + columns.T @ weighted, carry[1] + (residual * weighted).sum()
-
-    zero = (jnp.zeros_like(coef), jnp.zeros((), wide))
-    return jax.lax.fori_loop(0, -(-len(y) // chunk), one, zero)
-
-
 def least_squares(
-    terms: Spline, features, y, weights, gram: np.ndarray, target: np.ndarray, total: float
-) -> tuple[np.ndarray, float]:
+    residuals: Callable[[np.ndarray], tuple[np.ndarray, float]],
+    gram: np.ndarray, target: np.ndarray, total: float,
+) -> tuple[np.ndarray, float]:  # fmt: skip
     """Coefficients of an intercept and some terms, refined on the rows, and the RSS that is left.
 
     Solving from cross products squares the condition number. Where that costs digits, correcting
     by the products of the true residual gives them back, until a correction lowers the RSS no more.
 
     Args:
-      terms: at least the p - 1 terms meant; those beyond are absent.
-      features: (d, n), the columns of z. y: (n, k). weights: (n,).
+      residuals: of `products.Products`, for the p columns.
       gram: (p, p) float64, cross products of [1 B]; a term whose row is 0 stays out.
       target: (p, k), [1 B]'y.
       total: y'y.
@@ -54,23 +31,19 @@ def least_squares(
     Returns:
       coefficients (p, k), intercept first, and the residual sum of squares.
     """
-    chunk, p = pruning.chunk_rows(len(y)), len(gram)
     root, smallest_pivot = pruning.inverse_root(gram)
     effect = root.T @ target
     coef, rss = root @ effect, total - float((effect**2).sum())
     if smallest_pivot > pruning.SMALL_PIVOT and rss > SMALL_RSS * total:
         return coef, rss
     for _ in range(MAX_CORRECTIONS):
-        filled = np.zeros((terms.coef.shape[0], coef.shape[1]))
-        filled[: p - 1] = coef[1:]
-        spline = terms._replace(intercept=jax.device_put(coef[0]), coef=jax.device_put(filled))
-        products, rss = _residual_products(spline, features, y, weights, chunk=chunk)
-        effect = root.T @ np.asarray(products)[:p]
+        products, rss = residuals(coef)
+        effect = root.T @ products
         coef = coef + root @ effect
         gain = float((effect**2).sum())
-        if gain <= 1e-3 * float(rss):
+        if gain <= 1e-3 * rss:
             break
-    return coef, max(float(rss) - gain, 0.0)
+    return coef, max(rss - gain, 0.0)
 
 
 def triangle(blocks: Iterable[np.ndarray]) -> np.ndarray:

@@ -22,7 +22,7 @@ class Data(NamedTuple):
     knots: jax.Array  # (d, K), units of x
     gap: jax.Array  # (d, K) float64, distance to the next knot
     usable: jax.Array  # (d, K) bool, knots that are no padding
-    positions: moments.Positions | moments.Grouping  # of the d features
+    grouping: moments.Grouping  # by the bins of the d features
 
 
 class Basis(NamedTuple):
@@ -40,8 +40,8 @@ class Parent(NamedTuple):
     """A term that may be multiplied out further, and where its minima with other hinges bend."""
 
     column: jax.Array  # (n,) float, its values B
-    right: moments.Positions | moments.Grouping  # x - B, of the f features that may join
-    left: moments.Positions | moments.Grouping  # x + B
+    right: moments.Grouping  # x - B, of the f features that may join
+    left: moments.Grouping  # x + B
     plain: moments.Grouping | None  # x itself where only rows with B > 0 are grouped, else None
 
 
@@ -52,7 +52,7 @@ def capacity(max_terms: int) -> int:
 
 def _hinge_products(data: Data, columns: jax.Array) -> jax.Array:
     """<hinge of x, z> for both signs and c columns z, (c, 2, d, K)."""
-    sums = moments.bin_sums(data.features, data.knots, data.positions, columns)
+    sums = moments.bin_sums(data.grouping, data.knots.shape[1], columns)
     return moments.hinges(sums, sums, data.gap)
 
 
@@ -63,14 +63,14 @@ def _minimum_products(data: Data, parent: Parent, hinges, columns, count=None) -
     (c, 2, d, K) has the products of the first part. Columns from number `count` on are zero.
     """
     right, left = (
-        moments.bin_sums(data.features, data.knots, positions, columns, count)
+        moments.bin_sums(positions, data.knots.shape[1], columns, count)
         for positions in (parent.right, parent.left)
     )
     joining = parent.right.which
     gap = data.gap[joining]
     if parent.plain is None:
         return hinges[:, :, joining] - moments.hinges(right, left, gap)
-    plain = moments.bin_sums(data.features, data.knots, parent.plain, columns, count)
+    plain = moments.bin_sums(parent.plain, data.knots.shape[1], columns, count)
     right, left = (
         moments.BinSums(plain.count - part.count, plain.first - part.first)
         for part in (right, left)
@@ -181,15 +181,11 @@ def catch_up(
 
 
 @jax.jit
-def prepare(features, weights, knots, usable, grouping=None) -> Data:
-    """The arrays that every step reads; arguments as of Data, a grouping if there are many rows."""
+def prepare(features, weights, knots, usable, grouping) -> Data:
+    """The arrays that every step reads; arguments as of Data."""
     edges = knots.astype(float)
     gap = jnp.diff(edges, axis=1, append=edges[:, -1:])
-    which = jnp.arange(len(features), dtype=jnp.int32)
-    positions = grouping
-    if positions is None:
-        positions = moments.find_bins(features, which, jnp.zeros((), features.dtype), knots)
-    return Data(features, weights, knots, gap, usable, positions)
+    return Data(features, weights, knots, gap, usable, grouping)
 
 
 @partial(jax.jit, static_argnames=("max_terms", "alone"))
@@ -214,7 +210,7 @@ def start_constant(
     places = 1 if alone else size
     targets = (y * data.weights[:, None]).T
     columns = jnp.concatenate([data.weights[None], targets])
-    sums, squares = moments.bin_sums_and_squares(data.features, data.knots, data.positions, columns)
+    sums, squares = moments.bin_sums_and_squares(data.grouping, data.knots.shape[1], columns)
     products = moments.hinges(sums, sums, data.gap)
     ones, squares = jax.tree.map(lambda a: a[:1], (sums, squares))
     norm = moments.squared_hinges(ones, ones, (squares, squares), data.gap)[0]
@@ -233,7 +229,7 @@ def start_constant(
     # Of linear columns the first knot alone: on the data its hinge is the linear term.
     at_minimum = (jnp.arange(allowed.shape[1]) == 0) & varies[:, None]
     allowed = jnp.where(linear[:, None], at_minimum, allowed)
-    candidates = tables.start(norm, target, allowed, data.positions.which, size)
+    candidates = tables.start(norm, target, allowed, data.grouping.which, size)
     first = jnp.zeros((), jnp.int32)
     candidates = tables.enter(
         candidates, basis.raw[:1], basis.triangle[:1], basis.effects[:1], first
@@ -243,34 +239,29 @@ def start_constant(
 
 @jax.jit
 def start_parent(
-    data: Data, basis: Basis, column, joining, spans: Spans, groupings=None
+    data: Data, basis: Basis, column, joining, spans: Spans, groupings
 ) -> tuple[tables.Candidates, Parent]:
     """Tables of a new parent term before any column has entered.
 
     Args:
       column: (n,) float, its values.
       joining: (f,) int32, the features that may join.
-      groupings: of their positions less the column, plus the column, and perhaps as they are if
-        there are many rows.
+      groupings: of their positions less the column, plus the column, and perhaps as they are.
     """
-    right, left, plain = groupings or (
-        moments.find_bins(data.features, joining, -column, data.knots),
-        moments.find_bins(data.features, joining, column, data.knots),
-        None,
-    )
+    right, left, plain = groupings
     parent = Parent(column, right, left, plain)
     gap = data.gap[joining]
     active = jnp.where(column > 0, data.weights, 0)
     both = jnp.stack([active, column * data.weights])
     hinge_sums, hinge_squares = moments.bin_sums_and_squares(
-        data.features, data.knots, data.positions, active[None]
+        data.grouping, data.knots.shape[1], active[None]
     )
     allowed = leave_spans(hinge_sums.count[0], data.usable, spans)[joining]
     # min(B, h)^2 = h^2 - relu(h - B)^2 - 2 B relu(h - B), summed over the rows with B > 0 alone.
     hinge = moments.squared_hinges(hinge_sums, hinge_sums, (hinge_squares,) * 2, data.gap)[0]
     hinge = hinge[:, joining]
     (right_sums, right_squares), (left_sums, left_squares) = (
-        moments.bin_sums_and_squares(data.features, data.knots, positions, both)
+        moments.bin_sums_and_squares(positions, data.knots.shape[1], both)
         for positions in (right, left)
     )
     squares = (right_squares, left_squares)

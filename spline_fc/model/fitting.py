@@ -143,7 +143,8 @@ def start_network(
 
     The spline is fitted to numbers 0 and 1, of which `training.to_logits` makes logits.
     """
-    start = protocol.make_start(protocol.key_of(seed, contender), contender, standard, hidden_sizes)
+    key, sizes = protocol.key_of(seed, contender), as_sizes("hidden_sizes", hidden_sizes)
+    start = protocol.make_start(key, contender, standard, sizes)
     loss = contender.training.loss
     if not loss.endswith("cross_entropy"):
         return start

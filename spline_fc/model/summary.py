@@ -32,7 +32,7 @@ def describe(model: Model) -> str:
     levels = f" ({d} with levels)" if d != columns else ""
     target = ", ".join(model.target_names if model.task == "regression" else model.classes)
     lines = [f"{model.name}: {model.task} of {target}"]
-    lines.append(f"by {_parts(model)}, of {columns} columns{levels}")
+    lines.append(f"by {_parts(model)}, of {columns} column{'s' * (columns > 1)}{levels}")
     rows = made.get("rows")
     if isinstance(rows, Mapping):
         listed = ", ".join(f"{count} {part}" for part, count in rows.items())

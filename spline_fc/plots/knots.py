@@ -34,7 +34,7 @@ def knot_drift(
         first and the last record are drawn.
       about: a Dataset, Model or About: names, and rows.
       features: columns of x to draw; by default those with most knots.
-      most: features that are drawn at most.
+      most: features that are drawn at most, unless they are chosen; the others are counted.
       ax: an Axes for each feature.
 
     Returns:
@@ -44,7 +44,7 @@ def knot_drift(
       TypeError: no KnotTrack.
       ValueError: no unit has a knot at the end, or another number of Axes.
     """
-    order, about = _chosen(track, -1, features, most), known(about)
+    (order, rest), about = _chosen(track, -1, features, most), known(about)
     axes = look.axes_for(len(order), ax)
     strongest = np.nanmax(np.abs(track.slope[-1][track.aligned[-1]]), initial=0) or 1.0
     for panel, feature in zip(axes, order, strict=True):
@@ -52,6 +52,7 @@ def knot_drift(
         place = panel.get_subplotspec()
         begins = place is None or place.is_first_col()
         panel.set_yticks((START, END), ("start", "end") if begins else ("", ""))
+    look.label(axes[-1], x=look.left_out(rest))
     return look.squeezed(axes)
 
 
@@ -81,7 +82,7 @@ def knots_over_steps(
       TypeError: no KnotTrack.
       ValueError: no unit has a knot at the start, or another number of Axes.
     """
-    order, about = _chosen(track, 0, features, most), known(about)
+    (order, rest), about = _chosen(track, 0, features, most), known(about)
     axes = look.axes_for(len(order), ax, size=(2.4, 2.0))
     for panel, feature in zip(axes, order, strict=True):
         _way_panel(panel, track, feature, about, best_step)
@@ -89,6 +90,7 @@ def knots_over_steps(
         last = place is None or place.is_last_row()
         x = "training steps" if last or panel in axes[-look.COLUMNS :] else ""
         look.label(panel, title=about.feature(feature), x=x)
+    look.label(axes[-1], x=", ".join(filter(None, ("training steps", look.left_out(rest)))))
     return look.squeezed(axes)
 
 
@@ -145,19 +147,21 @@ def drift_over_steps(
     return np.array(axes, object)
 
 
-def _chosen(track: KnotTrack, record: int, features: Sequence[int] | None, most: int) -> list[int]:
-    """The features chosen, else those with units at a record, by their number."""
+def _chosen(
+    track: KnotTrack, record: int, features: Sequence[int] | None, most: int
+) -> tuple[list[int], int]:
+    """The features chosen, else those with most units at a record; and how many are left out."""
     check_kind("track", track, KnotTrack)
     check_integer("most", most, at_least=1)
     if features is not None:
         chosen = as_list("features", features, "columns")
         for feature in chosen:
             check_integer("a column in features", feature, at_least=0)
-        return chosen[:most]
+        return chosen, 0
     counts = np.bincount(track.feature, weights=track.aligned[record])
     order = [int(v) for v in np.argsort(-counts, kind="stable") if counts[v] > 0]
     check(len(order) > 0, "track must have a unit with a knot; got none.")
-    return order[:most]
+    return order[:most], max(len(order) - most, 0)
 
 
 def _knot_panel(ax: Axes, track: KnotTrack, feature: int, about: About, strongest: float) -> None:

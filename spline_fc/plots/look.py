@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
@@ -34,6 +35,7 @@ LINES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1,
 MARKERS = ("o", "s", "^", "D", "v", "P")
 COLUMNS = 4  # most panels side by side
 MOST_PANELS = 12
+GAPS = {"w_pad": 0.08, "wspace": 0.015}  # between panels, for constrained layout
 
 _TICKS = {"color": MUTED, "labelsize": 7.5, "major.size": 3, "minor.size": 1.5, "major.width": 0.8}
 STYLE = {
@@ -111,7 +113,7 @@ def axes_for(
         across,
         figsize=(across * size[0], down * size[1]),
         squeeze=False,
-        layout="constrained",
+        layout=ConstrainedLayoutEngine(**GAPS),
     )
     for spare in grid.ravel()[count:]:
         figure.delaxes(spare)
@@ -176,10 +178,15 @@ def _shorten(text: Text, name: str, room: float) -> None:
         text.set_text(shortened(name, max(int(len(name) * room / length), 4)))
 
 
+def left_out(count: int) -> str:
+    """What is said below the last panel where some are not drawn."""
+    return f"{count} more not shown" if count else ""
+
+
 def names(ax: Axes, places: Any, labels: Sequence[str]) -> None:
     """Puts names in place of numbers along y, long ones on two lines."""
-    width = ax.figure.get_figwidth() if ax.figure is not None else _inches(ax)[0]
-    short = [_two_lines(name, most_letters(0.4 * width, 7.5)) for name in labels]
+    room = most_letters(0.4 * ax.figure.bbox.width / ax.figure.dpi, 7.5)
+    short = [_two_lines(name, room) for name in labels]
     ax.set_yticks(places, short, parse_math=False, color=INK)
     ax.tick_params(axis="y", length=0)
 
@@ -261,7 +268,7 @@ def _two_lines(name: str, most: int) -> str:
 
 def _room(axis: Axis) -> int:
     """Between how many numbers there is room beside one another."""
-    if axis.axis_name != "x":
+    if axis is not axis.axes.xaxis:
         return 100
     longest = max(len(plain_number(float(f"{end:.2g}"))) for end in axis.get_view_interval())
     return max(most_letters(_inches(axis.axes)[0], 7.5) // (longest + 2), 1)

@@ -50,11 +50,11 @@ def shape_functions(
         model, drawn as their mean and, as a band, their range. By name they are lines of their own,
         {"before": ..., "after": ...}.
       about: a Dataset, Model or About: names, raw units, categories, and rows.
-      features: columns of x to draw; by default all, of which `most` are shown. One column of a
-        category stands for the whole category.
+      features: columns of x to draw; by default all, of which `most` are shown and the others
+        counted. One column of a category stands for the whole category.
       target: the output that is drawn; by default every one, in a panel of its own.
       share_y: one scale for all panels, else one for each.
-      most: features that are drawn at most.
+      most: features that are drawn at most, unless they are chosen.
       ax: as many Axes as there are panels, features in the outer order, targets in the inner.
 
     Returns:
@@ -77,13 +77,14 @@ def shape_functions(
         check(target in outputs, f"target must be below {len(outputs)}; got {target}.")
         outputs = [target]
     ranked = sorted(shown, key=lambda f: -max(np.ptp(v.mean, axis=0).max() for v in lines[f]))
-    ranked = (shown if features is not None else ranked)[:most]
+    ranked = shown if features is not None else ranked[:most]
     across = min(len(outputs), look.COLUMNS) if len(outputs) > 1 else look.COLUMNS
     axes = look.axes_for(len(ranked) * len(outputs), ax, columns=across)
     panels = [(feature, output) for feature in ranked for output in outputs]
     for panel, (feature, output) in zip(axes, panels, strict=True):
         _panel(panel, feature, lines[feature], output, list(lead), about)
     _heights(axes, [output for _, output in panels], share_y, about)
+    look.label(axes[-1], x=look.left_out(len(shown) - len(ranked)))
     if len(lead) > 1 and look.is_own(ax):
         look.legend(axes[0])
     return look.squeezed(axes)
@@ -175,8 +176,12 @@ def _draw_numbers(ax, feature, lines, output, looks, names, about) -> str:
     for line, own, name in zip(lines, looks, names, strict=True):
         style = {key: own[key] for key in ("color", "linestyle", "linewidth", "zorder")}
         if (line.low < line.high).any():
-            band = {"color": own["color"], "alpha": 0.2, "linewidth": 0, "zorder": 2}
-            ax.fill_between(line.place, line.low[:, output], line.high[:, output], **band)
+            # One band is filled: of two that lie on one another neither could be seen.
+            band = {"color": own["color"], "alpha": 0.2, "linewidth": 0}
+            if line is not lines[-1]:
+                band = {"facecolor": "none", "edgecolor": own["color"], "linestyle": (0, (1, 2))}
+            ends = line.low[:, output], line.high[:, output]
+            ax.fill_between(line.place, *ends, zorder=2, **band)
         ax.plot(line.place, line.mean[:, output], label=name or None, **style)
     ends = np.array([(line.place[0], line.place[-1]) for line in lines])
     margin = 0.03 * np.ptp(ends)

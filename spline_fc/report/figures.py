@@ -18,6 +18,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from spline_fc import files
 from spline_fc.plots import look
@@ -65,8 +66,8 @@ def panels(
     columns = round(min(columns, max(count, 2)) * width / WIDE)
     columns = max(min(columns, int(width / (LETTER * max(letters, 1)))), 1)
     rows = max(-(-count // columns), 1)
-    figure = Figure(figsize=(width, rows * height), dpi=DPI, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.05, wspace=0.015)  # fonts differ by screen
+    layout = ConstrainedLayoutEngine(h_pad=0.05, **look.GAPS)  # some room: fonts differ by screen
+    figure = Figure(figsize=(width, rows * height), dpi=DPI, layout=layout)
     axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y).ravel().tolist()
     for spare in axes[count:]:
         spare.set_axis_off()
@@ -123,7 +124,9 @@ def _drawn(width: float, draw: Callable[..., Picture], *arguments: Any) -> Pictu
 def render(picture: Picture, folder: pathlib.Path | None = None) -> str:
     """Turns a picture into a data URI, and into a PNG where a folder is given for it."""
     figure = picture.figure
-    figure.get_layout_engine().execute(figure)  # once for all files
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)  # once for all files
     figure.set_layout_engine("none")
     if folder is not None:
         with files.replacing(folder / f"{picture.name}.png") as file:

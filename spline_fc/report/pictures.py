@@ -51,7 +51,8 @@ def convergence(work: Workdir, rows: Sequence[Row]) -> fig.Picture:
     steps, seconds = fig.panels(2, columns=2, height=3.7, share_y=True)
     plots.convergence(curves, levels=levels, names=False, ax=steps)
     plots.convergence(curves, levels=levels, over="seconds", ax=seconds)
-    if not seconds.get_subplotspec().is_first_col():
+    place = seconds.get_subplotspec()
+    if place is not None and not place.is_first_col():
         seconds.set_ylabel("")
     look.label(steps, title="over training steps")
     look.label(seconds, title="over seconds, the start included")
@@ -129,7 +130,7 @@ def predicted(given: Mapping[str, np.ndarray], came: np.ndarray, about: About) -
             "The grey area is where the predictions lie."
         )
     title = "Predicted against observed"
-    return fig.Picture("predicted", title, said, fig.figure_of(axes), fig.stacked(tables))
+    return fig.Picture("predicted", title, said, fig.figure_of(axes[0]), fig.stacked(tables))
 
 
 def importance(

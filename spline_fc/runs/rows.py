@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from spline_fc import protocol, training
-from spline_fc.cpwl import FitResult
-from spline_fc.data import Dataset
+from spline_fc.cpwl import FitResult, evaluate_float64
+from spline_fc.data import Dataset, Part
 from spline_fc.model import Model, make_model
 from spline_fc.network import Params
 from spline_fc.protocol import Contender, Start, Verdict
@@ -60,11 +61,17 @@ def _fit_row(
         "stop_reason": fit.stop_reason,
         "seconds_compile": start.seconds.compile,
         "seconds_run": start.seconds.run,
-        "validation_loss": protocol.mean_loss(fit, dataset.validation, loss),
-        "test_loss": protocol.mean_loss(fit, dataset.test, loss),
+        "validation_loss": _mean_loss(fit, dataset.validation, loss),
+        "test_loss": _mean_loss(fit, dataset.test, loss),
         # It was fitted by least squares, whatever its network is trained on.
         **_flat("test", protocol.score(fit, dataset, "squared_error")),
     }
+
+
+def _mean_loss(fit: FitResult, part: Part, loss: str) -> float:
+    """The mean loss of a spline on the rows of one part, as training counts it."""
+    outputs = jnp.asarray(evaluate_float64(fit.spline, part.x), part.y.dtype)
+    return float(np.mean(training.loss_per_row(loss, outputs, jnp.asarray(part.y))))
 
 
 def run_rows(

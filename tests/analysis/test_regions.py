@@ -6,7 +6,13 @@ from scipy import ndimage
 
 from spline_fc.analysis import forward
 from spline_fc.analysis.forward import output
-from spline_fc.analysis.regions import count_patterns, segment_breakpoints, slice_cells
+from spline_fc.analysis.regions import (
+    count_patterns,
+    plane_cells,
+    segment_breakpoints,
+    slice_cells,
+)
+from spline_fc.data import Scaler
 from spline_fc.network import preactivations_float64 as preactivations
 
 
@@ -81,3 +87,22 @@ def test_wrong_arguments_are_named():
         count_patterns(params, np.full((2, 3), np.nan))
     with pytest.raises(ValueError, match="limits must increase"):
         slice_cells(params, *np.zeros((3, 3)), (1.0, 1.0))
+
+
+def test_cells_of_two_features_are_affine_maps_of_raw_values():
+    params, rng = _network((3, 5, 4, 2), 2), np.random.default_rng(3)
+    x, scaler = rng.normal(size=(60, 3)), Scaler(*np.exp(rng.normal(size=(2, 3))), *np.ones((2, 2)))
+    scaler = scaler._replace(y_scale=np.array([2.0, 3.0]))
+    cells = plane_cells(params, x, (2, 0), scaler=scaler)
+    raw = x * scaler.x_scale + scaler.x_shift
+    sides = np.ptp(raw, axis=0)[[2, 0]]
+    assert sum(_area(c.polygon) for c in cells) == pytest.approx(sides.prod())
+    for cell in cells:
+        inside = rng.dirichlet(np.ones(len(cell.polygon)), size=3) @ cell.polygon
+        rows = np.tile(np.median(x, axis=0), (3, 1))
+        rows[:, [2, 0]] = (inside - scaler.x_shift[[2, 0]]) / scaler.x_scale[[2, 0]]
+        wanted = output(params, rows) * scaler.y_scale + scaler.y_shift
+        np.testing.assert_allclose(inside @ cell.slope + cell.intercept, wanted, atol=1e-9)
+    x[:, 1] = 1.0
+    with pytest.raises(ValueError, match=r"features must vary; one of \(0, 1\) is constant"):
+        plane_cells(params, x, (0, 1))

@@ -13,7 +13,7 @@ TAME = RNG.uniform(size=(ROWS, 2))
 BENT = np.minimum(np.maximum(TAME[:, 0] - 0.3, 0), np.maximum(TAME[:, 1] - 0.4, 0))
 WAVE = np.sin(6 * TAME[:, 0]) + BENT + 0.05 * RNG.normal(size=ROWS)
 WAVE[0] = WAVE.mean()
-OPTIONS = dict(max_terms=17, max_degree=2, knots=24, fast_k=None)
+OPTIONS = dict(max_terms=17, max_degree=2, knots=24)
 
 
 def explained(y, prediction):
@@ -121,6 +121,11 @@ def test_a_column_that_is_nearly_another(noise):
     fit = fit_mars(x, extra + 0.1 * y, **OPTIONS)
     assert fit.r2 > 0.97, fit.stop_reason
     assert fit.pruning.rss[0] == pytest.approx(fit.forward.rss[-1], rel=0.011)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 1e-5])
+def test_so_it_is_where_float32_is_tried_first(many_rows, noise):
+    test_a_column_that_is_nearly_another(noise)
 
 
 def test_float32_columns_of_a_far_value_and_a_far_target(tame):

@@ -48,6 +48,10 @@ def test_integer_weights_equal_duplicated_rows(enable_x64, max_degree, knots):
     np.testing.assert_allclose(predict(weighted, x), predict(doubled, x), atol=1e-7)
 
 
+def test_weights_are_copies_of_rows_where_there_are_many(enable_x64, many_rows):
+    test_integer_weights_equal_duplicated_rows(None, 2, 16)
+
+
 def test_copies_of_an_output_get_equal_fits(enable_x64):
     x, y = friedman()
     one = fit_mars(x, y, max_terms=15)
@@ -156,12 +160,19 @@ def test_allowed_interactions_are_kept_to():
     assert pairs and pairs <= {(0, 1), (2, 3)}
 
 
-def test_second_fit_of_a_shape_compiles_nothing():
+def test_few_rows_are_fitted_without_a_compiler():
+    x, y = friedman(n=150)
+    jax.clear_caches()
+    assert fit_mars(x.astype(float), y, max_terms=11, max_degree=2).seconds.compile == 0
+
+
+def test_second_fit_of_a_shape_compiles_nothing(many_rows):
     x, y = friedman(n=150)
     options = dict(max_terms=11, max_degree=2, threshold=0, knots=16)
     jax.clear_caches()
     first = fit_mars(x, y, **options)
-    again = fit_mars(x[::-1].copy(), y, **options)
+    fit_mars(x[::-1].copy(), y, **options)  # parents with many rows, and with few
+    again = fit_mars(x, y[::-1].copy(), **options)
     assert first.seconds.compile > 0 and again.seconds.compile == 0
 
 

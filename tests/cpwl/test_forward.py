@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from spline_fc.cpwl import fit_mars, moments
+from spline_fc.cpwl import fit_mars
 from tests import oracles
 
 
@@ -52,17 +52,28 @@ def test_rss_of_every_step_is_the_brute_force_optimum(enable_x64, make_x, max_de
     np.testing.assert_allclose(fit.forward.rss, expected, rtol=1e-9, atol=1e-12 * expected[0])
 
 
+@pytest.mark.parametrize("max_degree", [1, 2])
+def test_so_it_is_where_there_are_many_rows(enable_x64, many_rows, max_degree):
+    test_rss_of_every_step_is_the_brute_force_optimum(None, _ties, max_degree)
+
+
 @pytest.mark.parametrize("make_x", [_plain, _ties, _binary_column])
-def test_many_rows_are_grouped_and_the_path_is_the_same(enable_x64, monkeypatch, make_x):
+def test_both_ways_to_search_take_the_same_path(enable_x64, monkeypatch, make_x):
     rng = np.random.default_rng(3)
     x = make_x(rng)
-    y = _target(rng, x, k=2)
+    y, weights = _target(rng, x, k=2), rng.uniform(0.5, 1.5, len(x))
     options = dict(max_terms=9, max_degree=2, min_span=2, end_span=3, threshold=0, knots="all")
-    row_by_row = fit_mars(x, y, **options, prune="none")
-    monkeypatch.setattr(moments, "MANY_ROWS", 0)
-    grouped = fit_mars(x, y, **options, prune="none")
-    assert grouped.terms == row_by_row.terms
-    np.testing.assert_allclose(grouped.forward.rss, row_by_row.forward.rss, rtol=1e-9)
+    options |= dict(weights=weights, prune="cv", num_folds=3)
+    on_host = fit_mars(x, y, **options)
+    monkeypatch.setattr("spline_fc.cpwl.bins.BLOCK_ROWS", 7)
+    in_blocks = fit_mars(x, y, **options)
+    monkeypatch.setattr("spline_fc.cpwl.fit.is_small", lambda *_: False)
+    compiled = fit_mars(x, y, **options)
+    assert compiled.terms == on_host.terms == in_blocks.terms
+    np.testing.assert_allclose(in_blocks.forward.rss, on_host.forward.rss, rtol=1e-9)
+    np.testing.assert_allclose(compiled.forward.rss, on_host.forward.rss, rtol=1e-9)
+    np.testing.assert_allclose(compiled.pruning.cv_rss, on_host.pruning.cv_rss, rtol=1e-9)
+    np.testing.assert_allclose(compiled.spline.coef, on_host.spline.coef, rtol=1e-7)
 
 
 @pytest.mark.parametrize("fast_k", [1, 2])

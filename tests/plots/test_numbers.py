@@ -152,7 +152,7 @@ def test_categories_are_dots_with_names_never_lines():
     bars = [patch.get_height() for patch in colour.patches]
     np.testing.assert_allclose(bars, 0.3 * counts / counts.max())
     few = plots.shape_functions(found, dataset, most=1, ax=records.axes(1))
-    assert few.get_title("left") == "colour"
+    assert few.get_title("left") == "colour" and few.get_xlabel() == "1 more not shown"
     one_level = plots.shape_functions(found, dataset, features=[1], ax=records.axes(1))
     assert one_level.get_title("left") == "colour"
 
@@ -194,6 +194,10 @@ def test_knots_stand_where_the_track_has_them():
         ]
         wanted = track.knot[record, (track.feature == 0) & track.aligned[-1]]
         np.testing.assert_allclose(np.sort(np.concatenate(found)), np.sort(wanted))
+    few = plots.knot_drift(track, most=1, ax=records.axes(1))
+    assert few.get_title("left") == "x0" and few.get_xlabel() == "2 more not shown"
+    bare = track._replace(slope=np.full_like(track.slope, np.nan))  # of the first layer alone
+    assert len(plots.knot_drift(bare, ax=records.axes(3))) == 3
     ways = plots.knots_over_steps(track, features=[1], best_step=1, ax=records.axes(1))
     found = {tuple(line.get_ydata()) for line in ways.get_lines()}
     assert {tuple(way) for way in track.knot[:, track.feature == 1].T} < found
@@ -201,9 +205,12 @@ def test_knots_stand_where_the_track_has_them():
 
 def test_alignment_and_flips_count_every_unit():
     track = records.drift()
-    ax = plots.alignment(track, ax=records.axes(1))
+    moved = track.alignment.copy()
+    moved[1] = (0.12, 0.13, 0.97, np.nan, 0.97, 0.97)
+    ax = plots.alignment(track._replace(alignment=moved), ax=records.axes(1))
     after, before = (patch.get_data().values for patch in ax.patches)
-    assert before[-1] == before.sum() == after.sum() == 6
+    assert before[-1] == before.sum() == 6
+    assert after[[2, -1]].tolist() == [2, 3] and after.sum() == 5
     shares = {"Dense_0": np.array([0.2, 0.0, 0.2, np.nan])}
     ax = plots.flipped({"He": shares}, ax=records.axes(1))
     np.testing.assert_allclose(
@@ -211,13 +218,13 @@ def test_alignment_and_flips_count_every_unit():
     )
 
 
-def test_importance_ranks_features_by_the_first_model():
+def test_importance_ranks_features_by_the_last_model():
     value = np.array([[1.0, 9, 2], [3, 8, 1], [2, 7, 0]])
     table = ImportanceTable(("a", "b", "c"), ("x: permutation", "gcv", "y: permutation"), value)
     ax = plots.importance(table, ax=records.axes(1))
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "c", "b"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["c", "b", "a"]
     found = {c.get_label(): c.lines[0].get_xdata().tolist() for c in ax.containers}
-    assert found == {"x": [1, 2, 3], "y": [2, 0, 1]}
+    assert found == {"x": [2, 3, 1], "y": [0, 1, 2]}
     ax = plots.importance(table, measure="gcv", most=2, ax=records.axes(1))
     assert ax.containers[0].lines[0].get_xdata().tolist() == [8, 9]
     assert ax.get_title("right") == "2 of 3 features"
