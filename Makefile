@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := runs/quickstart
+ROOMS := data cpwl network training analysis protocol model runs report pipeline estimators
 USER_EXTRAS := plots checkpoints export tensorboard pyearth
 
 # Few, quick, and the ones whose last digits depend on the processor.
@@ -52,9 +53,10 @@ pictures: $(STAMP)
 tables: $(STAMP)
 	$(BIN)/python -m experiments.tables
 
-# Pages of the API from the docstrings.
+# Pages of the API from the docstrings of what each room hands out.
 docs: $(STAMP)
-	$(BIN)/pdoc --docformat google --output-directory build/api spline_fc
+	$(BIN)/pdoc --docformat google --output-directory build/api \
+	  spline_fc $(ROOMS:%=spline_fc.%)
 
 lock: $(STAMP)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-annotate --no-header --quiet \

@@ -142,3 +142,12 @@ def test_from_arrays_refuses(case):
     with pytest.raises(ValueError, match=pattern) as caught:
         data.from_arrays(*arrays, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("dtype", [object, "string"])
+def test_gaps_among_words(gap, dtype):
+    words = pd.Series(["oak", "elm", gap, "oak", "elm"] * 4, dtype=dtype)
+    frame = pd.DataFrame({"tree": words, "size": np.arange(20.0)})
+    dataset = data.from_arrays(frame, np.arange(20.0), missing="median")
+    assert dataset.feature_names == ("tree=elm", "tree=missing", "tree=oak", "size")

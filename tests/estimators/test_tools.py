@@ -17,7 +17,7 @@ from tests.estimators.rows import SMALL, houses, numbers
 
 @pytest.fixture(scope="module")
 def fitted():
-    return sfc.SplineFCRegressor(**SMALL).fit(*numbers())
+    return sfc.MARSRegressor(max_terms=9).fit(*numbers())
 
 
 def test_pipeline():
@@ -35,18 +35,17 @@ def test_column_transformer():
     words = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder())
     basis = sfc.MARSTransformer(max_terms=9).set_output(transform="pandas")
     columns = ColumnTransformer([("words", words, ["tree"]), ("mars", basis, ["area", "floor"])])
-    road = make_pipeline(columns, sfc.MARSRegressor(max_terms=9)).fit(frame, price)
+    road = make_pipeline(columns, LinearRegression()).fit(frame, price)
     assert road.score(frame, price) > 0.8
-    assert any(
-        name.startswith("mars__h(area-")
-        for name in columns.fit(frame, price).get_feature_names_out()
-    )
+    names = columns.fit(frame, price).get_feature_names_out()
+    assert any(name.startswith("mars__h(area-") for name in names)
 
 
 def test_search_and_cross_validation():
     x, y = numbers()
-    search = GridSearchCV(sfc.MARSRegressor(), {"max_terms": [1, 9]}, cv=2).fit(x, y)
-    assert search.best_params_ == {"max_terms": 9}
+    grid = {"penalty": [2.0, 1e3]}
+    search = GridSearchCV(sfc.MARSRegressor(max_terms=9), grid, cv=2).fit(x, y)
+    assert search.best_params_ == {"penalty": 2.0} and search.best_score_ > 0.95
     scores = cross_val_score(sfc.SplineFCRegressor(**SMALL), x, y, cv=2)
     assert scores.min() > 0.95
     labels = np.where(y > 0.3, "high", "low")
@@ -63,7 +62,7 @@ def test_inspection(fitted):
 
 def test_inspection_of_a_frame():
     frame, price = houses()
-    whole = frame.ffill().bfill().astype({"floor": float})
+    whole = frame[["area", "tree"]].ffill().bfill()
     model = sfc.MARSRegressor(max_terms=9).fit(whole, price)
     trees = partial_dependence(model, whole, ["tree"], categorical_features=["tree"])
     assert trees["average"].shape == (1, 3)
