@@ -36,6 +36,9 @@ def without_seconds(value):
     return [without_seconds(v) for v in value] if isinstance(value, list) else value
 
 
+TABLES = ("runs.json", "fits.json", "baselines.json")
+
+
 def bits(folder):
     """Everything that a run computed, by file: arrays by name, rows without seconds."""
     found = {}
@@ -43,7 +46,7 @@ def bits(folder):
         with np.load(path) as stored:
             for name in stored.files:
                 found[f"{path.relative_to(folder)}:{name}"] = stored[name].tobytes()
-    for path in [folder / "runs.json", folder / "fits.json", *sorted(folder.rglob("*.jsonl"))]:
+    for path in [*map(folder.joinpath, TABLES), *sorted(folder.rglob("*.jsonl"))]:
         lines = [path.read_text()] if path.suffix == ".json" else path.read_text().splitlines()
         kept = [without_seconds(json.loads(line)) for line in lines]
         found[str(path.relative_to(folder))] = json.dumps(kept)

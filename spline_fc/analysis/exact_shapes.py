@@ -168,11 +168,10 @@ def shape_functions(
         checked_feature(feature, x.shape[1])
         if x[:, feature].min() < x[:, feature].max():
             values = np.unique(x[:, feature])
-            two = values.size == 2 and not isinstance(model, Spline)
-            if exact and not two:
+            if isinstance(model, Spline) or (exact and values.size > 2):
                 curve = exact_dependence(model, x, feature)
             else:
-                grid = values if two else feature_grid(x, feature, size)
+                grid = values if values.size == 2 else feature_grid(x, feature, size)
                 value = partial_dependence(model, x, feature, grid)
                 curve = Curve(feature, grid, value, exact=False)
             curves.append(centred(curve, x[:, feature]))

@@ -189,7 +189,7 @@ def compare_importance(
         in place of feature_names.
 
     Returns:
-      ImportanceTable; `report.importance_table` sets it for printing.
+      ImportanceTable, which prints itself.
 
     Raises:
       ValueError: no model, names that do not fit the columns, or as the measures say.

@@ -104,7 +104,7 @@ class _SplineFC(FittedSpline):
         standard = standardize(raw)
         rates = LEARNING_RATES if held else LEARNING_RATES[1:2]
         found = road.train(standard, rates if self.learning_rate is None else [self.learning_rate])
-        fit = found.start.fit
+        fit = found.fit
         model = make_model(
             standard,
             spline=fit,
@@ -176,7 +176,7 @@ class _Road(NamedTuple):
         """Begins anew, and trains for as many epochs as were best when rows were held out."""
         epochs = int(found.result.best_epoch)
         again = self.train(standard, [found.learning_rate], epochs=epochs, patience=0)
-        return again.start.fit, again.result.last_params
+        return again.fit, again.result.last_params
 
 
 def _history(result: TrainResult) -> dict[str, np.ndarray]:

@@ -3,13 +3,6 @@
 from spline_fc.report.page import check_packages
 from spline_fc.report.run_page import write_report
 from spline_fc.report.sweep_page import write_sweep
-from spline_fc.report.tables import importance_table, set_text, text_table
+from spline_fc.report.tables import text_table
 
-__all__ = [
-    "check_packages",
-    "importance_table",
-    "set_text",
-    "text_table",
-    "write_report",
-    "write_sweep",
-]
+__all__ = ["check_packages", "text_table", "write_report", "write_sweep"]

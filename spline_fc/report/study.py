@@ -114,7 +114,7 @@ def study(work: Workdir) -> Study:
     baselines = attempt("The baselines", baseline_rows, work) or []
     seed = min((run["seed"] for run in work.runs), default=None)
     init = _subject(work)
-    found = {} if seed is None else _of_seed(attempt, work, init, seed)
+    found: dict[str, Any] = {} if seed is None else _of_seed(attempt, work, init, seed)
     if init is not None:
         found["answers"] = _answers(attempt, work, init)
     damage = tuple(dict.fromkeys((*work.damage, *attempt.damage)))
@@ -189,7 +189,9 @@ def _answers(attempt: _Attempts, work: Workdir, init: str) -> Answers | None:
 
 def _encoding(work: Workdir, seed: int, rows: Rows | None) -> Encoding | None:
     """How the file of a seed was encoded; None where there was none, or no rows."""
-    encoding = None if rows is None else read_encoding(work, seed)
+    encoding = read_encoding(work, seed)
+    if rows is None:
+        return None
     if encoding is not None:
         wanted, came = rows.feature_names, encoding.feature_names
         check(wanted == came, f"their encoding must have the features {wanted}; got {came}")

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.analysis import ImportanceTable, Reach, Speed
-from spline_fc.printing import one_line
+from spline_fc.analysis import Reach, Speed
 from spline_fc.report.formats import (
     NBSP,
     NONE,
@@ -131,42 +130,6 @@ def curve_table(speeds: Sequence[Speed], reference: str | None) -> Table:
         "divided by its length. Steps per halving: ln 2 over the rate of floor + amplitude × "
         "exp(−rate × step), fitted up to the best epoch; median and 95 % bootstrap interval."
     ]
-    return table_of(columns, notes)
-
-
-def importance_table(found: ImportanceTable, *, scale: float = 1.0, target: str = "") -> Table:
-    """Sets an ImportanceTable in strings, the most important features first.
-
-    Args:
-      found: from `analysis.compare_importance`.
-      scale: raw units of the output per unit of the contributions.
-      target: name of the output.
-
-    Returns:
-      Table, ordered by the first column; `set_text` prints it.
-    """
-    order = np.argsort(-found.value[:, 0], kind="stable")
-    columns: Columns = [("feature", [one_line(found.feature_names[j]) for j in order])]
-    for name, value in zip(found.columns, found.value[order].T, strict=True):
-        model, _, measure = name.partition(": ")
-        kept = np.where(abs(value) > 1e-12 * abs(value).max(initial=0.0), value, 0.0)  # rounding
-        if not measure:
-            digits = 0 if name == "nsubsets" else 1
-            columns.append((f"fit: {name}", [f"{v:.{digits}f}" for v in kept]))
-            continue
-        kept = kept * (scale if measure == "contribution" else 1.0)
-        columns.append((f"{measure}, {model}", [significant(v) for v in kept]))
-    notes = [
-        "Permutation: what the mean squared error (in the units trained on) rises by when the "
-        "feature is shuffled. Contribution: how far the feature moves the prediction"
-        + (f" of {one_line(target)}" if target else "")
-        + " from what it would be were the feature unknown, mean absolute."
-    ]
-    if "nsubsets" in found.columns:
-        notes.append(
-            "Of the fit: the number of subsets on the pruning path that read the feature, and what "
-            "these gained in GCV and in RSS, the largest being 100."
-        )
     return table_of(columns, notes)
 
 

@@ -47,7 +47,7 @@ def _with_ones(x: np.ndarray) -> np.ndarray:
 def _least_squares(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Coefficients (d, k), the shortest of equally good ones; a small triangle is solved for."""
     table = np.sqrt(weights)[:, None] * np.concatenate([x, y], axis=1)
-    triangle = np.linalg.qr(table, mode="r")
+    triangle = np.asarray(np.linalg.qr(table, mode="r"))
     d = x.shape[1]
     return np.linalg.lstsq(triangle[:, :d], triangle[:, d:])[0]
 

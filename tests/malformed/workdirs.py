@@ -16,7 +16,7 @@ from tests.malformed.cases import Case, damage_bytes, damage_json, paths, pick, 
 from tests.malformed.fits import sound_fit
 from tests.report.conftest import make_workdir
 
-_TABLES = ("runs.json", "fits.json")
+_TABLES = ("runs.json", "fits.json", "baselines.json")
 _ARRAYS = ("data/seed0.npz", "params/spline-seed0-best.npz", "knots/spline-seed0.npz")
 _METRICS, _ENCODING = "metrics/spline-seed0-lr0.01.jsonl", "data/encoding-seed0.json"
 _FILES = (*_TABLES, *_ARRAYS, _METRICS, _ENCODING, "fits/spline-seed0.json")
@@ -117,7 +117,15 @@ def _content(work: workdir.Workdir) -> Any:
         workdir.read_knots(work, "spline", 0),
         workdir.read_params(work.path, "spline-seed0-best"),
     ]
-    return [work.runs, work.fits, work.histories, work.config, work.environment, *found]
+    return [
+        work.runs,
+        work.fits,
+        work.baselines,
+        work.histories,
+        work.config,
+        work.environment,
+        *found,
+    ]
 
 
 @functools.cache
