@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
                 continue
             cells[name] = cell(name, data, _SPLITS.value)
             machine.write(path, record)
-            print(f"{data}, {name}: {peers_table.line(cells[name])}", flush=True)
+            print(f"{data}, {name}: {peers_table.line(CONTENDERS[name], cells[name])}", flush=True)
     print(peers_table.table(record))
 
 

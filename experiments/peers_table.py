@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from experiments.benchmarks import machine, tables
-from experiments.peers_child import CONTENDERS
+from experiments.peers_child import CONTENDERS, Contender
 
 OURS = ("spline", "network")
 
@@ -17,8 +17,8 @@ def table(record: dict[str, Any]) -> str:
     for name, contender in CONTENDERS.items():
         cells = [found.get(name, {"reason": "not run"}) for found in sets.values()]
         label = f"**{contender.label}**" if name in OURS else contender.label
-        rows.append([label, *map(_error, cells), _seconds(cells), contender.shows])
-    heads = ["", *(f"{data}, {_rows(found)} rows" for data, found in sets.items())]
+        rows.append([label, *map(_error, cells), _seconds(contender, cells), contender.shows])
+    heads = [""] + [f"{data.removeprefix('uci_')}, {_rows(c)}" for data, c in sets.items()]
     body = tables.markdown([*heads, "fit, s", "what can be read off"], rows)
     return f"{body}\n\n{_caption(record)}"
 
@@ -27,15 +27,15 @@ def _caption(record: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     note = f" {record['note']}" if record["note"] else ""
     return (
-        "Test RMSE in units of the target, mean ± standard error over random splits; seconds of "
-        "processor of a fit, from the smallest to the largest set's mean, in brackets with "
-        f"compilation. {machine.sentence(record)} {versions}.{note}"
+        "Test RMSE, mean ± standard error over random splits, below the rows of each set; seconds "
+        "of one core per fit, quickest set to slowest (with compilation). "
+        f"{machine.sentence(record)[:-1]}, {versions}.{note}"
     )
 
 
-def line(found: dict[str, Any]) -> str:
+def line(contender: Contender, found: dict[str, Any]) -> str:
     """One line on a cell, for the terminal."""
-    return found.get("reason") or f"test RMSE {_error(found)}, {_seconds([found])} s"
+    return found.get("reason") or f"test RMSE {_error(found)}, {_seconds(contender, [found])} s"
 
 
 def _rows(found: dict[str, Any]) -> int:
@@ -51,8 +51,8 @@ def _error(found: dict[str, Any]) -> str:
     return f"{values.mean():.4g}±{error:.1g}"
 
 
-def _seconds(cells: list[dict[str, Any]]) -> str:
-    """From the quickest set to the slowest, and the slowest first fit where that is another."""
+def _seconds(contender: Contender, cells: list[dict[str, Any]]) -> str:
+    """From the quickest set to the slowest; the slowest first fit of one that compiles."""
     there = [found["splits"] for found in cells if "splits" in found]
     if not there:
         return "-"
@@ -60,4 +60,4 @@ def _seconds(cells: list[dict[str, Any]]) -> str:
     first = max(splits[0]["first_seconds"] for splits in there)
     low, high = (f"{value:.2g}" for value in (min(means), max(means)))
     told = low if low == high else f"{low} to {high}"
-    return f"{told} ({first:.2g})" if first > 1.5 * max(means) else told
+    return f"{told} ({first:.2g})" if contender.compiles else told

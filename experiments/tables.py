@@ -60,10 +60,10 @@ def rebuilt(page: str, text: str) -> str:
         record = ROOT / table.record
         if table.page != page or not record.exists():
             continue
-        begin, end = f"<!-- {table.name} -->\n", f"\n<!-- end {table.name} -->"
+        begin, end = f"<!-- {table.name} -->\n", f"<!-- end {table.name} -->"
         if (text.count(begin), text.count(end)) != (1, 1):
             raise ValueError(f"{page} must have one place for the table {table.name!r}.")
-        new = f"{begin}{table.make(record)}{end}"
+        new = f"{begin}{table.make(record)}\n{end}"
         text = re.sub(f"{begin}.*{end}", lambda found, new=new: new, text, flags=re.DOTALL)
     return text
 

@@ -122,7 +122,8 @@ def test_blocks_of_the_readme_run(monkeypatch):
 
 
 def test_the_readme_is_short():
-    assert len(guides.read("../README.md").split()) < 900
+    words = [word for word in guides.read("../README.md").split() if re.search(r"\w", word)]
+    assert len(words) < 900
 
 
 def test_links_lead_somewhere():
