@@ -115,10 +115,10 @@ class _SplineFC(FittedSpline):
             raw = join_validation(raw)
             standard = standardize(raw)
             rerun = road.train_again(standard, found)
-            fit, params = rerun.fit, rerun.result.last_params
+            fit = rerun.fit
             low, high = raw.train.x.min(axis=0), raw.train.x.max(axis=0)
             again = {"scaler": standard.scaler, "low": low, "high": high}
-            model = model._replace(spline=fit.spline, params=params, **again)
+            model = model._replace(params=rerun.result.last_params, **again)
         self.history_ = _history(found.result)
         self._keep(known, standard, fit, model)
 
@@ -163,8 +163,9 @@ class _Road(NamedTuple):
         fields = {**self.training, **changed}
         fields["batch_size"] = min(fields["batch_size"], len(rows.train.x))
         return train_network(
-            rows,
+            standard,
             self.hidden_sizes,
+            trained_on=rows,
             seed=self.seed,
             training_config=fields,
             start_options=self.start,

@@ -129,14 +129,13 @@ def rounded(standard: Dataset) -> Dataset:
 
     Folds of one table differ by a few rows, and every number of rows compiles its own training,
     which takes longer than small data take. Some rows, evenly spread, become two of half the weight
-    each, which changes neither the spline nor what training minimises. Fewer than 16 rows are left
-    alone: they are too few to share their weights.
+    each, which does not change what training minimises.
     """
     x, y = standard.train
     n = len(x)
     step = max(_ROUND, 1 << max(n.bit_length() - 5, 0))
     wanted = -(-n // step) * step
-    if n < 16 or n > _MOST_ROUNDED or wanted == n:
+    if n > _MOST_ROUNDED or wanted == n:
         return standard
     copies = np.full(n, wanted // n)
     copies[np.linspace(0, n - 1, wanted % n).astype(int)] += 1

@@ -109,6 +109,7 @@ def train_network(
     training_config: TrainingConfig | Mapping[str, Any] | None = None,
     start_options: Mapping[str, Any] | None = None,
     learning_rates: Sequence[float] = LEARNING_RATES,
+    trained_on: Dataset | None = None,
     on_phase: Callable[[str], None] | None = None,
     on_epochs: Callable[[int, dict[str, np.ndarray]], None] | None = None,
 ) -> Trained:
@@ -116,6 +117,7 @@ def train_network(
 
     Args:
       standard: standardised; the other arguments are those of `fit_model`.
+      trained_on: in its place for all that follows the start.
 
     Returns:
       Trained.
@@ -130,9 +132,8 @@ def train_network(
     if start.fit is None:
         raise ValueError("the start must be a spline; got an initialiser.")
     told("training the network")
-    result = protocol.train(
-        contender, [start], [standard], learning_rates, [seed], on_epochs=on_epochs
-    )
+    rows = standard if trained_on is None else trained_on
+    result = protocol.train(contender, [start], [rows], learning_rates, [seed], on_epochs=on_epochs)
     chosen = int(protocol.best_losses(result)[0].argmin())
     rate = float(learning_rates[chosen])
     return Trained(start, start.fit, _replica(result, chosen), rate, config.loss)
