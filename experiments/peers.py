@@ -33,6 +33,7 @@ _OUTPUT = flags.DEFINE_string("output", "results/peers/cpu.json", "JSON file to 
 _NOTE = flags.DEFINE_string(
     "note", "", "What is to be known of the machine, e.g. that it is shared."
 )
+_AGAIN = flags.DEFINE_bool("again", False, "Run anew what the file holds of these contenders.")
 _TABLE = flags.DEFINE_string("table", None, "Print the table of this file, and end.")
 
 
@@ -52,7 +53,8 @@ def main(argv: list[str]) -> None:
     for name in _CONTENDERS.value:
         for data in _SETS.value:
             cells = record["sets"][data]
-            if len(cells.get(name, {}).get("splits", ())) >= _SPLITS.value:
+            there = len(cells.get(name, {}).get("splits", ()))
+            if there >= _SPLITS.value and not _AGAIN.value:
                 continue
             cells[name] = cell(name, data, _SPLITS.value)
             machine.write(path, record)
