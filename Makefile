@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := runs/quickstart
+ROOMS := data cpwl network training analysis protocol model runs report pipeline estimators
 USER_EXTRAS := plots checkpoints export tensorboard pyearth
 
 # Few, quick, and the ones whose last digits depend on the processor.
@@ -11,7 +12,7 @@ DELICATE := tests/cpwl/test_foreign.py tests/cpwl/test_reference.py tests/cpwl/t
   tests/network/test_exactness.py tests/training/test_recording_bits.py
 DELICATE_TEST := $(BIN)/python -m pytest -n auto --dist loadfile $(DELICATE)
 
-.PHONY: run test lint processors bench wheel docs lock clean
+.PHONY: run test lint processors bench wheel pictures tables docs lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m experiments.train --config=configs/friedman1.py --workdir=$(RUN) --overwrite
@@ -45,9 +46,17 @@ wheel: $(STAMP)
 	tests/smoke.sh 3.13 highest $(USER_EXTRAS)
 	tests/smoke.sh 3.11 lowest-direct $(USER_EXTRAS)
 
-# Pages of the API from the docstrings.
+# The pictures of README and guides, and their tables from the records of results/.
+pictures: $(STAMP)
+	$(BIN)/python -m experiments.pictures
+
+tables: $(STAMP)
+	$(BIN)/python -m experiments.tables
+
+# Pages of the API from the docstrings of what each room hands out.
 docs: $(STAMP)
-	$(BIN)/pdoc --docformat google --output-directory build/api spline_fc
+	$(BIN)/pdoc --docformat google --output-directory build/api \
+	  spline_fc $(ROOMS:%=spline_fc.%)
 
 lock: $(STAMP)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-annotate --no-header --quiet \

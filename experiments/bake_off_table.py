@@ -113,7 +113,7 @@ def markdown(records: Sequence[Mapping[str, Any]]) -> str:
         parts += [
             f"### Hidden sizes ({width}, {width})",
             _errors(own),
-            _overall(own),
+            overall(own),
             _speed(own),
             _guard(own),
             _anchors(own),
@@ -190,8 +190,8 @@ def _errors(records) -> str:
     )
 
 
-def _overall(records) -> str:
-    """Every contender over the recipe in one line, on the splits that both have."""
+def overall(records: Sequence[Mapping[str, Any]]) -> str:
+    """Sets every contender over the recipe in one line, on the splits that both have."""
     body = []
     for name in [OURS, *_others(records)]:
         own = [r for r in records if name in r["contenders"]]

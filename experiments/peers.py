@@ -17,16 +17,14 @@ import subprocess
 import sys
 from typing import Any
 
-import numpy as np
 from absl import flags
 
-from experiments import startup
+from experiments import peers_table, startup
 from experiments.benchmarks import machine, tables
 from experiments.peers_child import CONTENDERS, missing
 from spline_fc import load
 
 SETS = ("uci_concrete", "abalone", "wine_quality_white", "uci_kin8nm", "uci_power")
-OURS = ("spline", "network")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 _SETS = flags.DEFINE_list("sets", list(SETS), "Names that spline_fc.load knows, regressions.")
 _CONTENDERS = flags.DEFINE_list("contenders", list(CONTENDERS), "Who takes part.")
@@ -40,7 +38,7 @@ _TABLE = flags.DEFINE_string("table", None, "Print the table of this file, and e
 
 def main(argv: list[str]) -> None:
     """Runs what is missing, cell by cell, and prints the table."""
-    if tables.shown(argv, _TABLE.value, table):
+    if tables.shown(argv, _TABLE.value, peers_table.table):
         return
     unknown = [name for name in _CONTENDERS.value if name not in CONTENDERS]
     if unknown:
@@ -58,8 +56,8 @@ def main(argv: list[str]) -> None:
                 continue
             cells[name] = cell(name, data, _SPLITS.value)
             machine.write(path, record)
-            print(f"{data}, {name}: {_line(cells[name])}", flush=True)
-    print(table(record))
+            print(f"{data}, {name}: {peers_table.line(CONTENDERS[name], cells[name])}", flush=True)
+    print(peers_table.table(record))
 
 
 def cell(name: str, data: str, splits: int) -> dict[str, Any]:
@@ -95,58 +93,6 @@ def _versions() -> dict[str, str]:
         major, minor, earth = told.stdout.split()
         found |= {"R": f"{major}.{minor}", "earth": earth}
     return found
-
-
-def table(record: dict[str, Any]) -> str:
-    """Sets a record as markdown: errors with standard errors, time over all sets, what is shown."""
-    sets = record["sets"]
-    rows = []
-    for name, contender in CONTENDERS.items():
-        cells = [found.get(name, {"reason": "not run"}) for found in sets.values()]
-        label = f"**{contender.label}**" if name in OURS else contender.label
-        rows.append([label, *map(_error, cells), _seconds(cells), contender.shows])
-    heads = ["", *(f"{data}, {_rows(found)} rows" for data, found in sets.items())]
-    body = tables.markdown([*heads, "fit, s", "what can be read off"], rows)
-    return f"{body}\n\n{_caption(record)}"
-
-
-def _caption(record: dict[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-    note = f" {record['note']}" if record["note"] else ""
-    return (
-        "Test RMSE in units of the target, mean ± standard error over random splits; seconds of "
-        "processor of a fit, from the smallest to the largest set's mean, in brackets with "
-        f"compilation. {machine.sentence(record)} {versions}.{note}"
-    )
-
-
-def _line(found: dict[str, Any]) -> str:
-    return found.get("reason") or f"test RMSE {_error(found)}, {_seconds([found])} s"
-
-
-def _rows(found: dict[str, Any]) -> int:
-    splits = [cell["splits"][0] for cell in found.values() if "splits" in cell]
-    return sum(splits[0]["rows"]) if splits else 0
-
-
-def _error(found: dict[str, Any]) -> str:
-    if "reason" in found:
-        return found["reason"]
-    values = np.array([split["rmse"] for split in found["splits"]])
-    error = values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else np.nan
-    return f"{values.mean():.4g} ± {error:.1g}"
-
-
-def _seconds(cells: list[dict[str, Any]]) -> str:
-    """From the quickest set to the slowest, and the slowest first fit where that is another."""
-    there = [found["splits"] for found in cells if "splits" in found]
-    if not there:
-        return "-"
-    means = [np.mean([split["seconds"] for split in splits]) for splits in there]
-    first = max(splits[0]["first_seconds"] for splits in there)
-    low, high = (f"{value:.2g}" for value in (min(means), max(means)))
-    told = low if low == high else f"{low} to {high}"
-    return f"{told} ({first:.2g})" if first > 1.5 * max(means) else told
 
 
 if __name__ == "__main__":

@@ -100,26 +100,26 @@ def _lazy(module: str, name: str, **options: Any) -> Callable[[int], Any]:
     return lambda seed: getattr(importlib.import_module(module), name)(random_state=seed, **options)
 
 
-_FORMULA = "formula: hinges with knots and slopes"
-_NOTHING = "nothing; importance by permutation"
-_TREES = "importance; SHAP values per row"
+_FORMULA = "formula of hinges"
+_NOTHING = "nothing"
+_TREES = "importance, SHAP values"
 CONTENDERS = {
-    "mean": Contender("mean", "sklearn", lambda seed: _sklearn(seed, "mean"), "a number"),
+    "mean": Contender("mean", "sklearn", lambda seed: _sklearn(seed, "mean"), "-"),
     "linear": Contender(
-        "linear model", "sklearn", lambda seed: _sklearn(seed, "linear"), "formula: slopes"
+        "linear model", "sklearn", lambda seed: _sklearn(seed, "linear"), "slopes"
     ),
     "spline": Contender(
         "ours, MARSRegressor",
         "spline_fc",
         lambda seed: _ours(seed, "MARSRegressor"),
-        f"{_FORMULA}; equal to a ReLU network",
+        f"{_FORMULA}; equals a network",
         compiles=True,
     ),
     "network": Contender(
         "ours, SplineFCRegressor",
         "spline_fc",
         lambda seed: _ours(seed, "SplineFCRegressor"),
-        "the spline it began as, knots that moved, exact shapes",
+        "its spline, moved knots, exact shapes",
         compiles=True,
     ),
     "earth": Contender("R earth", "Rscript", lambda seed: _Earth(), _FORMULA),
@@ -127,9 +127,9 @@ CONTENDERS = {
         "EBM (interpret)",
         "interpret",
         _lazy("interpret.glassbox", "ExplainableBoostingRegressor", n_jobs=1),
-        "a step curve per column, a heat map per pair",
+        "curve per column, map per pair",
     ),
-    "aplr": Contender("APLR", "aplr", _Aplr, "formula: hinges and products"),
+    "aplr": Contender("APLR", "aplr", _Aplr, "formula of hinges, products"),
     "xgboost": Contender("XGBoost", "xgboost", _lazy("xgboost", "XGBRegressor", n_jobs=1), _TREES),
     "catboost": Contender(
         "CatBoost",

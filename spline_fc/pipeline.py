@@ -179,13 +179,7 @@ def _write_chosen(
 
 def _add_refit(road: Road, contender: Contender, chosen: Sequence[dict[str, Any]]) -> None:
     """Scores after training again on training and validation rows, to the rows of the chosen."""
-    found = protocol.refit(
-        contender,
-        road.raw,
-        road.plan.hidden_sizes,
-        [row["seed"] for row in chosen],
-        [row["learning_rate"] for row in chosen],
-        [row["best_epoch"] for row in chosen],
-    )
+    told = [[row[field] for row in chosen] for field in ("seed", "learning_rate", "best_epoch")]
+    found = protocol.refit(contender, road.raw, road.plan.hidden_sizes, *told)
     for row, scores in zip(chosen, found, strict=True):
         row.update({f"refit_{name}": value for name, value in scores.items()})

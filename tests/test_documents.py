@@ -1,11 +1,16 @@
-"""README and guides: every command that they show is one that there is."""
+"""README and guides: commands, links, names and tables are those that there are."""
 
+import importlib
 import json
 import re
 import subprocess
 import sys
 import tomllib
 
+import pytest
+
+from experiments import tables
+from spline_fc.command.program import command_line
 from tests import guides
 
 PAGES = ["../README.md", *sorted(str(p.relative_to(guides.DOCS)) for p in guides.DOCS.glob("*.md"))]
@@ -71,6 +76,17 @@ def test_programs_take_their_flags():
     assert told.returncode == 0, told.stderr
 
 
+def test_the_program_of_the_shell_takes_its_arguments():
+    calls = [list(c[1:]) for c in shown() if c[0].rpartition("/")[2] == "spline_fc"]
+    calls += [words[1:] for words in modules(shown()) if words[0] == "spline_fc"]
+    assert len(calls) >= 5
+    for words in calls:
+        try:
+            command_line().parse_args(words)
+        except SystemExit as ended:  # 0 after --help, 2 for what it does not know
+            assert ended.code == 0, words
+
+
 def test_make_has_its_targets():
     makefile = (guides.ROOT / "Makefile").read_text("utf-8")
     targets = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
@@ -87,3 +103,43 @@ def test_what_pip_is_asked_for_is_there():
             assert not extras or set(extras[1].split(",")) <= set(EXTRAS), word
             if words[words.index(word) - 1] == "-r":
                 assert (guides.ROOT / word).is_file(), word
+
+
+def test_a_page_holds_the_tables_of_its_records():
+    for page in sorted({table.page for table in tables.TABLES}):
+        text = (guides.ROOT / page).read_text("utf-8")
+        assert tables.rebuilt(page, text) == text, f"{page}: run `make tables`"
+
+
+def test_a_table_without_a_place_is_an_error():
+    with pytest.raises(ValueError, match="one place for the table 'bake-off'"):
+        tables.rebuilt("docs/recipe.md", "A page without marks.")
+
+
+def test_blocks_of_the_readme_run(monkeypatch):
+    monkeypatch.chdir(guides.ROOT)
+    guides.run_blocks("../README.md", at_least=2)
+
+
+def test_the_readme_is_short():
+    words = [word for word in guides.read("../README.md").split() if re.search(r"\w", word)]
+    assert len(words) < 900
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", guides.read(page)):
+            assert ((guides.DOCS / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_guide_to_extending_names_what_there_is():
+    guides.run_blocks("extending.md", at_least=1)
+    text = guides.read("extending.md")
+    rows = re.findall(r"^\| .* \| `([\w/]+)\.py` \| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) >= 12
+    for path, names in rows:
+        module = importlib.import_module(path.replace("/", "."))
+        for name in re.findall(r"`(\w+)`", names):
+            assert hasattr(module, name), f"{path}.py has no {name}"
+    for path in re.findall(r"`((?:tests|configs|spline_fc)/[\w/]*(?:\.py)?)`", text):
+        assert (guides.ROOT / path).exists(), path

@@ -5,12 +5,12 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 from absl import app
-from tabulate import tabulate
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
     """Sets rows of strings below their heads, the caption above; cells stand as they are given."""
-    table = tabulate(rows, head, tablefmt="pipe", disable_numparse=True)
+    lines = [head, ["---"] * len(head), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{caption}\n\n{table}" if caption else table
 
 

@@ -134,8 +134,8 @@ def _objects(argument: str, name: str, series: Any, wanted: str, place: Any) -> 
         found = np.full(len(values), np.nan)
         found[~missing] = [float(v) for v in present]
         return Read(Format("number"), _finite(argument, name, found))
-    pairs = zip(values, missing, strict=True)
-    text = np.array(["" if gone else _spell(value) for value, gone in pairs], object)
+    text = np.full(len(values), "", object)
+    text[~missing] = [_spell(v) for v in present]
     codes, words = pd.factorize(text)
     return Cells(name, [str(w).strip() for w in words], codes, place)
 

@@ -102,7 +102,7 @@ class _SplineFC(FittedSpline):
         standard = standardize(raw)
         rates = LEARNING_RATES if held else LEARNING_RATES[1:2]
         found = road.train(standard, rates if self.learning_rate is None else [self.learning_rate])
-        fit: Any = found.start.fit  # a FitResult, as the start is a spline
+        fit = found.fit
         model = make_model(
             standard,
             spline=fit,
@@ -115,7 +115,7 @@ class _SplineFC(FittedSpline):
             raw = join_validation(raw)
             standard = standardize(raw)
             rerun = road.train_again(standard, found)
-            fit = rerun.start.fit
+            fit = rerun.fit
             low, high = raw.train.x.min(axis=0), raw.train.x.max(axis=0)
             again = {"scaler": standard.scaler, "low": low, "high": high}
             model = model._replace(params=rerun.result.last_params, **again)

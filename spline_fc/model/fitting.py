@@ -7,6 +7,7 @@ import numpy as np
 
 from spline_fc import protocol, training
 from spline_fc.checks import as_sizes
+from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset, standardize
 from spline_fc.model.make import CROSS_ENTROPY, make_model
 from spline_fc.model.record import Model
@@ -28,6 +29,7 @@ class Trained(NamedTuple):
     """A start, and the best of the runs that set out from it."""
 
     start: Start
+    fit: FitResult  # of the start
     result: TrainResult  # of the learning rate that was chosen
     learning_rate: float
     loss: str  # that was trained on
@@ -134,7 +136,7 @@ def train_network(
     result = protocol.train(contender, [start], [rows], learning_rates, [seed], on_epochs=on_epochs)
     chosen = int(protocol.best_losses(result)[0].argmin())
     rate = float(learning_rates[chosen])
-    return Trained(start, _replica(result, chosen), rate, config.loss)
+    return Trained(start, start.fit, _replica(result, chosen), rate, config.loss)
 
 
 def start_network(

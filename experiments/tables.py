@@ -1,0 +1,83 @@
+"""Writes the tables of README and guides anew from the records of results/.
+
+    python -m experiments.tables
+
+A table stands between two comments, `<!-- NAME -->` and `<!-- end NAME -->`; what is between them
+is nobody's to edit. A record that is not there leaves its table as it is.
+"""
+
+import json
+import pathlib
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from experiments import bake_off_table, peers_table, startup
+from experiments.benchmarks import fit, machine
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+class Table(NamedTuple):
+    """Where a table stands, and what it is made of."""
+
+    page: str
+    name: str  # in the comments
+    record: str  # a file or a folder
+    make: Callable[[pathlib.Path], str]
+
+
+def _of_file(table: Callable[[dict], str]) -> Callable[[pathlib.Path], str]:
+    return lambda path: table(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _bake_off(folder: pathlib.Path) -> str:
+    return bake_off_table.markdown(bake_off_table.read(folder))
+
+
+def _candidates(folder: pathlib.Path) -> str:
+    records = bake_off_table.read(folder)
+    newest = max(records, key=lambda record: record["date"])
+    return f"{machine.sentence(newest)}\n\n{bake_off_table.overall(records)}"
+
+
+TABLES = (
+    Table("README.md", "peers", "results/peers/cpu.json", _of_file(peers_table.table)),
+    Table("docs/recipe.md", "bake-off", "results/bake_off", _bake_off),
+    Table("docs/recipe.md", "candidates", "results/candidates", _candidates),
+    Table("docs/fit.md", "generated data", "results/fit/cpu.json", _of_file(fit.table)),
+    Table("docs/fit.md", "real tables", "results/fit/real.json", _of_file(fit.table)),
+)
+
+
+def rebuilt(page: str, text: str) -> str:
+    """Puts the tables of a page into its text, as the records have them.
+
+    Raises:
+      ValueError: a table has no place on the page, or two.
+    """
+    for table in TABLES:
+        record = ROOT / table.record
+        if table.page != page or not record.exists():
+            continue
+        begin, end = f"<!-- {table.name} -->\n", f"<!-- end {table.name} -->"
+        if (text.count(begin), text.count(end)) != (1, 1):
+            raise ValueError(f"{page} must have one place for the table {table.name!r}.")
+        new = f"{begin}{table.make(record)}\n{end}"
+        text = re.sub(f"{begin}.*{end}", lambda found, new=new: new, text, flags=re.DOTALL)
+    return text
+
+
+def main(argv: list[str]) -> None:
+    """Rebuilds every page, and says which ones have changed."""
+    startup.no_arguments(argv)
+    for page in sorted({table.page for table in TABLES}):
+        path = ROOT / page
+        before = path.read_text(encoding="utf-8")
+        after = rebuilt(page, before)
+        path.write_text(after, encoding="utf-8")
+        print(f"{page}: {'unchanged' if before == after else 'changed'}")
+
+
+if __name__ == "__main__":
+    startup.start(main)
