@@ -112,7 +112,7 @@ def test_about_is_gathered_from_a_model_and_its_rows(tmp_path):
     model = sfc.make_model(dataset, params=params)
     raw = np.asarray(dataset.train.x) * dataset.scaler.x_scale + dataset.scaler.x_shift
     found = plots.about(model, raw)
-    assert found.feature_names == dataset.feature_names and found.encoding is None
+    assert found.feature_names == dataset.feature_names and found.encoding == model.encoding
     np.testing.assert_allclose(found.x, dataset.train.x, atol=1e-5)
     assert plots.about(model).x is None
     drawn = plots.shape_functions(model, found, features=[3], ax=records.axes(1))
