@@ -96,9 +96,8 @@ class Bins(NamedTuple):
     def sums(self, columns: np.ndarray) -> np.ndarray:
         """Sums of z and z * offset, (c, 2, s, f, K), of z (n, c) with roots of weights in them."""
         found = np.ascontiguousarray(_total(lambda block: block.sums(columns), self.blocks).T)
-        return found.reshape(-1, *self.blocks[0].shape)[
-            ..., 1:
-        ]  # rows below all knots are left out
+        # Rows below all knots are left out.
+        return found.reshape(-1, *self.blocks[0].shape)[..., 1:]
 
     @property
     def squares(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The forward pass on few rows: NumPy on the host, where a device would wait longer than work.
+"""The forward pass on few rows: NumPy on the host, so that nothing has to be compiled.
 
 The basis is a matrix of orthonormal columns, and a parent's tables hold only the pairs of hinges
 that it allows. Sums over bins give a column's inner products with all of them; see `bins`.

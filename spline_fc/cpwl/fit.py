@@ -23,8 +23,9 @@ from spline_fc.cpwl.terms import Term, as_spline, hinge_use, term_values
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
-FEW_ROWS = 1 << 13  # up to which NumPy is about as quick as compiled steps, which begin slowly
-FEW_NUMBERS = 1 << 20  # in z; the same with interactions, where it is quicker
+# Compiled steps take seconds to begin. Additive, they then take half as long as NumPy on so many
+# rows; with interactions NumPy is as quick or quicker up to so many numbers in z.
+FEW_ROWS, FEW_NUMBERS = 1 << 13, 1 << 20
 TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 
 
@@ -207,7 +208,7 @@ def _fit_safely(
 
 
 def is_small(num_rows: int, num_columns: int, max_degree: int) -> bool:
-    """Whether a search goes without a compiler: NumPy is quicker then, all in all."""
+    """Whether a search goes without a compiler, whose first fit takes longer than many others."""
     if max_degree == 1:
         return num_rows <= FEW_ROWS
     return num_rows * num_columns <= FEW_NUMBERS

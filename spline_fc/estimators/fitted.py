@@ -1,11 +1,11 @@
 """What all estimators are once they are fitted: doors to one `model_`."""
 
 import os
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -111,6 +111,10 @@ class FittedSpline(BaseEstimator):
         tags.target_tags.required = True
         return tags
 
+    def _fit(self, known: Known) -> None:
+        """Fits the rows that were read, and keeps what came of it."""
+        raise NotImplementedError
+
     def _rows(self, X: Any) -> Any:
         """Rows as the model takes them."""
         check_is_fitted(self)
@@ -138,6 +142,30 @@ class FittedSpline(BaseEstimator):
         self._vector = known.vector
         x = np.asarray(standard.train.x)
         self._shown = x[:: -(-len(x) // _SHOWN_ROWS)]
+
+
+class Regression(RegressorMixin, FittedSpline):
+    """What regressors have in common; they take one target or several."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fits rows and their targets.
+
+        Args:
+          X: (n, d) numbers, or a data frame with words, booleans, categories, dates and gaps.
+          y: (n,) or (n, k) numbers; the outputs of a spline share one basis.
+          sample_weight: (n,), >= 0; a weight of 2 is two copies of the row.
+
+        Raises:
+          ValueError: rows, targets or options that cannot be fitted.
+        """
+        self._fit(reading.read(self, X, y, sample_weight))
+        return self
+
+    def __sklearn_tags__(self) -> Tags:
+        """Says that several outputs are taken, too."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
 
 def seed_of(random_state: Any) -> int:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import RegressorMixin, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from spline_fc.checks import check_integer, check_one_of
@@ -13,7 +12,7 @@ from spline_fc.cpwl import fit_mars, labelled_terms, linear_pairs, live_terms, t
 from spline_fc.cpwl.terms import raw_columns
 from spline_fc.data import standardize
 from spline_fc.estimators import reading
-from spline_fc.estimators.fitted import FittedSpline, seed_of
+from spline_fc.estimators.fitted import FittedSpline, Regression, seed_of
 from spline_fc.estimators.reading import Known
 from spline_fc.model import make_model
 from spline_fc.model.record import EXTRAPOLATE
@@ -21,28 +20,6 @@ from spline_fc.model.record import EXTRAPOLATE
 # Options that fit_mars takes as they are.
 _PASSED = ("max_degree", "penalty", "directions", "min_span", "end_span", "threshold")
 _PASSED += ("allowed", "linear", "prune")
-
-
-_ABOUT = """
-    Args:
-      max_terms, max_degree, penalty, directions, min_span, end_span, threshold, allowed, linear,
-        prune: of `fit_mars`; max_terms is cut to the number of distinct rows. `allowed` and
-        `linear` name encoded columns, "tree=oak" being one.
-      candidate_knots: `knots` of `fit_mars`: so many quantiles per column, or "all" values.
-      extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
-        pulls every column in to the range of the training rows.
-      random_state: of the directions "random"; an integer, a RandomState, or None.
-
-    Attributes:
-      model_: Model, which predicts, explains and is saved (`model_.save`).
-      spline_: Spline of the encoded columns in raw units, float64.
-      basis_coef_: (m, k) its coefficients.
-      params_: the network that equals it, in raw units; `to_linen` and `to_nnx` wrap it.
-      gcv_: generalised cross-validation score on targets of deviation 1.
-      feature_importances_: (n_features_in_,) shares of what shuffling a column, with all its
-        levels, costs on the training rows.
-      n_features_in_, feature_names_in_: of X.
-    """
 
 
 class _MARS(FittedSpline):
@@ -96,40 +73,41 @@ class _MARS(FittedSpline):
         self._keep(known, standard, fit, model)
 
 
-class MARSRegressor(RegressorMixin, _MARS):
-    __doc__ = f"""Multivariate adaptive regression splines, of minima of hinges and not of products.
+class MARSRegressor(Regression, _MARS):
+    """Multivariate adaptive regression splines, of minima of hinges and not of products.
 
     Nothing is held out: the number of terms is chosen by generalised cross-validation.
-    {_ABOUT}"""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MARSRegressor":
-        """Fits the spline.
+    Args:
+      max_terms, max_degree, penalty, directions, min_span, end_span, threshold, allowed, linear,
+        prune: of `fit_mars`; max_terms is cut to the number of distinct rows. `allowed` and
+        `linear` name encoded columns, "tree=oak" being one.
+      candidate_knots: `knots` of `fit_mars`: so many quantiles per column, or "all" values.
+      extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
+        pulls every column in to the range of the training rows.
+      random_state: of the directions "random"; an integer, a RandomState, or None.
 
-        Args:
-          X: (n, d) numbers, or a data frame with words, booleans, categories, dates and gaps.
-          y: (n,) or (n, k) numbers; outputs share one basis.
-          sample_weight: (n,), >= 0; a weight of 2 is two copies of the row.
-
-        Raises:
-          ValueError: rows, targets or options that cannot be fitted.
-        """
-        self._fit(reading.read(self, X, y, sample_weight))
-        return self
-
-    def __sklearn_tags__(self) -> Tags:
-        """Says that several outputs are taken, too."""
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+    Attributes:
+      model_: Model, which predicts, explains and is saved (`model_.save`).
+      spline_: Spline of the encoded columns in raw units, float64.
+      basis_coef_: (m, k) its coefficients.
+      params_: the network that equals it, in raw units; `to_linen` and `to_nnx` wrap it.
+      gcv_: generalised cross-validation score on targets of deviation 1.
+      feature_importances_: (n_features_in_,) shares of what shuffling a column, with all its
+        levels, costs on the training rows.
+      n_features_in_, feature_names_in_: of X.
+    """
 
 
 class MARSTransformer(TransformerMixin, _MARS):
-    __doc__ = f"""The terms that MARS finds, as columns for other estimators.
+    """The terms that MARS finds, as columns for other estimators.
 
     Targets decide which terms there are: numbers as in a regression, words as labels, of which each
     is an output. A column is one hinge, the minimum of several, or, where a column of X enters
     linearly, its distance from a knot, all in raw units.
-    {_ABOUT}"""
+
+    Arguments and attributes are those of `MARSRegressor`.
+    """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MARSTransformer":
         """Finds the terms; arguments as for `MARSRegressor.fit`, y may hold labels that are words.

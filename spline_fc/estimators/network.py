@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags
+from sklearn.base import ClassifierMixin
 
 from spline_fc.checks import check_boolean, check_integer, check_number, check_one_of
 from spline_fc.data import Dataset, join_validation, standardize
 from spline_fc.estimators import reading
-from spline_fc.estimators.fitted import FittedSpline, seed_of
+from spline_fc.estimators.fitted import FittedSpline, Regression, seed_of
 from spline_fc.estimators.reading import Known
 from spline_fc.model import Trained, make_model, train_network
 from spline_fc.model.record import EXTRAPOLATE
@@ -18,40 +17,6 @@ from spline_fc.training import LEARNING_RATES, TrainResult
 
 _FEWEST = 40  # distinct rows of which some can be held out to choose by
 _PASSED = ("max_degree", "penalty", "directions", "threshold", "share")
-
-
-_ABOUT = """
-    Args:
-      hidden_sizes: widths of the hidden layers.
-      max_terms, max_degree, penalty, directions, threshold, share: of `spline_start`;
-        directions=() keeps every hinge on a column, so that the spline can be read.
-      candidate_knots: `knots` of `spline_start`: so many quantiles per column, or "all" values.
-      epochs: passes over the training rows, at most.
-      learning_rate: of Adam; None tries 0.001, 0.003 and 0.01 and keeps the one that is best on the
-        rows held out (0.003 if there are none).
-      batch_size: rows per step.
-      early_stopping: hold rows out, keep the epoch that is best on them, and stop after `patience`
-        epochs without a better one. With fewer than 40 distinct rows none are held out.
-      validation_fraction: of the rows, to hold out; of every class alike.
-      patience: epochs; 0 waits to the end.
-      refit: then begin anew on all rows, at the rate and for the epochs that were chosen. Better
-        on small tables with little noise; where labels are noisy nothing is left to stop it.
-      extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
-        pulls every column in to the range of the training rows.
-      random_state: of the rows held out, free units and the order of rows; an integer, a
-        RandomState, or None.
-
-    Attributes:
-      model_: Model, which predicts, explains and is saved (`model_.save`).
-      spline_: Spline that the network began as, of the encoded columns in raw units.
-      basis_coef_: (m, k) its coefficients.
-      params_: the network in raw units; `to_linen` and `to_nnx` wrap it.
-      history_: {"train_loss", "validation_loss"}: (epochs + 1,) of the run that chose.
-      gcv_: generalised cross-validation score of the spline on targets of deviation 1.
-      feature_importances_: (n_features_in_,) shares of what shuffling a column, with all its
-        levels, costs on the rows held out.
-      n_features_in_, feature_names_in_: of X.
-    """
 
 
 class _SplineFC(FittedSpline):
@@ -186,34 +151,49 @@ def _history(result: TrainResult) -> dict[str, np.ndarray]:
     return {part: result.history[part][trained] for part in parts}
 
 
-class SplineFCRegressor(RegressorMixin, _SplineFC):
-    __doc__ = f"""A fully connected ReLU network that begins as a piecewise-linear spline.
-    {_ABOUT}"""
+class SplineFCRegressor(Regression, _SplineFC):
+    """A fully connected ReLU network that begins as a piecewise-linear spline.
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplineFCRegressor":
-        """Fits the spline, turns it into a network, and trains that on.
+    Args:
+      hidden_sizes: widths of the hidden layers.
+      max_terms, max_degree, penalty, directions, threshold, share: of `spline_start`;
+        directions=() keeps every hinge on a column, so that the spline can be read.
+      candidate_knots: `knots` of `spline_start`: so many quantiles per column, or "all" values.
+      epochs: passes over the training rows, at most.
+      learning_rate: of Adam; None tries 0.001, 0.003 and 0.01 and keeps the one that is best on the
+        rows held out (0.003 if there are none).
+      batch_size: rows per step.
+      early_stopping: hold rows out, keep the epoch that is best on them, and stop after `patience`
+        epochs without a better one. With fewer than 40 distinct rows none are held out.
+      validation_fraction: of the rows, to hold out; of every class alike.
+      patience: epochs; 0 waits to the end.
+      refit: then begin anew on all rows, at the rate and for the epochs that were chosen. Better
+        on small tables with little noise; where labels are noisy nothing is left to stop it.
+      extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
+        pulls every column in to the range of the training rows.
+      random_state: of the rows held out, free units and the order of rows; an integer, a
+        RandomState, or None.
 
-        Args:
-          X: (n, d) numbers, or a data frame with words, booleans, categories, dates and gaps.
-          y: (n,) or (n, k) numbers.
-          sample_weight: (n,), >= 0; a weight of 2 is two copies of the row.
-
-        Raises:
-          ValueError: rows, targets or options that cannot be fitted.
-        """
-        self._fit(reading.read(self, X, y, sample_weight))
-        return self
-
-    def __sklearn_tags__(self) -> Tags:
-        """Says that several outputs are taken, too."""
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+    Attributes:
+      model_: Model, which predicts, explains and is saved (`model_.save`).
+      spline_: Spline that the network began as, of the encoded columns in raw units.
+      basis_coef_: (m, k) its coefficients.
+      params_: the network in raw units; `to_linen` and `to_nnx` wrap it.
+      history_: {"train_loss", "validation_loss"}: (epochs + 1,) of the run that chose.
+      gcv_: generalised cross-validation score of the spline on targets of deviation 1.
+      feature_importances_: (n_features_in_,) shares of what shuffling a column, with all its
+        levels, costs on the rows held out.
+      n_features_in_, feature_names_in_: of X.
+    """
 
 
 class SplineFCClassifier(ClassifierMixin, _SplineFC):
-    __doc__ = f"""A fully connected ReLU network of logits that begins as a spline.
-    {_ABOUT}  classes_: (c,) labels, in the order of the columns of `predict_proba`.
+    """A fully connected ReLU network of logits that begins as a spline.
+
+    Arguments and attributes are those of `SplineFCRegressor`.
+
+    Attributes:
+      classes_: (c,) labels, in the order of the columns of `predict_proba`.
     """
 
     classes_: np.ndarray

@@ -4,6 +4,11 @@ import jax
 import numpy as np
 
 from spline_fc.data import Dataset, Part, identity_scaler
+from spline_fc.training import TrainingConfig
+
+CONFIG = TrainingConfig(
+    epochs=4, batch_size=16, warmup_epochs=1, learning_rate=3e-3, schedule="cosine", averaging=0.99
+)
 
 
 def make_params(sizes=(3, 8, 8, 1), seed=0, dtype=np.float32):
@@ -33,3 +38,10 @@ def make_dataset(sizes=(100, 40, 30), seed=0, dtype=np.float32):
 
 def assert_trees_equal(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def without(part_name, rows=0):
+    """The data set with no more than some rows in one part."""
+    dataset = make_dataset()
+    part = getattr(dataset, part_name)
+    return dataset._replace(**{part_name: part._replace(x=part.x[:rows], y=part.y[:rows])})

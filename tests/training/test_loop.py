@@ -21,11 +21,7 @@ from spline_fc.training import (
 from spline_fc.training.epochs import shuffle
 from spline_fc.training.inputs import prepare
 from spline_fc.training.steps import numbers_of
-from tests.training.problems import assert_trees_equal, make_dataset, make_params
-
-CONFIG = TrainingConfig(
-    epochs=4, batch_size=16, warmup_epochs=1, learning_rate=3e-3, schedule="cosine", averaging=0.99
-)
+from tests.training.problems import CONFIG, assert_trees_equal, make_dataset, make_params, without
 
 
 def _mse(params, part):
@@ -297,61 +293,6 @@ def test_evaluation_in_blocks_equals_one_block():
         np.testing.assert_allclose(history[f"{name}_loss"], [wanted], rtol=1e-5)
 
 
-def _without(part_name, rows=0):
-    dataset = make_dataset()
-    part = getattr(dataset, part_name)
-    return dataset._replace(**{part_name: part._replace(x=part.x[:rows], y=part.y[:rows])})
-
-
-def _with_target(change):
-    dataset = make_dataset()
-    return dataset._replace(train=dataset.train._replace(y=change(dataset.train.y)))
-
-
-@pytest.mark.parametrize(
-    ("params", "dataset", "config", "message"),
-    [
-        (make_params(), _without("validation"), {}, "the validation part must have at least one"),
-        (make_params(), _without("train"), {}, "the train part must have at least one"),
-        (make_params((4, 8, 1)), make_dataset(), {},
-         r"train x and y must have \(4, 1\) columns, .* got \(3, 1\)"),
-        (make_params((3, 8, 2)), make_dataset(), {}, r"must have \(3, 2\) columns.*got \(3, 1\)"),
-        ({"Dense_1": make_params()["Dense_0"]}, make_dataset(), {},
-         r"layers Dense_0, Dense_1, .* got \['Dense_1'\]"),
-        ({}, make_dataset(), {}, "params must have the layers Dense_0, .* got "),
-        (make_params(), _with_target(lambda y: y[:, 0]), {},
-         r"train y must have shape \(n, k\); got \(100,\)"),
-        (make_params(), _with_target(lambda y: y[:9]), {},
-         r"train y must have leading axes \(100,\)"),
-    ],
-)  # fmt: skip
-def test_bad_input_is_named(params, dataset, config, message):
-    with pytest.raises(ValueError, match=message):
-        train(params, dataset, config)
-
-
-def test_replicas_of_different_shapes_are_named():
-    dataset = stack([make_dataset(), make_dataset()])
-    params = stack_params([make_params(), make_params()])
-    arguments = {"learning_rates": [1e-3], "seeds": [0, 1]}
-    short = jax.tree.map(lambda a: a[:1], params)
-    with pytest.raises(
-        ValueError, match="params must have the leading axis 2, one per data set; got 1"
-    ):
-        train_replicas(short, dataset, CONFIG, **arguments)
-    with pytest.raises(ValueError, match=r"train x must have shape \(S, n, d\); got \(100, 3\)"):
-        train_replicas(params, make_dataset(), CONFIG, **arguments)
-    with pytest.raises(ValueError, match="validation x must have 2 replicas"):
-        one = dataset.validation._replace(x=dataset.validation.x[:1], y=dataset.validation.y[:1])
-        train_replicas(params, dataset._replace(validation=one), CONFIG, **arguments)
-    with pytest.raises(ValueError, match="seeds must have length 2, one per data set; got 1"):
-        train_replicas(params, dataset, CONFIG, learning_rates=[1e-3], seeds=[0])
-    with pytest.raises(ValueError, match=r"learning_rates\[1\] must be a finite number > 0"):
-        train_replicas(params, dataset, CONFIG, learning_rates=[1e-3, -1], seeds=[0, 1])
-    with pytest.raises(ValueError, match="learning_rates must hold at least one"):
-        train_replicas(params, dataset, CONFIG, learning_rates=[], seeds=[0, 1])
-
-
 def test_weights_count_as_repeated_rows():
     dataset, counts = make_dataset(), np.arange(100) % 3
     rows = [np.repeat(a, counts, axis=0) for a in dataset.train]
@@ -378,23 +319,9 @@ def test_order_is_a_permutation_of_its_own_for_every_seed_and_epoch():
 
 
 def test_empty_test_part_is_not_a_number():
-    history = train(make_params(), _without("test"), CONFIG).history
+    history = train(make_params(), without("test"), CONFIG).history
     assert np.isnan(history["test_loss"]).all()
     assert np.isfinite(history["validation_loss"]).all()
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        (np.ones(99), r"weights must have shape \(100,\), one per training row; got \(99,\)"),
-        (-np.ones(100), "weights must not be negative; got -1"),
-        (np.zeros(100), "weights must not all be 0"),
-        (np.full(100, np.nan), "weights must be finite"),
-    ],
-)
-def test_bad_weights_are_named(weights, message):
-    with pytest.raises(ValueError, match=message):
-        train(make_params(), make_dataset(), CONFIG, weights=weights)
 
 
 @pytest.mark.parametrize("loss", ["huber", "sigmoid_cross_entropy", "softmax_cross_entropy"])
