@@ -24,9 +24,9 @@ def widths(text: str) -> tuple[int, ...]:
 
 
 def count(text: str) -> int:
-    """Reads an integer >= 0."""
-    if not text.strip().isdecimal():
-        raise argparse.ArgumentTypeError(f"must be an integer >= 0; got {text!r}")
+    """Reads an integer >= 0 that 32 bits hold."""
+    if not text.strip().isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"must be an integer >= 0 and < 2**31; got {text!r}")
     return int(text)
 
 

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import io
+import os
 import pathlib
 import sys
 
@@ -20,6 +21,7 @@ _ENDINGS = {"onnx": ".onnx", "json": ".json", "safetensors": ".safetensors", "py
 
 def predict(options: argparse.Namespace) -> None:
     """Writes a line of CSV per row: the prediction, or a probability per class."""
+    _check_apart(options.output, options.model, options.rows)
     model = load_model(options.model)
     if options.proba:
         wanted = f"--proba must be asked of a classification; {options.model} is a regression."
@@ -67,9 +69,21 @@ def show(options: argparse.Namespace) -> None:
 def export(options: argparse.Namespace) -> None:
     """Writes a model in another format."""
     model = load_model(options.model)
-    output = options.output or pathlib.Path(options.model).with_suffix(_ENDINGS[options.format])
+    output = options.output
+    if output is None:
+        output = pathlib.Path(options.model).with_suffix(_ENDINGS[options.format])
+    _check_apart(output, options.model)
     model.export(output, options.format)
     print(f"{options.format}: {output}")
+
+
+def _check_apart(output: str | os.PathLike | None, *inputs: str) -> None:
+    """Refuses to write over what is read: a model would be lost."""
+    if not output or not os.path.exists(output):
+        return
+    wanted = f"--output must name another file than what is read; got {os.fspath(output)!r}."
+    for path in filter(os.path.exists, inputs):
+        check(not os.path.samefile(output, path), wanted)
 
 
 def _label(model: Model) -> str:

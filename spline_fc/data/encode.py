@@ -141,6 +141,8 @@ def _roles(
     targets = _in_order(table, target)
     check(len(targets) > 0, "target must name at least one column; got none.")
     check(len(set(targets)) == len(targets), f"target must name each column once; got {targets}.")
+    both = [name for name in targets if roles[name] == IGNORED]
+    check(not both, f"ignore must name no target; got {both[:1]} as both.")
     roles |= dict.fromkeys(targets, TARGET)
     if weights is not None:
         weighing = column_of(table, "weights", weights)

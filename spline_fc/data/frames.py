@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check
 from spline_fc.data.cells import Cells, Format, Read
 from spline_fc.data.encoding import spell
@@ -132,7 +133,7 @@ def _objects(argument: str, name: str, series: Any, wanted: str, place: Any) -> 
             raise ValueError(f"{wanted}; got dates that disagree ({error}).") from error
     if not any(isinstance(v, (str, datetime.date)) for v in present):
         found = np.full(len(values), np.nan)
-        found[~missing] = [float(v) for v in present]
+        found[~missing] = numbers_float64(f"{argument} column {name!r}", present)
         return Read(Format("number"), _finite(argument, name, found))
     text = np.full(len(values), "", object)
     text[~missing] = [_spell(v) for v in present]
@@ -141,6 +142,8 @@ def _objects(argument: str, name: str, series: Any, wanted: str, place: Any) -> 
 
 
 def _spell(value: Any) -> str:
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):
-        return spell(float(value))
-    return str(value)
+    real = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    try:
+        return spell(float(value)) if real else str(value)
+    except OverflowError:  # infinity, or a number beyond float64, which is refused as text
+        return str(value)

@@ -54,6 +54,8 @@ def read(
     Raises:
       ValueError: what scikit-learn's checks and `data.from_arrays` refuse, fewer than two classes.
     """
+    for argument, given in (("X", X), ("y", y), ("sample_weight", sample_weight)):
+        _check_unmasked(argument, given)
     name = _name(X, y)
     X, y = _checked(estimator, X, y, {} if labels else NUMBERS)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -83,6 +85,7 @@ def read_again(estimator: BaseEstimator, features: np.ndarray, X: Any) -> Any:
       features: from `are_features`.
       X: as in `read`.
     """
+    _check_unmasked("X", X)
     if is_frame(X):
         return validate_data(estimator, X, reset=False, skip_check_array=True)
     return validate_data(estimator, X, reset=False, ensure_all_finite="allow-nan")[:, features]
@@ -156,6 +159,12 @@ def _checked(estimator: BaseEstimator, X: Any, y: Any, of_y: dict[str, bool]) ->
     return X, check_X_y(
         np.zeros((len(X), 1)), y, ensure_min_samples=2, estimator=estimator, **of_y
     )[1]
+
+
+def _check_unmasked(name: str, array: Any) -> None:
+    """Refuses masked values, which scikit-learn would take for what lies below the mask."""
+    masked = int(np.ma.getmaskarray(array).sum()) if isinstance(array, np.ma.MaskedArray) else 0
+    check(masked == 0, f"{name} must have no masked values; got {masked} (fill or drop them).")
 
 
 def _name(X: Any, y: Any) -> Any:

@@ -1,12 +1,16 @@
 """The one check of a model: of what was just made, is to be saved, or was loaded."""
 
+from typing import Any
+
 import numpy as np
 
 from spline_fc.checks import (
     check,
     check_finite,
+    check_integer,
     check_kind,
     check_mapping,
+    check_number,
     check_one_of,
     shown,
 )
@@ -31,7 +35,7 @@ def check_model(model: Model) -> None:
     check_one_of("task", model.task, TASKS)
     check_one_of("extrapolate", model.extrapolate, EXTRAPOLATE)
     check_one_of("loss", model.loss, LOSSES)
-    check_mapping("made", model.made)
+    check_made(model.made)
     _check_names(model)
     _check_ranges(model)
     d, k = len(model.feature_names), len(model.target_names)
@@ -45,6 +49,24 @@ def check_model(model: Model) -> None:
         sizes = layer_sizes(model.params)
         ends = (sizes[0], sizes[-1])
         check(ends == (d, k), f"params must have {d} inputs and {k} outputs; got {ends}.")
+
+
+def check_made(made: Any) -> None:
+    """Checks how a model was made: rows and scores, which summaries tell; all else is free.
+
+    Raises:
+      ValueError: the sentence names the field.
+    """
+    check_mapping("made", made)
+    for field in ("rows", "scores"):
+        check_mapping(f"made[{field!r}]", made.get(field, {}))
+    for part, count in made.get("rows", {}).items():
+        check_integer(f"made['rows'][{part!r}]", count, 0)
+    for name, own in made.get("scores", {}).items():
+        check_mapping(f"made['scores'][{name!r}]", own)
+        for score, value in own.items():
+            if value is not None:  # JSON has no NaN
+                check_number(f"made['scores'][{name!r}][{score!r}]", value)
 
 
 def _check_names(model: Model) -> None:
@@ -72,5 +94,7 @@ def _check_ranges(model: Model) -> None:
         check(not name.endswith("scale") or least > 0, f"{name} must be positive; got {least:g}.")
     ordered = bool((model.low <= model.high).all())
     check(ordered, "low must be <= high in every column; it is not.")
-    check_finite("importance", model.importance)
-    check(model.importance.ndim == 1, "importance must have one axis.")
+    shares, wanted = model.importance, len(model.columns())
+    good = shares.dtype == np.float64 and shares.shape in ((0,), (wanted,))
+    check(good, f"importance must be float64 of shape ({wanted},) or (0,); got {shown(shares)}.")
+    check_finite("importance", shares)

@@ -18,7 +18,7 @@ import numpy as np
 
 from spline_fc import files
 from spline_fc.checks import check, check_known_keys, check_mapping, shown
-from spline_fc.cpwl import Spline
+from spline_fc.cpwl import Spline, check_spline
 from spline_fc.data import Scaler, encoding_from_json
 from spline_fc.model.checked import check_model
 from spline_fc.model.record import Model
@@ -133,9 +133,12 @@ def _spline(tables: Mapping[str, np.ndarray]) -> Spline | None:
     check_known_keys("spline", tables, Spline._fields)
     missing = [field for field in Spline._fields if field not in tables]
     check(not missing, f"spline must have all tables; {', '.join(missing)} missing.")
+    fields: dict[str, Any] = dict(tables)
+    spline = Spline(**fields)
+    check_spline(spline)
     # JAX need not have float64 enabled.
-    as_table: Any = np.asarray if tables["coef"].dtype == np.float64 else jnp.asarray
-    return Spline(**{name: as_table(table) for name, table in tables.items()})
+    is_wide = tables["coef"].dtype == np.float64
+    return spline if is_wide else jax.tree.map(jnp.asarray, spline)
 
 
 def _params(leaves: Mapping[str, np.ndarray]) -> Params | None:

@@ -13,7 +13,7 @@ from spline_fc.data.cells import Format
 from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding, spell
 from spline_fc.data.records import PARTS
 from spline_fc.files import plain
-from spline_fc.model.checked import check_model
+from spline_fc.model.checked import check_made, check_model
 from spline_fc.model.environment import versions
 from spline_fc.model.record import Model
 from spline_fc.network import Params
@@ -56,6 +56,8 @@ def make_model(
     """
     check_kind("dataset", dataset, Dataset)
     check_dataset(dataset)
+    made = {} if made is None else plain(made)
+    check_made(made)
     check(spline is not None or params is not None, "spline or params must be given; got neither.")
     spline = None if spline is None else spline_of(spline)
     if loss is None:
@@ -127,15 +129,15 @@ def _importance(model: Model, dataset: Dataset) -> np.ndarray:
     return gain / gain.sum() if gain.sum() > 0 else gain
 
 
-def _made(model: Model, dataset: Dataset, made: Mapping[str, Any] | None) -> dict[str, Any]:
+def _made(model: Model, dataset: Dataset, made: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept beside the function itself."""
     rows = {part: len(getattr(dataset, part).x) for part in PARTS}
-    found = dict((made or {}).get("scores", {}))
+    found = dict(made.get("scores", {}))
     kinds = {SPLINE_ALONE: model.spline, NETWORK: model.params}
     for name in (name for name, part in kinds.items() if part is not None):
         alone = model if name == NETWORK else model._replace(params=None, loss="squared_error")
         found[name] = _scores(alone, alone.evaluate(dataset.test.x), dataset.test.y)
-    return plain({"versions": versions(), "rows": rows, **(made or {}), "scores": found})
+    return plain({"versions": versions(), "rows": rows, **made, "scores": found})
 
 
 def _scores(model: Model, outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:

@@ -200,7 +200,7 @@ class Model(NamedTuple):
             where data lie far from zero.
 
         Returns:
-          Parameters; the scaler is folded in, and a layer before all others clips where the model
+          Parameters; the scaler is folded in, and two layers before all others clip where the model
           does, so that it stays piecewise linear.
         """
         params = self._standard_network()

@@ -127,16 +127,17 @@ def unfold_scaler(params: Params, scaler: Scaler) -> Params:
 
 
 def clip_inputs(params: Params, low: np.ndarray, high: np.ndarray) -> Params:
-    """Puts a layer before a network that clips its inputs, so that it stays a ReLU network.
+    """Puts two layers before a network that clip its inputs, so that it stays a ReLU network.
 
-    clip(x) = low + relu(x - low) - relu(x - high).
+    clip(x) = high - relu(high - low - relu(x - low)), in which nothing large is taken from anything
+    large: in float32, too, the ends hold however far x lies beyond them.
 
     Args:
       params: a network of d inputs.
       low, high: (d,), low <= high, in the units the network takes.
 
     Returns:
-      Parameters with one layer more, of 2 d units, in the dtype of `params`; constant in every
+      Parameters with two layers more, of d units, in the dtype of `params`; constant in every
       input beyond its range.
 
     Raises:
@@ -151,9 +152,9 @@ def clip_inputs(params: Params, low: np.ndarray, high: np.ndarray) -> Params:
     low, high = ends.values()
     check(bool((low <= high).all()), "low must be <= high in every column; it is not.")
     one = np.eye(len(kernel))
-    first = (np.hstack([one, one]), -np.concatenate([low, high]))
-    second = (np.vstack([kernel, -kernel]), bias + low @ kernel)
-    return from_layers([first, second, *others], dtype_of(params))
+    clipping = [(one, -low), (-one, high - low)]
+    rest = (-kernel, bias + high @ kernel)
+    return from_layers([*clipping, rest, *others], dtype_of(params))
 
 
 def fold(stack: list[Layer], scaler: Scaler | None, inverse: bool = False) -> list[Layer]:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from spline_fc.analysis import KnotTrack, summarize_track
-from spline_fc.checks import as_list, check, check_integer, check_kind
+from spline_fc.checks import as_list, check, check_integer, check_kind, check_mapping, check_number
 from spline_fc.plots import look
 from spline_fc.plots.about import About, AboutLike, known
 
@@ -82,6 +82,8 @@ def knots_over_steps(
       TypeError: no KnotTrack.
       ValueError: no unit has a knot at the start, or another number of Axes.
     """
+    if best_step is not None:
+        check_number("best_step", best_step)
     (order, rest), about = _chosen(track, 0, features, most), known(about)
     axes = look.axes_for(len(order), ax, size=(2.4, 2.0))
     for panel, feature in zip(axes, order, strict=True):
@@ -119,6 +121,8 @@ def drift_over_steps(
       ValueError: records that do not fit, or another number of Axes.
     """
     check_kind("track", track, KnotTrack)
+    flips = {} if flips is None else flips
+    check_mapping("flips", flips)
     found = summarize_track(track)
     titles = ["how far knots have moved, IQR", "alignment of units"]
     titles += ["activations that changed, share"] if flips else []
@@ -129,7 +133,7 @@ def drift_over_steps(
             panel.fill_between(found.step, values[:, low], values[:, high], **band)
         panel.plot(found.step, values[:, 2], color=look.BLUE, linewidth=1.8)
     ends: list[tuple[float, str, Any]] = []
-    for index, (layer, shares) in enumerate((flips or {}).items()):
+    for index, (layer, shares) in enumerate(flips.items()):
         came = len(shares)
         check(came == found.step.size, f"flips must have the records of track; {layer} has {came}.")
         style = {key: look.contender(index)[key] for key in ("color", "linestyle")}

@@ -50,6 +50,7 @@ def importance(
       ValueError: no such measure, or numbers of features that differ.
     """
     check_integer("most", most, at_least=1)
+    check(isinstance(measure, str), f"measure must be text; got {measure!r:.80}.")
     names, values = _importances(found, known(about), measure)
     ranking = list(values.values())[-1][0]
     shown = np.argsort(-ranking, kind="stable")[:most][::-1]

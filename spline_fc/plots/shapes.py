@@ -70,6 +70,7 @@ def shape_functions(
     about = known(about, next(iter(lead.values()))[0])
     found = {name: [_measured(one, about) for one in some] for name, some in lead.items()}
     shown = _features(found, about, features)
+    check(len(shown) > 0, "features must name at least one column; got none.")
     lines = {feature: _lines(feature, found) for feature in shown}
     outputs = range(next(iter(lines.values()))[0].mean.shape[1])
     if target is not None:

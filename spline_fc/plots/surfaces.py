@@ -98,6 +98,7 @@ def partition(
     lead = by_name({"": models} if _are_cells(models) else models, Cell)
     about = known(about)
     found = {name: _cells(some, about, features) for name, some in lead.items()}
+    check_integer("target", target, at_least=0)
     _outputs(target, next(iter(found.values()))[0].intercept.size)
     heights = {
         name: np.array([

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from spline_fc.analysis import History, Interval
-from spline_fc.checks import check, check_one_of, shown
+from spline_fc.checks import check, check_kind, check_mapping, check_number, check_one_of, shown
 from spline_fc.plots import look
 from spline_fc.printing import significant
 from spline_fc.training import TrainResult
@@ -48,6 +48,8 @@ def convergence(
     """
     check_one_of("over", over, _CLOCKS)
     check_one_of("part", part, ("train", "validation", "test"))
+    levels = {} if levels is None else levels
+    check_mapping("levels", levels)
     named = runs if isinstance(runs, Mapping) else {"": runs}
     lines = {name: _lines(some, over, part) for name, some in named.items()}
     check(any(lines.values()), "runs must hold at least one run; got none.")
@@ -57,7 +59,7 @@ def convergence(
         if own:
             style = look.contender(index)
             labels.append((_draw(ax, own, style), name, style["color"]))
-    for name, level in (levels or {}).items():
+    for name, level in levels.items():
         ax.axhline(level, color=look.INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
         labels.append((level, name, look.INK))
     steps = [x[1] for own in lines.values() for x, _ in own if x.size > 1]
@@ -89,9 +91,17 @@ def intervals(
       The Axes; marks carry the names of contenders, for a legend.
 
     Raises:
-      ValueError: there is no row.
+      TypeError: something else than intervals.
+      ValueError: there is no row, or no mapping of mappings.
     """
+    check_mapping("values", values)
     check(len(values) > 0, "values must hold at least one row; got none.")
+    for row, own in values.items():
+        check_mapping(f"values[{row!r}]", own)
+        for name, one in own.items():
+            check_kind(f"values[{row!r}][{name!r}]", one, Interval, "an")
+    if par is not None:
+        check_number("par", par)
     contenders = list(dict.fromkeys(name for row in values.values() for name in row))
     (ax,) = look.axes_for(1, ax, size=(4.6, 1.0 + 0.32 * len(values)))
     height = 0.7 / max(len(contenders), 1)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from spline_fc.analysis import KnotTrack
-from spline_fc.checks import check, check_kind, check_mapping
+from spline_fc.checks import check, check_kind, check_mapping, check_number
 from spline_fc.plots import look
 
 BINS = np.linspace(0, 1, 21)
@@ -37,6 +37,7 @@ def alignment(
       TypeError: no KnotTrack.
       ValueError: no track, or another number of Axes.
     """
+    check_number("threshold", threshold)
     named = tracks if isinstance(tracks, Mapping) else {"": tracks}
     check(len(named) > 0, "tracks must hold at least one KnotTrack; got none.")
     axes = look.axes_for(len(named), ax, size=(2.6, 2.4))

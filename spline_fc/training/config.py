@@ -99,16 +99,17 @@ class TrainingConfig:
         check_one_of("training.schedule", self.schedule, SCHEDULES)
         check_one_of("training.precision", self.precision, PRECISIONS)
         check_number("training.learning_rate", self.learning_rate, above=0)
-        check_integer("training.batch_size", self.batch_size, 1)
-        check_integer("training.epochs", self.epochs, 0)
-        check_integer("training.warmup_epochs", self.warmup_epochs, 0)
+        counts = {"batch_size": 1, "epochs": 0, "warmup_epochs": 0, "patience": 0}
+        for field, least in counts.items():
+            count = getattr(self, field)
+            check_integer(f"training.{field}", count, least)
+            check(count < 2**31, f"training.{field} must be < 2**31; got {shown(count)}.")
         check_number("training.averaging", self.averaging, at_least=0, below=1)
         check_number("training.guard", self.guard, at_least=0)
         check(
             self.guard == 0 or self.guard >= 1,
             f"training.guard must be 0 or at least 1; got {self.guard!r}.",
         )
-        check_integer("training.patience", self.patience, 0)
         check_number("training.momentum", self.momentum, at_least=0, below=1)
         for field in ("weight_decay", "initial_decay", "output_ridge"):
             check_number(f"training.{field}", getattr(self, field), at_least=0)

@@ -109,11 +109,16 @@ def _regression(
         return dict.fromkeys(["rmse", "mae", "r2", *several], np.nan)
     if scaler is not None:
         predictions, targets = unscale_y(scaler, predictions), unscale_y(scaler, targets)
+    # In units near 1, so that no square is too large or too small; a power of 2 rounds nothing.
+    largest = max(np.abs(predictions).max(), np.abs(targets).max())
+    unit = 2.0 ** (int(np.frexp(largest)[1]) - 1)
+    predictions, targets = predictions / unit, targets / unit
     errors = predictions - targets
     square = np.square(errors).mean(axis=0)
     variance, constant = targets.var(axis=0), (np.ptp(targets, axis=0) == 0).any()
     r2 = np.nan if constant else 1 - np.mean(square / variance)
-    found = [np.sqrt(square.mean()), np.abs(errors).mean(), r2, *np.sqrt(square)[: len(several)]]
+    own = np.sqrt(square)[: len(several)] * unit
+    found = [np.sqrt(square.mean()) * unit, np.abs(errors).mean() * unit, r2, *own]
     return dict(zip(["rmse", "mae", "r2", *several], map(float, found), strict=True))
 
 

@@ -121,6 +121,10 @@ def test_export_names_what_it_wrote(folder, capsys):
         ("predict m.npz houses.csv --proba", "--proba must be asked of a classification"),
         ("explain m.npz houses.csv --row 150", "row must be one of the 150 there are"),
         ("export m.npz --format json -o nowhere/m.json", "must lie in a folder that exists"),
+        ("export m.npz --format onnx -o m.npz", "must name another file than what is read"),
+        ("predict m.npz houses.csv -o ./m.npz", "must name another file than what is read"),
+        ("predict m.npz houses.csv -o houses.csv", "must name another file than what is read"),
+        ("fit houses.csv --target price --ignore price", "ignore must name no target"),
         ("fit houses.csv --target cost", "target must be one of"),
         ("fit houses.csv --target price -o houses.csv", "must be new or an earlier model"),
         ("fit houses.csv --target price -o nowhere/m.npz", "must lie in a folder that exists"),
@@ -130,13 +134,18 @@ def test_export_names_what_it_wrote(folder, capsys):
 )
 def test_an_error_is_one_sentence_and_status_1(folder, words, told, capsys, monkeypatch):
     monkeypatch.chdir(folder)
+    before = [(folder / name).read_bytes() for name in ("m.npz", "houses.csv")]
     assert main(words.split()) == 1
+    assert [(folder / name).read_bytes() for name in ("m.npz", "houses.csv")] == before
     came = capsys.readouterr()
     (line,) = [line for line in came.err.splitlines() if line != "reading"]
     assert line.startswith("error: ") and told in line and not came.out
 
 
-@pytest.mark.parametrize("words", ["fit", "fit a.csv --epochs -1", "fit a.csv --hidden 8,x", "go"])
+@pytest.mark.parametrize(
+    "words",
+    ["fit", "fit a.csv --epochs -1", "fit a.csv --hidden 8,x", f"fit a.csv --epochs {2**31}", "go"],
+)
 def test_a_command_line_that_makes_no_sense_is_status_2(words, capsys):
     with pytest.raises(SystemExit) as caught:
         main(words.split())

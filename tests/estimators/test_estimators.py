@@ -243,3 +243,11 @@ def test_scaling_changes_nothing(mars):
     scaler = StandardScaler().fit(x)
     fitted = sfc.MARSRegressor(max_terms=9).fit(scaler.transform(x), y)
     np.testing.assert_allclose(fitted.predict(scaler.transform(x)), mars.predict(x), atol=1e-8)
+
+
+def test_what_a_mask_hides_is_not_read(mars):
+    x, y = numbers()
+    masked = np.ma.masked_array(x, x > 1)
+    for use in (lambda: sfc.MARSRegressor().fit(masked, y), lambda: mars.predict(masked)):
+        with pytest.raises(ValueError, match="X must have no masked values"):
+            use()

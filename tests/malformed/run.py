@@ -14,6 +14,7 @@ from tests.malformed import (
     configs,
     fits,
     frames,
+    models,
     networks,
     tables,
     trees,
@@ -21,7 +22,7 @@ from tests.malformed import (
 )
 from tests.malformed.cases import FALLBACK, RAW, SENTENCE, WRONG, Verdict, judge
 
-# A kind is a module with `make(rng, folder)`, which returns a Case; the folder is empty.
+# A kind is a function `make(rng, folder)`, which returns a Case; the folder is empty.
 KINDS = {
     "arrays": arrays.make,
     "frames": frames.make,
@@ -32,6 +33,8 @@ KINDS = {
     "configs": configs.make,
     "workdirs": workdirs.make,
     "checkpoints": checkpoints.make,
+    "models": models.make,
+    "rows": models.make_rows,
 }
 
 

@@ -38,6 +38,20 @@ def without(name):
 
 
 BAD = {
+    "rows in words": (about(made={"rows": {"train": "x"}}), r"made\['rows'\]\['train'\] must be"),
+    "a score in words": (
+        about(made={"scores": {"mean": {"rmse": "x"}}}),
+        r"made\['scores'\]\['mean'\]\['rmse'\] must be a finite number",
+    ),
+    "scores without names": (about(made={"scores": {"mean": 5}}), "must be a mapping; got 5"),
+    "knots in words": (
+        lambda arrays: arrays.update({"spline/knot": arrays["spline/knot"].astype(str)}),
+        "spline.knot must",
+    ),
+    "importance of bits": (
+        lambda arrays: arrays.update(importance=arrays["importance"] > 0),
+        "importance must be float64",
+    ),
     "of a later version": (about(format="spline_fc.model/2"), "of a later version of spline_fc"),
     "of another kind": (about(format="spline_fc.fit/2"), "its format must be 'spline_fc.model/1'"),
     "a field too many": (about(more=1), "a field of about must be one of"),
@@ -102,6 +116,8 @@ def test_what_is_no_model_is_not_written(tmp_path):
         sfc.save_model(model._replace(low=model.low[:2]), tmp_path / "m.npz")
     with pytest.raises(ValueError, match="spline or params must be given"):
         sfc.make_model(dataset)
+    with pytest.raises(ValueError, match="made must be a mapping; got 'today'"):
+        sfc.make_model(dataset, spline=model.spline, made="today")
     with pytest.raises(ValueError, match="extrapolate must be one of"):
         sfc.make_model(dataset, spline=model.spline, extrapolate="flat")
     with pytest.raises(ValueError, match="params must have 6 inputs and 1 outputs"):

@@ -200,7 +200,10 @@ def test_a_clipped_network_is_the_network_of_clipped_rows():
     clipped = clip_inputs(params, low, high)
     wanted = preactivations_float64(params, np.clip(x, low, high))[-1]
     np.testing.assert_allclose(preactivations_float64(clipped, x)[-1], wanted, atol=1e-5)
-    assert layer_sizes(clipped) == (5, 10, *layer_sizes(params)[1:])
+    assert layer_sizes(clipped) == (5, 5, *layer_sizes(params))
+    far = np.sign(x) * np.float32(1e30)  # float32 adds nothing to that
+    ends = apply_params(params, np.clip(far, low, high).astype(np.float32))
+    np.testing.assert_allclose(apply_params(clipped, far), ends, rtol=1e-5, atol=1e-5)
     with pytest.raises(ValueError, match="low must be <= high"):
         clip_inputs(params, high, low)
     with pytest.raises(ValueError, match=r"low must have shape \(5,\); got \(2,\)"):

@@ -166,6 +166,33 @@ def test_about_is_gathered_from_a_model_and_its_rows(tmp_path):
             ValueError,
             r"predicted must have shape \(2, 1\); got \(1, 1\)",
         ),
+        (lambda: plots.intervals(["a"]), ValueError, "values must be a mapping"),
+        (lambda: plots.intervals({"a": {"b": 3}}), TypeError, r"must be an Interval; got 3"),
+        (
+            lambda: plots.shape_functions(records.shapes(), features=[]),
+            ValueError,
+            "features must name at least one column",
+        ),
+        (
+            lambda: plots.drift_over_steps(records.drift(), flips=[0.1]),
+            ValueError,
+            "flips must be a mapping",
+        ),
+        (
+            lambda: plots.convergence(records.history(0.1), levels=[0.1]),
+            ValueError,
+            "levels must be a mapping",
+        ),
+        (
+            lambda: plots.alignment(records.drift(), threshold=None),
+            ValueError,
+            "threshold must be a finite number",
+        ),
+        (
+            lambda: plots.importance([0.1], measure=["gcv"]),
+            ValueError,
+            "measure must be text",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_said_in_a_sentence(draw, error, sentence):

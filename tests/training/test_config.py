@@ -34,6 +34,8 @@ def test_unknown_field_is_named_with_the_closest_one():
         ("averaging", 1.0, "training.averaging must be a finite number >= 0 and < 1"),
         ("precision", "tensorfloat32", "training.precision must be one of 'default', 'high'"),
         ("patience", -1, "training.patience must be an integer >= 0"),
+        ("epochs", 2**31, r"training.epochs must be < 2\*\*31"),
+        ("patience", 10**30, r"training.patience must be < 2\*\*31"),
     ],
 )
 def test_bad_values_are_named(field, value, message):

@@ -146,3 +146,12 @@ def test_probabilities_are_read_by_the_loss():
         assert found.argmax(axis=1).tolist() == [1, 0]
     with pytest.raises(ValueError, match=r"outputs must have shape \(n, k\)"):
         probabilities("huber", [0.1])
+
+
+@pytest.mark.parametrize("unit", [2.0**-1000, 2.0**1000])
+def test_units_of_any_size_change_no_digit(unit):
+    targets, outputs = np.array([[1.0], [2], [4]]), np.array([[1.5], [2], [3]])
+    plain = scores("regression", "squared_error", outputs, targets)
+    found = scores("regression", "squared_error", outputs * unit, targets * unit)
+    assert found["r2"] == plain["r2"]
+    assert (found["rmse"], found["mae"]) == (plain["rmse"] * unit, plain["mae"] * unit)
