@@ -97,7 +97,9 @@ def encode_table(
     check(len(features) > 0, f"{table.path} must have at least one feature column; got none.")
     certain = (TARGET, WEIGHTS) if missing == "median" else (TARGET, WEIGHTS, FEATURE)
     needed = [name for name in wanted if roles[name] in certain]
-    keep = _without_gaps(table, reads, needed)
+    lack = "with a missing value" if FEATURE in certain else _without(weights is not None)
+    gap = np.any([is_missing(reads[name].values) for name in needed], axis=0)
+    keep = kept_rows(table, gap, lack)
     gaps = {name: int(is_missing(read.values).sum()) for name, read in reads.items()}
     reads = {name: read._replace(values=read.values[keep]) for name, read in reads.items()}
     targets = _in_order(table, target)
@@ -227,7 +229,6 @@ def _column(name: str, role: str, read: Read | None) -> ColumnEncoding:
     return column._replace(levels=tuple(levels))
 
 
-def _without_gaps(table: Table, reads: Mapping[str, Read], names: Sequence[str]) -> np.ndarray:
-    """Rows (n,) bool that have all these columns."""
-    gap = np.any([is_missing(reads[name].values) for name in names], axis=0)
-    return kept_rows(table, gap)
+def _without(weighted: bool) -> str:
+    """What rows lack that are dropped although gaps of features are filled."""
+    return "without a target or a weight" if weighted else "without a target"

@@ -176,11 +176,11 @@ def as_words(read: Read) -> Read:
     return Read(Format("category"), np.array(words, object))
 
 
-def kept_rows(table: Table, gap: np.ndarray) -> np.ndarray:
-    """The rows without a gap, after a word on the others."""
+def kept_rows(table: Table, gap: np.ndarray, lack: str = "with a missing value") -> np.ndarray:
+    """The rows without a gap, after a word on the others and what they lack."""
     dropped = int(gap.sum())
     if dropped:
-        message = "%s: dropped %d of %d rows with a missing value."
+        message = f"%s: dropped %d of %d rows {lack}."
         logging.warning(message, table.path, dropped, len(gap))
     check(dropped < len(gap), f"{table.path} must have a row without missing values; got none.")
     return ~gap

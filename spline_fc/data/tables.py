@@ -59,7 +59,8 @@ def read_csv(
 
     Args:
       path: of the file.
-      header: whether the first row holds names; None guesses, see `dialect.is_header`.
+      header: whether the first row holds names; None guesses where no known one is in it, see
+        `dialect.is_header`.
       delimiter: one of `dialect.DELIMITERS`, " " for white space; None sniffs.
       known: names that tell a header where they appear in it.
 
@@ -257,8 +258,8 @@ def _starts_with_header(grid: _Grid, header: bool | None, known: Collection[str]
     if header is not None:
         check_boolean("header", header)
         return int(header)
-    if known:
-        return int(not set(known).isdisjoint(grid.first))
+    if not set(known).isdisjoint(grid.first):
+        return 1
     below = [[str(c).strip() for c in column[1 : _GUESSED_ROWS + 1]] for column in grid.columns]
     if len(grid.lines) == 1:
         return int(not any(map(is_number, grid.first)))

@@ -53,16 +53,19 @@ class FittedSpline(BaseEstimator):
         """Lists where the spline bends, in raw units.
 
         Returns:
-          {name: increasing knots (m,)} of the encoded columns and directions that have any.
+          {name: increasing knots (m,)} of the encoded columns and directions that have any, without
+          the digits that the precision of the fit does not bear.
         """
         check_is_fitted(self)
         live, names = live_terms(self.spline_), self._names()
+        places = self._decimals()
         pairs = linear_pairs(live)
         straight = {*pairs, *pairs.values()}
         found: dict[str, set[float]] = {}
         for m, term in enumerate(live.terms):
             for column, _, knot in term.factors if m not in straight else ():
-                found.setdefault(names[column], set()).add(float(knot))
+                known = round(float(knot), places[column]) + 0.0  # -0 is 0
+                found.setdefault(names[column], set()).add(known)
         return {name: np.array(sorted(found[name])) for name in names if name in found}
 
     def shape_functions(self) -> ShapeFunctions:
@@ -119,6 +122,14 @@ class FittedSpline(BaseEstimator):
         """Rows as the model takes them."""
         check_is_fitted(self)
         return reading.read_again(self, self._features, X)
+
+    def _decimals(self) -> list[int]:
+        """How many decimals a knot has along each thing that the spline bends along."""
+        spline: Any = self.model_.spline  # every estimator has one
+        directions = np.shape(spline.projection)[1]
+        width = np.concatenate([self.model_.scaler.x_scale, np.ones(directions)])
+        error = 4 * np.finfo(np.asarray(spline.knot).dtype).eps * width
+        return np.maximum(np.floor(-np.log10(error)), 0).astype(int).tolist()
 
     def _names(self) -> tuple[str, ...]:
         """Names of what the spline bends along."""

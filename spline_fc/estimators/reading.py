@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from spline_fc import data
-from spline_fc.checks import check
+from spline_fc.checks import check, shown
 from spline_fc.data import Dataset, Encoding, Part, Weights
 from spline_fc.data.arrays import assemble
 from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding
@@ -67,7 +67,9 @@ def read(
     if labels:
         check_classification_targets(y)
         classes, y = np.unique(y, return_inverse=True)
-        check(len(classes) > 1, f"y must have at least 2 classes; got 1 class, {classes[0]!r}.")
+        check(
+            len(classes) > 1, f"y must have at least 2 classes; got 1 class, {shown(classes[0])}."
+        )
         task = "binary" if len(classes) == 2 else "multiclass"
     encoded = data.encode_arrays(X, _named(y, name), task=task, missing="median")
     encoded, weights = _each_once(encoded, weights)

@@ -76,7 +76,11 @@ def load_model(path: str | os.PathLike) -> Model:
         field.
     """
     path = files.as_path(path)
-    arrays = files.read_npz(path)
+    try:
+        arrays = files.read_npz(path)
+    except ValueError as error:
+        told = str(error).removeprefix(f"{path}")
+        raise ValueError(f"{path} must hold a saved model; it{told}") from error
     try:
         return _model(arrays)
     except (ValueError, TypeError) as error:

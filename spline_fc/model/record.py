@@ -57,11 +57,14 @@ class Model(NamedTuple):
         return self.score_rows()
 
     def score_rows(self) -> list[list[str]]:
-        """Lists the scores on test rows as cells: a head, then a row for each that was scored."""
+        """Lists the scores on test rows as cells: a head, then a row for each that was scored.
+
+        A model without scores has no rows and no head.
+        """
         names, found = SHOWN_SCORES[self.task], self.made.get("scores")
         scores = found if isinstance(found, dict) else {}
         rows = [[name, *(_digits(own.get(n), n) for n in names)] for name, own in scores.items()]
-        return [["on test rows", *names], *rows]
+        return [["on test rows", *names], *rows] if rows else []
 
     def outputs(self, rows: Any) -> np.ndarray:
         """Evaluates the function itself, before anything is made of its values.

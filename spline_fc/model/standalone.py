@@ -13,6 +13,7 @@ import datetime
 import json
 import logging
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -154,8 +155,13 @@ def _main() -> None:
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(MODEL["outputs"] if MODEL["task"] == "regression" else [MODEL["target"]])
-    writer.writerows(v if isinstance(v, list) else [v] for v in found)
+    try:
+        writer.writerow(MODEL["outputs"] if MODEL["task"] == "regression" else [MODEL["target"]])
+        writer.writerows(v if isinstance(v, list) else [v] for v in found)
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `... | head`; Python flushes once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

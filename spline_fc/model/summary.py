@@ -5,7 +5,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from spline_fc.data.encoding import FEATURE
+from spline_fc.data.encoding import FEATURE, WEIGHTS
 from spline_fc.model.make import NETWORK, SPLINE_ALONE
 from spline_fc.model.record import SHOWN_SCORES, Model
 from spline_fc.network import layer_sizes
@@ -21,8 +21,8 @@ def summarize_model(model: Model, most: int | None) -> str:
 
 def score_table(model: Model) -> str:
     """The scores on test rows, a line each for the mean, a linear model, spline and network."""
-    head, *rows = model.score_rows()
-    return _table(rows, head) if rows else ""
+    rows = model.score_rows()
+    return _table(rows[1:], rows[0]) if rows else ""
 
 
 def describe(model: Model) -> str:
@@ -62,7 +62,10 @@ def _gaps(model: Model, used: int) -> str:
         return ""
     dropped = encoding.num_rows - used
     filled = [column for column in encoding.of_role(FEATURE) if column.missing]
-    told = f"; {dropped} left out for gaps" if dropped else ""
+    weighted = bool(encoding.of_role(WEIGHTS))
+    lack = "a target or a weight" if weighted else "a target"
+    why = f"without {lack}" if encoding.missing == "median" else "for gaps"
+    told = f"; {dropped} left out {why}" if dropped else ""
     if filled and encoding.missing == "median":
         told += f"; gaps filled in {', '.join(f'{c.name} ({c.missing})' for c in filled)}"
     return told
@@ -72,7 +75,9 @@ def _importance(model: Model) -> str:
     shares = zip((column.name for column in model.columns()), model.importance, strict=False)
     rows = sorted(((name, share) for name, share in shares if share > 0), key=lambda r: -r[1])
     cells = [[name, f"{100 * share:.1f} %"] for name, share in rows]
-    return _table(cells, ["importance on test rows", "share"]) if cells else ""
+    # An estimator has no test rows: its importance is of rows held out, or of those it learnt from.
+    head = "importance on test rows" if model.score_rows() else "importance"
+    return _table(cells, [head, "share"]) if cells else ""
 
 
 def _formula_head(model: Model) -> str:

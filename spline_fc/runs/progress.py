@@ -32,9 +32,15 @@ class Progress:
         self._show(name, at_once=True)
 
     def step(self, done: int, what: str = "") -> None:
-        """Says that `done` pieces of the phase are there; `what` is at hand now."""
+        """Says that `done` pieces of the phase are there; `what` is at hand now.
+
+        A step that adds none ends what came before the pieces, such as compiling: the time left is
+        estimated from there on.
+        """
         pieces = [self._name, what or f"{done} of {self._total}"]
         new = done - self._first
+        if new == 0:
+            self._began = self._clock()
         if 0 < new and done < self._total:
             left = (self._clock() - self._began) / new * (self._total - done)
             pieces.append(f"about {duration(left)} left")

@@ -116,7 +116,10 @@ def test_export_names_what_it_wrote(folder, capsys):
     "words, told",
     [
         ("predict none.npz houses.csv", "none.npz: No such file or directory."),
-        ("predict houses.csv houses.csv", "houses.csv must be an NPZ file; "),
+        (
+            "predict houses.csv houses.csv",
+            "houses.csv must hold a saved model; it must be an NPZ file; ",
+        ),
         ("predict m.npz none.csv", "none.csv does not exist."),
         ("predict m.npz houses.csv --proba", "--proba must be asked of a classification"),
         ("explain m.npz houses.csv --row 150", "row must be one of the 150 there are"),

@@ -115,6 +115,13 @@ def test_second_file_is_refused_in_one_sentence(case, first, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_of_other_columns_is_told_by_their_names(first, tmp_path):
+    path = tmp_path / "other.csv"
+    path.write_text("length,width\n1,2\n3,4\n")
+    with pytest.raises(ValueError, match="must have the column '.*'; got 'length', 'width'"):
+        data.encode(first, path)
+
+
 def test_gaps_of_a_second_file_are_dropped_with_a_word_where_none_is_filled(tmp_path):
     first = data.load(write(tmp_path / "first.csv", FIRST))
     path = write(tmp_path / "second.csv", GAPS)

@@ -85,8 +85,11 @@ def test_categories_are_encoded_and_missing_rows_dropped_with_a_warning(tmp_path
 
 
 def test_missing_features_can_take_the_training_median(tmp_path):
-    d = data.load(write_categories(tmp_path / "c.csv"), missing="median")
+    with mock.patch("absl.logging.warning") as warning:
+        d = data.load(write_categories(tmp_path / "c.csv"), missing="median")
     assert "colour=missing" in d.feature_names
+    said = [call.args[0] for call in warning.call_args_list]
+    assert any(text.endswith("rows without a target.") for text in said)
     assert sum(len(p.x) for p in (d.train, d.validation, d.test)) == 29  # no target, no row
     holder = next(p for p in (d.train, d.validation, d.test) if 16 in p.y)
     known = d.train.x[d.train.y[:, 0] != 16, 0]

@@ -190,6 +190,25 @@ def test_the_spline_is_in_raw_units(mars):
     assert abs(found.reference_value + found.contribution.sum() - mars.predict(x)[3]) < 1e-9
 
 
+def test_knots_have_no_digits_of_rounding():
+    x = np.round(numbers()[0], 2)
+    fitted = sfc.SplineFCRegressor(**SMALL).fit(x, np.abs(x[:, 0] - 0.25))
+    knots = fitted.knots()["x0"]
+    np.testing.assert_array_equal(knots, np.round(knots, 2))
+
+
+def test_a_model_without_scores_tells_of_none(mars):
+    assert "\n" not in repr(mars.model_)
+    told = mars.model_.summary()
+    assert "importance " in told and "test rows" not in told
+
+
+def test_one_class_is_told_as_it_came():
+    x, _ = numbers()
+    with pytest.raises(ValueError, match="got 1 class, 'a'"):
+        sfc.SplineFCClassifier().fit(x, ["a"] * len(x))
+
+
 def test_rows_are_held_out_to_choose_by():
     x, y = numbers()
     fitted = sfc.SplineFCRegressor(**SMALL).fit(x, y)

@@ -88,7 +88,7 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(saved, what):
 @pytest.mark.parametrize("content", [b"", b"PK", b"id,price\n1,2\n"])
 def test_a_damaged_or_foreign_file_is_named(saved, content):
     saved.write_bytes(content)
-    with pytest.raises(ValueError, match="m.npz must be an NPZ file"):
+    with pytest.raises(ValueError, match="m.npz must hold a saved model; it must be an NPZ file"):
         sfc.load_model(saved)
     with pytest.raises(FileNotFoundError):
         sfc.load_model(saved.with_name("none.npz"))

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import logging
+import os
 import subprocess
 import sys
 
@@ -60,6 +61,11 @@ def test_a_module_runs_where_nothing_is_installed(tmp_path):
     np.testing.assert_allclose([float(v) for (v,) in found], model.predict(frame), rtol=1e-9)
     done = subprocess.run([*command[:-1], "none.csv"], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith("error: ")
+    reader, writer = os.pipe()
+    os.close(reader)  # as `head` does when it has what it wants
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.returncode == 1 and not done.stderr, done.stderr
 
 
 def test_a_module_tells_of_levels_and_gaps(tmp_path, caplog):

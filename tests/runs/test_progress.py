@@ -45,6 +45,17 @@ def test_work_of_an_earlier_process_does_not_shorten_the_estimate():
     assert "about 10 s left" in stream.getvalue()
 
 
+def test_compiling_before_the_first_piece_does_not_count():
+    now, stream = [0.0], Terminal()
+    progress = Progress(stream, clock=lambda: now[0])
+    progress.phase("training", total=100)
+    now[0] = 50.0
+    progress.step(0)
+    now[0] = 51.0
+    progress.step(10)
+    assert "about 9 s left" in stream.getvalue()
+
+
 def test_silence_by_default_and_words_for_times():
     Progress(None).phase("fitting")
     assert [duration(s) for s in (0.2, 89, 600, 9000)] == ["1 s", "89 s", "10 min", "2.5 h"]
