@@ -20,6 +20,7 @@ from spline_fc.data.splits import Rows
 NUMBERS = {"multi_output": True, "y_numeric": True}  # how scikit-learn checks such targets
 _ROUND = 128  # rows of small data come in multiples of this
 _MOST_ROUNDED = 4096
+_HEAVIEST = 1e30  # of a row, so that float32 holds sums over the rows
 
 
 class Known(NamedTuple):
@@ -60,6 +61,8 @@ def read(
     X, y = _checked(estimator, X, y, {} if labels else NUMBERS)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     check(bool(weights.any()), "sample_weight must have an entry above 0; got only zeros.")
+    largest = float(weights.max())
+    check(largest <= _HEAVIEST, f"sample_weight must be within {_HEAVIEST:g}; got {largest:g}.")
     counts = weights > 0
     if not counts.all():
         X, y, weights = (X.loc[counts] if is_frame(X) else X[counts]), y[counts], weights[counts]

@@ -247,6 +247,12 @@ def test_bad_options_are_refused_in_fit(options):
         sfc.SplineFCRegressor(**{**SMALL, **options}).fit(*numbers())
 
 
+def test_a_row_must_not_weigh_more_than_float32_adds_up():
+    x, y = numbers()
+    with pytest.raises(ValueError, match=r"sample_weight must be within 1e.30; got 1e.300"):
+        sfc.MARSRegressor().fit(x, y, np.where(x[:, 0] > 1, 1e300, 1))
+
+
 def test_pictures(on_frame):
     import matplotlib
 
