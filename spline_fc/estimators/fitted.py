@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from spline_fc import analysis, network
 from spline_fc.analysis import ShapeFunctions
+from spline_fc.checks import check, shown
 from spline_fc.cpwl import FitResult, Spline, linear_pairs, live_terms
 from spline_fc.data import Dataset
 from spline_fc.estimators import reading
@@ -181,6 +182,9 @@ class Regression(RegressorMixin, FittedSpline):
 
 def seed_of(random_state: Any) -> int:
     """An integer seed; of a RandomState, and of None, the next one of it."""
-    if isinstance(random_state, (int, np.integer)):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    known = isinstance(random_state, (int, np.integer)) and 0 <= int(random_state) < 2**32
+    wanted = "random_state must be an integer >= 0 and < 2**32, a RandomState or None"
+    check(known, f"{wanted}; got {shown(random_state)}.")
+    return int(random_state)

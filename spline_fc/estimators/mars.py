@@ -115,8 +115,7 @@ class MARSTransformer(TransformerMixin, _MARS):
         Raises:
           ValueError: rows, targets or options that cannot be fitted.
         """
-        kinds = {type(value) for value in np.asarray(y).ravel().tolist()} if y is not None else {}
-        self._fit(reading.read(self, X, y, sample_weight, labels=bool({str, bool} & set(kinds))))
+        self._fit(reading.read(self, X, y, sample_weight, labels=reading.are_labels(y)))
         return self
 
     def transform(self, X: Any) -> np.ndarray:

@@ -12,6 +12,7 @@ from tests.malformed import (
     arrays,
     checkpoints,
     configs,
+    estimators,
     fits,
     frames,
     models,
@@ -35,6 +36,7 @@ KINDS = {
     "checkpoints": checkpoints.make,
     "models": models.make,
     "rows": models.make_rows,
+    "estimators": estimators.make,
 }
 
 
