@@ -11,6 +11,7 @@ import numpy as np
 from tests.malformed import (
     arrays,
     checkpoints,
+    commands,
     configs,
     estimators,
     fits,
@@ -37,6 +38,7 @@ KINDS = {
     "models": models.make,
     "rows": models.make_rows,
     "estimators": estimators.make,
+    "commands": commands.make,
 }
 
 
