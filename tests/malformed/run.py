@@ -18,6 +18,7 @@ from tests.malformed import (
     frames,
     models,
     networks,
+    pictures,
     tables,
     trees,
     workdirs,
@@ -39,6 +40,7 @@ KINDS = {
     "rows": models.make_rows,
     "estimators": estimators.make,
     "commands": commands.make,
+    "pictures": pictures.make,
 }
 
 
