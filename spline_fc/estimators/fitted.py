@@ -15,6 +15,7 @@ from spline_fc.checks import check, shown
 from spline_fc.cpwl import FitResult, Spline, linear_pairs, live_terms
 from spline_fc.data import Dataset
 from spline_fc.estimators import reading
+from spline_fc.estimators.notes import told_once
 from spline_fc.estimators.reading import Known
 from spline_fc.model import Explanation, Model
 from spline_fc.model.formula import raw_spline
@@ -39,12 +40,14 @@ class FittedSpline(BaseEstimator):
     feature_importances_: np.ndarray
     n_features_in_: int
 
+    @told_once()
     def predict(self, X: Any) -> np.ndarray:
         """Predicts the targets of rows: (n,), or (n, k) where y had two axes in `fit`."""
         rows = self._rows(X)
         found = self.model_.predict(rows)
         return found if self._vector or found.ndim == 2 else found[:, None]
 
+    @told_once()
     def explain(self, X: Any, index: int = 0) -> Explanation:
         """Explains the prediction of row `index` of X in raw units, see `Model.explain`."""
         rows = self._rows(X)
@@ -159,6 +162,7 @@ class FittedSpline(BaseEstimator):
 class Regression(RegressorMixin, FittedSpline):
     """What regressors have in common; they take one target or several."""
 
+    @told_once()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fits rows and their targets.
 

@@ -22,7 +22,7 @@ from spline_fc.checks import (
 from spline_fc.data import Dataset, Encoding, Part, Weights
 from spline_fc.data.arrays import assemble
 from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding
-from spline_fc.data.frames import is_frame
+from spline_fc.data.frames import frame_table, is_frame
 from spline_fc.data.matrices import Encoded, fill_medians
 from spline_fc.data.splits import Rows
 
@@ -83,6 +83,7 @@ def read(
             len(classes) > 1, f"y must have at least 2 classes; got 1 class, {shown(classes[0])}."
         )
         task = "binary" if len(classes) == 2 else "multiclass"
+    X = frame_table("X", X) if is_frame(X) else X
     encoded = data.encode_arrays(X, _named(y, name), task=task, missing="median")
     encoded, weights = _each_once(encoded, weights)
     encoded = fill_medians(encoded, np.arange(len(encoded.x)), "X")
@@ -101,7 +102,7 @@ def read_again(estimator: BaseEstimator, features: np.ndarray, X: Any) -> Any:
     """
     _check_rows("X", X)
     if is_frame(X):
-        return validate_data(estimator, X, reset=False, skip_check_array=True)
+        return frame_table("X", validate_data(estimator, X, reset=False, skip_check_array=True))
     with _one_sentence("X must be rows of numbers"):
         rows = validate_data(estimator, X, reset=False, ensure_all_finite="allow-nan")
     return rows[:, features]
