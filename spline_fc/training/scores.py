@@ -63,8 +63,8 @@ def scores(
         has no row here.
       auc: area under the ROC curve, equal scores counted half; the mean of one-vs-rest areas for
         several classes. NaN if a class has no row here.
-      brier: mean_i (p_i - y_i)^2 of the second of two classes; of more mean_i sum_c (p_ic - y_ic)^2,
-        which for two would be twice as much.
+      brier: mean_i (p_i - y_i)^2 of the second of two classes; of several classes
+        mean_i sum_c (p_ic - y_ic)^2, which for two would be twice as much.
       calibration_error: sum_b n_b / n |accuracy_b - confidence_b| over 15 equal bins of the
         probability of the most probable class.
 

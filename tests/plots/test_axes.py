@@ -154,6 +154,11 @@ def test_about_is_gathered_from_a_model_and_its_rows(tmp_path):
             ValueError,
             "over must be 'step' or 'epoch' for a TrainResult",
         ),
+        (
+            lambda: plots.convergence(records.trained(np.array(0.1)), measure="accuracy"),
+            ValueError,
+            "measure must be 'loss' for runs that recorded no accuracy",
+        ),
         (lambda: plots.knot_drift(3), TypeError, "track must be a KnotTrack; got 3"),
         (lambda: plots.alignment({}), ValueError, "tracks must hold at least one KnotTrack"),
         (

@@ -39,6 +39,16 @@ def test_losses_are_drawn_over_each_clock():
         assert ax.get_yscale() == "log"
 
 
+def test_accuracies_are_drawn_and_the_highest_is_marked():
+    found = records.history(0.1)
+    (ax,) = records.axes(1)
+    plots.convergence(found, measure="accuracy", ax=ax)
+    np.testing.assert_array_equal(strong(ax)[0], np.c_[found.step, found.validation_accuracy])
+    (best,) = [line for line in ax.get_lines() if line.get_marker() == "o"]
+    np.testing.assert_array_equal(best.get_xydata(), [[60, found.validation_accuracy.max()]])
+    assert ax.get_ylabel() == "validation accuracy" and ax.get_yscale() == "linear"
+
+
 def test_replicas_are_thin_lines_about_their_median():
     ends = np.array([[0.5, 0.6], [0.7, 1.5]])
     (ax,) = records.axes(1)
