@@ -257,6 +257,21 @@ def test_predictions_are_dots_and_their_errors_are_told():
     assert first.get_xlim() == first.get_ylim()
 
 
+def test_a_reliability_diagram_has_bins_of_confidence_and_its_error():
+    p, label = np.array([0.1, 0.12, 0.9, 0.99, 0.99]), np.array([0, 1, 1, 1, 1])
+    ax = plots.calibration(p, label, name="network", ax=records.axes(1)[0])
+    dots = ax.containers[0].lines[0].get_xydata()
+    np.testing.assert_allclose(dots, [[(0.9 + 0.88 + 0.9) / 3, 2 / 3], [0.99, 1]])
+    bars = ax.patches[0].get_data().values
+    np.testing.assert_allclose(bars[[13, 14]], [0.25, 0.25 * 2 / 3])
+    assert bars[:13].sum() == 0 and bars.size == 15
+    error = (3 * (0.8933333 - 2 / 3) + 2 * 0.01) / 5
+    assert ax.get_title("left") == f"network, ECE {error:.2f}"
+    assert ax.get_title("right") == "5 rows"
+    diagonal = ax.get_lines()[0].get_xydata()
+    np.testing.assert_array_equal(diagonal, [[0, 0], [1, 1]])
+
+
 def test_probabilities_are_drawn_beside_shares():
     predicted, observed = np.array([0.11, 0.13, 0.95, 0.97]), np.array([0, 1, 1, 1])
     about = plots.About(target_names=("spam",), task="binary")
