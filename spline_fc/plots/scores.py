@@ -52,7 +52,8 @@ def importance(
     """
     check_integer("most", most, at_least=1)
     check(isinstance(measure, str), f"measure must be text; got {measure!r:.80}.")
-    names, values = _importances(found, known(about), measure)
+    about = known(about)
+    names, values = _importances(found, about, measure)
     ranking = list(values.values())[-1][0]
     shown = np.argsort(-ranking, kind="stable")[:most][::-1]
     own, (ax,) = look.is_own(ax), look.axes_for(1, ax, size=(4.8, 0.95 + 0.21 * len(shown)))
@@ -72,7 +73,9 @@ def importance(
     look.names(ax, places, [names[j] for j in shown])
     ax.set_ylim(-0.6, len(shown) - 0.4)
     some = f"{len(shown)} of {len(names)} features" if len(names) > len(shown) else ""
-    look.label(ax, x=_MEASURES.get(measure, measure), aside=some)
+    label = _MEASURES.get(measure, measure)
+    label = label.replace("prediction", "logit") if about.is_logit else label
+    look.label(ax, x=label, aside=some)
     look.ticks(ax.xaxis, 5)
     if len(values) > 1 and own:
         look.legend(ax)
