@@ -89,7 +89,12 @@ def _formula_head(model: Model) -> str:
         told = "" if None in known else f" ({score} {known[0]:.4g}, the network {known[1]:.4g})"
         what = f"The spline with which the network began{told}"
     if model.task != "regression":
-        what += "; it is near 1 for the class and near 0 for others"
+        logits = model.output_scale() == "logit"
+        what += (
+            "; it gives the logit of the class, 0.69 more doubles the odds"
+            if logits
+            else ("; it is near 1 for the class and near 0 for others")
+        )
     return f"{what}.\nmax(0, ...) is a hinge; [column = level] is 1 where it holds and else 0."
 
 

@@ -113,13 +113,16 @@ def about(source: Dataset | Model, rows: Any = None) -> About:
 def known(given: AboutLike, model: Any = None) -> About:
     """What was given as About; without it the names that a fit remembers.
 
+    A fit knows whether it gives logits of classes, which else is taken for granted.
+
     Raises:
       TypeError: it is something else.
     """
     if given is None:
         return About(names_of(model) or ())
     if isinstance(given, (Dataset, Model)):
-        return about(given)
+        found, link = about(given), getattr(getattr(model, "fit", model), "link", "")
+        return found._replace(logits=False) if link == "identity" else found
     check_kind("about", given, About, "a Dataset, a Model or an")
     return given
 

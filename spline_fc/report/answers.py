@@ -13,7 +13,7 @@ from spline_fc.data import Encoding, unscale_y
 from spline_fc.data.encoding import TARGET, spell
 from spline_fc.model.columns import Column, file_columns
 from spline_fc.network import Params
-from spline_fc.training import joint_error, probabilities
+from spline_fc.training import LOSS_OF_LINK, joint_error, probabilities
 from spline_fc.workdir import Rows
 
 MOST_SEEDS = 5  # of which networks are measured
@@ -84,7 +84,7 @@ def answer(trained: Sequence[Trained]) -> Answers:
     columns = file_columns(first.encoding, first.rows.feature_names)
     observed, predicted = _predictions(first)
     shapes = {AFTER: [_shapes(one, one.after) for one in trained]}
-    if is_comparable(first.loss):
+    if is_comparable(first.fit, first.loss):
         shapes = {BEFORE: [_shapes(one, one.start) for one in trained], **shapes}
     return Answers(
         seeds=tuple(one.seed for one in trained),
@@ -101,9 +101,9 @@ def answer(trained: Sequence[Trained]) -> Answers:
     )
 
 
-def is_comparable(loss: str) -> bool:
-    """Whether what a network returns is what its spline does: of a cross-entropy it is a logit."""
-    return not loss.endswith("cross_entropy")
+def is_comparable(fit: FitResult | None, loss: str) -> bool:
+    """Whether what a network returns is what its spline does: both logits, or neither."""
+    return fit is None or (fit.link == "identity") != loss.endswith("cross_entropy")
 
 
 def _predictions(one: Trained) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -120,8 +120,8 @@ def _predictions(one: Trained) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def _models(one: Trained) -> dict[str, tuple[Spline | Params, str]]:
-    """Models, each with the loss that its outputs answer to: a spline is fitted by squares."""
-    alone = "squared_error" if one.fit is not None else one.loss
+    """Models, each with the loss that its outputs answer to."""
+    alone = one.loss if one.fit is None else LOSS_OF_LINK[one.fit.link]
     return {BEFORE: (one.start, alone), AFTER: (one.after, one.loss)}
 
 

@@ -64,16 +64,17 @@ def predicted(given: Mapping[str, np.ndarray], came: np.ndarray, about: About) -
 def calibration(given: Mapping[str, np.ndarray], came: np.ndarray) -> fig.Picture:
     """Reliability diagrams of models, test rows of one seed; probabilities and labels alike."""
     axes = fig.panels(len(given), columns=3, height=3.3)
-    tables = []
+    tables, bins = [], 0
     for panel, (name, values) in zip(axes, given.items(), strict=True):
         plots.calibration(values, came, name=name, ax=panel)
         found = training.calibration(values, came)
+        bins = found.rows.size
         columns = {"rows": found.rows, "confidence": found.confidence, "right": found.accuracy}
-        tables.append({"model": name, "bin": np.arange(found.rows.size), **columns})
+        tables.append({"model": name, "bin": np.arange(bins), **columns})
     return fig.Picture(
         "calibration",
         "Calibration",
-        f"Test rows of one seed in {tables[0]['rows'].size} equal bins of the confidence, the "
+        f"Test rows of one seed in {bins} equal bins of the confidence, the "
         "probability of the class that is predicted: how often that class is right, with the "
         "standard error of a share, over the mean confidence. Below the dashed line a model is too "
         "sure of itself. Bars are how many rows a bin has; ECE is the mean distance from the line "

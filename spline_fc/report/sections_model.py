@@ -69,8 +69,11 @@ def formula(study: Study) -> list[Block]:
     split = lines.index("where") if "where" in lines else len(lines)
     rows = study.data
     what = ""
-    if rows is not None and rows.task != "regression":
-        what = f" Its value is a regression of 0 and 1 on the class, here {rows.target_names[0]}."
+    if rows is not None and rows.task != "regression" and study.fit is not None:
+        classes = "the class" if len(study.outputs) > 1 else rows.target_names[0]
+        what = f" Its value is the logit of {classes}: {pictures.DOUBLES}."
+        if study.fit.link == "identity":
+            what = f" Its value is a regression of 0 and 1 on {classes}."
     parts: list[Block] = [
         Words(
             f"This is the spline that the network set out from, seed {study.seed}, in the units of "

@@ -13,7 +13,6 @@ from spline_fc.data import Encoding
 from spline_fc.data.encoding import TARGET
 from spline_fc.model.columns import file_columns
 from spline_fc.model.formula import formula_cells, formula_lines, raw_spline
-from spline_fc.model.make import CROSS_ENTROPY
 from spline_fc.network import layer_sizes
 from spline_fc.printing import one_line
 from spline_fc.report.answers import (
@@ -22,7 +21,6 @@ from spline_fc.report.answers import (
     Trained,
     answer,
     classes_of,
-    is_comparable,
     some,
 )
 from spline_fc.report.measures import (
@@ -41,7 +39,7 @@ from spline_fc.report.rows import (
     row_of,
     speeds_of,
 )
-from spline_fc.training import PRIMARY_SCORE
+from spline_fc.training import LOSS_OF, PRIMARY_SCORE
 from spline_fc.workdir import (
     Rows,
     Workdir,
@@ -124,7 +122,7 @@ class Study(NamedTuple):
     @property
     def are_logits(self) -> bool:
         """Whether the networks return logits."""
-        return bool(self.classes) and not is_comparable(loss_of(self.work, self.data))
+        return self.data is not None and loss_of(self.work, self.data).endswith("cross_entropy")
 
     @property
     def loss_word(self) -> str:
@@ -203,7 +201,7 @@ def _of_pair(
     x, found = some(data.x), {}
     if fit is not None:
         measured = attempt(
-            "The interaction", measure_interaction, fit.spline, pair.after, x, data.scaler, loss
+            "The interaction", measure_interaction, fit, pair.after, x, data.scaler, loss
         )
         found["interaction"] = measured or {}
     if units is not None:
@@ -240,12 +238,11 @@ def _encoding(work: Workdir, seed: int, rows: Rows | None) -> Encoding | None:
     return encoding
 
 
-def loss_of(work: Workdir, rows: Rows | None) -> str:
-    """The loss that the networks were trained on, that of the task unless the config names one."""
+def loss_of(work: Workdir, rows: Rows) -> str:
+    """The loss that the networks were trained on."""
     training = work.config.get("training")
     options = training if isinstance(training, Mapping) else {}
-    loss, task = options.get("loss"), None if rows is None else rows.task
-    return CROSS_ENTROPY.get(task, "squared_error") if loss is None else str(loss)
+    return str(options.get("loss") or LOSS_OF[rows.task])
 
 
 def _formula(

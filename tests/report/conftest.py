@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spline_fc import data, training
-from spline_fc.cpwl import fit_mars, save_fit
+from spline_fc.cpwl import fit_classes, fit_mars, save_fit
 from spline_fc.data import Dataset
 from spline_fc.files import plain
 from spline_fc.workdir import FORMAT, write_data
@@ -97,7 +97,8 @@ def make_houses(path: pathlib.Path, target: str) -> pathlib.Path:
     config = {"data": {"name": str(path.parent / "houses_of_the_town.csv")}}
     _json(run / "config.json", config | {"training": {"loss": loss, "epochs": 20}})
     x, y = dataset.train
-    fit = fit_mars(x, y, max_terms=7, names=dataset.feature_names)
+    search = fit_mars if dataset.task == "regression" else fit_classes
+    fit = search(x, y, max_terms=7, names=dataset.feature_names)
     size, outputs = x.shape[1], y.shape[1]
     for seed in range(2):
         write_data(run, seed, dataset)

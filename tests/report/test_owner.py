@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spline_fc.report import write_report
-from spline_fc.report.answers import AFTER, BEFORE
+from spline_fc.report.answers import AFTER, BEFORE, is_comparable
 from spline_fc.report.study import study
 from spline_fc.report.tables_model import confusion_table
 from spline_fc.workdir import read_workdir
@@ -72,7 +72,7 @@ def test_the_formula_is_in_raw_units_and_has_the_words_of_the_file(said):
     told = said["price"]["formula"]
     assert re.search(r"price = [\d.]+ .*\* max\(0, (area - |\d+ - area)", told)
     assert f"[heating = {HEATING[1]}]" in told
-    assert "a regression of 0 and 1 on the class, here sold=slow" in said["sold"]["formula"]
+    assert "Its value is the logit of sold=slow: 0.69 more doubles" in said["sold"]["formula"]
 
 
 def test_columns_of_the_file_are_ranked_and_levels_count_together(houses, said):
@@ -96,7 +96,11 @@ def test_a_class_has_probabilities_counts_and_no_line_from_0_to_1(houses, said):
     assert "predicted fast predicted slow right" in told
     assert "logistic regression" in told
     shown = study(read_workdir(houses["sold"])).answers
-    assert set(shown.shapes) == {AFTER}  # logits do not compare with regressions of 0 and 1
+    assert set(shown.shapes) == {BEFORE, AFTER}
+    fit = study(read_workdir(houses["sold"])).fit
+    squares = fit._replace(link="identity")  # which do not compare with logits
+    assert not is_comparable(squares, "sigmoid_cross_entropy")
+    assert is_comparable(squares, "huber") and not is_comparable(fit, "huber")
     predicted = shown.predicted[AFTER]
     assert (
         (0 <= predicted).all() and (predicted <= 1).all() and np.isin(shown.observed, (0, 1)).all()
