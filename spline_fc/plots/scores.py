@@ -124,7 +124,7 @@ def calibration(predicted: Any, observed: Any, *, name: str = "", ax: look.AxesL
     Rows are gathered in 15 equal bins of their confidence, the probability of the most probable
     class. A dot stands at the mean confidence of a bin and its accuracy, with the standard error of
     a share; below the dashed line predictions are too sure. Grey bars tell how many rows a bin has.
-    The title has the expected calibration error (ECE), as `training.scores` has it.
+    Above them stands the expected calibration error (ECE), as `training.scores` has it.
 
     Args:
       predicted: (n,) or (n, 1) probabilities of the second of two classes, or (n, c) of all.
@@ -153,9 +153,8 @@ def calibration(predicted: Any, observed: Any, *, name: str = "", ax: look.AxesL
         found.confidence[kept], share, error, fmt="o-", color=look.BLUE, markersize=4.5,
         linewidth=1.4,
     )  # fmt: skip
-    title = f"ECE {significant(found.error, 2)}"
-    title = f"{name}, {title}" if name else title
-    look.label(ax, title=title, x="confidence", y="share right", aside=f"{rows.sum():,.0f} rows")
+    said = f"ECE {significant(found.error, 2)}, {rows.sum():,.0f} rows"
+    look.label(ax, title=name, x="confidence", y="share right", aside=said)
     look.ticks(ax.xaxis, 5)
     look.ticks(ax.yaxis, 5)
     return ax

@@ -266,8 +266,8 @@ def test_a_reliability_diagram_has_bins_of_confidence_and_its_error():
     np.testing.assert_allclose(bars[[13, 14]], [0.25, 0.25 * 2 / 3])
     assert bars[:13].sum() == 0 and bars.size == 15
     error = (3 * (0.8933333 - 2 / 3) + 2 * 0.01) / 5
-    assert ax.get_title("left") == f"network, ECE {error:.2f}"
-    assert ax.get_title("right") == "5 rows"
+    assert ax.get_title("left") == "network"
+    assert ax.get_title("right") == f"ECE {error:.2f}, 5 rows"
     diagonal = ax.get_lines()[0].get_xydata()
     np.testing.assert_array_equal(diagonal, [[0, 0], [1, 1]])
 
