@@ -39,15 +39,21 @@ class Explanation(NamedTuple):
         return f"Explanation ({self.scale}): {told}{beyond if self.clipped else ''}"
 
     def _table(self) -> list[list[str]]:
-        order = np.argsort(-np.abs(self.contribution).max(axis=1), kind="stable")
-        shown = zip(
-            *([part[i] for i in order] for part in (self.columns, self.values)), strict=True
-        )
         rows = [
-            [name, value, *(f"{number:+.6g}" for number in self.contribution[i])]
-            for (name, value), i in zip(shown, order, strict=True)
+            [
+                self.columns[i],
+                self.values[i],
+                *(f"{number:+.6g}" for number in self.contribution[i]),
+            ]
+            for i in self.order()
         ]
         return [["column", "value", *self.outputs], *rows]
+
+    def order(self) -> np.ndarray:
+        """Ranks the columns, (c,) int: what moves any output by most of all that moves it first."""
+        size = np.abs(self.contribution)
+        share = size / np.maximum(size.sum(axis=0), np.finfo(np.float64).tiny)  # outputs have units
+        return np.argsort(-share.max(axis=1), kind="stable")
 
 
 def explain(

@@ -72,11 +72,10 @@ def formula_lines(
       there are any. [column = level] is 1 where it holds and 0 where not.
     """
     spread = np.broadcast_to(spread, num_features(spline))
-    intercept, terms = _terms(spline, columns, spread)
-    numbers = [[f"{value:.6g}" for value in intercept]]
-    numbers += [[f"{value:+.6g}" for value in coef] for coef, _ in terms]
+    (_, *intercept), *terms = formula_cells(spline, columns, spread)
+    numbers = [intercept, *(coef for _, *coef in terms)]
     widths = [max(map(len, column)) for column in zip(*numbers, strict=True)]
-    texts = ["", *(f" * {text}" for _, text in terms)]
+    texts = ["", *(f" * {text}" for text, *_ in terms)]
     if len(outputs) == 1:
         head = [f"{outputs[0]} ="]
     else:
@@ -87,6 +86,23 @@ def formula_lines(
         for row, text in zip(numbers, texts, strict=True)
     ]
     return [*head, *lines, *_directions(spline, columns, spread, most)]
+
+
+def formula_cells(
+    spline: Spline, columns: Sequence[Column], spread: np.ndarray | float = 1.0
+) -> list[list[str]]:
+    """Writes a spline as cells of a table: what is multiplied, and its coefficient in each output.
+
+    Args:
+      spline, columns, spread: as for `formula_lines`.
+
+    Returns:
+      A row of 1 + k cells for the intercept, whose first is "", then one a term.
+    """
+    spread = np.broadcast_to(spread, num_features(spline))
+    intercept, terms = _terms(spline, columns, spread)
+    rows = [[text, *(f"{value:+.6g}" for value in coef)] for coef, text in terms]
+    return [["", *(f"{value:.6g}" for value in intercept)], *rows]
 
 
 def _terms(
