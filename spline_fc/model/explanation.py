@@ -8,6 +8,7 @@ import numpy as np
 from spline_fc.analysis import explain_difference
 from spline_fc.checks import check, check_integer
 from spline_fc.data import Scaler
+from spline_fc.data.tables import Table
 from spline_fc.model.columns import Column, word_of
 from spline_fc.network import Params
 from spline_fc.printing import printed
@@ -95,6 +96,8 @@ def as_rows(rows: Any) -> Any:
 
     A series of pandas has the names of the columns as its index.
     """
+    if isinstance(rows, Table):
+        return rows
     if np.ndim(rows) == 1 and hasattr(rows, "to_dict"):
         rows = rows.to_dict()
     if isinstance(rows, Mapping):

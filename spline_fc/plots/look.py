@@ -248,7 +248,7 @@ def ticks(axis: Axis, most: int, format: Format = Format("number")) -> None:  # 
         axis.set_major_formatter(ConciseDateFormatter(locator))
     else:
         axis.set_major_locator(MaxNLocator(2))
-        axis.set_major_formatter(lambda v, _: number_word(format, v))
+        axis.set_major_formatter(lambda v, _: number_word(format, v, decimals=0))
 
 
 def plain_number(value: float) -> str:

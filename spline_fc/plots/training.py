@@ -8,7 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from spline_fc.analysis import History, Interval
-from spline_fc.checks import check, check_kind, check_mapping, check_number, check_one_of, shown
+from spline_fc.checks import (
+    check,
+    check_boolean,
+    check_kind,
+    check_mapping,
+    check_number,
+    check_one_of,
+    shown,
+)
 from spline_fc.data.records import PARTS
 from spline_fc.plots import look
 from spline_fc.printing import significant
@@ -56,6 +64,7 @@ def convergence(
     check_one_of("measure", measure, ("loss", "accuracy"))
     levels = {} if levels is None else levels
     check_mapping("levels", levels)
+    check_boolean("names", names)
     named = runs if isinstance(runs, Mapping) else {"": runs}
     curve = f"{part}_{measure}"
     lines = {name: _lines(some, over, curve) for name, some in named.items()}
@@ -109,6 +118,7 @@ def intervals(
             check_kind(f"values[{row!r}][{name!r}]", one, Interval, "an")
     if par is not None:
         check_number("par", par)
+    check_boolean("logarithmic", logarithmic)
     contenders = list(dict.fromkeys(name for row in values.values() for name in row))
     (ax,) = look.axes_for(1, ax, size=(4.6, 1.0 + 0.32 * len(values)))
     height = 0.7 / max(len(contenders), 1)
