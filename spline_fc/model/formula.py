@@ -71,6 +71,7 @@ def formula_lines(
       A head, the intercept, a line per term, ordered by column and knot; what directions are, if
       there are any. [column = level] is 1 where it holds and 0 where not.
     """
+    spread = np.broadcast_to(spread, num_features(spline))
     (_, *intercept), *terms = formula_cells(spline, columns, spread)
     numbers = [intercept, *(coef for _, *coef in terms)]
     widths = [max(map(len, column)) for column in zip(*numbers, strict=True)]
