@@ -83,7 +83,8 @@ def _pair(work: Workdir, run: dict[str, Any]) -> dict[str, Any]:
     of_classes = "test_log_loss" in run
     names = CLASS_SCORES if of_classes else ("rmse",)
     if f"test_{names[0]}" not in run:
-        raise ValueError(f"a bake-off must be of one target or classes; {work.path} has several.")
+        wanted = "a bake-off must be of classes or of regressions of one target"
+        raise ValueError(f"{wanted}; {work.path} scores no RMSE.")
     history = work.histories[run["run"]]
     kept = history.validation_loss[np.isfinite(history.validation_loss)]
     fits = [f for f in work.fits if (f["init"], f["seed"]) == (run["init"], run["seed"])]
