@@ -24,9 +24,10 @@ class Directions(NamedTuple):
 
 
 class _Whitened(NamedTuple):
-    """Features in coordinates of unit covariance."""
+    """Features in coordinates of unit covariance, were it the shrunken one."""
 
-    rows: np.ndarray  # (n, r), the data
+    rows: np.ndarray  # (n, r), the data, uncorrelated
+    variance: np.ndarray  # (r,), of these; 1 where nothing was shrunk
     back: np.ndarray  # (d, r), directions of x from directions of the whitened coordinates
     scale: np.ndarray  # (d,), standard deviations, 1 for constant features
     axes: np.ndarray  # (d, r), principal axes of the standardised features, largest first
@@ -95,8 +96,10 @@ def derive_directions(
 ) -> np.ndarray:
     """Finds directions in x, the most important first.
 
-    All but "random" are the same for every scaling of the features, and all but "random" and "pca"
-    for every invertible linear map of them.
+    All but "random" are the same for every scaling of the features. "ols", "sir" and "phd" count
+    directions in units of the covariance, which few rows of many features do not tell: that of the
+    standardised features is shrunk towards a multiple of the identity, by as much as Ledoit and
+    Wolf (2004) find best, hardly at all where rows are many.
 
       "ols": the least-squares fit of y; of several outputs, the directions of their fitted values
         in the order of variance. For y = g(x b) with elliptical x it is b, unless g is even
@@ -127,7 +130,9 @@ def derive_directions(
 
     Reference:
       Li (1991), Sliced inverse regression for dimension reduction, JASA 86; Li (1992), On principal
-      Hessian directions for data visualization and dimension reduction, JASA 87.
+      Hessian directions for data visualization and dimension reduction, JASA 87; Ledoit and Wolf
+      (2004), A well-conditioned estimator for large-dimensional covariance matrices, Journal of
+      Multivariate Analysis 88.
     """
     _check_options([name], num_directions, num_slices, key)
     return _derive([name], checked_data(x, y, weights), num_directions, num_slices, key)[0]
@@ -163,7 +168,7 @@ def _derive(
 
 
 def _whiten(x: np.ndarray, weights: np.ndarray) -> _Whitened:
-    weights = weights / weights.sum()
+    count, weights = weights.sum(), weights / weights.sum()
     centred = x - weights @ x
     # Told by the range: the deviation of a constant column need not come out as zero.
     varies = np.ptp(x[weights > 0], axis=0) > 0
@@ -172,9 +177,28 @@ def _whiten(x: np.ndarray, weights: np.ndarray) -> _Whitened:
     values, axes = np.linalg.eigh((weights[:, None] * standard).T @ standard)
     values, axes = values[::-1], axes[:, ::-1]
     used = values > RANK_TOLERANCE * len(values)
-    axes = axes[:, used]
-    whiten = axes / np.sqrt(values[used])
-    return _Whitened(standard @ whiten, whiten / scale[:, None], scale, axes, weights)
+    values, axes = values[used], axes[:, used]
+    fourth = float(weights @ (standard**2).sum(axis=1) ** 2)
+    shrunk = _shrunk(values, fourth, int(varies.sum()), count)
+    whiten = axes / np.sqrt(shrunk)
+    back = whiten / scale[:, None]
+    return _Whitened(standard @ whiten, values / shrunk, back, scale, axes, weights)
+
+
+def _shrunk(values: np.ndarray, fourth: float, num_features: int, count: float) -> np.ndarray:
+    """Eigenvalues (r,) of a covariance of so many features, drawn towards their mean.
+
+    Args:
+      values: (r,), those that are not 0.
+      fourth: mean over the rows of the squared sum of squares.
+      count: the rows.
+    """
+    mean = values.sum() / max(num_features, 1)
+    square = float((values**2).sum())
+    spread = square - num_features * mean**2  # of the eigenvalues; all of it may be noise
+    noise = (fourth - square) / count
+    share = min(max(noise / spread, 0.0), 1.0) if spread > 0 else 1.0
+    return (1 - share) * values + share * mean
 
 
 def _ols(data: _Whitened, y: np.ndarray, _: int) -> np.ndarray:
@@ -203,7 +227,7 @@ def _sir(data: _Whitened, y: np.ndarray, num_slices: int) -> np.ndarray:
 
 def _phd(data: _Whitened, y: np.ndarray, _: int) -> np.ndarray:
     weighted = data.weights[:, None] * data.rows
-    residual = y - data.rows @ (weighted.T @ y)
+    residual = y - data.rows @ (weighted.T @ y / data.variance[:, None])  # of least squares
     total = np.zeros((data.rows.shape[1],) * 2)
     for column in residual.T:
         hessian = data.rows.T @ (column[:, None] * weighted)

@@ -13,7 +13,7 @@ from spline_fc.data import Encoding, unscale_y
 from spline_fc.data.encoding import TARGET, spell
 from spline_fc.model.columns import Column, file_columns
 from spline_fc.network import Params
-from spline_fc.training import PRIMARY_SCORE, probabilities, scores
+from spline_fc.training import LOSS_OF_LINK, PRIMARY_SCORE, probabilities, scores
 from spline_fc.workdir import Rows
 
 MOST_SEEDS = 5  # of which networks are measured
@@ -108,8 +108,8 @@ def _predictions(one: Trained) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def _models(one: Trained) -> dict[str, tuple[Spline | Params, str]]:
-    """Models, each with the loss that its outputs answer to: a spline is fitted by squares."""
-    alone = "squared_error" if one.fit is not None else one.loss
+    """Models, each with the loss that its outputs answer to."""
+    alone = one.loss if one.fit is None else LOSS_OF_LINK[one.fit.link]
     return {BEFORE: (one.start, alone), AFTER: (one.after, one.loss)}
 
 

@@ -24,7 +24,7 @@ from spline_fc.report.measures import (
     measure_units,
 )
 from spline_fc.report.rows import Row, baseline_rows, main_rows, row_of, speeds_of
-from spline_fc.training import PRIMARY_SCORE
+from spline_fc.training import LOSS_OF, PRIMARY_SCORE
 from spline_fc.workdir import (
     Rows,
     Workdir,
@@ -145,7 +145,7 @@ def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int) -> 
         if measured is not None:
             units[name] = measured
         if name == init:
-            found |= _of_pair(attempt, pair, measured, data, fits[name], _loss(work))
+            found |= _of_pair(attempt, pair, measured, data, fits[name], _loss(work, data))
     return found
 
 
@@ -183,7 +183,7 @@ def _answers(attempt: _Attempts, work: Workdir, init: str) -> Answers | None:
         fit = attempt(f"The fit of {init}", read_fit, work, init, seed)
         encoding = attempt("The columns of the file", _encoding, work, seed, rows)
         if pair is not None:
-            trained.append(Trained(seed, rows, fit, *pair, encoding, _loss(work)))
+            trained.append(Trained(seed, rows, fit, *pair, encoding, _loss(work, rows)))
     return attempt("The answers to the owner", answer, trained) if trained else None
 
 
@@ -198,11 +198,11 @@ def _encoding(work: Workdir, seed: int, rows: Rows | None) -> Encoding | None:
     return encoding
 
 
-def _loss(work: Workdir) -> str:
+def _loss(work: Workdir, rows: Rows) -> str:
     """The loss that the networks were trained on."""
     training = work.config.get("training")
     options = training if isinstance(training, Mapping) else {}
-    return str(options.get("loss", "squared_error"))
+    return str(options.get("loss") or LOSS_OF[rows.task])
 
 
 def _formula(fit: FitResult, rows: Rows, encoding: Encoding | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from spline_fc.training.config import LEARNING_RATES, PRECISIONS, TrainingConfig
 from spline_fc.training.gauss_newton import gauss_newton
 from spline_fc.training.groups import GROUPS, Origin, spline_origin
 from spline_fc.training.loop import TrainResult, train, train_replicas
-from spline_fc.training.losses import LOSSES, loss_per_row
+from spline_fc.training.losses import LOSS_OF, LOSS_OF_LINK, LOSSES, loss_per_row
 from spline_fc.training.metrics import (
     WRITERS,
     JsonlWriter,
@@ -18,7 +18,7 @@ from spline_fc.training.metrics import (
     write_history,
 )
 from spline_fc.training.optimisers import OPTIMISERS, SCHEDULES
-from spline_fc.training.output_layer import solve_output, to_logits
+from spline_fc.training.output_layer import solve_output
 from spline_fc.training.recorders import (
     first_layer_recorder,
     network_recorder,
@@ -32,6 +32,8 @@ __all__ = [
     "LINEAR",
     "LEARNING_RATES",
     "LOSSES",
+    "LOSS_OF",
+    "LOSS_OF_LINK",
     "MEAN",
     "OPTIMISERS",
     "PRECISIONS",
@@ -60,7 +62,6 @@ __all__ = [
     "solve_output",
     "spline_origin",
     "stack_params",
-    "to_logits",
     "train",
     "train_replicas",
     "write_epochs",

@@ -109,7 +109,8 @@ def train(
       TypeError: no Dataset, Recorder or Checkpoints where one is wanted.
       OSError: the folder of the checkpoints cannot be read or written.
     """
-    config = as_config(config)
+    check_kind("dataset", dataset, Dataset)
+    config = as_config(config).for_task(dataset.task)
     _check_seed("seed", seed)
     _check_watchers(recorder, on_epochs, checkpoints)
     data = prepare(params, dataset, config, weights, origin)
@@ -156,7 +157,8 @@ def train_replicas(
     Raises:
       ValueError: as for `train`; replicas of different shapes.
     """
-    config = as_config(config)
+    check_kind("datasets", datasets, Dataset)
+    config = as_config(config).for_task(datasets.task)
     learning_rates = as_list("learning_rates", learning_rates, "positive numbers")
     check(len(learning_rates) > 0, "learning_rates must hold at least one number; got none.")
     for index, rate in enumerate(learning_rates):

@@ -1,0 +1,85 @@
+"""fit_classes: labels in, a continuous piecewise-linear spline of logits out."""
+
+from typing import Any
+
+import numpy as np
+
+from spline_fc.arrays import columns
+from spline_fc.checks import check_integer
+from spline_fc.cpwl.evaluation import evaluate_float64
+from spline_fc.cpwl.fit import fit_mars
+from spline_fc.cpwl.inputs import CheckedData, checked_data
+from spline_fc.cpwl.likelihood import check_labels, fit_logits, probabilities_of
+from spline_fc.cpwl.result import FitResult
+from spline_fc.threads import one_thread
+from spline_fc.timing import Stopwatch
+
+LEAST_CURVATURE = 0.02  # a row's, so that no working response is far from all others
+
+
+@one_thread()
+def fit_classes(
+    x: Any,
+    y: Any,
+    *,
+    weights: Any = None,
+    passes: int = 1,
+    ridge: float | None = None,
+    **options: Any,
+) -> FitResult:
+    """Fits a continuous piecewise-linear spline whose outputs are logits of classes.
+
+    The terms are searched by `fit_mars` on the labels, and their coefficients refitted by
+    `fit_logits`. Each further pass searches on the working response of Newton's method at the fit
+    so far,
+
+      f + (y - p) / v with weight v = sum_j p_j (1 - p_j) of each row,
+
+    which sees where the log loss still bends; it keeps the directions of the first. The pass of the
+    least log loss is returned.
+
+    Args:
+      x: (n, d) numbers, finite; a data frame's columns give the names.
+      y: (n,) or (n, 1) of 0 and 1, or (n, k) one-hot.
+      weights: (n,), >= 0; a weight of 2 is worth two copies of the row.
+      passes: searches on a working response after the first search.
+      ridge: of `fit_logits`.
+      **options: of `fit_mars`.
+
+    Returns:
+      FitResult of the link "logit" or "softmax"; trace and pruning path are those of the last
+      search, in units of what was searched on.
+
+    Raises:
+      ValueError: what `fit_mars` and `fit_logits` refuse.
+
+    Reference:
+      Hastie, Tibshirani, Friedman (2009), The Elements of Statistical Learning, 4.4.1 and 9.1.2.
+    """
+    check_integer("passes", passes, 0)
+    with Stopwatch() as clock:
+        x, names = columns("x", x)
+        data = checked_data(x, y, weights)
+        check_labels(data.y)
+        options = {"names": names, **options}
+        fit = fit_mars(data.x, data.y, weights=data.weights, **options)
+        best = fit_logits(fit, data.x, data.y, weights=data.weights, ridge=ridge)
+        if fit.spline.projection.shape[1]:
+            options |= {"directions": np.asarray(fit.spline.projection)}
+        for _ in range(passes):
+            response, counts = _working_response(best, data)
+            found = fit_mars(data.x, response, weights=counts, **options)
+            found = found._replace(names=fit.names)
+            found = fit_logits(found, data.x, data.y, weights=data.weights, ridge=ridge)
+            best = min(best, found, key=lambda one: one.log_loss or 0.0)
+    return best._replace(seconds=clock.seconds)
+
+
+def _working_response(fit: FitResult, data: CheckedData) -> tuple[np.ndarray, np.ndarray]:
+    """Targets (n, k) of the next search, and its weights (n,), which sum to the same."""
+    logits = evaluate_float64(fit.spline, data.x)
+    mean = probabilities_of(logits)
+    curvature = np.maximum((mean * (1 - mean)).sum(axis=1), LEAST_CURVATURE)
+    weights = data.weights.astype(np.float64) * curvature
+    response = logits + (data.y - mean) / curvature[:, None]
+    return response, weights * (data.weights.sum(dtype=float) / weights.sum())
