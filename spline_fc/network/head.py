@@ -144,9 +144,7 @@ def _fit(
     narrow = np.promote_types(np.float32, jax.dtypes.canonicalize_dtype(dtype))
     x, y = scale_x(scaler, part.x).astype(narrow), scale_y(scaler, part.y).astype(narrow)
     if hidden_sizes:
-        new = spline_start(
-            key, x, y, hidden_sizes, task=task, weights=weights, **options
-        ).params  # STUB
+        new = spline_start(key, x, y, hidden_sizes, task=task, weights=weights, **options).params
     else:
         new = _linear(x, y, task, weights, options)
     return from_layers(layers(fold_scaler(new, scaler)), dtype)
