@@ -23,6 +23,10 @@ def get_config(mode: str = "") -> config_dict.ConfigDict:
     config = config_dict.ConfigDict()
     config.data = "fashion_mnist"  # square images that load knows by name, or their folder
     config.rows = (10_000, 5_000, 5_000)  # of the training, validation and test part, at most
+    config.fit_rows = 8_000  # of the training part that splines are fitted to
+    config.fit = config_dict.ConfigDict(
+        {"num_directions": 9}
+    )  # of spline_start; one less than classes
     config.models = ("convolutions", "one_layer", "nnx", "encoder")  # of experiments/head_models.py
     config.width = 128  # of the head's hidden layer
     config.channels = (16, 32)  # of the convolutions
@@ -30,8 +34,8 @@ def get_config(mode: str = "") -> config_dict.ConfigDict:
     config.batch_size = 128
     config.body_epochs = 2  # of the whole network, before its head is replaced
     config.body_rate = 2e-3
-    config.epochs = config_dict.ConfigDict({"head": 20, "whole": 10})  # after that
-    config.learning_rates = (3e-4, 1e-3, 3e-3)  # each contender gets its own best of them
+    config.epochs = config_dict.ConfigDict({"head": 20, "whole": 8})  # after that
+    config.learning_rates = (1e-3, 3e-3)  # each contender gets its own best of them
     config.seeds = 1
     if mode == "smoke":
         config.data, config.rows = "digits", (256, 64, 64)
@@ -39,5 +43,5 @@ def get_config(mode: str = "") -> config_dict.ConfigDict:
         config.width, config.channels, config.tokens = 16, (4, 8), 8
         config.batch_size, config.body_epochs = 64, 1
         config.epochs = config_dict.ConfigDict({"head": 2, "whole": 1})
-        config.learning_rates = config.learning_rates[1:2]
+        config.learning_rates = config.learning_rates[:1]
     return config.lock()

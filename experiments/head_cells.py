@@ -130,18 +130,21 @@ def starting_points(
 
     def spline(of: Model, **options: Any) -> Start:
         features, seconds = jax.jit(model.features), []
+        few = Part(*(array[: config.fit_rows] for array in train))
         for _ in range(2):
             begun = time.process_time()
-            given = features(tree["body"], train.x), train.y
+            given = features(tree["body"], few.x), few.y
             new = model.replaced(tree, *given, seed, task="multiclass", **options)
             jax.block_until_ready(new)
             seconds.append(time.process_time() - begun)
         return Start(of, new, *seconds)
 
-    starts = {FRESH: fresh(model), OLD: Start(model, tree), SPLINE: spline(model)}
+    starts = {FRESH: fresh(model), OLD: Start(model, tree)}
     if wider is None:
-        return starts
-    two = {FRESH: fresh(wider), SPLINE: spline(wider, hidden_sizes=(config.width,))}
+        return starts | {SPLINE: spline(model, **config.fit)}
+    starts[SPLINE] = spline(model)  # the best linear head
+    options = {"hidden_sizes": (config.width,), **config.fit}
+    two = {FRESH: fresh(wider), SPLINE: spline(wider, **options)}
     return starts | {f"{name}, two layers": start for name, start in two.items()}
 
 

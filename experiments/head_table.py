@@ -107,16 +107,19 @@ def _caption(record: dict[str, Any]) -> str:
     config = record["config"]
     rates = ", ".join(f"{rate:g}" for rate in config["learning_rates"])
     seeds = len({cell["seed"] for cell in record["cells"]})
-    return (
-        f"{config['data']}, {config['rows'][0]} training images, batches of "
-        f"{config['batch_size']}; the heads are replaced after {config['body_epochs']} epochs of "
-        f"the whole network. Accuracy and log loss on {config['rows'][2]} test images, at the end "
-        "at the best validation log loss; the last accuracy is that on validation images. Each "
-        f"head has its own best of the learning rates {rates}. Seconds are of processor time, "
-        "without compilation but for the one in brackets; a fit's are with the features it needs. "
-        f"{seeds} seed{'s' * (seeds > 1)}. {machine.sentence(record)}"
-        f"{' ' + record['note'] if record.get('note') else ''}"
+    sentences = (
+        f"{config['data']}, {config['rows'][0]} training images, splines fitted to "
+        f"{config['fit_rows']} of them; heads are replaced after {config['body_epochs']} epochs of "
+        f"the whole network, batches are of {config['batch_size']}.",
+        f"Accuracy and log loss on {config['rows'][2]} test images, at the end at the best "
+        "validation log loss; the last accuracy is that on validation images.",
+        f"Each head has its own best of the learning rates {rates}.",
+        "Seconds are of processor time, without compilation but for the one in brackets; those of "
+        "a fit are with the features it needs.",
+        f"{seeds} seed{'s' * (seeds > 1)}. {machine.sentence(record)}",
+        record.get("note", ""),
     )
+    return " ".join(filter(None, sentences))
 
 
 def figure(record: dict[str, Any]) -> Any:

@@ -22,13 +22,13 @@ from spline_fc.checks import (
     check_rank,
     check_same_length,
 )
-from spline_fc.cpwl import Spline, evaluate_float64, fit_logits, shrink, spline_of
 from spline_fc.data import Part
 from spline_fc.data.records import TASKS
 from spline_fc.data.scaling import fit_scaler, scale_x, scale_y
 from spline_fc.network.convert import fold_scaler
+from spline_fc.network.linear import fit_linear
 from spline_fc.network.modules import from_nnx, to_nnx
-from spline_fc.network.spline_start import spline_start, start_defaults
+from spline_fc.network.spline_start import spline_start
 from spline_fc.network.structure import (
     Params,
     dtype_of,
@@ -37,7 +37,6 @@ from spline_fc.network.structure import (
     layer_sizes,
     layers,
 )
-
 
 Keys = tuple[str | int, ...]
 TARGETS = {"regression": "(n, k)", "binary": "(n, 1)", "multiclass": "(n, k), one-hot"}
@@ -93,7 +92,7 @@ def replace_head(
       names: the head's layers below `path`, in order; by default all entries there that hold a
         matrix "kernel" and a "bias", in natural order (Dense_2 before Dense_10).
       weights: (n,), >= 0, of the rows.
-      **options: of `spline_start`; of a head of one layer only its tolerance.
+      **options: of `spline_start`; a head of one layer takes none.
 
     Returns:
       A new tree that shares every leaf but the head's with `model`, or a new NNX module.
@@ -144,31 +143,12 @@ def _fit(
     narrow = np.promote_types(np.float32, jax.dtypes.canonicalize_dtype(dtype))
     x, y = scale_x(scaler, part.x).astype(narrow), scale_y(scaler, part.y).astype(narrow)
     if hidden_sizes:
-        new = spline_start(key, x, y, hidden_sizes, task=task, weights=weights, **options).params
+        start = spline_start(key, x, y, hidden_sizes, task=task, weights=weights, **options)
+        new = start.params
     else:
-        new = _linear(x, y, task, weights, options)
+        check_known_keys("the options of a head of one layer", options, ())
+        new = from_layers([fit_linear(x, y, task, weights)], narrow)
     return from_layers(layers(fold_scaler(new, scaler)), dtype)
-
-
-def _linear(
-    x: np.ndarray, y: np.ndarray, task: str, weights: Any, options: dict[str, Any]
-) -> Params:
-    """One layer, its coefficients those of a spline whose terms are the features themselves."""
-    check_known_keys("the options of a head of one layer", options, ("tolerance",))
-    d, k = x.shape[1], y.shape[1]
-    sign = np.tile(np.array([[1.0], [-1.0]], x.dtype), (d, 1))  # z = relu(z) - relu(-z)
-    feature = np.repeat(np.arange(d, dtype=np.int32), 2)[:, None]
-    none = np.zeros((d, 0), x.dtype)
-    given = np.repeat(sign, k, axis=1)
-    spline = Spline(np.zeros(k, x.dtype), given, feature, sign, np.zeros_like(sign), none)
-    if task == "regression":
-        tolerance = options.get("tolerance", start_defaults()["tolerance"])
-        spline = shrink(spline, x, y, weights=weights, tolerance=tolerance)
-    else:
-        spline = spline_of(fit_logits(spline, x, y, weights=weights))
-    # An affine function is known by its values at 0 and at the unit vectors.
-    bias, *rows = evaluate_float64(spline, np.vstack([np.zeros(d), np.eye(d)]))
-    return from_layers([(np.array(rows) - bias, bias)], x.dtype)
 
 
 def _find(tree: Any, keys: Keys, names: Sequence[str | int] | None) -> _Head:

@@ -142,4 +142,4 @@ def test_what_is_recorded_is_not_run_again(tmp_path):
 def test_the_config_knows_its_modes():
     with pytest.raises(ValueError, match="'smoke' or left out"):
         head_fashion.get_config("quick")
-    assert np.isclose(head_fashion.get_config().learning_rates, (3e-4, 1e-3, 3e-3)).all()
+    assert np.isclose(head_fashion.get_config().learning_rates, (1e-3, 3e-3)).all()
