@@ -10,6 +10,7 @@ from spline_fc.checks import check_boolean, check_integer, check_number, check_o
 from spline_fc.data import Dataset, join_validation, standardize
 from spline_fc.estimators import reading
 from spline_fc.estimators.fitted import FittedSpline, Regression, seed_of
+from spline_fc.estimators.notes import told_once
 from spline_fc.estimators.reading import Known
 from spline_fc.model import Trained, make_model, train_network
 from spline_fc.model.record import EXTRAPOLATE
@@ -198,6 +199,7 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
 
     classes_: np.ndarray
 
+    @told_once()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplineFCClassifier":
         """Fits a spline to the labels, makes logits of it, and trains the network on.
 
@@ -214,6 +216,7 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
         self.classes_ = np.asarray(known.classes)
         return self
 
+    @told_once()
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predicts the probability of every class: (n, c) float64."""
         rows = self._rows(X)

@@ -17,7 +17,7 @@ from spline_fc.model.checked import check_made, check_model
 from spline_fc.model.environment import versions
 from spline_fc.model.record import Model
 from spline_fc.network import Params
-from spline_fc.training import LOSS_OF, LOSS_OF_LINK, PRIMARY_SCORE, scores
+from spline_fc.training import LOSS_OF, LOSS_OF_LINK, joint_error, scores
 
 SPLINE_ALONE, NETWORK = "spline alone", "network"
 _MOST_ROWS, _FEWEST_ROWS, _MOST_CELLS = 1000, 100, 50_000  # of test rows for the importance
@@ -129,7 +129,7 @@ def _importance(model: Model, dataset: Dataset) -> np.ndarray:
     x, y = (np.asarray(array)[:most] for array in dataset.test)
 
     def loss(wanted: np.ndarray, given: np.ndarray) -> float:
-        return _scores(model, given, wanted)[PRIMARY_SCORE[model.task]]
+        return joint_error(model.task, model.loss, given, wanted)
 
     groups = {column.name: column.places for column in columns}
     found = permutation_importance(

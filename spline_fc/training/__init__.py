@@ -24,10 +24,20 @@ from spline_fc.training.recorders import (
     network_recorder,
 )
 from spline_fc.training.replicas import replica, stack_params
-from spline_fc.training.scores import PRIMARY_SCORE, probabilities, scores
+from spline_fc.training.scores import (
+    CLASS_SCORES,
+    PRIMARY_SCORE,
+    REGRESSION_SCORES,
+    Calibration,
+    calibration,
+    joint_error,
+    probabilities,
+    scores,
+)
 from spline_fc.training.steps import Recorder
 
 __all__ = [
+    "CLASS_SCORES",
     "GROUPS",
     "LINEAR",
     "LEARNING_RATES",
@@ -38,8 +48,10 @@ __all__ = [
     "OPTIMISERS",
     "PRECISIONS",
     "PRIMARY_SCORE",
+    "REGRESSION_SCORES",
     "SCHEDULES",
     "WRITERS",
+    "Calibration",
     "Checkpoints",
     "JsonlWriter",
     "MetricWriter",
@@ -51,8 +63,10 @@ __all__ = [
     "TrainingConfig",
     "as_config",
     "baselines",
+    "calibration",
     "first_layer_recorder",
     "gauss_newton",
+    "joint_error",
     "loss_per_row",
     "make_writer",
     "network_recorder",

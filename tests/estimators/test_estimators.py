@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 import spline_fc as sfc
 from spline_fc import network
+from spline_fc.estimators import notes
 from tests.estimators.rows import SMALL, houses, numbers
 
 
@@ -245,6 +247,32 @@ def test_few_rows_are_all_trained_on():
 def test_bad_options_are_refused_in_fit(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         sfc.SplineFCRegressor(**{**SMALL, **options}).fit(*numbers())
+
+
+def test_notes_are_told_once_and_speak_of_x(caplog, monkeypatch):
+    monkeypatch.setattr(notes, "_told", set())
+    x, y = houses()
+    x.loc[0, "tree"] = "baobab"
+    scores = cross_val_score(sfc.MARSRegressor(max_terms=5), x, y, cv=4)
+    told = [record.getMessage() for record in caplog.records if record.name == "absl"]
+    assert len(scores) == 4 and all(line.startswith("X: ") for line in told)
+    for words in ("gaps filled", "levels that the encoding has not", "column 'sold'"):
+        assert sum(words in line for line in told) == 1, told
+    sfc.MARSRegressor(max_terms=5).fit(x, y).model_.predict(x.assign(tree="fir"))
+    assert "rows: levels that the encoding has not" in caplog.messages[-1]
+
+
+def test_a_level_is_called_by_its_category():
+    basis = sfc.MARSTransformer(max_terms=9).fit(*houses())
+    names, x = list(basis.get_feature_names_out()), houses()[0]
+    assert "tree is oak" in names and not any("=" in name for name in names)
+    np.testing.assert_allclose(basis.transform(x)[:, names.index("tree is oak")], x.tree == "oak")
+
+
+def test_a_row_must_not_weigh_more_than_float32_adds_up():
+    x, y = numbers()
+    with pytest.raises(ValueError, match=r"sample_weight must be within 1e.30; got 1e.300"):
+        sfc.MARSRegressor().fit(x, y, np.where(x[:, 0] > 1, 1e300, 1))
 
 
 def test_pictures(on_frame):
