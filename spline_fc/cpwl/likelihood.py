@@ -83,15 +83,16 @@ def fit_logits(
     return found._replace(seconds=fit.seconds + clock.seconds)
 
 
-def check_labels(y: np.ndarray) -> None:
+def check_labels(y: np.ndarray, name: str = "y") -> None:
     """Raises ValueError unless y (n, k) holds 0 and 1, or one-hot rows, of two classes or more."""
     is_one = y.shape[1] == 1
     labels = bool(np.isin(y, (0, 1)).all()) and (is_one or bool((y.sum(axis=1) == 1).all()))
     checks.check(
-        labels, f"y must hold {'0 and 1' if is_one else 'one-hot rows'} for classes; got others."
+        labels,
+        f"{name} must hold {'0 and 1' if is_one else 'one-hot rows'} for classes; got others.",
     )
     seen = int(y.any(axis=0).sum()) if not is_one else len(np.unique(y))
-    checks.check(seen > 1, "y must hold rows of two classes at least; got one class only.")
+    checks.check(seen > 1, f"{name} must hold rows of two classes at least; got one class only.")
 
 
 def probabilities_of(logits: np.ndarray) -> np.ndarray:

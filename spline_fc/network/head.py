@@ -16,12 +16,13 @@ from spline_fc.checks import (
     as_sizes,
     check,
     check_finite,
-    check_known_keys,
     check_not_empty,
     check_one_of,
     check_rank,
     check_same_length,
+    shown,
 )
+from spline_fc.cpwl.likelihood import check_labels
 from spline_fc.data import Part
 from spline_fc.data.records import TASKS
 from spline_fc.data.scaling import fit_scaler, scale_x, scale_y
@@ -146,7 +147,8 @@ def _fit(
         start = spline_start(key, x, y, hidden_sizes, task=task, weights=weights, **options)
         new = start.params
     else:
-        check_known_keys("the options of a head of one layer", options, ())
+        for name, value in options.items():
+            check(False, f"{name} must be left out for a head of one layer; got {shown(value)}.")
         new = from_layers([fit_linear(x, y, task, weights)], narrow)
     return from_layers(layers(fold_scaler(new, scaler)), dtype)
 
@@ -236,6 +238,8 @@ def _checked_rows(features: ArrayLike, targets: ArrayLike, sizes: Sequence[int],
         came = np.shape(array)[1]
         check(came == wanted, f"{name} must have {wanted} columns, as the head has; got {came}.")
     check_same_length("targets", targets, "features", features)
+    if task != "regression":
+        check_labels(targets, "targets")
     varies = bool(np.ptp(features, axis=0).any())
     check(
         varies, f"features must vary; all {sizes[0]} columns are constant on {len(features)} rows."

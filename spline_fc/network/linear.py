@@ -13,7 +13,6 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 
 from spline_fc.cpwl.inputs import checked_data
-from spline_fc.cpwl.likelihood import check_labels
 from spline_fc.data.splits import twin_groups
 from spline_fc.network.structure import Layer
 from spline_fc.threads import one_thread
@@ -49,11 +48,9 @@ def fit_linear(x: np.ndarray, y: np.ndarray, task: str, weights: np.ndarray | No
       Kernel (d, k) and bias (k,), float64.
 
     Raises:
-      ValueError: what `checked_data` refuses, or labels that are none or of one class alone.
+      ValueError: what `checked_data` refuses.
     """
     data = checked_data(x, y, weights).widened()
-    if task != "regression":
-        check_labels(data.y)
     share = data.weights[:, None] / data.weights.sum()
     centre = (share * data.x).sum(axis=0)
     values, axes = np.linalg.eigh((data.x - centre).T @ (share * (data.x - centre)))

@@ -132,7 +132,7 @@ def one_layer():
 def test_a_head_of_one_layer_becomes_the_linear_fit(one_layer):
     model, variables, x, features = one_layer
     target = np.asarray(wanted(features), np.float64)
-    new = replace_head(variables, "params/head", features, target, KEY, tolerance=1e-9)
+    new = replace_head(variables, "params/head", features, target, KEY)
     rows_of_ones = np.hstack([features, np.ones((len(x), 1))])
     best = rows_of_ones @ np.linalg.lstsq(rows_of_ones, target, rcond=None)[0]
     np.testing.assert_allclose(model.apply(new, x), best, rtol=1e-4, atol=1e-3)
@@ -241,13 +241,15 @@ def test_weights_are_worth_copies():
                 "targets": np.ones((400, 4)),
                 "share": 0.5,
             },
-            "head of one layer must be one of 'tolerance'",
+            "share must be left out for a head of one layer; got 0.5",
         ),
         ({"path": "params/body"}, "features must have 3 columns, as the head has; got 4"),
         ({"features": np.ones((400, 7, 7, 4))}, r"features must have shape \(n, d\); got"),
         ({"features": np.ones((400, 4))}, "features must vary; all 4 columns are constant"),
         ({"task": "clasification"}, "task must be one of"),
         ({"task": "multiclass", "targets": np.ones(400)}, "one-hot; got"),
+        ({"task": "multiclass"}, "targets must hold one-hot rows"),
+        ({"task": "multiclass", "targets": np.eye(2)[[0] * 400]}, "targets must hold.*one class"),
         ({"hidden_sizes": ()}, "hidden_sizes must name at least 1 layer"),
         ({"weights": np.ones(3)}, "weights must have 400 rows"),
         ({"features": np.zeros((9, 3))}, "features must have 4 columns, as the head has; got 3"),
