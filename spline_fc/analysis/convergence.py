@@ -36,7 +36,7 @@ class History(NamedTuple):
     epoch: np.ndarray  # (e,)
     step: np.ndarray  # (e,)
     train_loss: np.ndarray  # (e,), nan where not recorded or not finite
-    validation_loss: np.ndarray  # (e,)
+    validation_loss: np.ndarray  # (e,), that was trained on: of classes the log loss
     test_loss: np.ndarray  # (e,)
     train_accuracy: np.ndarray  # (e,), nan where not recorded, as of a regression
     validation_accuracy: np.ndarray  # (e,)

@@ -15,6 +15,9 @@ from spline_fc.arrays import as_names, numbers, numbers_float64
 from spline_fc.checks import (
     check,
     check_finite,
+    check_mapping,
+    check_number,
+    check_one_of,
     check_rank,
     check_same_length,
     shown,
@@ -42,7 +45,13 @@ class Known(NamedTuple):
 
 
 def read(
-    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any = None, *, labels: bool = False
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    labels: bool = False,
+    class_weight: Any = None,
 ) -> Known:
     """Checks and encodes the rows of a fit as scikit-learn and the data room want it.
 
@@ -57,6 +66,7 @@ def read(
       y: (n,) or (n, k) numbers, or (n,) labels.
       sample_weight: (n,), >= 0; rows of weight 0 are left out.
       labels: y holds labels of any kind.
+      class_weight: factors on the weights of rows by label, "balanced" or None.
 
     Returns:
       Known.
@@ -83,6 +93,7 @@ def read(
             len(classes) > 1, f"y must have at least 2 classes; got 1 class, {shown(classes[0])}."
         )
         task = "binary" if len(classes) == 2 else "multiclass"
+        weights = weights * _class_weights(class_weight, classes, y, weights)
     X = frame_table("X", X) if is_frame(X) else X
     encoded = data.encode_arrays(X, _named(y, name), task=task, missing="median")
     encoded, weights = _each_once(encoded, weights)
@@ -90,6 +101,29 @@ def read(
     if classes is not None:
         encoded = encoded._replace(encoding=_with_labels(encoded.encoding, classes))
     return Known(encoded, weights, classes, vector)
+
+
+def _class_weights(
+    given: Any, classes: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> np.ndarray | float:
+    """Factors (n,) of rows by class; "balanced" lets all classes count alike, and n rows as n."""
+    if given is None:
+        return 1.0
+    if isinstance(given, str):
+        check_one_of("class_weight", given, ("balanced",))
+        sums = np.bincount(y, weights, minlength=len(classes))
+        return (weights.sum() / (len(classes) * sums))[y]
+    check_mapping("class_weight", given)
+    known = {
+        label.item() if isinstance(label, np.generic) else label: j
+        for j, label in enumerate(classes)
+    }
+    factors = np.ones(len(classes))
+    for label, factor in given.items():
+        check_one_of("a label of class_weight", label, list(known))
+        check_number(f"class_weight[{label!r}]", factor, above=0)
+        factors[known[label]] = factor
+    return factors[y]
 
 
 def read_again(estimator: BaseEstimator, features: np.ndarray, X: Any) -> Any:

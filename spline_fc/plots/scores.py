@@ -118,7 +118,9 @@ def predicted_against_observed(
 
 
 @look.styled
-def calibration(predicted: Any, observed: Any, *, name: str = "", ax: look.AxesLike = None) -> Axes:
+def calibration(
+    probability: Any, observed: Any, *, name: str = "", ax: look.AxesLike = None
+) -> Axes:
     """Draws a reliability diagram: how often the class that is most probable is the true one.
 
     Rows are gathered in 15 equal bins of their confidence, the probability of the most probable
@@ -127,7 +129,7 @@ def calibration(predicted: Any, observed: Any, *, name: str = "", ax: look.AxesL
     Above them stands the expected calibration error (ECE), as `training.scores` has it.
 
     Args:
-      predicted: (n,) or (n, 1) probabilities of the second of two classes, or (n, c) of all.
+      probability: (n,) or (n, 1) of the second of two classes, or (n, c) of every class.
       observed: alike, 0 and 1.
       name: of the model, for the title.
       ax: where to draw.
@@ -138,7 +140,8 @@ def calibration(predicted: Any, observed: Any, *, name: str = "", ax: look.AxesL
     Raises:
       ValueError: as for `training.calibration`.
     """
-    found = bins_of(predicted, observed)
+    check(isinstance(name, str), f"name must be text; got {name!r:.80}.")
+    found = bins_of(probability, observed)
     (ax,) = look.axes_for(1, ax, size=(3.5, 3.4))
     kept = np.flatnonzero(found.rows)
     share, rows = found.accuracy[kept], found.rows[kept]

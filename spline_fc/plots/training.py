@@ -64,6 +64,8 @@ def convergence(
     check_one_of("measure", measure, ("loss", "accuracy"))
     levels = {} if levels is None else levels
     check_mapping("levels", levels)
+    for name, level in levels.items():
+        check_number(f"levels[{name!r}]", level)
     check_boolean("names", names)
     named = runs if isinstance(runs, Mapping) else {"": runs}
     curve = f"{part}_{measure}"

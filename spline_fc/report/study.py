@@ -251,8 +251,9 @@ def _formula(
     """The lines of the spline in raw units, and its terms as cells if it has several outputs."""
     columns = file_columns(encoding, rows.feature_names)
     spline, several = raw_spline(fit.spline, rows.scaler), len(rows.target_names) > 1
-    lines = formula_lines(spline, columns, rows.target_names)
-    return tuple(lines), tuple(formula_cells(spline, columns)) if several else ()
+    spread = rows.scaler.x_scale
+    lines = formula_lines(spline, columns, rows.target_names, spread)
+    return tuple(lines), tuple(formula_cells(spline, columns, spread)) if several else ()
 
 
 def _read_pair(work: Workdir, init: str, seed: int, num_features: int) -> Pair | None:

@@ -143,7 +143,9 @@ def calibration(probability: Any, observed: Any, *, weights: Any = None) -> Cali
     """
     given = numbers_float64("probability", probability)
     came = numbers_float64("observed", observed)
-    check(came.shape == given.shape, f"observed must have shape {given.shape}; got {came.shape}.")
+    check(
+        given.shape == came.shape, f"probability must have shape {came.shape}; got {given.shape}."
+    )
     given, came = (a[:, None] if a.ndim == 1 else a for a in (given, came))
     check_rank("probability", given, 2, "(n,) or (n, c)")
     check(len(given) > 0, "probability must have at least one row; got none.")

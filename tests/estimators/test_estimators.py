@@ -298,3 +298,31 @@ def test_what_a_mask_hides_is_not_read(mars):
     for use in (lambda: sfc.MARSRegressor().fit(masked, y), lambda: mars.predict(masked)):
         with pytest.raises(ValueError, match="X must have no masked values"):
             use()
+
+
+QUICK = {"hidden_sizes": (8,), "max_terms": 7, "epochs": 3, "learning_rate": 1e-2}
+
+
+def test_class_weights_are_repeated_rows():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 2))
+    y = np.where(x[:, 0] + rng.normal(size=120) > 1, "rare", "usual")
+    rare = np.flatnonzero(y == "rare")
+    many = np.concatenate([np.arange(120), rare, rare])
+    own = sfc.SplineFCClassifier(class_weight={"rare": 3}, early_stopping=False, **QUICK).fit(x, y)
+    other = sfc.SplineFCClassifier(early_stopping=False, **QUICK).fit(x[many], y[many])
+    np.testing.assert_array_equal(own.predict_proba(x), other.predict_proba(x))
+    plain = sfc.SplineFCClassifier(early_stopping=False, **QUICK).fit(x, y)
+    even = sfc.SplineFCClassifier(class_weight="balanced", early_stopping=False, **QUICK).fit(x, y)
+    assert even.predict_proba(x)[:, 0].mean() > plain.predict_proba(x)[:, 0].mean() + 0.1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("even", "class_weight must be"), ({"usal": 2}, "a label of class_weight"),
+     ({"a": 0}, "class_weight\\['a'\\] must be"), ([1, 2], "class_weight must be a mapping")],
+)  # fmt: skip
+def test_class_weights_that_are_none_are_named(given, words):
+    x, y = np.arange(8.0)[:, None], np.array(list("abababab"))
+    with pytest.raises((ValueError, TypeError), match=words):
+        sfc.SplineFCClassifier(class_weight=given, **QUICK).fit(x, y)

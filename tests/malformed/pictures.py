@@ -21,6 +21,7 @@ PICTURES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "runs": records.history(0.1),
             "over": "step",
             "part": "train",
+            "measure": "loss",
             "levels": {"mean": 1.0},
             "names": True,
         },
@@ -65,6 +66,10 @@ PICTURES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "importance": (
         plots.importance,
         {"found": [3.0, 1.0, 2.0, 0.0], "about": records.ABOUT, "most": 3},
+    ),
+    "calibration": (
+        plots.calibration,
+        {"probability": np.array([0.2, 0.7, 0.9]), "observed": np.array([0, 1, 1])},
     ),
     "predicted_against_observed": (
         plots.predicted_against_observed,
@@ -121,7 +126,8 @@ def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
     def right(drawn: Any) -> bool:
         return all(isinstance(ax, Axes) for ax in np.ravel(drawn))
 
-    named = [argument, "predicted"] if argument == "observed" else [argument]
+    beside = ["predicted", "probability"]  # whose shape must be that of what was observed
+    named = [argument, *beside] if argument == "observed" else [argument]
     case = Case(f"{name}, {argument}: {what}", use, named, right)
     return case._replace(right=None) if is_senseless else case
 

@@ -122,6 +122,23 @@ def test_about_is_gathered_from_a_model_and_its_rows(tmp_path):
         np.testing.assert_allclose(ours.get_xydata(), theirs.get_xydata(), rtol=1e-4, atol=1e-5)
 
 
+def test_axes_of_classes_say_whether_they_are_logits():
+    x = normal_rows()
+    labels = (x[:, 0] + x[:, 1] > 0).astype(float)
+    dataset = sfc.standardize(sfc.from_arrays(x, labels, task="binary", target_names=["sold"]))
+    squares = sfc.fit_mars(*dataset.train, max_terms=3)
+    logits = squares._replace(link="logit")
+    for model, wanted in (
+        (hinge_network(), "effect on logit of sold"),
+        (logits, "effect on logit of sold"),
+        (squares, "effect on sold"),  # regressions of 0 and 1
+    ):
+        drawn = plots.shape_functions(model, dataset, features=[0], ax=records.axes(1))
+        assert drawn.get_ylabel() == wanted
+    drawn = plots.importance([1.0] * 4, dataset, measure="contribution", ax=records.axes(1))
+    assert drawn.get_xlabel() == "mean absolute effect on the logit"
+
+
 @pytest.mark.parametrize(
     ("draw", "error", "sentence"),
     [
