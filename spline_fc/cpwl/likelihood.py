@@ -45,9 +45,11 @@ def fit_logits(
     them are one logit; they sum to 0, as softmax does not tell a constant. Newton's method; of
     several outputs by conjugate gradients, preconditioned by the curvature of each alone.
 
-    Without a ridge the largest is taken of those whose log loss on rows that were held out, of the
-    given terms, is above the least by no more than the standard error of the difference. Equal rows
-    are held out together, so that weights and repeated rows choose alike.
+    Without a ridge one is chosen by the log loss of the given terms on rows that were held out.
+    These rows had a say in the search of the terms, so each degree of freedom is charged for it,
+    with penalty / 2 over the number of rows as GCV charges a knot. The largest ridge is taken that
+    is above the least by no more than the standard error of the difference. Equal rows are held out
+    together, so that weights and repeated rows choose alike.
 
     Args:
       fit: of m terms on d features and k outputs.
@@ -67,20 +69,36 @@ def fit_logits(
       Hastie, Tibshirani, Friedman (2009), The Elements of Statistical Learning, 4.4; Friedman
       (1991), Annals of Statistics 19(1), section 4.5, for the logistic fit of a MARS basis.
     """
-    if ridge is not None:
-        checks.check_number("ridge", ridge, above=0)
+    check_ridge(ridge)
     with Stopwatch() as clock:
         data = checked_data(x, y, weights, fit.names[: num_features(fit.spline)]).widened()
         check_fits(fit.spline, data)
         check_labels(data.y)
-        basis = regressors(fit.spline, data)
-        rows, unscale = _rows(basis, data)
-        count = float(data.weights.sum())
-        ridges = _ridges(rows, _folds(data), count) if ridge is None else (ridge,)
-        coef = unscale(_chosen(rows, ridges))
-        spline = with_coefficients(fit.spline, basis, coef[1:], coef[0])
-        found = _described(fit._replace(spline=spline), data)
+        found, _ = refit_logits(fit, data, ridge)
     return found._replace(seconds=fit.seconds + clock.seconds)
+
+
+def refit_logits(fit: FitResult, data: CheckedData, ridge: float | None) -> tuple[FitResult, float]:
+    """Does what `fit_logits` says on data that were checked, in float64.
+
+    Returns:
+      The fit, and the log loss that is expected of a new row, by which fits of one data set can be
+      compared: that of rows which were held out, with the charge for the search.
+    """
+    basis = regressors(fit.spline, data)
+    rows, unscale = _rows(basis, data)
+    ridges, expected = _choice(
+        rows, data, max(fit.penalty, 0) / 2, RIDGES if ridge is None else (ridge,)
+    )
+    coef = unscale(_chosen(rows, ridges))
+    spline = with_coefficients(fit.spline, basis, coef[1:], coef[0])
+    return _described(fit._replace(spline=spline), data), expected
+
+
+def check_ridge(ridge: float | None) -> None:
+    """Raises ValueError unless a ridge is positive, or None for one that is chosen."""
+    if ridge is not None:
+        checks.check_number("ridge", ridge, above=0)
 
 
 def check_labels(y: np.ndarray, name: str = "y") -> None:
@@ -144,29 +162,52 @@ def _chosen(rows: _Rows, ridges: Sequence[float]) -> np.ndarray:
     return coef
 
 
-def _ridges(rows: _Rows, folds: np.ndarray, count: float) -> tuple[float, ...]:
-    """RIDGES as far as the one that rows which were held out choose."""
+def _choice(
+    rows: _Rows, data: CheckedData, charge: float, ridges: Sequence[float]
+) -> tuple[tuple[float, ...], float]:
+    """The ridges as far as the one that is taken, and the log loss expected there."""
+    folds, count = _folds(data), float(data.weights.sum())
     parts = [(folds != fold, folds == fold) for fold in range(NUM_FOLDS)]
     parts = [(rest, out) for rest, out in parts if rest.any() and out.any()]
     enough = -(-ENOUGH_ROWS * len(parts) // len(folds))
     fits = [_Fold(*(_part(rows, part) for part in pair)) for pair in parts[:enough]]
     coefs = [_rates(fold.rest) for fold in fits]
     share = np.concatenate([fold.out.share for fold in fits])
-    share, count = share / share.sum(), count * share.sum()
+    looked_at, share = count * share.sum(), share / share.sum()
     losses: list[np.ndarray] = []
-    for ridge in RIDGES:
+    for ridge in ridges:
         pairs = zip(fits, coefs, strict=True)
-        coefs = [_optimum(fold.rest, coef, ridge, CHOOSING_GAIN).coef for fold, coef in pairs]
-        losses.append(np.concatenate([_losses(f.out, c) for f, c in zip(fits, coefs, strict=True)]))
+        points = [_optimum(fold.rest, coef, ridge, CHOOSING_GAIN) for fold, coef in pairs]
+        coefs = [point.coef for point in points]
+        freedom = np.mean(
+            [_freedom(f.rest, p.mean, ridge) for f, p in zip(fits, points, strict=True)]
+        )
+        held_out = [_losses(f.out, c) for f, c in zip(fits, coefs, strict=True)]
+        losses.append(np.concatenate(held_out) + charge * freedom / count)
         means = [float(share @ loss) for loss in losses]
         best = int(np.argmin(means))
         if len(means) > best + PATIENCE:
             break
     worse = [loss - losses[best] for loss in losses]
-    means = [float(share @ more) for more in worse]
-    squares = [float(share @ more**2) for more in worse]
-    hardly = [m <= np.sqrt(max(s - m**2, 0.0) / count) for m, s in zip(means, squares, strict=True)]
-    return RIDGES[: 1 + hardly.index(True)]
+    more = [float(share @ loss) for loss in worse]
+    squares = [float(share @ loss**2) for loss in worse]
+    hardly = [
+        m <= np.sqrt(max(s - m**2, 0.0) / looked_at) for m, s in zip(more, squares, strict=True)
+    ]
+    taken = hardly.index(True)
+    return tuple(ridges[: 1 + taken]), means[taken]
+
+
+def _freedom(rows: _Rows, mean: np.ndarray, ridge: float) -> float:
+    """Degrees of freedom of an output: trace of (B + ridge)^-1 B, with curvature B."""
+    k = mean.shape[1]
+    # A step of one output of several moves the others too: two of them bend as one logit does.
+    share, ridge = (1.0, ridge) if k == 1 else (k / (k - 1), 2 * ridge)
+    found = []
+    for block in _curvature(rows, mean):
+        size = np.maximum(share * np.linalg.eigvalsh(block[1:, 1:]), 0.0)
+        found.append(float((size / (size + ridge)).sum()))
+    return float(np.mean(found))
 
 
 class _Fold(NamedTuple):
