@@ -74,10 +74,10 @@ def fit_mars(
       max_terms: upper bound on the terms of the forward pass, intercept included.
       max_degree: hinges per term at most; 1 is additive.
       penalty: GCV charge per knot; 2 for additive fits and 3 above by default, -1 for no charge.
-      directions: names out of "ols", "sir", "phd", "pca" and "random" (see `derive_directions`);
-        those that are correlated by more than 0.999 with a feature or an earlier direction are
-        left out. Or the directions themselves, (d, q), taken as they are.
-      num_directions: directions per name, at most.
+      directions: names out of "ols", "sir", "phd", "pairs", "spread", "pca" and "random" (see
+        `derive_directions`); those that are correlated by more than 0.999 with a feature or an
+        earlier direction are left out. Or the directions themselves, (d, q), taken as they are.
+      num_directions: directions per name, at most; of "spread" per class, of "pairs" all come.
       num_slices: slices of y for "sir".
       key: JAX key or seed, for "random".
       names: of the features; by default those of a data frame, else "x0", "x1", ....
@@ -125,7 +125,7 @@ def fit_mars(
         inputs.check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(x.names if names is None else names, data.x.shape[1])
         found = find_directions(directions, data, num_directions, num_slices, key)
-        most = most_directions(directions, data.x.shape[1], data.y.shape[1], num_directions)
+        most = most_directions(directions, data.x.shape[1], data.y, num_directions)
         # As many as there could be, so that splits of one data set share their compiled code.
         places = data.x.shape[1] + max(most, found.projection.shape[1])
         rules = (places, *spans, linear, allowed)
