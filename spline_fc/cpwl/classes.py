@@ -26,55 +26,20 @@ class Classes(NamedTuple):
     share: np.ndarray  # (c,), of the total weight
 
 
-def class_directions(
-    name: str, data: CheckedData, mean: np.ndarray, axes: np.ndarray, each: int
-) -> np.ndarray:
-    """Finds the directions of one of CLASS_DIRECTIONS.
+def find_classes(data: CheckedData, mean: np.ndarray, axes: np.ndarray) -> Classes:
+    """Means and scatter of every class; r / (rows of the class) is its ridge.
+
+    So far do variances of unit scale stray along r axes in so many rows.
 
     Args:
-      name: one of these.
       data: n rows of d features, their y one-hot, 0 and 1 or of few distinct rows otherwise.
       mean: (d,), of the features.
-      axes: (d, r), directions of x with projections of unit scale, the most important first.
-      each: of "spread", how many of each class.
-
-    Returns:
-      (d, q) float64.
+      axes: (d, r), directions of x with projections of unit scale.
 
     Raises:
       ValueError: y has more than MOST_CLASSES distinct rows.
     """
-    axes = axes[:, :MOST_AXES]
-    labels, count = _labels(name, data.y)
-    if count < 2 or not axes.shape[1]:
-        return axes[:, :0]
-    classes = _classes(data, labels, count, mean, axes)
-    return axes @ (_pairs(classes) if name == "pairs" else _spread(classes, each))
-
-
-def most_class_directions(name: str, y: np.ndarray, each: int) -> int:
-    """How many `class_directions` may come at most; arguments and errors as there."""
-    _, count = _labels(name, y)
-    return min(count * (count - 1) // 2, MOST_PAIRS) if name == "pairs" else count * each
-
-
-def _labels(name: str, y: np.ndarray) -> tuple[np.ndarray, int]:
-    rows, labels = np.unique(y, axis=0, return_inverse=True)
-    checks.check(
-        len(rows) <= MOST_CLASSES,
-        f'y must say classes for the directions "{name}", at most {MOST_CLASSES} distinct rows; '
-        f"got {len(rows)}.",
-    )
-    return labels.reshape(-1), len(rows)
-
-
-def _classes(
-    data: CheckedData, labels: np.ndarray, count: int, mean: np.ndarray, axes: np.ndarray
-) -> Classes:
-    """Means and scatter of every class; r / (rows of the class) is its ridge.
-
-    So far do variances of unit scale stray along r axes in so many rows.
-    """
+    labels, count = _labels(data.y)
     z, r = np.empty((len(labels), axes.shape[1])), axes.shape[1]
     for rows in chunks(len(labels)):
         z[rows] = (data.x[rows].astype(np.float64, copy=False) - mean) @ axes
@@ -87,6 +52,29 @@ def _classes(
         rest = rows - means[c]
         scatter[c] = (weights[:, None] * rest).T @ rest / total[c] + r / total[c] * np.eye(r)
     return Classes(means, scatter, total / total.sum())
+
+
+def class_directions(name: str, classes: Classes, each: int) -> np.ndarray:
+    """Finds the directions (r, q) of one of CLASS_DIRECTIONS; of "spread" `each` of each class."""
+    if len(classes.means) < 2 or not classes.means.shape[1]:
+        return np.zeros((classes.means.shape[1], 0))
+    return _pairs(classes) if name == "pairs" else _spread(classes, each)
+
+
+def most_class_directions(name: str, y: np.ndarray, each: int) -> int:
+    """How many there may be at most; ValueError if y has more than MOST_CLASSES distinct rows."""
+    _, count = _labels(y)
+    return min(count * (count - 1) // 2, MOST_PAIRS) if name == "pairs" else count * each
+
+
+def _labels(y: np.ndarray) -> tuple[np.ndarray, int]:
+    rows, labels = np.unique(y, axis=0, return_inverse=True)
+    checks.check(
+        len(rows) <= MOST_CLASSES,
+        'y must say classes for the directions "pairs" and "spread", at most '
+        f"{MOST_CLASSES} distinct rows; got {len(rows)}.",
+    )
+    return labels.reshape(-1), len(rows)
 
 
 def _pairs(classes: Classes) -> np.ndarray:

@@ -9,7 +9,13 @@ import numpy as np
 
 from spline_fc import checks
 from spline_fc.arrays import numbers
-from spline_fc.cpwl.classes import CLASS_DIRECTIONS, class_directions, most_class_directions
+from spline_fc.cpwl.classes import (
+    CLASS_DIRECTIONS,
+    MOST_AXES,
+    class_directions,
+    find_classes,
+    most_class_directions,
+)
 from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
 
 DIRECTIONS = ("ols", "pairs", "pca", "phd", "random", "sir", "spread")
@@ -181,7 +187,9 @@ def _derive(
 ) -> list[np.ndarray]:
     """The directions (d, q) of every name."""
     found = _principal(data)
+    leading = (found.axes / found.scale[:, None])[:, :MOST_AXES]
     whitened = functools.cache(lambda: _whitened(data, found))
+    classes = functools.cache(lambda: find_classes(data, found.mean, leading))
 
     def of_name(name: str) -> np.ndarray:
         if name == "pca":
@@ -190,8 +198,7 @@ def _derive(
             drawn = jax.random.normal(checks.as_key(key), (len(found.mean), num_directions))
             return np.array(drawn, np.float64) / found.scale[:, None]
         if name in CLASS_DIRECTIONS:
-            axes = found.axes / found.scale[:, None]
-            return class_directions(name, data, found.mean, axes, num_directions)
+            return leading @ class_directions(name, classes(), num_directions)
         white, y = whitened()
         slopes = {"ols": _ols, "sir": _sir, "phd": _phd}[name](white, y, num_slices)
         return white.back @ slopes[:, :num_directions]

@@ -195,7 +195,8 @@ def _check_fit(name: str, options: Mapping[str, Any]) -> None:
         (directions,) if isinstance(directions, str) else _listed(f"{name}.directions", directions)
     ):
         checks.check_one_of(f"{name}.directions", direction, DIRECTIONS)
-    search = ("max_terms", "max_degree", "penalty", "threshold", "min_span", "end_span", "fast_k")
+    search = ("max_terms", "max_degree", "penalty", "threshold", "min_span", "end_span", "fast_k",
+              "screen")  # fmt: skip
     check_search_options(**{option: options[option] for option in search})
     checks.check_number(f"{name}.share", options["share"], above=0, at_most=1)
     checks.check_number(f"{name}.tolerance", options["tolerance"], above=0)

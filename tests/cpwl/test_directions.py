@@ -254,7 +254,7 @@ def test_directions_that_add_nothing_are_left_out():
         (dict(directions="lda"), "directions must be one of 'ols', 'pairs'"),
         (
             dict(directions="pairs"),
-            'y must say classes for the directions "pairs", at most 100 dist',
+            'y must say classes for the directions "pairs" and "spread"',
         ),
         (dict(directions=np.ones((3, 2))), r"directions must have shape \(5, q\).*got \(3, 2\)"),
         (dict(directions=np.ones(5)), r"directions must have shape \(5, q\).*got \(5,\)"),
