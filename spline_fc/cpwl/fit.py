@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from spline_fc.arrays import as_names, columns
+from spline_fc.checks import check
 from spline_fc.cpwl import inputs, products, pruning
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
 from spline_fc.cpwl.forward import ForwardTrace, forward
@@ -100,9 +101,10 @@ def fit_mars(
       fast_k: parent terms that are looked at again at each step, those that promised most when they
         were last looked at; further ones as long as one promises more than the best found. None
         for all of them. Additive fits have one parent.
-      screen: how many columns of z are searched at most: those that explain most of y alone, each
-        as a function of up to 8 steps. None for all. Hundreds of columns take less time and
-        memory, and a column that matters only beside others may be missed; see docs/fit.md.
+      screen: how many features are searched at most, beside all directions: those that explain
+        most of y alone, each as a function of up to 8 steps; 0 for directions alone, None for all
+        features. Hundreds of columns take less time and memory so, and a feature that matters only
+        beside others may be missed; see docs/fit.md.
       prune: "gcv", "cv" (k-fold, row i in fold i modulo num_folds) or "none".
       num_folds: folds of prune="cv".
       max_hinges: cap on the distinct hinges of the result: the hidden width that can hold it.
@@ -134,6 +136,8 @@ def fit_mars(
         inputs.check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(x.names if names is None else names, data.x.shape[1])
         found = find_directions(directions, data, num_directions, num_slices, key)
+        has_columns = screen != 0 or found.projection.size > 0
+        check(has_columns, "screen must leave columns to search; got 0 and no directions.")
         most = most_directions(directions, data.x.shape[1], data.y, num_directions)
         # As many as there could be, so that splits of one data set share their compiled code.
         places = data.x.shape[1] + max(most, found.projection.shape[1])
@@ -267,7 +271,8 @@ def _fit_narrowed(
     on_step,
 ) -> _Parts:  # fmt: skip
     """`_fit` on the columns that are worth a search; its parts are on all of them."""
-    kept = searched_columns(columns, targets.centred, data.weights, space, screen)
+    rows = (columns, targets.centred, data.weights)
+    kept = searched_columns(*rows, space, data.x.shape[1], screen)
     if len(kept) == len(columns):
         return _fit(data, targets, columns, space, limits, backward, on_step)
     some = aligned((len(kept), columns.shape[1]), columns.dtype)

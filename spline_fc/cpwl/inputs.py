@@ -149,7 +149,7 @@ def check_search_options(
     if fast_k is not None:
         checks.check_integer("fast_k", fast_k, 1)
     if screen is not None:
-        checks.check_integer("screen", screen, 1)
+        checks.check_integer("screen", screen, 0)
 
 
 def check_pruning_options(prune: Any, num_folds: Any, max_hinges: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which columns of z are searched: those that vary, and if wanted only the most promising ones."""
+"""Which columns of z are searched: all that vary, or if wanted the most promising ones."""
 
 import numpy as np
 
@@ -11,22 +11,25 @@ TOGETHER = 32  # columns are left out by so many, so that compiled code is met a
 
 
 def searched_columns(
-    columns: np.ndarray, y: np.ndarray, weights: np.ndarray, space: SearchSpace, screen: int | None
-) -> np.ndarray:
+    columns: np.ndarray, y: np.ndarray, weights: np.ndarray, space: SearchSpace,
+    num_features: int, screen: int | None,
+) -> np.ndarray:  # fmt: skip
     """Chooses the columns that the search looks at, ascending.
 
-    Without a screen all but constant ones, in whose place nothing can be found. With one, those
-    with the highest correlation ratio: what a step function of the column alone, of at most BINS
-    steps, explains of y.
+    Without a screen all but constant ones, in whose place nothing can be found. With one, all
+    directions, and the features with the highest correlation ratio: what a step function of the
+    column alone, of at most BINS steps, explains of y.
 
     Args:
       columns: (D, n), scaled. y: (n, k), weighted mean removed. weights: (n,).
       space: candidates on the columns.
-      screen: how many columns are wanted at most; None for all.
+      num_features: columns that are features; directions follow.
+      screen: how many features are wanted at most; None for all.
     """
     varies = space.knots[:, 0] < space.knots[:, -1]
     found = np.flatnonzero(varies)
-    if screen is None or len(found) <= screen:
+    features, others = found[found < num_features], found[found >= num_features]
+    if screen is None or len(features) <= screen:
         idle = np.flatnonzero(~varies)
         kept = len(idle) % TOGETHER if len(found) else len(idle)
         return np.sort(np.concatenate([found, idle[:kept]]))
@@ -40,8 +43,9 @@ def searched_columns(
         sums = np.stack([np.bincount(place, part, minlength=len(total)) for part in weighted.T])
         return float((sums**2 / np.where(total > 0, total, 1)).sum())
 
-    promises = np.array(in_threads(promise, found))
-    return np.sort(found[np.argsort(-promises, kind="stable")[:screen]])
+    promises = np.array(in_threads(promise, features))
+    best = features[np.argsort(-promises, kind="stable")[:screen]]
+    return np.concatenate([np.sort(best), others])
 
 
 def narrowed(space: SearchSpace, columns: np.ndarray) -> SearchSpace:

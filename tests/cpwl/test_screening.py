@@ -64,6 +64,13 @@ def test_constraints_hold_on_screened_columns(enable_x64):
     assert sum(term.features == {30} for term in fit.terms) == 1
 
 
-def test_a_screen_is_a_number():
-    with pytest.raises(ValueError, match="screen must be an integer >= 1; got 0"):
+def test_directions_pass_every_screen():
+    fit = fit_mars(X, Y, screen=0, directions=("ols", "pca"), **OPTIONS)
+    assert fit.terms and all(v >= 40 for v in fit.forward.feature)
+
+
+def test_what_is_no_screen_is_named():
+    with pytest.raises(ValueError, match="screen must be an integer >= 0; got -1"):
+        fit_mars(X, Y, screen=-1)
+    with pytest.raises(ValueError, match="screen must leave columns to search; got 0 and no dir"):
         fit_mars(X, Y, screen=0)
