@@ -37,11 +37,12 @@ bench: $(STAMP)
 	$(BIN)/python -m experiments.benchmarks.fit --output=results/fit/cpu.json
 
 # Builds a wheel and tries it where nothing else is installed: bare and with all that a user may
-# want, the newest packages on both ends of Python, the oldest that pyproject.toml allows.
+# want, the newest packages and the oldest that pyproject.toml allows; on the Python at hand and, as
+# far as they are there, on both ends of the range.
 wheel: $(STAMP)
-	rm -rf dist
+	rm -rf dist build/lib build/bdist.*
 	$(BIN)/uv build --quiet --wheel --out-dir dist
-	tests/smoke.sh 3.11 highest
+	tests/smoke.sh $(BIN)/python highest
 	tests/smoke.sh 3.13 highest
 	tests/smoke.sh 3.13 highest $(USER_EXTRAS)
 	tests/smoke.sh 3.11 lowest-direct $(USER_EXTRAS)

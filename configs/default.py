@@ -89,13 +89,15 @@ def fit_fields(default: dict) -> config_dict.ConfigDict:
     f.prune = default["prune"]  # "gcv", "cv" or "none"
     f.num_folds = default["num_folds"]  # of "cv"
     f.max_hinges = config_dict.placeholder(int)  # of the spline; share of the first layer
+    f.passes = default["passes"]  # of classes: searches on the log loss after the one on labels
+    f.ridge = config_dict.placeholder(float)  # of classes: on coefficients; by held-out rows
     return _complete("fit", f, default)
 
 
 def training_fields(default: dict) -> config_dict.ConfigDict:
     """How networks are trained on; see `spline_fc.TrainingConfig`."""
     t = config_dict.ConfigDict()
-    t.loss = default["loss"]  # squared_error, huber, sigmoid_ or softmax_cross_entropy
+    t.loss = config_dict.placeholder(str)  # squared_error, huber, sigmoid_ or softmax_cross_entropy
     t.optimizer = default["optimizer"]  # adam, adamw, sgd, lbfgs or gauss_newton
     t.batch_size = default["batch_size"]  # rows per step
     t.epochs = default["epochs"]  # passes over the training part

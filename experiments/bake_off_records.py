@@ -68,7 +68,8 @@ def _contender(work: Workdir, name: str) -> dict[str, Any]:
 def _pair(work: Workdir, run: dict[str, Any]) -> dict[str, Any]:
     """One split: the curve at the rate chosen on validation, and the end of every rate."""
     if "test_rmse" not in run:
-        raise ValueError(f"a bake-off must be of regressions; {work.path} scores no RMSE.")
+        wanted = "a bake-off must be of regressions of one target"
+        raise ValueError(f"{wanted}; {work.path} scores no RMSE.")
     rates = [r for r in work.runs if (r["init"], r["seed"]) == (run["init"], run["seed"])]
     curve = work.histories[run["run"]].validation_loss
     kept = curve[np.isfinite(curve)]

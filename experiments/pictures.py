@@ -40,6 +40,7 @@ def main(argv: list[str]) -> None:
         save("overview", overview(curve()))
         for name, figure in guides(flats()).items():
             save(name, figure)
+        save("calibration", reliability(quick_lets()))
 
 
 def curve() -> Dataset:
@@ -51,8 +52,23 @@ def curve() -> Dataset:
     return sfc.standardize(sfc.from_arrays(x, y, feature_names=["x"], target_names=["y"]))
 
 
-def flats(rows: int = 1500) -> Dataset:
+def flats() -> Dataset:
     """Rents of flats: numbers, two categories, and an area that counts by the district."""
+    table, rent = _rents(1500)
+    return sfc.standardize(sfc.from_arrays(table, rent, target_names=["rent"], name="flats"))
+
+
+def quick_lets() -> Dataset:
+    """Flats of a known rent, and whether they were let within a week."""
+    table, rent = _rents(4000)
+    table["rent"] = np.round(rent)
+    likes = 6 - 0.5 * rent / table["area"] + (table["balcony"] == "yes") - 0.02 * table["area"]
+    luck = np.random.default_rng(1).logistic(size=len(table))
+    quick = (likes + luck > 0).astype(float)
+    return sfc.standardize(sfc.from_arrays(table, quick, task="binary", name="lets"))
+
+
+def _rents(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
     rng = np.random.default_rng(0)
     districts = {"harbour": 3.0, "centre": 5.5, "hill": 2.5, "north": 0.0, "mill": -1.0}
     district = rng.choice(list(districts), size=rows, p=(0.15, 0.2, 0.1, 0.3, 0.25))
@@ -65,8 +81,7 @@ def flats(rows: int = 1500) -> Dataset:
     rent = area * metre + 9 * np.minimum(storey, 4) + 35 * (balcony == "yes")
     rent += 0.06 * rent.mean() * rng.normal(size=rows)
     columns = {"area": area, "year built": year, "district": district, "storey": storey}
-    table = pd.DataFrame(columns | {"balcony": balcony})
-    return sfc.standardize(sfc.from_arrays(table, rent, target_names=["rent"], name="flats"))
+    return pd.DataFrame(columns | {"balcony": balcony}), rent
 
 
 def overview(dataset: Dataset) -> Figure:
@@ -148,6 +163,23 @@ def guides(dataset: Dataset) -> dict[str, Figure]:
             size=(3.6, 3.4),
         ),
     }
+
+
+def reliability(dataset: Dataset) -> Figure:
+    """Diagrams of a spline of classes, and of a large network that has learnt its rows by heart."""
+    start = sfc.spline_start(0, *dataset.train, (32,), task=dataset.task)
+    he = sfc.init_params("he_normal", 0, *dataset.train, (256, 256))
+    last = {"epochs": 40, "learning_rate": 3e-3, "averaging": 0.0}
+    models = {
+        "spline": start.params,
+        "overfitted network": sfc.train(he, dataset, last).last_params,
+    }
+    figure = Figure(figsize=(6.4, 3.1), layout=ConstrainedLayoutEngine(**look.GAPS))
+    loss = training.LOSS_OF[dataset.task]
+    for (name, params), ax in zip(models.items(), figure.subplots(1, 2), strict=True):
+        found = training.probabilities(loss, sfc.apply_params(params, dataset.test.x))
+        sfc.plots.calibration(found[:, 1], dataset.test.y[:, 0], name=name, ax=ax)
+    return figure
 
 
 def save(name: str, figure: Figure) -> None:

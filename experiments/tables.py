@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from experiments import bake_off_table, peers_table, startup
+from experiments import bake_off_table, estimators, peers_table, startup
 from experiments.benchmarks import fit, machine
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -43,6 +43,12 @@ def _candidates(folder: pathlib.Path) -> str:
 
 TABLES = (
     Table("README.md", "peers", "results/peers/cpu.json", _of_file(peers_table.table)),
+    Table(
+        "docs/estimators.md",
+        "raw tables",
+        "results/estimators/cpu.json",
+        _of_file(estimators.table),
+    ),
     Table("docs/recipe.md", "bake-off", "results/bake_off", _bake_off),
     Table("docs/recipe.md", "candidates", "results/candidates", _candidates),
     Table("docs/fit.md", "generated data", "results/fit/cpu.json", _of_file(fit.table)),

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 MOST_SHOWN = 80  # characters of a value in a sentence
+LARGEST = 1e150  # of a number in data: its square is finite
 
 
 class _Short(reprlib.Repr):
@@ -107,6 +108,17 @@ def check_finite(name: str, array: Any) -> None:
         raise ValueError(
             f"{name} must be finite; got {bad} non-finite value(s), the first {shown(value)} at "
             f"index {where}."
+        )
+
+
+def check_size(name: str, array: np.ndarray) -> None:
+    """Raises ValueError unless the squares of all numbers of an array are finite."""
+    low, high = float(array.min()), float(array.max())
+    if max(-low, high) > LARGEST:
+        place = array.argmax() if high > -low else array.argmin()
+        where = tuple(int(i) for i in np.unravel_index(place, array.shape))
+        raise ValueError(
+            f"{name} must be within {LARGEST:g}; got {float(array[where])} at index {where}."
         )
 
 

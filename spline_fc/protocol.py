@@ -16,13 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from spline_fc import data, network, training
-from spline_fc.checks import as_key
+from spline_fc.checks import as_key, check
 from spline_fc.cpwl import FitResult, evaluate_float64
 from spline_fc.data import Dataset
 from spline_fc.network import Params
 from spline_fc.printing import printed
 from spline_fc.timing import Seconds, Stopwatch
-from spline_fc.training import TrainingConfig, TrainResult
+from spline_fc.training import LOSS_OF, LOSS_OF_LINK, TrainingConfig, TrainResult
 
 SPLINE = "spline"  # the start that is made by spline_start; all others are initialisers
 TIMED_STEPS = 3000  # of a run alone, after compilation
@@ -82,7 +82,8 @@ def make_start(
         x, y = (jnp.asarray(array) for array in dataset.train)
         fit = None
         if contender.start == SPLINE:
-            given: dict[str, Any] = {"names": dataset.feature_names, **contender.options}
+            named = {"names": dataset.feature_names, "task": _start_task(contender, dataset)}
+            given: dict[str, Any] = {**named, **contender.options}
             if dataset.weights is not None:
                 given["weights"] = dataset.weights.train
             found = network.spline_start(key, x, y, hidden_sizes, **given)
@@ -91,6 +92,19 @@ def make_start(
             params = network.init_params(contender.start, key, x, y, hidden_sizes)
         jax.block_until_ready(params)
     return Start(params, fit, clock.seconds)
+
+
+def _start_task(contender: Contender, dataset: Dataset) -> str:
+    """What the spline is fitted as: numbers, whatever the data, unless the loss is of classes."""
+    loss, own = contender.training.loss, LOSS_OF[dataset.task]
+    if loss is None or loss == own:
+        return dataset.task
+    check(
+        not loss.endswith("cross_entropy"),
+        f"training.loss must be {own!r} or a loss of numbers for a spline start of task "
+        f"{dataset.task!r}; got {loss!r}.",
+    )
+    return "regression"
 
 
 def train(
@@ -143,7 +157,7 @@ def judge(
     Args:
       contender, starts, datasets: as for `train`, which gave `result`.
     """
-    loss = contender.training.loss
+    loss = contender.training.loss_of(datasets[0].task)
     best = best_losses(result)
     scores = [
         [score(training.replica(result.params, s, r), dataset, loss) for r in range(best.shape[1])]
@@ -166,14 +180,15 @@ def score(model: Params | FitResult, dataset: Dataset, loss: str) -> dict[str, f
     Args:
       model: takes standardised x.
       dataset: standardised.
-      loss: what the outputs were trained on: cross-entropies take logits.
+      loss: what the outputs of a network were trained on: cross-entropies take logits. A spline
+        says itself what its outputs are.
 
     Returns:
       As `training.scores`.
     """
     x, y = dataset.test
     if isinstance(model, FitResult):
-        outputs = evaluate_float64(model.spline, x)
+        outputs, loss = evaluate_float64(model.spline, x), LOSS_OF_LINK[model.link]
     else:
         outputs = _apply(model, jnp.asarray(x))
     return training.scores(
@@ -221,7 +236,7 @@ def refit(
         result = train(longest, starts, sets, [rate], [seeds[i] for i in own], keep_epochs=kept)
         for place, (i, dataset) in enumerate(zip(own, sets, strict=True)):
             params = training.replica(result.kept[epochs[i]], place, 0)
-            found[i] = score(params, dataset, contender.training.loss)
+            found[i] = score(params, dataset, contender.training.loss_of(dataset.task))
     return found
 
 

@@ -94,3 +94,44 @@ def backward_rss(columns, y: np.ndarray) -> np.ndarray:
         trace.append(options[j])
         columns.pop(j)
     return np.array(trace)
+
+
+def ledoit_wolf(standard: np.ndarray) -> np.ndarray:
+    """Covariance of centred rows, shrunk to a multiple of the identity; Ledoit and Wolf (2004)."""
+    rows, features = standard.shape
+    sample = standard.T @ standard / rows
+    target = np.trace(sample) / features * np.eye(features)
+    spread = ((sample - target) ** 2).sum()
+    noise = sum(((np.outer(row, row) - sample) ** 2).sum() for row in standard) / rows**2
+    share = min(noise / spread, 1.0)
+    return share * target + (1 - share) * sample
+
+
+def logistic(design: np.ndarray, y: np.ndarray, weights: np.ndarray, ridge: np.ndarray):
+    """Coefficients (p, k) of penalised logistic (k = 1) or softmax regression, and the mean loss.
+
+    Newton's method on the whole Hessian, row by row; ridge (p,) per column.
+    """
+    p, k = design.shape[1], y.shape[1]
+    coef, share = np.zeros((p, k)), weights / weights.sum()
+    for _ in range(100):
+        z = design @ coef
+        if k == 1:
+            mean = 1 / (1 + np.exp(-z))
+        else:
+            mean = np.exp(z - z.max(axis=1, keepdims=True))
+            mean /= mean.sum(axis=1, keepdims=True)
+        gradient = design.T @ (share[:, None] * (mean - y)) + ridge[:, None] * coef
+        hessian = np.zeros((p, k, p, k))
+        for row, m, s in zip(design, mean, share, strict=True):
+            own = np.diag(m) - np.outer(m, m)  # of one output m (1 - m) as well
+            hessian += s * np.einsum("p,q,jl->pjql", row, row, own)
+        hessian = hessian.reshape(p * k, p * k) + np.diag(np.repeat(ridge, k))
+        step = np.linalg.lstsq(hessian, gradient.ravel(), rcond=1e-12)[0].reshape(p, k)
+        coef = coef - step
+        if np.abs(step).max() < 1e-12:
+            break
+    loss = -(y * np.log(mean)).sum(axis=1)
+    if k == 1:
+        loss = loss - ((1 - y) * np.log(1 - mean)).sum(axis=1)
+    return coef, float(share @ loss)

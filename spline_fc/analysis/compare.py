@@ -29,7 +29,7 @@ class Comparison(NamedTuple):
     relative: Interval  # of the differences over the mean error of the reference
     wins: int  # pairs in which the contender's error is lower
     p_value: float  # of the paired t test on the differences, nan below two pairs
-    steps: PairedRatio | None  # to the reference's best validation loss
+    steps: PairedRatio | None  # to the reference's best validation loss, of classes the log loss
     seconds: PairedRatio | None  # the same, everything that a start does included
 
     @property

@@ -22,21 +22,25 @@ from spline_fc.checks import (
     check_same_length,
     shown,
 )
+from spline_fc.data.records import PARTS
 from spline_fc.printing import printed
 
-LOSSES = ("train_loss", "validation_loss", "test_loss")
+CURVES = tuple(f"{part}_{kind}" for kind in ("loss", "accuracy") for part in PARTS)
 LEAST_FOR_INTERVAL = 3  # fewer values tell nothing of their spread
 
 
 @printed
 class History(NamedTuple):
-    """The loss curves of one run; row 0 is before training."""
+    """The curves of one run; row 0 is before training."""
 
     epoch: np.ndarray  # (e,)
     step: np.ndarray  # (e,)
     train_loss: np.ndarray  # (e,), nan where not recorded or not finite
-    validation_loss: np.ndarray  # (e,)
+    validation_loss: np.ndarray  # (e,), that was trained on: of classes the log loss
     test_loss: np.ndarray  # (e,)
+    train_accuracy: np.ndarray  # (e,), nan where not recorded, as of a regression
+    validation_accuracy: np.ndarray  # (e,)
+    test_accuracy: np.ndarray  # (e,)
     seconds: np.ndarray  # (e,) from the first thing done for the run, nan where not recorded
 
 
@@ -72,8 +76,9 @@ def read_history(path: Any) -> History:
     """Reads one metrics file.
 
     Args:
-      path: JSON lines with "epoch", "step" and the three losses; a last line cut short by a run
-        that is still writing is left out. Values that are not finite are null.
+      path: JSON lines with "epoch", "step", the three losses, and of a classification the three
+        accuracies; a last line cut short by a run that is still writing is left out. Values that
+        are not finite are null.
 
     Returns:
       History, float64.
@@ -92,7 +97,7 @@ def read_history(path: Any) -> History:
     epochs = [record["epoch"] for record in records]
     rises = all(before < after for before, after in itertools.pairwise(epochs))
     check(rises, f"{path} must hold epochs that rise; got {epochs[:3]} and so on.")
-    columns = ("epoch", "step", *LOSSES, "seconds")
+    columns = ("epoch", "step", *CURVES, "seconds")
     return History(*(np.array([r.get(c) for r in records], np.float64) for c in columns))
 
 

@@ -216,20 +216,18 @@ def checked_rows(
     return x
 
 
-def checked_feature(feature: Any, num_features: int) -> None:
-    """Raises ValueError unless `feature` is a column number."""
-    check_integer("feature", feature, at_least=0)
-    check(feature < num_features, f"feature must be below {num_features}; got {shown(feature)}.")
+def checked_feature(feature: Any, num_features: int, name: str = "feature") -> None:
+    """Raises ValueError unless `feature` is a column number; `name` is of the argument."""
+    check_integer(name, feature, at_least=0)
+    check(feature < num_features, f"{name} must be below {num_features}; got {shown(feature)}.")
 
 
 def checked_pair(features: Any, num_features: int) -> tuple[int, int]:
     """Raises ValueError unless `features` are two different column numbers; returns them."""
     pair = tuple(as_list("features", features, "two different columns"))
     for feature in pair:
-        check_integer("feature", feature, at_least=0)
+        checked_feature(feature, num_features, "each of features")
     check(len(set(pair)) == len(pair) == 2, f"features must be two different columns; got {pair}.")
-    for feature in pair:
-        checked_feature(feature, num_features)
     return pair[0], pair[1]
 
 

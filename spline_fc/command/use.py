@@ -7,7 +7,6 @@ import os
 import pathlib
 import sys
 
-import numpy as np
 from tabulate import tabulate
 
 from spline_fc import files
@@ -45,12 +44,11 @@ def explain(options: argparse.Namespace) -> None:
     """Prints what each column of the file adds to the prediction of one row."""
     model = load_model(options.model)
     found = model.explain(options.rows, options.row)
-    order = np.argsort(-np.abs(found.contribution).max(axis=1), kind="stable")
     lines = [["average row", "", *found.reference_value]]
-    lines += [[found.columns[i], found.values[i], *found.contribution[i]] for i in order]
+    lines += [[found.columns[i], found.values[i], *found.contribution[i]] for i in found.order()]
     lines += [["prediction", "", *found.prediction]]
     heads = [f"row {options.row}", "value", *found.outputs]
-    signs = ["", "", *["+.5g" for _ in found.outputs]]
+    signs = ["", "", *["+.6g" for _ in found.outputs]]
     print(tabulate(lines, heads, tablefmt="plain", floatfmt=signs, disable_numparse=[1]))
     if model.task != "regression":
         print(f"\nContributions are to the {found.scale} of {', '.join(found.outputs)}.")

@@ -1,6 +1,7 @@
 """Continuous piecewise-linear splines: how they are fitted, described and kept."""
 
 from spline_fc.cpwl.checked import check_fit, check_spline
+from spline_fc.cpwl.classes import fit_classes
 from spline_fc.cpwl.directions import DIRECTIONS, derive_directions, most_directions
 from spline_fc.cpwl.evaluation import evaluate, evaluate_float64
 from spline_fc.cpwl.fit import FIT_OPTIONS, fit_mars
@@ -18,6 +19,7 @@ from spline_fc.cpwl.io import (
     spline_to_dict,
 )
 from spline_fc.cpwl.labels import labelled_terms
+from spline_fc.cpwl.likelihood import fit_logits, probabilities_of
 from spline_fc.cpwl.pruning import PruningPath, gcv_score
 from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.shrinkage import shrink
@@ -59,6 +61,8 @@ __all__ = [
     "evaluate",
     "evaluate_float64",
     "fit_from_dict",
+    "fit_classes",
+    "fit_logits",
     "fit_mars",
     "fit_pyearth",
     "fit_to_dict",
@@ -74,6 +78,7 @@ __all__ = [
     "load_spline",
     "most_directions",
     "num_features",
+    "probabilities_of",
     "save_fit",
     "save_spline",
     "shrink",

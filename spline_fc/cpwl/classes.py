@@ -1,101 +1,85 @@
-"""Directions that tell classes apart, where a target says which class a row is of.
+"""fit_classes: labels in, a continuous piecewise-linear spline of logits out."""
 
-Worked out along the leading principal axes of the standardised features, so that hundreds of
-columns cost little more than the products that find these axes.
-"""
-
-import itertools
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
-from spline_fc import checks
-from spline_fc.cpwl.inputs import CheckedData, chunks
+from spline_fc.arrays import columns
+from spline_fc.checks import check_integer
+from spline_fc.cpwl.evaluation import evaluate_float64
+from spline_fc.cpwl.fit import fit_mars
+from spline_fc.cpwl.inputs import CheckedData, checked_data
+from spline_fc.cpwl.likelihood import check_labels, fit_logits, probabilities_of
+from spline_fc.cpwl.result import FitResult
+from spline_fc.threads import one_thread
+from spline_fc.timing import Stopwatch
 
-CLASS_DIRECTIONS = ("pairs", "spread")
-MOST_AXES = 256  # images of 784 pixels are told apart no better along more
-MOST_CLASSES = 100
-MOST_PAIRS = 120
-
-
-class Classes(NamedTuple):
-    """What is known of c classes, in r coordinates."""
-
-    means: np.ndarray  # (c, r)
-    scatter: np.ndarray  # (c, r, r), covariance about the mean, with a ridge
-    share: np.ndarray  # (c,), of the total weight
+LEAST_CURVATURE = 0.02  # a row's, so that no working response is far from all others
 
 
-def find_classes(data: CheckedData, mean: np.ndarray, axes: np.ndarray) -> Classes:
-    """Means and scatter of every class; r / (rows of the class) is its ridge.
+@one_thread()
+def fit_classes(
+    x: Any,
+    y: Any,
+    *,
+    weights: Any = None,
+    passes: int = 1,
+    ridge: float | None = None,
+    **options: Any,
+) -> FitResult:
+    """Fits a continuous piecewise-linear spline whose outputs are logits of classes.
 
-    So far do variances of unit scale stray along r axes in so many rows.
+    The terms are searched by `fit_mars` on the labels, and their coefficients refitted by
+    `fit_logits`. Each further pass searches on the working response of Newton's method at the fit
+    so far,
+
+      f + (y - p) / v with weight v = sum_j p_j (1 - p_j) of each row,
+
+    which sees where the log loss still bends; it keeps the directions of the first. The pass of the
+    least log loss is returned.
 
     Args:
-      data: n rows of d features, their y one-hot, 0 and 1 or of few distinct rows otherwise.
-      mean: (d,), of the features.
-      axes: (d, r), directions of x with projections of unit scale.
+      x: (n, d) numbers, finite; a data frame's columns give the names.
+      y: (n,) or (n, 1) of 0 and 1, or (n, k) one-hot.
+      weights: (n,), >= 0; a weight of 2 is worth two copies of the row.
+      passes: searches on a working response after the first search.
+      ridge: of `fit_logits`.
+      **options: of `fit_mars`.
+
+    Returns:
+      FitResult of the link "logit" or "softmax"; trace and pruning path are those of the last
+      search, in units of what was searched on.
 
     Raises:
-      ValueError: y has more than MOST_CLASSES distinct rows.
+      ValueError: what `fit_mars` and `fit_logits` refuse.
+
+    Reference:
+      Hastie, Tibshirani, Friedman (2009), The Elements of Statistical Learning, 4.4.1 and 9.1.2.
     """
-    labels, count = _labels(data.y)
-    z, r = np.empty((len(labels), axes.shape[1])), axes.shape[1]
-    for rows in chunks(len(labels)):
-        z[rows] = (data.x[rows].astype(np.float64, copy=False) - mean) @ axes
-    means, scatter, total = np.empty((count, r)), np.empty((count, r, r)), np.empty(count)
-    for c in range(count):
-        own = labels == c
-        rows, weights = z[own], data.weights[own].astype(np.float64)
-        total[c] = weights.sum()
-        means[c] = weights @ rows / total[c]
-        rest = rows - means[c]
-        scatter[c] = (weights[:, None] * rest).T @ rest / total[c] + r / total[c] * np.eye(r)
-    return Classes(means, scatter, total / total.sum())
+    check_integer("passes", passes, 0)
+    with Stopwatch() as clock:
+        x, names = columns("x", x)
+        data = checked_data(x, y, weights)
+        check_labels(data.y)
+        options = {"names": names, **options}
+        fit = fit_mars(data.x, data.y, weights=data.weights, **options)
+        best = fit_logits(fit, data.x, data.y, weights=data.weights, ridge=ridge)
+        if fit.spline.projection.shape[1]:
+            options |= {"directions": np.asarray(fit.spline.projection)}
+        for _ in range(passes):
+            response, counts = _working_response(best, data)
+            found = fit_mars(data.x, response, weights=counts, **options)
+            found = found._replace(names=fit.names)
+            found = fit_logits(found, data.x, data.y, weights=data.weights, ridge=ridge)
+            best = min(best, found, key=lambda one: one.log_loss or 0.0)
+    return best._replace(seconds=clock.seconds)
 
 
-def class_directions(name: str, classes: Classes, each: int) -> np.ndarray:
-    """Finds the directions (r, q) of one of CLASS_DIRECTIONS; of "spread" `each` of each class."""
-    if len(classes.means) < 2 or not classes.means.shape[1]:
-        return np.zeros((classes.means.shape[1], 0))
-    return _pairs(classes) if name == "pairs" else _spread(classes, each)
-
-
-def most_class_directions(name: str, y: np.ndarray, each: int) -> int:
-    """How many there may be at most; ValueError if y has more than MOST_CLASSES distinct rows."""
-    _, count = _labels(y)
-    return min(count * (count - 1) // 2, MOST_PAIRS) if name == "pairs" else count * each
-
-
-def _labels(y: np.ndarray) -> tuple[np.ndarray, int]:
-    rows, labels = np.unique(y, axis=0, return_inverse=True)
-    checks.check(
-        len(rows) <= MOST_CLASSES,
-        'y must say classes for the directions "pairs" and "spread", at most '
-        f"{MOST_CLASSES} distinct rows; got {len(rows)}.",
-    )
-    return labels.reshape(-1), len(rows)
-
-
-def _pairs(classes: Classes) -> np.ndarray:
-    """Linear discriminants (r, pairs) of two classes, on the mean of their scatters."""
-    found, distance = [], []
-    for i, j in itertools.combinations(range(len(classes.means)), 2):
-        between = classes.means[j] - classes.means[i]
-        scatter = (classes.scatter[i] + classes.scatter[j]) / 2
-        found.append(np.linalg.solve(scatter, between))
-        distance.append(between @ found[-1])
-    nearest = np.argsort(distance, kind="stable")[:MOST_PAIRS]
-    return np.stack(found, axis=1)[:, nearest]
-
-
-def _spread(classes: Classes, each: int) -> np.ndarray:
-    """Axes (r, q) along which a class scatters least as the classes do on average."""
-    pooled = np.tensordot(classes.share, classes.scatter, 1)
-    values, axes = np.linalg.eigh(pooled)
-    whiten = axes / np.sqrt(values)
-    found = []
-    for own in classes.scatter:
-        values, axes = np.linalg.eigh(whiten.T @ (own - pooled) @ whiten)
-        found.append(whiten @ axes[:, np.argsort(-np.abs(values))[:each]])
-    return np.concatenate(found, axis=1)
+def _working_response(fit: FitResult, data: CheckedData) -> tuple[np.ndarray, np.ndarray]:
+    """Targets (n, k) of the next search, and its weights (n,), which sum to the same."""
+    logits = evaluate_float64(fit.spline, data.x)
+    mean = probabilities_of(logits)
+    curvature = np.maximum((mean * (1 - mean)).sum(axis=1), LEAST_CURVATURE)
+    weights = data.weights.astype(np.float64) * curvature
+    response = logits + (data.y - mean) / curvature[:, None]
+    return response, weights * (data.weights.sum(dtype=float) / weights.sum())

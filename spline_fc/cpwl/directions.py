@@ -9,7 +9,7 @@ import numpy as np
 
 from spline_fc import checks
 from spline_fc.arrays import numbers
-from spline_fc.cpwl.classes import (
+from spline_fc.cpwl.discriminants import (
     CLASS_DIRECTIONS,
     MOST_AXES,
     class_directions,
@@ -39,12 +39,14 @@ class _Principal(NamedTuple):
     scale: np.ndarray  # (d,), standard deviations, 1 for constant features
     axes: np.ndarray  # (d, r), orthonormal, largest variance first
     values: np.ndarray  # (r,), their variances
+    shrunk: np.ndarray  # (r,), the same drawn towards their mean
 
 
 class _Whitened(NamedTuple):
-    """Features in coordinates of unit covariance."""
+    """Features in coordinates of unit covariance, were it the shrunken one."""
 
-    rows: np.ndarray  # (n, r), the data
+    rows: np.ndarray  # (n, r), the data, uncorrelated
+    variance: np.ndarray  # (r,), of these; 1 where nothing was shrunk
     back: np.ndarray  # (d, r), directions of x from directions of the whitened coordinates
     weights: np.ndarray  # (n,), sum 1
 
@@ -122,9 +124,11 @@ def derive_directions(
 ) -> np.ndarray:
     """Finds directions in x, the most important first.
 
-    All but "random" are the same for every scaling of the features; "ols", "sir" and "phd" are so
-    for every invertible linear map of them. "pairs" and "spread" have a ridge and look along the
-    256 leading principal axes: they are made for features by the hundred.
+    All but "random" are the same for every scaling of the features. "ols", "sir" and "phd" count
+    directions in units of the covariance, which few rows of many features do not tell: that of the
+    standardised features is shrunk towards a multiple of the identity, by as much as Ledoit and
+    Wolf (2004) find best, hardly at all where rows are many.
+    "pairs" and "spread" have a ridge of their own and look along the 256 leading principal axes.
 
       "ols": the least-squares fit of y; of several outputs, the directions of their fitted values
         in the order of variance. For y = g(x b) with elliptical x it is b, unless g is even
@@ -164,9 +168,10 @@ def derive_directions(
 
     Reference:
       Li (1991), Sliced inverse regression for dimension reduction, JASA 86; Li (1992), On principal
-      Hessian directions for data visualization and dimension reduction, JASA 87; Fukunaga, Koontz
-      (1970), Application of the Karhunen-Loeve expansion to feature selection and ordering, IEEE
-      Transactions on Computers 19.
+      Hessian directions for data visualization and dimension reduction, JASA 87; Ledoit and Wolf
+      (2004), A well-conditioned estimator for large-dimensional covariance matrices, Journal of
+      Multivariate Analysis 88; Fukunaga and Koontz (1970), Application of the Karhunen-Loeve
+      expansion to feature selection and ordering, IEEE Transactions on Computers 19.
     """
     _check_options([name], num_directions, num_slices, key)
     return _derive([name], checked_data(x, y, weights), num_directions, num_slices, key)[0]
@@ -216,22 +221,42 @@ def _principal(data: CheckedData) -> _Principal:
     # Told by the range: the deviation of a constant column need not come out as zero.
     varies = np.ptp(data.x, axis=0) > 0
     scale = np.where(varies, np.sqrt(variance), 1.0)
-    products = np.zeros((len(mean), len(mean)))
+    products, fourth = np.zeros((len(mean), len(mean))), 0.0
     for r in chunks(len(share)):
         standard = np.where(varies, (_wide(data.x[r]) - mean) / scale, 0.0)
         products += (share[r, None] * standard).T @ standard
+        fourth += float(share[r] @ (standard**2).sum(axis=1) ** 2)
     values, axes = np.linalg.eigh(products)
     values, axes = values[::-1], axes[:, ::-1]
     used = values > RANK_TOLERANCE * len(values)
-    return _Principal(mean, variance, scale, axes[:, used], values[used])
+    values, axes = values[used], axes[:, used]
+    shrunk = _shrunk(values, fourth, int(varies.sum()), _wide(data.weights).sum())
+    return _Principal(mean, variance, scale, axes, values, shrunk)
+
+
+def _shrunk(values: np.ndarray, fourth: float, num_features: int, count: float) -> np.ndarray:
+    """Eigenvalues (r,) of a covariance of so many features, drawn towards their mean.
+
+    Args:
+      values: (r,), those that are not 0.
+      fourth: mean over the rows of the squared sum of squares.
+      count: the rows.
+    """
+    mean = values.sum() / max(num_features, 1)
+    square = float((values**2).sum())
+    spread = square - num_features * mean**2  # of the eigenvalues; all of it may be noise
+    noise = (fourth - square) / count
+    share = min(max(noise / spread, 0.0), 1.0) if spread > 0 else 1.0
+    return (1 - share) * values + share * mean
 
 
 def _whitened(data: CheckedData, found: _Principal) -> tuple[_Whitened, np.ndarray]:
     """Features in coordinates of unit covariance, and centred targets."""
     y, share = data.y.astype(np.float64, copy=False), _share(data)
-    back = found.axes / np.sqrt(found.values) / found.scale[:, None]
+    back = found.axes / np.sqrt(found.shrunk) / found.scale[:, None]
     rows = np.concatenate([(_wide(data.x[r]) - found.mean) @ back for r in chunks(len(share))])
-    return _Whitened(rows, back, share), np.where(np.ptp(y, axis=0) > 0, y - share @ y, 0.0)
+    white = _Whitened(rows, found.values / found.shrunk, back, share)
+    return white, np.where(np.ptp(y, axis=0) > 0, y - share @ y, 0.0)
 
 
 def _mean(data: CheckedData) -> np.ndarray:
@@ -277,7 +302,7 @@ def _sir(data: _Whitened, y: np.ndarray, num_slices: int) -> np.ndarray:
 
 def _phd(data: _Whitened, y: np.ndarray, _: int) -> np.ndarray:
     weighted = data.weights[:, None] * data.rows
-    residual = y - data.rows @ (weighted.T @ y)
+    residual = y - data.rows @ (weighted.T @ y / data.variance[:, None])  # of least squares
     total = np.zeros((data.rows.shape[1],) * 2)
     for column in residual.T:
         hessian = data.rows.T @ (column[:, None] * weighted)

@@ -299,7 +299,7 @@ def _fit(
     coef, path, rss, total, exact = solved
     exact = exact[trace.num_terms - 1]  # of the terms after every step
     wide = columns.dtype == np.float64
-    noise = total * (1e-12 if wide else 1e-6)
+    noise = total * (1e-10 if wide else 1e-6)  # below, neither count is more than rounding
     astray = bool((np.abs(trace.rss - exact) > TOLD * exact + noise).any())
     starved = stop.starved and len(terms) > 0 and exact[-1] > noise
     num_rows = float(data.weights.sum(dtype=float))

@@ -12,7 +12,6 @@ from spline_fc.arrays import numbers
 
 PRUNE_METHODS = ("gcv", "cv", "none")
 CHUNK_ROWS = 1 << 14
-LARGEST = 1e150  # of a number: its square is finite
 LEAST_COUNT = 16  # a sum of weights below leaves nothing to end spans and GCV
 
 
@@ -59,16 +58,12 @@ def checked_data(
     counts = weights > 0
     for name, array in (("x", x), ("y", y)):
         # In place of those that do not count stands a 0, so that the index named is the caller's.
-        _check_values(name, array if counts.all() else np.where(counts[:, None], array, 0))
+        counted = array if counts.all() else np.where(counts[:, None], array, 0)
+        checks.check_finite(name, counted)
+        checks.check_size(name, counted)
     if not counts.all():
         x, y, weights = x[counts], y[counts], weights[counts]
     return CheckedData(x, y, weights, dtype)
-
-
-def _check_values(name: str, array: np.ndarray) -> None:
-    checks.check_finite(name, array)
-    size = max(-float(array.min()), float(array.max()))
-    checks.check(size <= LARGEST, f"{name} must be within {LARGEST:g}; got {size}.")
 
 
 def _checked_weights(weights: Any, x: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -80,7 +75,7 @@ def _checked_weights(weights: Any, x: np.ndarray, dtype: np.dtype) -> np.ndarray
     lowest, largest = float(weights.min()), float(weights.max())
     checks.check(lowest >= 0, f"weights must not be negative; the smallest is {lowest}.")
     checks.check(largest > 0, "weights must not all be zero; got only zeros.")
-    limit = np.finfo(dtype).max / len(weights)
+    limit = float(np.finfo(dtype).max) / len(weights)
     checks.check(largest <= limit, f"weights must be within {limit:g}; got {largest}.")
     total, rows = float(weights.sum(dtype=np.float64)), int((weights > 0).sum())
     if total >= 0.999 * min(LEAST_COUNT, rows):

@@ -6,8 +6,7 @@ it nervous: a small step in one of them moves the output far. A ridge takes them
 costs next to nothing in the residuals there is no reason to keep them.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,9 @@ from spline_fc.cpwl import pruning
 from spline_fc.cpwl.evaluation import evaluate_float64
 from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
 from spline_fc.cpwl.refit import solve_triangle, triangle
+from spline_fc.cpwl.regressors import Regressors, check_fits, regressors, with_coefficients
 from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.spline import Spline, num_features, spline_of
-from spline_fc.cpwl.terms import LiveTerms, as_spline, linear_pairs, live_terms, term_values
 from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
 
@@ -70,8 +69,8 @@ def shrink(
     expected = None if old is fit else fit.names[: num_features(old)]
     with Stopwatch() as clock:
         data = checked_data(x, y, weights, expected).widened()
-        _check_fits(old, data)
-        spline, rss = _largest(_columns(old, data), old, data, tolerance, most)
+        check_fits(old, data)
+        spline, rss = _largest(regressors(old, data), old, data, tolerance, most)
     if fit is old:
         return spline
     num_rows = float(data.weights.sum())
@@ -92,67 +91,8 @@ def _num_terms(fit: FitResult) -> int:
     return int(fit.pruning.kept[fit.pruning.chosen].sum())
 
 
-class _Columns(NamedTuple):
-    """The regressors: live terms, the halves of linear ones joined, on scaled columns."""
-
-    live: LiveTerms
-    first: np.ndarray  # (p,) int, live term of every regressor
-    second: dict[int, int]  # live term that is subtracted from another
-    size: np.ndarray  # (p,), the regressor is the term over its size
-    coef: np.ndarray  # (p, k), of the regressors as the spline has them
-    values: Callable[[slice], np.ndarray]  # of the regressors in some rows, (rows, p)
-
-    def intercept(self, coef: np.ndarray, data: CheckedData) -> np.ndarray:
-        """The (k,) that goes with coefficients (p, k)."""
-        share = data.weights / data.weights.sum()
-        parts = (share[r] @ (data.y[r] - self.values(r) @ coef) for r in chunks(len(data.x)))
-        return np.sum(list(parts), axis=0)
-
-
-def _check_fits(spline: Spline, data: CheckedData) -> None:
-    outputs, wanted = spline.coef.shape[1], num_features(spline)
-    checks.check(
-        data.y.shape[1] == outputs,
-        f"y must have {outputs} columns, as the spline has outputs; got {data.y.shape[1]}.",
-    )
-    checks.check(
-        data.x.shape[1] == wanted,
-        f"x must have {wanted} columns, as the spline has features; got {data.x.shape[1]}.",
-    )
-
-
-def _columns(spline: Spline, data: CheckedData) -> _Columns:
-    live = live_terms(spline)
-    second = linear_pairs(live)
-    halves = set(second.values())
-    first = np.array([m for m in range(len(live.terms)) if m not in halves], int)
-    projection = np.asarray(spline.projection, np.float64)
-    share = data.weights / data.weights.sum()
-
-    def z(rows: slice) -> np.ndarray:
-        return np.concatenate([data.x[rows], data.x[rows] @ projection], axis=1)
-
-    mean = sum(share[rows] @ z(rows) for rows in chunks(len(data.x)))
-    spread = np.sqrt(sum(share[rows] @ (z(rows) - mean) ** 2 for rows in chunks(len(data.x))))
-    spread = np.where(spread > 0, spread, 1.0)
-    size = np.array([_size(live.terms[m].factors, spread) for m in first])
-
-    def values(rows: slice) -> np.ndarray:
-        found = term_values(z(rows), live.terms)
-        for one, other in second.items():
-            found[:, one] -= found[:, other]
-        return found[:, first] / size
-
-    return _Columns(live, first, second, size, live.coef[first] * size[:, None], values)
-
-
-def _size(factors, spread: np.ndarray) -> float:
-    """Geometric mean of |slope| times the deviation of the column: 1 for a minimum of fit_mars."""
-    return float(np.exp(np.mean([np.log(abs(slope) * spread[v]) for v, slope, _ in factors])))
-
-
 def _largest(
-    columns: _Columns, old: Spline, data: CheckedData, tolerance: float, most: float
+    columns: Regressors, old: Spline, data: CheckedData, tolerance: float, most: float
 ) -> tuple[Spline, float]:
     """The spline at the largest ridge of a grid that the tolerance allows, and its RSS.
 
@@ -187,13 +127,13 @@ def _largest(
     if len(within):
         coef = coef_at(grid[within[-1]])
         intercept = shift + (top[p + 1 :] - top[1 : p + 1] @ coef) / top[0]
-        spline = _with_coefficients(old, columns, coef, intercept)
+        spline = with_coefficients(old, columns, coef, intercept)
         rss = _rss(spline, data)
         if rss <= (1 + tolerance) * least * data.weights.sum():
             return spline, rss
 
     def with_rss(coef: np.ndarray) -> tuple[Spline, float]:
-        spline = _with_coefficients(old, columns, coef, columns.intercept(coef, data))
+        spline = with_coefficients(old, columns, coef, _intercept(columns, coef, data))
         return spline, _rss(spline, data)
 
     # Those of the fit are kept where they are better.
@@ -213,17 +153,14 @@ def _largest(
     return best
 
 
+def _intercept(columns: Regressors, coef: np.ndarray, data: CheckedData) -> np.ndarray:
+    """The (k,) that goes with coefficients (p, k)."""
+    share = data.weights / data.weights.sum()
+    parts = (share[r] @ (data.y[r] - columns.values(r) @ coef) for r in chunks(len(data.x)))
+    return np.sum(list(parts), axis=0)
+
+
 def _rss(spline: Spline, data: CheckedData) -> float:
     """Weighted residual sum of squares, of the spline as it will be evaluated."""
     squares = (data.y - evaluate_float64(spline, data.x)) ** 2
     return float((data.weights @ squares).sum())
-
-
-def _with_coefficients(spline: Spline, columns: _Columns, coef, intercept) -> Spline:
-    """The live terms with coefficients (p, k) of the regressors, in the dtype of the spline."""
-    values = np.zeros_like(columns.live.coef)
-    values[columns.first] = coef / columns.size[:, None]
-    for one, other in columns.second.items():
-        values[other] = -values[one]
-    projection = np.asarray(spline.projection)
-    return as_spline(columns.live.terms, intercept, values, projection, spline.coef.dtype)

@@ -105,6 +105,8 @@ def encode_arrays(
 ) -> Encoded:
     """Turns features and targets into matrices, before any split; arguments as in `from_arrays`.
 
+    x may be a Table, too, which knows by itself what its owner calls it.
+
     Returns:
       Encoded; with missing="median" every row is there, and NaN stands in x for a gap of numbers
       until `fill_medians`.
@@ -117,7 +119,7 @@ def encode_arrays(
     targets = read_targets("y", y, task)
     rows, wanted = len(targets.reads[0].values), table.num_rows
     check(rows == wanted, f"y must have {wanted} rows, as x has; got {rows}.")
-    framed = is_frame(x) or isinstance(x, Mapping)
+    framed = is_frame(x) or isinstance(x, (Mapping, Table))
     own = set(targets.names) & set(table.names)
     if own and targets.names != ("y",):
         raise ValueError(f"x must not hold the target; got {sorted(own)[0]!r} in both x and y.")
@@ -197,8 +199,8 @@ def finish(
 
 def _table(x: Any, feature_names: Sequence[str] | None, missing: str | None) -> Table:
     """Features as a table: a frame column by column, anything else as columns of numbers."""
-    if is_frame(x) or isinstance(x, Mapping):
-        table = frame_table("x", x)
+    if is_frame(x) or isinstance(x, (Mapping, Table)):
+        table = x if isinstance(x, Table) else frame_table("x", x)
         names = as_names("feature_names", feature_names, len(table.names)) or table.names
         return table._replace(names=names)
     values, named = columns("x", x)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spline_fc.checks import check, check_integer, check_known_keys, check_one_of, shown
-from spline_fc.data import arrays, named
+from spline_fc.data import arrays, named, parted
 from spline_fc.data.encoding import Encoding
 from spline_fc.data.files import COMPRESSED, first_file, read_npz
 from spline_fc.data.frames import is_frame
@@ -27,6 +27,7 @@ _OPTIONS = {
     "shipped": _SPLIT,
     "table": _SPLIT,
     "uci": ("split", *_SPLIT),
+    "table with a test file": ("missing", "validation_fraction", "keep_twins_together"),
     "images": ("validation_fraction", "keep_twins_together"),
     "npz file": (*_SPLIT, "shuffle", "task"),
     "table file": _TABLE,
@@ -36,7 +37,7 @@ Options = dict[str, Any]
 
 def dataset_names() -> tuple[str, ...]:
     """Returns every name that `load` knows."""
-    known = (SOURCES, named.SHIPPED, named.TABLES, named.UCI, named.IMAGES)
+    known = (SOURCES, named.SHIPPED, named.TABLES, named.UCI, parted.PARTED, named.IMAGES)
     return tuple(name for group in known for name in group)
 
 
@@ -71,9 +72,10 @@ def load(
     Names: the embedded friedman1, friedman2, friedman3, cpwl; scikit-learn's diabetes,
     breast_cancer, digits; abalone, wine_quality_red, wine_quality_white, california_housing; with
     published splits uci_boston, uci_concrete, uci_energy, uci_kin8nm, uci_naval, uci_power,
-    uci_protein, uci_wine_red, uci_yacht; the images mnist, fashion_mnist. What is neither embedded
-    nor shipped is looked for in `data_dir`, then in the folder named by the environment variable
-    SPLINE_FC_DATA, then (tables without published splits) fetched from OpenML.
+    uci_protein, uci_wine_red, uci_yacht; with a test part of their own adult and the images mnist,
+    fashion_mnist. What is neither embedded nor shipped is looked for in `data_dir`, then in the
+    folder named by the environment variable SPLINE_FC_DATA, then (tables without published splits
+    or test part) fetched from OpenML.
 
     Files: CSV, ARFF, NPZ (arrays x and y), a folder in the UCI layout, a folder of idx images. A
     relative path is tried as it is, then below the same two folders.
@@ -95,8 +97,8 @@ def load(
       target: CSV and ARFF, name or number of the target column, or several (default: the last).
       ignore: CSV and ARFF, name or number of a column to leave out, or several (default: none).
       task: files, "regression", "binary" or "multiclass" (default: by the target column).
-      missing: CSV and ARFF, "drop" rows with a missing feature (default) or fill in the training
-        "median".
+      missing: CSV, ARFF and adult, "drop" rows with a missing feature (default) or fill in the
+        training "median", words with the level "missing" (default of adult).
       weights: CSV and ARFF, name or number of a column of row weights, which is no feature then.
       kinds: CSV and ARFF, what columns are, by name: "number", "category", "date", or "dmy" or
         "mdy", the order of its dates; a column named here is never left out as an index or ids.
@@ -193,6 +195,9 @@ def _load_name(
     if name in named.UCI:
         _check_options(name, "uci", options)
         return named.load_uci(name, folders, cache_dir, seed, **options)
+    if name in parted.PARTED:
+        _check_options(name, "table with a test file", options)
+        return parted.load_parted(name, folders, seed, **options)
     _check_options(name, "images", options)
     return named.load_named_images(name, folders, seed, **options)
 

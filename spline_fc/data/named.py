@@ -169,12 +169,17 @@ def load_table(
         return table_dataset(name, load_openml(name, source.openml, cache_dir), seed, split=options)
     table = read_arff(found) if ".arff" in found.name else read_csv(found)
     if source.columns:
-        check(
-            len(source.columns) == len(table.names),
-            f"{found} must have {len(source.columns)} columns; got {len(table.names)}.",
-        )
-        table = table._replace(names=source.columns)
+        table = with_names(table, source.columns)
     return table_dataset(name, table, seed, split=options)
+
+
+def with_names(table: Table, names: tuple[str, ...]) -> Table:
+    """The table with other names for its columns; raises ValueError unless it has as many."""
+    check(
+        len(names) == len(table.names),
+        f"{table.path} must have {len(names)} columns; got {len(table.names)}.",
+    )
+    return table._replace(names=names)
 
 
 def table_dataset(
@@ -241,7 +246,7 @@ def load_uci(
         what = "published splits" if source.openml else "data"
         raise FileNotFoundError(
             f"{name!r} needs the folder uci_regression/{source.path} below data_dir or "
-            f"{DATA_DIR_VARIABLE}; got {_listed(folders)}, and OpenML does not hold its {what}."
+            f"{DATA_DIR_VARIABLE}; got {listed(folders)}, and OpenML does not hold its {what}."
         )
     return table_dataset(name, load_openml(name, source.openml, cache_dir), seed, split=options)
 
@@ -331,7 +336,7 @@ def load_named_images(name: str, folders: list[pathlib.Path], seed: int, **optio
             return load_images(name, folder / IMAGES[name], seed, **options)
     raise FileNotFoundError(
         f"{name!r} needs the folder {IMAGES[name]} with idx files below data_dir or "
-        f"{DATA_DIR_VARIABLE}; got {_listed(folders)}."
+        f"{DATA_DIR_VARIABLE}; got {listed(folders)}."
     )
 
 
@@ -340,5 +345,6 @@ def is_image_folder(folder: pathlib.Path) -> bool:
     return first_file([folder / _IMAGE_FILES[0]]) is not None
 
 
-def _listed(folders: list[pathlib.Path]) -> str:
+def listed(folders: list[pathlib.Path]) -> str:
+    """The folders that were looked in, for a sentence."""
     return ", ".join(str(f) for f in folders) or "no folder"

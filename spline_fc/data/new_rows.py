@@ -27,8 +27,8 @@ def encode(encoding: Encoding | Dataset, source: Any) -> np.ndarray:
 
     Args:
       encoding: a data set, or its encoding.
-      source: path of a CSV or ARFF file, data frame, mapping of columns; or a matrix (n, d), by
-        position, if all features are numbers.
+      source: path of a CSV or ARFF file, data frame, mapping of columns, or a Table; or a matrix
+        (n, d), by position, if all features are numbers.
 
     Returns:
       (n, d) float64, in the order of the source.
@@ -87,6 +87,8 @@ def describe_columns(source: Any, **options: Any) -> ColumnReport:
 
 def _table(encoding: Encoding, source: Any) -> Table | None:
     """The source as a table, None for an array."""
+    if isinstance(source, Table):
+        return source
     if isinstance(source, (str, os.PathLike)):
         path = find_path(os.fspath(source), None) or pathlib.Path(source)
         if not path.is_file():

@@ -12,6 +12,7 @@ from spline_fc.checks import (
     check_one_of,
     check_rank,
     check_same_length,
+    check_size,
 )
 from spline_fc.data.encoding import Encoding
 from spline_fc.printing import printed
@@ -88,9 +89,9 @@ def check_dataset(dataset: Dataset) -> Dataset:
       The same data set, so that a call can stand in a return statement.
 
     Raises:
-      ValueError: unknown task, a wrong rank or number of columns, an empty part, NaN or infinity,
-        only constant features, a constant target, labels that are not 0/1 or one-hot, a scaler or
-        weights whose shapes or signs are wrong.
+      ValueError: unknown task, a wrong rank or number of columns, an empty part, NaN, infinity or a
+        number beyond 1e150, only constant features, a constant target, labels that are not 0/1 or
+        one-hot, a scaler or weights whose shapes or signs are wrong.
     """
     check_one_of("task", dataset.task, TASKS)
     for name in PARTS:
@@ -186,6 +187,7 @@ def _check_part(dataset: Dataset, name: str) -> None:
             f"{name} {label} must hold floats; got {array.dtype}.",
         )
         check_finite(f"{name} {label}", array)
+        check_size(f"{name} {label}", np.asarray(array))
 
 
 def _check_variation(dataset: Dataset) -> None:

@@ -9,12 +9,14 @@ import numpy as np
 from spline_fc.checks import check
 from spline_fc.data.records import Dataset, Part, Scaler, check_dataset
 
+NARROW = 1e-300  # a column whose ends are no farther apart is constant: nothing divides by that
+
 
 def fit_scaler(train: Part, task: str = "regression") -> Scaler:
     """Measures the mean and standard deviation (divisor n) of every column.
 
-    A constant column (max == min) gets scale 1 and becomes exactly 0: its computed deviation may be
-    rounding noise instead of 0, so the deviation is not asked. Labels are never scaled.
+    A constant column gets scale 1 and becomes 0: its computed deviation may be rounding noise
+    instead of 0, so its ends are asked, which are less than 1e-300 apart. Labels are never scaled.
 
     Args:
       train: x (n, d) and y (n, k), finite, of any float dtype.
@@ -88,7 +90,7 @@ def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for j in range(values.shape[1]):
         column = values[:, j].astype(np.float64)
         low, width = column.min(), np.ptp(column)
-        if width == 0:
+        if width < NARROW:
             shift[j] = low
             continue
         # On the unit interval neither a far offset nor a tiny scale costs digits.

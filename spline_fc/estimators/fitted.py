@@ -11,9 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from spline_fc import analysis, network
 from spline_fc.analysis import ShapeFunctions
+from spline_fc.checks import check, shown
 from spline_fc.cpwl import FitResult, Spline, linear_pairs, live_terms
 from spline_fc.data import Dataset
 from spline_fc.estimators import reading
+from spline_fc.estimators.notes import told_once
 from spline_fc.estimators.reading import Known
 from spline_fc.model import Explanation, Model
 from spline_fc.model.formula import raw_spline
@@ -38,12 +40,14 @@ class FittedSpline(BaseEstimator):
     feature_importances_: np.ndarray
     n_features_in_: int
 
+    @told_once()
     def predict(self, X: Any) -> np.ndarray:
         """Predicts the targets of rows: (n,), or (n, k) where y had two axes in `fit`."""
         rows = self._rows(X)
         found = self.model_.predict(rows)
         return found if self._vector or found.ndim == 2 else found[:, None]
 
+    @told_once()
     def explain(self, X: Any, index: int = 0) -> Explanation:
         """Explains the prediction of row `index` of X in raw units, see `Model.explain`."""
         rows = self._rows(X)
@@ -158,6 +162,7 @@ class FittedSpline(BaseEstimator):
 class Regression(RegressorMixin, FittedSpline):
     """What regressors have in common; they take one target or several."""
 
+    @told_once()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fits rows and their targets.
 
@@ -181,6 +186,9 @@ class Regression(RegressorMixin, FittedSpline):
 
 def seed_of(random_state: Any) -> int:
     """An integer seed; of a RandomState, and of None, the next one of it."""
-    if isinstance(random_state, (int, np.integer)):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    known = isinstance(random_state, (int, np.integer)) and 0 <= int(random_state) < 2**32
+    wanted = "random_state must be an integer >= 0 and < 2**32, a RandomState or None"
+    check(known, f"{wanted}; got {shown(random_state)}.")
+    return int(random_state)

@@ -13,6 +13,7 @@ from spline_fc.cpwl.terms import raw_columns
 from spline_fc.data import standardize
 from spline_fc.estimators import reading
 from spline_fc.estimators.fitted import FittedSpline, Regression, seed_of
+from spline_fc.estimators.notes import told_once
 from spline_fc.estimators.reading import Known
 from spline_fc.model import make_model
 from spline_fc.model.record import EXTRAPOLATE
@@ -109,16 +110,17 @@ class MARSTransformer(TransformerMixin, _MARS):
     Arguments and attributes are those of `MARSRegressor`.
     """
 
+    @told_once()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MARSTransformer":
         """Finds the terms; arguments as for `MARSRegressor.fit`, y may hold labels that are words.
 
         Raises:
           ValueError: rows, targets or options that cannot be fitted.
         """
-        kinds = {type(value) for value in np.asarray(y).ravel().tolist()} if y is not None else {}
-        self._fit(reading.read(self, X, y, sample_weight, labels=bool({str, bool} & set(kinds))))
+        self._fit(reading.read(self, X, y, sample_weight, labels=reading.are_labels(y)))
         return self
 
+    @told_once()
     def transform(self, X: Any) -> np.ndarray:
         """Evaluates the terms on rows: (n, m) float64."""
         rows = self._rows(X)
@@ -131,13 +133,22 @@ class MARSTransformer(TransformerMixin, _MARS):
         return np.delete(values, list(pairs.values()), axis=1)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names the columns of `transform`: "h(x0-0.5)" is a hinge, "(x0-0.5)" a linear term."""
+        """Names the columns of `transform`.
+
+        "h(x0-0.5)" is a hinge, "(x0-0.5)" a linear term, "tree is oak" 1 where it is and else 0.
+        """
         check_is_fitted(self)
         given = _check_feature_names_in(self, input_features)
         names = list(self._names())
         if not hasattr(self, "feature_names_in_"):  # then a column of X is one of the encoded ones
             names[: self._features.sum()] = given[self._features]
-        labels = [label for label, _ in labelled_terms(self.spline_, names)]
+        levels = {
+            place: f"{column.name} is {level}"
+            for column in self.model_.columns()
+            if column.levels
+            for place, level in zip(column.places, column.shown_levels, strict=True)
+        }
+        labels = [label for label, _ in labelled_terms(self.spline_, names, levels)]
         times = [labels[:m].count(label) for m, label in enumerate(labels)]
         told = (f"{label}.{n}" if n else label for label, n in zip(labels, times, strict=True))
         return np.array(list(told), object)

@@ -10,6 +10,7 @@ from spline_fc.checks import check_boolean, check_integer, check_number, check_o
 from spline_fc.data import Dataset, join_validation, standardize
 from spline_fc.estimators import reading
 from spline_fc.estimators.fitted import FittedSpline, Regression, seed_of
+from spline_fc.estimators.notes import told_once
 from spline_fc.estimators.reading import Known
 from spline_fc.model import Trained, make_model, train_network
 from spline_fc.model.record import EXTRAPOLATE
@@ -188,9 +189,13 @@ class SplineFCRegressor(Regression, _SplineFC):
 
 
 class SplineFCClassifier(ClassifierMixin, _SplineFC):
-    """A fully connected ReLU network of logits that begins as a spline.
+    """A fully connected ReLU network of logits that begins as a spline of logits.
 
-    Arguments and attributes are those of `SplineFCRegressor`.
+    Arguments and attributes are those of `SplineFCRegressor`, and one more.
+
+    Args:
+      class_weight: {label: factor} on the weights of its rows, others 1; "balanced" lets all
+        classes count alike; None leaves the weights. Probabilities are of classes so weighted.
 
     Attributes:
       classes_: (c,) labels, in the order of the columns of `predict_proba`.
@@ -198,8 +203,52 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
 
     classes_: np.ndarray
 
+    def __init__(
+        self,
+        hidden_sizes: int | Sequence[int] = (64, 64),
+        max_terms: int = 61,
+        max_degree: int = 1,
+        penalty: float | None = 3.0,
+        directions: str | Sequence[str] | Any = ("ols", "sir", "phd"),
+        candidate_knots: int | str = 64,
+        threshold: float = 1e-4,
+        share: float = 0.5,
+        epochs: int = 100,
+        learning_rate: float | None = None,
+        batch_size: int = 64,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        patience: int = 20,
+        refit: bool = False,
+        extrapolate: str = "linear",
+        random_state: Any = 0,
+        class_weight: Any = None,
+    ) -> None:
+        # scikit-learn reads the names of parameters off this signature.
+        super().__init__(
+            hidden_sizes,
+            max_terms,
+            max_degree,
+            penalty,
+            directions,
+            candidate_knots,
+            threshold,
+            share,
+            epochs,
+            learning_rate,
+            batch_size,
+            early_stopping,
+            validation_fraction,
+            patience,
+            refit,
+            extrapolate,
+            random_state,
+        )
+        self.class_weight = class_weight
+
+    @told_once()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SplineFCClassifier":
-        """Fits a spline to the labels, makes logits of it, and trains the network on.
+        """Fits a spline of logits to the labels, and trains the network that it equals on.
 
         Args:
           X: as in `SplineFCRegressor.fit`.
@@ -209,11 +258,13 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
         Raises:
           ValueError: rows, labels or options that cannot be fitted.
         """
-        known = reading.read(self, X, y, sample_weight, labels=True)
+        own = {"labels": True, "class_weight": self.class_weight}
+        known = reading.read(self, X, y, sample_weight, **own)
         self._fit(known)
         self.classes_ = np.asarray(known.classes)
         return self
 
+    @told_once()
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predicts the probability of every class: (n, c) float64."""
         rows = self._rows(X)

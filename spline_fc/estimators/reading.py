@@ -1,25 +1,38 @@
 """From what people pass to `fit` to matrices, parts of rows, and rows that were seen before."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_X_y
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from spline_fc import data
-from spline_fc.checks import check, shown
+from spline_fc.arrays import as_names, numbers, numbers_float64
+from spline_fc.checks import (
+    check,
+    check_finite,
+    check_mapping,
+    check_number,
+    check_one_of,
+    check_rank,
+    check_same_length,
+    shown,
+)
 from spline_fc.data import Dataset, Encoding, Part, Weights
 from spline_fc.data.arrays import assemble
 from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding
-from spline_fc.data.frames import is_frame
+from spline_fc.data.frames import frame_table, is_frame
 from spline_fc.data.matrices import Encoded, fill_medians
 from spline_fc.data.splits import Rows
 
 NUMBERS = {"multi_output": True, "y_numeric": True}  # how scikit-learn checks such targets
 _ROUND = 128  # rows of small data come in multiples of this
 _MOST_ROUNDED = 4096
+_HEAVIEST = 1e30  # of a row, so that float32 holds sums over the rows
 
 
 class Known(NamedTuple):
@@ -32,7 +45,13 @@ class Known(NamedTuple):
 
 
 def read(
-    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any = None, *, labels: bool = False
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    labels: bool = False,
+    class_weight: Any = None,
 ) -> Known:
     """Checks and encodes the rows of a fit as scikit-learn and the data room want it.
 
@@ -47,6 +66,7 @@ def read(
       y: (n,) or (n, k) numbers, or (n,) labels.
       sample_weight: (n,), >= 0; rows of weight 0 are left out.
       labels: y holds labels of any kind.
+      class_weight: factors on the weights of rows by label, "balanced" or None.
 
     Returns:
       Known.
@@ -54,12 +74,14 @@ def read(
     Raises:
       ValueError: what scikit-learn's checks and `data.from_arrays` refuse, fewer than two classes.
     """
-    for argument, given in (("X", X), ("y", y), ("sample_weight", sample_weight)):
-        _check_unmasked(argument, given)
+    for argument, given in (("X", X), ("y", y)):
+        _check_rows(argument, given)
     name = _name(X, y)
-    X, y = _checked(estimator, X, y, {} if labels else NUMBERS)
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    check(bool(weights.any()), "sample_weight must have an entry above 0; got only zeros.")
+    if not labels and y is not None and not _is_complex(y):
+        y = numbers("y", y)
+    with _one_sentence("X must be rows of numbers, and y a target for each"):
+        X, y = _checked(estimator, X, y, {} if labels else NUMBERS)
+    weights = _weights(sample_weight, len(X))
     counts = weights > 0
     if not counts.all():
         X, y, weights = (X.loc[counts] if is_frame(X) else X[counts]), y[counts], weights[counts]
@@ -71,12 +93,37 @@ def read(
             len(classes) > 1, f"y must have at least 2 classes; got 1 class, {shown(classes[0])}."
         )
         task = "binary" if len(classes) == 2 else "multiclass"
+        weights = weights * _class_weights(class_weight, classes, y, weights)
+    X = frame_table("X", X) if is_frame(X) else X
     encoded = data.encode_arrays(X, _named(y, name), task=task, missing="median")
     encoded, weights = _each_once(encoded, weights)
     encoded = fill_medians(encoded, np.arange(len(encoded.x)), "X")
     if classes is not None:
         encoded = encoded._replace(encoding=_with_labels(encoded.encoding, classes))
     return Known(encoded, weights, classes, vector)
+
+
+def _class_weights(
+    given: Any, classes: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> np.ndarray | float:
+    """Factors (n,) of rows by class; "balanced" lets all classes count alike, and n rows as n."""
+    if given is None:
+        return 1.0
+    if isinstance(given, str):
+        check_one_of("class_weight", given, ("balanced",))
+        sums = np.bincount(y, weights, minlength=len(classes))
+        return (weights.sum() / (len(classes) * sums))[y]
+    check_mapping("class_weight", given)
+    known = {
+        label.item() if isinstance(label, np.generic) else label: j
+        for j, label in enumerate(classes)
+    }
+    factors = np.ones(len(classes))
+    for label, factor in given.items():
+        check_one_of("a label of class_weight", label, list(known))
+        check_number(f"class_weight[{label!r}]", factor, above=0)
+        factors[known[label]] = factor
+    return factors[y]
 
 
 def read_again(estimator: BaseEstimator, features: np.ndarray, X: Any) -> Any:
@@ -87,10 +134,20 @@ def read_again(estimator: BaseEstimator, features: np.ndarray, X: Any) -> Any:
       features: from `are_features`.
       X: as in `read`.
     """
-    _check_unmasked("X", X)
+    _check_rows("X", X)
     if is_frame(X):
-        return validate_data(estimator, X, reset=False, skip_check_array=True)
-    return validate_data(estimator, X, reset=False, ensure_all_finite="allow-nan")[:, features]
+        return frame_table("X", validate_data(estimator, X, reset=False, skip_check_array=True))
+    with _one_sentence("X must be rows of numbers"):
+        rows = validate_data(estimator, X, reset=False, ensure_all_finite="allow-nan")
+    return rows[:, features]
+
+
+def are_labels(y: Any) -> bool:
+    """Whether targets are words or truths among other things, and not numbers alone."""
+    _check_rows("y", y)
+    with _one_sentence("y must hold a target for each row"):
+        values = np.asarray(y).ravel().tolist()
+    return any(isinstance(value, (str, bool)) for value in values)
 
 
 def are_features(encoding: Encoding, columns: int) -> np.ndarray:
@@ -163,10 +220,50 @@ def _checked(estimator: BaseEstimator, X: Any, y: Any, of_y: dict[str, bool]) ->
     )[1]
 
 
-def _check_unmasked(name: str, array: Any) -> None:
-    """Refuses masked values, which scikit-learn would take for what lies below the mask."""
-    masked = int(np.ma.getmaskarray(array).sum()) if isinstance(array, np.ma.MaskedArray) else 0
+def _is_complex(y: Any) -> bool:
+    """Whether these are complex numbers, which scikit-learn wants to refuse in its own words."""
+    return getattr(getattr(y, "dtype", None), "kind", "") == "c"
+
+
+def _check_rows(name: str, given: Any) -> None:
+    """Refuses what has no rows, names that occur twice, and masked values.
+
+    scikit-learn would take the last for what lies below the mask; y of None it refuses itself.
+    """
+    if is_frame(given):
+        as_names(f"the columns of {name}", given.columns, len(given.columns))
+        return
+    is_array = hasattr(given, "__array__") or hasattr(given, "todense")
+    absent = given is None and name == "y"
+    listed = is_array or absent or isinstance(given, (list, tuple))
+    check(listed, f"{name} must have rows; got {shown(given)}.")
+    masked = int(np.ma.getmaskarray(given).sum()) if isinstance(given, np.ma.MaskedArray) else 0
     check(masked == 0, f"{name} must have no masked values; got {masked} (fill or drop them).")
+
+
+@contextlib.contextmanager
+def _one_sentence(wanted: str) -> Iterator[None]:
+    """Puts the argument before what scikit-learn says, on one line."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{wanted}: {' '.join(str(error).split())}") from error
+
+
+def _weights(given: Any, rows: int) -> np.ndarray:
+    """What the rows count, (rows,) float64; one number counts for all."""
+    if given is None or np.isscalar(given):
+        given = np.full(rows, 1.0 if given is None else given)
+    weights = numbers_float64("sample_weight", given)
+    check_rank("sample_weight", weights, 1, "(n,)")
+    check_same_length("sample_weight", weights, "X", np.zeros(rows))
+    check_finite("sample_weight", weights)
+    low, high = float(weights.min()), float(weights.max())
+    check(low >= 0, f"sample_weight must not be negative; the smallest is {low:g}.")
+    check(high > 0, "sample_weight must have an entry above 0; got only zeros.")
+    check(high <= _HEAVIEST, f"sample_weight must be within {_HEAVIEST:g}; got {high:g}.")
+    return weights
 
 
 def _name(X: Any, y: Any) -> Any:

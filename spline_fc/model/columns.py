@@ -58,15 +58,21 @@ def word_of(column: Column, x: np.ndarray) -> str:
     return "(none of its levels)"
 
 
-def number_word(format: Format, value: float) -> str:
-    """A number of a column as people write it: dates and times as such."""
+def number_word(format: Format, value: float, decimals: int = 6) -> str:
+    """A number of a column as people write it: dates and times as such.
+
+    `decimals` are those of a second that are known, at most 6; zeros at their end are not written.
+    """
     if format.kind == "number":
         return f"{value:.6g}"
-    seconds = value * (86400.0 if format.unit == "days" else 1.0)
+    seconds = round(value * (86400.0 if format.unit == "days" else 1.0), decimals)
     try:
-        moment = _EPOCH + datetime.timedelta(seconds=round(seconds))
+        moment = _EPOCH + datetime.timedelta(seconds=seconds)
     except OverflowError:
         return f"{value:.6g}"
-    if format.kind == "time":
-        return moment.strftime("%H:%M:%S") if 0 <= seconds < 86400 else f"{value:.6g}"
-    return moment.date().isoformat() if format.unit == "days" else moment.isoformat(" ")
+    if format.unit == "days":
+        return moment.date().isoformat()
+    if format.kind == "time" and not 0 <= seconds < 86400:
+        return f"{value:.6g}"
+    text = moment.time().isoformat() if format.kind == "time" else moment.isoformat(" ")
+    return text.rstrip("0") if moment.microsecond else text

@@ -8,6 +8,7 @@ import numpy as np
 from spline_fc.analysis import explain_difference
 from spline_fc.checks import check, check_integer
 from spline_fc.data import Scaler
+from spline_fc.data.tables import Table
 from spline_fc.model.columns import Column, word_of
 from spline_fc.network import Params
 from spline_fc.printing import printed
@@ -38,15 +39,21 @@ class Explanation(NamedTuple):
         return f"Explanation ({self.scale}): {told}{beyond if self.clipped else ''}"
 
     def _table(self) -> list[list[str]]:
-        order = np.argsort(-np.abs(self.contribution).max(axis=1), kind="stable")
-        shown = zip(
-            *([part[i] for i in order] for part in (self.columns, self.values)), strict=True
-        )
         rows = [
-            [name, value, *(f"{number:+.6g}" for number in self.contribution[i])]
-            for (name, value), i in zip(shown, order, strict=True)
+            [
+                self.columns[i],
+                self.values[i],
+                *(f"{number:+.6g}" for number in self.contribution[i]),
+            ]
+            for i in self.order()
         ]
         return [["column", "value", *self.outputs], *rows]
+
+    def order(self) -> np.ndarray:
+        """Ranks the columns, (c,) int: what moves any output by most of all that moves it first."""
+        size = np.abs(self.contribution)
+        share = size / np.maximum(size.sum(axis=0), np.finfo(np.float64).tiny)  # outputs have units
+        return np.argsort(-share.max(axis=1), kind="stable")
 
 
 def explain(
@@ -89,6 +96,8 @@ def as_rows(rows: Any) -> Any:
 
     A series of pandas has the names of the columns as its index.
     """
+    if isinstance(rows, Table):
+        return rows
     if np.ndim(rows) == 1 and hasattr(rows, "to_dict"):
         rows = rows.to_dict()
     if isinstance(rows, Mapping):

@@ -9,7 +9,7 @@ from spline_fc import protocol, training
 from spline_fc.checks import as_sizes
 from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset, standardize
-from spline_fc.model.make import CROSS_ENTROPY, make_model
+from spline_fc.model.make import make_model
 from spline_fc.model.record import Model
 from spline_fc.printing import printed
 from spline_fc.protocol import SPLINE, Contender, Start
@@ -55,8 +55,7 @@ def fit_model(
         end.
       hidden_sizes: widths.
       seed: of the start and of the order of the rows.
-      training_config: a TrainingConfig or any of its fields; its loss is the cross-entropy of the
-        task unless it names another.
+      training_config: a TrainingConfig or any of its fields.
       start_options: of `network.spline_start`.
       learning_rates: of which the one with the best validation loss is kept.
       extrapolate: of `make_model`.
@@ -125,10 +124,12 @@ def train_network(
     Raises:
       ValueError: what `spline_start` and `train_replicas` refuse.
     """
-    told, config = on_phase or (lambda phase: None), _config(training_config, standard.task)
+    told = on_phase or (lambda phase: None)
+    config = as_config(training_config or {})
     contender = Contender(SPLINE, SPLINE, dict(start_options or {}), config)
     told("fitting the spline")
-    start = start_network(standard, hidden_sizes, contender, seed)
+    key, sizes = protocol.key_of(seed, contender), as_sizes("hidden_sizes", hidden_sizes)
+    start = protocol.make_start(key, contender, standard, sizes)
     if start.fit is None:
         raise ValueError("the start must be a spline; got an initialiser.")
     told("training the network")
@@ -136,30 +137,8 @@ def train_network(
     result = protocol.train(contender, [start], [rows], learning_rates, [seed], on_epochs=on_epochs)
     chosen = int(protocol.best_losses(result)[0].argmin())
     rate = float(learning_rates[chosen])
-    return Trained(start, start.fit, _replica(result, chosen), rate, config.loss)
-
-
-def start_network(
-    standard: Dataset, hidden_sizes: int | Sequence[int], contender: Contender, seed: int
-) -> Start:
-    """Makes the start for a task: the spline as a network, whose outputs are logits of labels.
-
-    The spline is fitted to numbers 0 and 1, of which `training.to_logits` makes logits.
-    """
-    key, sizes = protocol.key_of(seed, contender), as_sizes("hidden_sizes", hidden_sizes)
-    start = protocol.make_start(key, contender, standard, sizes)
-    loss = contender.training.loss
-    if not loss.endswith("cross_entropy"):
-        return start
-    weights = None if standard.weights is None else standard.weights.train
-    return start._replace(params=training.to_logits(start.params, *standard.train, loss, weights))
-
-
-def _config(given: TrainingConfig | Mapping[str, Any] | None, task: str) -> TrainingConfig:
-    """The config of a task, whose loss is its cross-entropy unless another is named."""
-    if isinstance(given, TrainingConfig):
-        return given
-    return as_config({"loss": CROSS_ENTROPY.get(task, "squared_error"), **(given or {})})
+    loss = config.loss_of(standard.task)
+    return Trained(start, start.fit, _replica(result, chosen), rate, loss)
 
 
 def _replica(result: TrainResult, rate: int) -> TrainResult:

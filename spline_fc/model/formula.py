@@ -63,18 +63,19 @@ def formula_lines(
       spline: in raw units.
       columns: of the file.
       outputs: k names.
-      spread: (d,) deviations of the columns of x, by which the weights of a direction are ranked.
+      spread: (d,) deviations of the columns of x, by which the weights of a direction are ranked;
+        knots are told as far as float32 has their digits at that size.
       most: weights of a direction that are written; None for all.
 
     Returns:
       A head, the intercept, a line per term, ordered by column and knot; what directions are, if
       there are any. [column = level] is 1 where it holds and 0 where not.
     """
-    intercept, terms = _terms(spline, columns)
-    numbers = [[f"{value:.6g}" for value in intercept]]
-    numbers += [[f"{value:+.6g}" for value in coef] for coef, _ in terms]
+    spread = np.broadcast_to(spread, num_features(spline))
+    (_, *intercept), *terms = formula_cells(spline, columns, spread)
+    numbers = [intercept, *(coef for _, *coef in terms)]
     widths = [max(map(len, column)) for column in zip(*numbers, strict=True)]
-    texts = ["", *(f" * {text}" for _, text in terms)]
+    texts = ["", *(f" * {text}" for text, *_ in terms)]
     if len(outputs) == 1:
         head = [f"{outputs[0]} ="]
     else:
@@ -87,7 +88,26 @@ def formula_lines(
     return [*head, *lines, *_directions(spline, columns, spread, most)]
 
 
-def _terms(spline: Spline, columns: Sequence[Column]) -> tuple[np.ndarray, list[Line]]:
+def formula_cells(
+    spline: Spline, columns: Sequence[Column], spread: np.ndarray | float = 1.0
+) -> list[list[str]]:
+    """Writes a spline as cells of a table: what is multiplied, and its coefficient in each output.
+
+    Args:
+      spline, columns, spread: as for `formula_lines`.
+
+    Returns:
+      A row of 1 + k cells for the intercept, whose first is "", then one a term.
+    """
+    spread = np.broadcast_to(spread, num_features(spline))
+    intercept, terms = _terms(spline, columns, spread)
+    rows = [[text, *(f"{value:+.6g}" for value in coef)] for coef, text in terms]
+    return [["", *(f"{value:.6g}" for value in intercept)], *rows]
+
+
+def _terms(
+    spline: Spline, columns: Sequence[Column], spread: np.ndarray
+) -> tuple[np.ndarray, list[Line]]:
     """The intercept (k,), and the other terms: hinges on levels as levels, pairs as one."""
     live, size = live_terms(spline), num_features(spline)
     intercept = np.array(spline.intercept, np.float64)
@@ -107,7 +127,7 @@ def _terms(spline: Spline, columns: Sequence[Column]) -> tuple[np.ndarray, list[
             levels[places[0]] = step + coef * (high - low)
             continue
         rank = (len(places), places, term.factors[0][2])
-        found.append((rank, (coef, _text(term, owner, size, linear=m in pairs))))
+        found.append((rank, (coef, _text(term, owner, spread, linear=m in pairs))))
     for place, coef in levels.items():
         found.append(((1, (place,), 0.0), (coef, _name(place, owner, size))))
     found.sort(key=lambda item: item[0])
@@ -122,19 +142,25 @@ def _value(term: Term, at: float, linear: bool) -> float:
     return min(max(slope * (at - knot), 0.0) for _, slope, knot in term.factors)
 
 
-def _text(term: Term, owner: dict[int, Column], size: int, linear: bool) -> str:
-    hinges = []
+def _text(term: Term, owner: dict[int, Column], spread: np.ndarray, linear: bool) -> str:
+    hinges, size = [], len(spread)
     for place, slope, knot in term.factors:
         name, at = _name(place, owner, size), f"{abs(knot):.6g}"
         sign = "+" if knot < 0 else "-"
         if place < size and owner[place].format.kind != "number" and not owner[place].levels:
-            at, sign = number_word(owner[place].format, knot), "-"
+            at, sign = number_word(owner[place].format, knot, _decimals(spread[place])), "-"
         backwards = f"{'-' if sign == '+' else ''}{at} - {name}"
         inner = f"{name} {sign} {at}" if slope > 0 else backwards
         size_of = "" if abs(slope) == 1 else f"{abs(slope):.6g} * "
         inner = f"{size_of}({inner})" if size_of else inner
         hinges.append(f"({inner})" if linear else f"max(0, {inner})")
     return hinges[0] if len(hinges) == 1 else f"min({', '.join(hinges)})"
+
+
+def _decimals(spread: float) -> int:
+    """How many places after the point float32 has of knots in a column of such a deviation."""
+    error = 4 * np.finfo(np.float32).eps * spread
+    return int(np.clip(np.floor(-np.log10(error)), 0, 6))
 
 
 def _name(place: int, owner: dict[int, Column], size: int) -> str:
@@ -148,7 +174,7 @@ def _name(place: int, owner: dict[int, Column], size: int) -> str:
 
 
 def _directions(
-    spline: Spline, columns: Sequence[Column], spread: np.ndarray | float, most: int | None
+    spline: Spline, columns: Sequence[Column], spread: np.ndarray, most: int | None
 ) -> list[str]:
     """What the directions that are read combine, the weights that move it most first."""
     size = num_features(spline)

@@ -17,12 +17,11 @@ from spline_fc.model.checked import check_made, check_model
 from spline_fc.model.environment import versions
 from spline_fc.model.record import Model
 from spline_fc.network import Params
-from spline_fc.training import PRIMARY_SCORE, scores
+from spline_fc.training import LOSS_OF, LOSS_OF_LINK, joint_error, scores
 
 SPLINE_ALONE, NETWORK = "spline alone", "network"
 _MOST_ROWS, _FEWEST_ROWS, _MOST_CELLS = 1000, 100, 50_000  # of test rows for the importance
 _SHUFFLES = 2
-CROSS_ENTROPY = {"binary": "sigmoid_cross_entropy", "multiclass": "softmax_cross_entropy"}
 
 
 def make_model(
@@ -40,8 +39,8 @@ def make_model(
       dataset: standardised, with the encoding of its table if it has one.
       spline: a Spline, a FitResult or a SplineStart, on standardised x and y.
       params: a network on standardised x and y; it predicts where there is one.
-      loss: that the outputs were trained on, a name in `training.losses.LOSSES`; by default the
-        cross-entropy of the task for a network, and the squared error for a spline alone.
+      loss: that the outputs were trained on, a name in `training.losses.LOSSES`; by default that
+        of the task for a network, and for a spline alone what the link of its fit says.
       extrapolate: "linear" goes on as the pieces at the border do; "clip" pulls every column of x
         in to the range of the training rows.
       made: what else is to be kept, plain JSON: date, seed, options; scores by name, to which those
@@ -59,10 +58,9 @@ def make_model(
     made = {} if made is None else plain(made)
     check_made(made)
     check(spline is not None or params is not None, "spline or params must be given; got neither.")
+    link = getattr(getattr(spline, "fit", spline), "link", None)
     spline = None if spline is None else spline_of(spline)
-    if loss is None:
-        logits = params is not None and dataset.task != "regression"
-        loss = CROSS_ENTROPY[dataset.task] if logits else "squared_error"
+    loss = _loss(dataset.task, loss, link, params is not None)
     low, high = _range(dataset)
     model = Model(
         name=dataset.name,
@@ -83,6 +81,18 @@ def make_model(
     )
     check_model(model)
     return model._replace(importance=_importance(model, dataset), made=_made(model, dataset, made))
+
+
+def _loss(task: str, loss: str | None, link: str | None, has_network: bool) -> str:
+    """What the outputs answer to; those of spline and network must be of one kind."""
+    found = loss or (LOSS_OF[task] if has_network else LOSS_OF_LINK[link or "identity"])
+    logits = found.endswith("cross_entropy")
+    wanted = "logits, as fit_classes gives them," if logits else "no logits"
+    check(
+        link is None or (link == "identity") != logits,
+        f"spline must have {wanted} for the loss {found!r}; its link is {link!r}.",
+    )
+    return found
 
 
 def _classes(dataset: Dataset) -> tuple[str, ...]:
@@ -119,7 +129,7 @@ def _importance(model: Model, dataset: Dataset) -> np.ndarray:
     x, y = (np.asarray(array)[:most] for array in dataset.test)
 
     def loss(wanted: np.ndarray, given: np.ndarray) -> float:
-        return _scores(model, given, wanted)[PRIMARY_SCORE[model.task]]
+        return joint_error(model.task, model.loss, given, wanted)
 
     groups = {column.name: column.places for column in columns}
     found = permutation_importance(
@@ -135,7 +145,7 @@ def _made(model: Model, dataset: Dataset, made: Mapping[str, Any]) -> dict[str, 
     found = dict(made.get("scores", {}))
     kinds = {SPLINE_ALONE: model.spline, NETWORK: model.params}
     for name in (name for name, part in kinds.items() if part is not None):
-        alone = model if name == NETWORK else model._replace(params=None, loss="squared_error")
+        alone = model if name == NETWORK else model._replace(params=None)
         found[name] = _scores(alone, alone.evaluate(dataset.test.x), dataset.test.y)
     return plain({"versions": versions(), "rows": rows, **made, "scores": found})
 

@@ -16,11 +16,9 @@ from spline_fc.model.rows import read_rows
 from spline_fc.network import Params, clip_inputs, fold_scaler, to_params
 from spline_fc.network.structure import from_layers, layers_float64
 from spline_fc.printing import printed, significant
-from spline_fc.training import probabilities
+from spline_fc.training import CLASS_SCORES, REGRESSION_SCORES, probabilities
 
 EXTRAPOLATE = ("linear", "clip")
-SHOWN_SCORES = {"regression": ("rmse", "mae", "r2"), "binary": ("accuracy", "log_loss", "auc")}
-SHOWN_SCORES["multiclass"] = SHOWN_SCORES["binary"]
 _IN_UNITS = ("rmse", "mae")  # of other scores four places after the point are enough
 
 
@@ -59,12 +57,20 @@ class Model(NamedTuple):
     def score_rows(self) -> list[list[str]]:
         """Lists the scores on test rows as cells: a head, then a row for each that was scored.
 
-        A model without scores has no rows and no head.
+        Several targets have a column each. A model without scores has no rows and no head.
         """
-        names, found = SHOWN_SCORES[self.task], self.made.get("scores")
+        names, found = self.shown_scores(), self.made.get("scores")
         scores = found if isinstance(found, dict) else {}
         rows = [[name, *(_digits(own.get(n), n) for n in names)] for name, own in scores.items()]
         return [["on test rows", *names], *rows] if rows else []
+
+    def shown_scores(self) -> tuple[str, ...]:
+        """Names the scores that tell how good the model is, the first before all others."""
+        if self.task != "regression":
+            return CLASS_SCORES
+        targets = self.target_names
+        several = (*(f"rmse {name}" for name in targets), "r2")
+        return REGRESSION_SCORES if len(targets) == 1 else several
 
     def outputs(self, rows: Any) -> np.ndarray:
         """Evaluates the function itself, before anything is made of its values.
@@ -240,4 +246,6 @@ def _digits(value: float | None, name: str) -> str:
     """A score as a table has it."""
     if value is None:
         return "-"
-    return significant(value, 4) if name in _IN_UNITS else f"{round(value, 4) + 0.0:.4f}"
+    return (
+        significant(value, 4) if name.split(" ")[0] in _IN_UNITS else f"{round(value, 4) + 0.0:.4f}"
+    )

@@ -7,7 +7,7 @@ from tabulate import tabulate
 
 from spline_fc.data.encoding import FEATURE, WEIGHTS
 from spline_fc.model.make import NETWORK, SPLINE_ALONE
-from spline_fc.model.record import SHOWN_SCORES, Model
+from spline_fc.model.record import Model
 from spline_fc.network import layer_sizes
 
 
@@ -84,13 +84,24 @@ def _formula_head(model: Model) -> str:
     """What the formula is, and how to read it."""
     what = "The formula"
     if model.params is not None:
-        score, made = SHOWN_SCORES[model.task][0], model.made.get("scores", {})
+        score, made = _telling(model), model.made.get("scores", {})
         known = [made.get(name, {}).get(score) for name in (SPLINE_ALONE, NETWORK)]
         told = "" if None in known else f" ({score} {known[0]:.4g}, the network {known[1]:.4g})"
         what = f"The spline with which the network began{told}"
     if model.task != "regression":
-        what += "; it is near 1 for the class and near 0 for others"
+        logits = model.output_scale() == "logit"
+        what += (
+            "; it gives the logit of the class, 0.69 more doubles the odds"
+            if logits
+            else ("; it is near 1 for the class and near 0 for others")
+        )
     return f"{what}.\nmax(0, ...) is a hinge; [column = level] is 1 where it holds and else 0."
+
+
+def _telling(model: Model) -> str:
+    """The score that tells in one number how good a model is; of several targets the mean R2."""
+    several = model.task == "regression" and len(model.target_names) > 1
+    return "r2" if several else model.shown_scores()[0]
 
 
 def _table(rows: Sequence[Sequence[Any]], heads: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from spline_fc.network.structure import Layer, Params, dtype_of, from_layers, la
 from spline_fc.printing import printed
 
 FAR = 1e3  # deviations from zero at which float32 keeps too few digits of the differences
+WIDE = 1e30  # a deviation above, or below its inverse, makes weights that float32 does not hold
 Hinge = tuple[int, float, float]  # column of z, sign, knot
 Combination = tuple[tuple[int, float], ...]  # (unit, weight) pairs: a linear form in a layer
 
@@ -70,8 +71,8 @@ def to_params(spline: Spline | FitResult, scaler: Scaler | None = None) -> Param
     Returns:
       {"Dense_0": {"kernel": (d, h0), "bias": (h0,)}, ..., "Dense_L": {"kernel": (h, k), ...}} in
       the dtype of the spline's coefficients, or float64 (NumPy) where a narrower one could not hold
-      the scaler: data more than 1000 deviations from zero. Unit i of Dense_0 is `hinges(spline)`
-      entry i.
+      the scaler: data more than 1000 deviations from zero, or deviations beyond 1e30 or its
+      inverse. Unit i of Dense_0 is `hinges(spline)` entry i.
 
     Raises:
       ValueError: non-finite entries, a feature that is no column of z, shapes that do not fit each
@@ -112,7 +113,8 @@ def fold_scaler(params: Params, scaler: Scaler) -> Params:
 
     Returns:
       Parameters of the same structure; only the first and the last layer differ. Their dtype is
-      the same too, or float64 (NumPy) where data lie more than 1000 deviations from zero.
+      the same too, or float64 (NumPy) where data lie more than 1000 deviations from zero or a
+      deviation is beyond 1e30 or its inverse.
 
     Raises:
       ValueError: the scaler's shapes do not fit the network.
@@ -181,13 +183,13 @@ def fold(stack: list[Layer], scaler: Scaler | None, inverse: bool = False) -> li
 
 
 def _folded_dtype(dtype: np.dtype, scaler: Scaler | None) -> np.dtype:
-    """The dtype of a network, or float64 if it could not hold how far the raw data are from 0."""
+    """The dtype of a network, or float64 if it could not hold where and how wide raw data are."""
     if scaler is None:
         return dtype
     pairs = ((scaler.x_shift, scaler.x_scale), (scaler.y_shift, scaler.y_scale))
     shift, scale = (np.concatenate([np.asarray(p[i], np.float64) for p in pairs]) for i in (0, 1))
-    is_far = bool((np.abs(shift) > FAR * np.abs(scale)).any())
-    return np.dtype(np.float64) if is_far else dtype
+    is_far = (np.abs(shift) > FAR * np.abs(scale)) | (scale > WIDE) | (scale < 1 / WIDE)
+    return np.dtype(np.float64) if is_far.any() else dtype
 
 
 def _checked_spline(spline: Spline | FitResult) -> Spline:

@@ -11,9 +11,17 @@ from typing import Any, NamedTuple
 import jax
 
 from spline_fc.arrays import columns
-from spline_fc.checks import as_key, as_sizes, check_integer, check_known_keys, check_number
-from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_mars, shrink
+from spline_fc.checks import (
+    as_key,
+    as_sizes,
+    check_integer,
+    check_known_keys,
+    check_number,
+    check_one_of,
+)
+from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
 from spline_fc.cpwl.inputs import checked_data
+from spline_fc.data.records import TASKS
 from spline_fc.network.convert import to_params
 from spline_fc.network.reshape import reshape
 from spline_fc.network.structure import Params
@@ -30,8 +38,8 @@ class SplineStart(NamedTuple):
     """A network, and the spline that it equals."""
 
     params: Params
-    fit: FitResult  # its coefficients shrunk
-    seconds: Seconds  # of directions, fit, shrinking, conversion and reshape together
+    fit: FitResult  # its coefficients shrunk, or those of logits
+    seconds: Seconds  # of directions, fit, coefficients, conversion and reshape together
 
 
 @one_thread()
@@ -41,6 +49,7 @@ def spline_start(
     y: Any,
     hidden_sizes: int | Sequence[int],
     *,
+    task: str = "regression",
     weights: Any = None,
     directions: str | Sequence[str] | Any = ("ols", "sir", "phd"),
     max_terms: int = 61,
@@ -53,29 +62,34 @@ def spline_start(
     An additive spline on the features and a few directions; at most half of the first layer are its
     hinges, the other half is free for what the spline does not see. Their number is chosen by GCV,
     at 3 per knot as directions found from y come at no charge. Coefficients are shrunk as far as
-    the residuals hardly tell: large ones that cancel make the first steps of training wild.
+    the residuals hardly tell: large ones that cancel make the first steps of training wild. For
+    classes the network begins with the logits of `fit_classes`, whose ridge does the same.
 
     Args:
       key: JAX key or integer seed, for the units that carry no hinge and for directions "random".
-      x: (n, d), standardised; the names of a data frame are kept. y: (n,) or (n, k), standardised.
+      x: (n, d), standardised; the names of a data frame are kept. y: (n,) or (n, k), standardised;
+        of classes (n,) or (n, 1) of 0 and 1, or (n, k) one-hot.
       hidden_sizes: widths of the hidden layers; one integer for one layer.
-      weights: (n,), >= 0, of directions, fit and shrinking alike.
+      task: "regression", "binary" or "multiclass".
+      weights: (n,), >= 0, of directions, fit and coefficients alike.
       directions: as in `fit_mars`; () for hinges on features alone, which can be read as shape
         functions.
       max_terms: of the forward pass, intercept included; no more than there are rows.
       share: of the first layer's units that hinges may take, > 0 and <= 1.
-      tolerance: of `shrink`.
-      **options: of `fit_mars`, in place of those named here and of penalty=3.
+      tolerance: of `shrink`, for regression.
+      **options: of `fit_mars`, in place of those named here and of penalty=3, and for classes of
+        `fit_classes`.
 
     Returns:
       SplineStart; the parameters have the dtype of x.
 
     Raises:
-      ValueError: what `fit_mars`, `shrink` and `reshape` refuse, a share out of range, or an option
-        that is none of START_OPTIONS.
+      ValueError: an unknown task, what `fit_mars`, `fit_classes`, `shrink` and `reshape` refuse, a
+        share out of range, or an option that is none of START_OPTIONS.
     """
     check_known_keys("the options of a spline start", options, START_OPTIONS)
     hidden_sizes = as_sizes("hidden_sizes", hidden_sizes)
+    check_one_of("task", task, TASKS)
     check_integer("max_terms", max_terms, 1)
     check_number("share", share, above=0, at_most=1)
     check_number("tolerance", tolerance, above=0)
@@ -84,18 +98,14 @@ def spline_start(
     with Stopwatch() as clock:
         x, names = columns("x", x)
         x, y, weights, _ = checked_data(x, y, weights)
-        options = {"names": names, **options}
         k_directions, k_fill = jax.random.split(as_key(key))
-        fit = fit_mars(
-            x,
-            y,
-            weights=weights,
-            directions=directions,
-            max_terms=min(max_terms, len(x)),
-            key=k_directions,
-            **options,
-        )
-        fit = shrink(fit, x, y, weights=weights, tolerance=tolerance)
+        chosen = {"directions": directions, "max_terms": min(max_terms, len(x))}
+        options = {"names": names, "weights": weights, "key": k_directions, **chosen, **options}
+        if task == "regression":
+            searched = {name: value for name, value in options.items() if name not in _CLASSES}
+            fit = shrink(fit_mars(x, y, **searched), x, y, weights=weights, tolerance=tolerance)
+        else:
+            fit = fit_classes(x, y, **options)
         probe = x[:: -(-len(x) // PROBE_ROWS)]
         params = reshape(to_params(fit), hidden_sizes, k_fill, x=probe)
     return SplineStart(params, fit, clock.seconds)
@@ -107,9 +117,9 @@ def start_defaults() -> dict[str, Any]:
     Returns:
       {option: default}; None where the fit decides by its own formula.
     """
-    signatures = (fit_mars, spline_start)
+    signatures = (fit_mars, fit_classes, spline_start)
     found = {p.name: p.default for f in signatures for p in _keywords(f)}
-    others = ("weights", "names", "key", "on_step")  # these belong to the data or to the caller
+    others = ("task", "weights", "names", "key", "on_step")  # they belong to data or caller
     return {name: value for name, value in {**found, **CHOICES}.items() if name not in others}
 
 
@@ -119,4 +129,7 @@ def _keywords(function: Any) -> list[inspect.Parameter]:
 
 
 _OWN = tuple(p.name for p in _keywords(spline_start))
-START_OPTIONS = _OWN + tuple(name for name in FIT_OPTIONS if name not in (*_OWN, "key"))
+_CLASSES = tuple(p.name for p in _keywords(fit_classes) if p.name != "weights")
+START_OPTIONS = tuple(
+    name for name in dict.fromkeys((*_OWN, *_CLASSES, *FIT_OPTIONS)) if name != "key"
+)

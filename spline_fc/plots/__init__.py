@@ -9,7 +9,7 @@ units they were made in (their makers take `scaler=`). No global setting is chan
 
 from spline_fc.plots.about import About, about
 from spline_fc.plots.knots import drift_over_steps, knot_drift, knots_over_steps
-from spline_fc.plots.scores import importance, predicted_against_observed
+from spline_fc.plots.scores import calibration, importance, predicted_against_observed
 from spline_fc.plots.shapes import shape_functions
 from spline_fc.plots.surfaces import partition, surface
 from spline_fc.plots.training import convergence, intervals
@@ -19,6 +19,7 @@ __all__ = [
     "About",
     "about",
     "alignment",
+    "calibration",
     "convergence",
     "drift_over_steps",
     "flipped",

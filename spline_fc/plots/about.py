@@ -16,7 +16,6 @@ from spline_fc.model.rows import read_rows
 from spline_fc.printing import printed
 
 MOST_ROWS = 500  # that a model is averaged over for a picture
-_OUTPUTS = {"binary": "log-odds of ", "multiclass": "score of "}
 
 
 @printed
@@ -29,6 +28,12 @@ class About(NamedTuple):
     encoding: Encoding | None = None  # tells which columns of x are levels of one category
     x: np.ndarray | None = None  # (n, d), in the units a model takes
     task: str = "regression"  # of data.TASKS
+    logits: bool = True  # what models return of classes; else they are regressions of 0 and 1
+
+    @property
+    def is_logit(self) -> bool:
+        """Whether what models return is a logit."""
+        return self.task != "regression" and self.logits
 
     def feature(self, index: int) -> str:
         """The name of a column of x."""
@@ -40,9 +45,14 @@ class About(NamedTuple):
         own = self.encoding.of_role(TARGET) if self.encoding is not None else ()
         return next((with_unit(name, c.format) for c in own if c.name == name), name)
 
+    def only(self, index: int) -> "About":
+        """The same of one column of y alone."""
+        self.target(index)
+        return self._replace(target_names=self.target_names[index : index + 1])
+
     def output(self, index: int) -> str:
-        """What a model returns for a target: of classes log-odds or a score."""
-        return _OUTPUTS.get(self.task, "") + self.target(index)
+        """What a model returns for a target: of a class its logit."""
+        return f"logit of {self.target(index)}" if self.is_logit else self.target(index)
 
     def raw(self, feature: int) -> np.ndarray | None:
         """(n,) raw values of a column of x, if there are rows."""
@@ -92,15 +102,18 @@ def about(source: Dataset | Model, rows: Any = None) -> About:
     if isinstance(source, Model):
         x = None if rows is None else read_rows(source.encoding, source.feature_names, rows)
         x = None if x is None else scale_x(source.scaler, x)
+        logits = source.output_scale() == "logit"
     else:
         check_kind("source", source, Dataset, "a Model or a")
-        x = np.asarray(source.train.x)
+        x, logits = np.asarray(source.train.x), True
     names = source.feature_names, source.target_names
-    return About(*names, source.scaler, source.encoding, x, source.task)
+    return About(*names, source.scaler, source.encoding, x, source.task, logits)
 
 
 def known(given: AboutLike, model: Any = None) -> About:
     """What was given as About; without it the names that a fit remembers.
+
+    A fit knows whether it gives logits of classes, which else is taken for granted.
 
     Raises:
       TypeError: it is something else.
@@ -108,7 +121,8 @@ def known(given: AboutLike, model: Any = None) -> About:
     if given is None:
         return About(names_of(model) or ())
     if isinstance(given, (Dataset, Model)):
-        return about(given)
+        found, link = about(given), getattr(getattr(model, "fit", model), "link", "")
+        return found._replace(logits=False) if link == "identity" else found
     check_kind("about", given, About, "a Dataset, a Model or an")
     return given
 

@@ -8,7 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from spline_fc.analysis import KnotTrack, summarize_track
-from spline_fc.checks import as_list, check, check_integer, check_kind, check_mapping, check_number
+from spline_fc.arrays import numbers_float64
+from spline_fc.checks import (
+    as_list,
+    check,
+    check_integer,
+    check_kind,
+    check_mapping,
+    check_number,
+    check_rank,
+)
 from spline_fc.plots import look
 from spline_fc.plots.about import About, AboutLike, known
 
@@ -134,10 +143,12 @@ def drift_over_steps(
         panel.plot(found.step, values[:, 2], color=look.BLUE, linewidth=1.8)
     ends: list[tuple[float, str, Any]] = []
     for index, (layer, shares) in enumerate(flips.items()):
+        shares = numbers_float64("flips", shares)
+        check_rank("flips", shares, 2, "(r, h) in each layer")
         came = len(shares)
         check(came == found.step.size, f"flips must have the records of track; {layer} has {came}.")
         style = {key: look.contender(index)[key] for key in ("color", "linestyle")}
-        mean = np.asarray(shares, np.float64).mean(axis=1)
+        mean = shares.mean(axis=1)
         axes[2].plot(found.step, mean, linewidth=1.8, **style)
         ends.append((mean[-1], f"layer {index + 1}", style["color"]))
     for panel, title in zip(axes, titles, strict=True):
@@ -159,6 +170,7 @@ def _chosen(
     check_integer("most", most, at_least=1)
     if features is not None:
         chosen = as_list("features", features, "columns")
+        check(len(chosen) > 0, "features must name at least one column; got none.")
         for feature in chosen:
             check_integer("a column in features", feature, at_least=0)
         return chosen, 0

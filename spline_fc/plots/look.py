@@ -156,8 +156,10 @@ def label(ax: Axes, *, title: str = "", x: str = "", y: str = "", aside: str = "
     `aside` is a quiet remark at the right end of the title's line, which is never cut.
     """
     box = ax.get_window_extent()
+    square = ax.get_box_aspect()  # which is kept to when all is drawn
+    width = box.width if square is None else min(box.width, 1.2 * box.height / square)
     # The margins between axes are room as well; where a remark stands, there may be less.
-    width, taken = (0.95 if aside else 1.1) * box.width, 0.0
+    width, taken = (0.95 if aside else 1.1) * width, 0.0
     if aside:
         quiet = {"fontsize": 7.5, "fontweight": "normal", "color": MUTED, "parse_math": False}
         taken = ax.set_title(aside, loc="right", **quiet).get_window_extent().width + 8
@@ -246,7 +248,7 @@ def ticks(axis: Axis, most: int, format: Format = Format("number")) -> None:  # 
         axis.set_major_formatter(ConciseDateFormatter(locator))
     else:
         axis.set_major_locator(MaxNLocator(2))
-        axis.set_major_formatter(lambda v, _: number_word(format, v))
+        axis.set_major_formatter(lambda v, _: number_word(format, v, decimals=0))
 
 
 def plain_number(value: float) -> str:

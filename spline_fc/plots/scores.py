@@ -12,10 +12,11 @@ from spline_fc.checks import check, check_finite, check_integer, check_rank
 from spline_fc.plots import look
 from spline_fc.plots.about import About, AboutLike, known
 from spline_fc.printing import significant
+from spline_fc.training import calibration as bins_of
 
 MOST_FEATURES = 20
 MOST_POINTS = 2000  # drawn one by one; of more rows so many, evenly chosen
-BINS = 10  # of predicted probabilities
+SHARES = 10  # bins of the predicted probability of one class
 _MEASURES = {
     "permutation": "rise of the mean squared error when shuffled",
     "contribution": "mean absolute effect on the prediction",
@@ -51,7 +52,8 @@ def importance(
     """
     check_integer("most", most, at_least=1)
     check(isinstance(measure, str), f"measure must be text; got {measure!r:.80}.")
-    names, values = _importances(found, known(about), measure)
+    about = known(about)
+    names, values = _importances(found, about, measure)
     ranking = list(values.values())[-1][0]
     shown = np.argsort(-ranking, kind="stable")[:most][::-1]
     own, (ax,) = look.is_own(ax), look.axes_for(1, ax, size=(4.8, 0.95 + 0.21 * len(shown)))
@@ -71,7 +73,9 @@ def importance(
     look.names(ax, places, [names[j] for j in shown])
     ax.set_ylim(-0.6, len(shown) - 0.4)
     some = f"{len(shown)} of {len(names)} features" if len(names) > len(shown) else ""
-    look.label(ax, x=_MEASURES.get(measure, measure), aside=some)
+    label = _MEASURES.get(measure, measure)
+    label = label.replace("prediction", "logit") if about.is_logit else label
+    look.label(ax, x=label, aside=some)
     look.ticks(ax.xaxis, 5)
     if len(values) > 1 and own:
         look.legend(ax)
@@ -111,6 +115,52 @@ def predicted_against_observed(
         look.ticks(panel.xaxis, 5)
         look.ticks(panel.yaxis, 5)
     return look.squeezed(axes)
+
+
+@look.styled
+def calibration(
+    probability: Any, observed: Any, *, name: str = "", ax: look.AxesLike = None
+) -> Axes:
+    """Draws a reliability diagram: how often the class that is most probable is the true one.
+
+    Rows are gathered in 15 equal bins of their confidence, the probability of the most probable
+    class. A dot stands at the mean confidence of a bin and its accuracy, with the standard error of
+    a share; below the dashed line predictions are too sure. Grey bars tell how many rows a bin has.
+    Above them stands the expected calibration error (ECE), as `training.scores` has it.
+
+    Args:
+      probability: (n,) or (n, 1) of the second of two classes, or (n, c) of every class.
+      observed: alike, 0 and 1.
+      name: of the model, for the title.
+      ax: where to draw.
+
+    Returns:
+      The Axes.
+
+    Raises:
+      ValueError: as for `training.calibration`.
+    """
+    check(isinstance(name, str), f"name must be text; got {name!r:.80}.")
+    found = bins_of(probability, observed)
+    (ax,) = look.axes_for(1, ax, size=(3.5, 3.4))
+    kept = np.flatnonzero(found.rows)
+    share, rows = found.accuracy[kept], found.rows[kept]
+    error = np.sqrt(share * (1 - share) / rows)
+    ends = np.linspace(0, 1, found.rows.size + 1)
+    least = max(min(ends[kept[0]], (share - error).min()), 0.0)
+    ax.set(xlim=(least - 0.02, 1.02), ylim=(least - 0.02, 1.02), box_aspect=1)
+    ax.plot((0, 1), (0, 1), color=look.INK, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
+    bars = {"transform": ax.get_xaxis_transform(), "color": look.DENSITY, "zorder": 0}
+    ax.stairs(0.25 * found.rows / rows.max(), ends, fill=True, **bars)
+    ax.errorbar(
+        found.confidence[kept], share, error, fmt="o-", color=look.BLUE, markersize=4.5,
+        linewidth=1.4,
+    )  # fmt: skip
+    said = f"ECE {significant(found.error, 2)}, {rows.sum():,.0f} rows"
+    look.label(ax, title=name, x="confidence", y="share right", aside=said)
+    look.ticks(ax.xaxis, 5)
+    look.ticks(ax.yaxis, 5)
+    return ax
 
 
 def _importances(found: Any, about: About, measure: str) -> tuple[Any, dict[str, Any]]:
@@ -161,10 +211,10 @@ def _scatter(ax: Axes, given: np.ndarray, came: np.ndarray) -> str:
 
 def _shares(ax: Axes, given: np.ndarray, came: np.ndarray) -> str:
     """Draws shares over probabilities; returns of how many rows."""
-    bins = np.clip((given * BINS).astype(int), 0, BINS - 1)
-    counts = np.bincount(bins, minlength=BINS)
+    bins = np.clip((given * SHARES).astype(int), 0, SHARES - 1)
+    counts = np.bincount(bins, minlength=SHARES)
     kept = np.flatnonzero(counts)
-    means = (np.bincount(bins, v, BINS)[kept] / counts[kept] for v in (given, came))
+    means = (np.bincount(bins, v, SHARES)[kept] / counts[kept] for v in (given, came))
     place, share = means
     error = np.sqrt(share * (1 - share) / counts[kept])
     ax.plot((0, 1), (0, 1), color=look.INK, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from spline_fc.analysis import Curve, ShapeFunctions, thin_curve
 from spline_fc.analysis import shape_functions as measure
-from spline_fc.checks import as_list, check, check_integer
+from spline_fc.checks import as_list, check, check_boolean, check_integer
 from spline_fc.model.columns import Column
 from spline_fc.plots import look
 from spline_fc.plots.about import About, AboutLike, known, with_unit
@@ -66,6 +66,7 @@ def shape_functions(
         of Axes.
     """
     check_integer("most", most, at_least=1)
+    check_boolean("share_y", share_y)
     lead = by_name(models, ShapeFunctions)
     about = known(about, next(iter(lead.values()))[0])
     found = {name: [_measured(one, about) for one in some] for name, some in lead.items()}

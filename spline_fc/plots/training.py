@@ -8,13 +8,23 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from spline_fc.analysis import History, Interval
-from spline_fc.checks import check, check_kind, check_mapping, check_number, check_one_of, shown
+from spline_fc.checks import (
+    check,
+    check_boolean,
+    check_kind,
+    check_mapping,
+    check_number,
+    check_one_of,
+    shown,
+)
+from spline_fc.data.records import PARTS
 from spline_fc.plots import look
 from spline_fc.printing import significant
 from spline_fc.training import TrainResult
 
 Run = TrainResult | History
 NARROW = 4.0  # the largest loss over the least, below which the axis is no logarithm
+_NO_ACCURACY = "measure must be 'loss' for runs that recorded no accuracy; got 'accuracy'."
 _CLOCKS = {"step": "training steps", "epoch": "epochs", "seconds": "seconds"}
 
 
@@ -24,18 +34,21 @@ def convergence(
     *,
     over: str = "step",
     part: str = "validation",
+    measure: str = "loss",
     levels: Mapping[str, float] | None = None,
     names: bool = True,
     ax: look.AxesLike = None,
 ) -> Axes:
-    """Draws losses while training: seeds as thin lines, their median strong, its best marked.
+    """Draws curves of training: seeds as thin lines, their median strong, its best marked.
 
     Args:
       runs: a TrainResult, also of replicas, or a History; several of them, e.g. seeds; or either by
         the name of the start, as {"spline": result, "He": [first, second]}.
       over: "step", "epoch", or "seconds", which a History has.
       part: "train", "validation" or "test".
-      levels: losses that are no curve, by name, e.g. of the spline alone.
+      measure: "loss", or of runs on labels by a cross-entropy, whose loss is the log loss,
+        "accuracy".
+      levels: heights that are no curve, by name, e.g. of the spline alone.
       names: whether names stand beside the right end of the axes.
       ax: where to draw.
 
@@ -44,27 +57,32 @@ def convergence(
 
     Raises:
       TypeError: something else than such runs.
-      ValueError: no run, an unknown clock or part, or a clock that a run does not have.
+      ValueError: no run, an unknown clock, part or measure, or one that a run does not have.
     """
     check_one_of("over", over, _CLOCKS)
-    check_one_of("part", part, ("train", "validation", "test"))
+    check_one_of("part", part, PARTS)
+    check_one_of("measure", measure, ("loss", "accuracy"))
     levels = {} if levels is None else levels
     check_mapping("levels", levels)
+    for name, level in levels.items():
+        check_number(f"levels[{name!r}]", level)
+    check_boolean("names", names)
     named = runs if isinstance(runs, Mapping) else {"": runs}
-    lines = {name: _lines(some, over, part) for name, some in named.items()}
+    curve = f"{part}_{measure}"
+    lines = {name: _lines(some, over, curve) for name, some in named.items()}
     check(any(lines.values()), "runs must hold at least one run; got none.")
     (ax,) = look.axes_for(1, ax, size=(5.0, 3.4))
     labels: list[tuple[float, str, Any]] = []
     for index, (name, own) in enumerate(lines.items()):
         if own:
             style = look.contender(index)
-            labels.append((_draw(ax, own, style), name, style["color"]))
+            labels.append((_draw(ax, own, style, measure), name, style["color"]))
     for name, level in levels.items():
         ax.axhline(level, color=look.INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
         labels.append((level, name, look.INK))
     steps = [x[1] for own in lines.values() for x, _ in own if x.size > 1]
     _scale(ax, over, steps)
-    look.label(ax, x=_CLOCKS[over], y=f"{part} loss")
+    look.label(ax, x=_CLOCKS[over], y=f"{part} {measure}")
     if names:
         look.beside(ax, labels)
     return ax
@@ -102,6 +120,7 @@ def intervals(
             check_kind(f"values[{row!r}][{name!r}]", one, Interval, "an")
     if par is not None:
         check_number("par", par)
+    check_boolean("logarithmic", logarithmic)
     contenders = list(dict.fromkeys(name for row in values.values() for name in row))
     (ax,) = look.axes_for(1, ax, size=(4.6, 1.0 + 0.32 * len(values)))
     height = 0.7 / max(len(contenders), 1)
@@ -126,25 +145,30 @@ def intervals(
     return ax
 
 
-def _lines(runs: Any, over: str, part: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(clock, loss) of every run and replica."""
+def _lines(runs: Any, over: str, curve: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(clock, height) of every run and replica."""
     if isinstance(runs, History):
-        return [(getattr(runs, over), getattr(runs, f"{part}_loss"))]
+        heights = getattr(runs, curve)
+        check("loss" in curve or not np.isnan(heights).all(), _NO_ACCURACY)
+        return [(getattr(runs, over), heights)]
     if isinstance(runs, TrainResult):
         check(
             over != "seconds",
             "over must be 'step' or 'epoch' for a TrainResult, which has no seconds by epoch; got "
             "'seconds'.",
         )
-        losses = np.asarray(runs.history[f"{part}_loss"], np.float64)
+        check(curve in runs.history, _NO_ACCURACY)
+        losses = np.asarray(runs.history[curve], np.float64)
         epochs = np.arange(losses.shape[-1]) * (runs.steps_per_epoch if over == "step" else 1)
         return [(epochs, loss) for loss in losses.reshape(-1, losses.shape[-1])]
     if isinstance(runs, Sequence) and not isinstance(runs, str):
-        return [line for run in runs for line in _lines(run, over, part)]
+        return [line for run in runs for line in _lines(run, over, curve)]
     raise TypeError(f"runs must be TrainResults or Histories; got {shown(runs)}.")
 
 
-def _draw(ax: Axes, lines: list[tuple[np.ndarray, np.ndarray]], style: dict[str, Any]) -> float:
+def _draw(
+    ax: Axes, lines: list[tuple[np.ndarray, np.ndarray]], style: dict[str, Any], measure: str
+) -> float:
     """Draws seeds and their median; returns where the median ends."""
     colour = style["color"]
     if len(lines) > 1:
@@ -155,7 +179,7 @@ def _draw(ax: Axes, lines: list[tuple[np.ndarray, np.ndarray]], style: dict[str,
     ax.plot(x, y, color=colour, linestyle=style["linestyle"], linewidth=2.0, zorder=3)
     if not np.isfinite(y).any():
         return float("nan")
-    best = int(np.nanargmin(y))
+    best = int(np.nanargmin(y) if measure == "loss" else np.nanargmax(y))
     dot = {"color": colour, "markersize": 6, "markeredgecolor": "white", "zorder": 4}
     ax.plot(x[best : best + 1], y[best : best + 1], style["marker"], **dot)
     return float(y[np.flatnonzero(np.isfinite(y))[-1]])

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from spline_fc.analysis import KnotTrack
+from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_kind, check_mapping, check_number
 from spline_fc.plots import look
 
@@ -77,13 +78,15 @@ def flipped(
       ValueError: no layer, or another number of Axes.
     """
     check_mapping("shares", shares)
+    for name, found in shares.items():
+        check_mapping(f"shares[{name!r}]", found)
     layers = max((len(found) for found in shares.values()), default=0)
     check(layers > 0, "shares must hold at least one layer; got none.")
     axes = look.axes_for(layers, ax, size=(3.2, 2.6))
     for index, (name, found) in enumerate(shares.items()):
         style = {key: look.contender(index)[key] for key in ("color", "linestyle")}
         for panel, values in zip(axes, found.values(), strict=False):
-            known = np.sort(_known(np.asarray(values, np.float64)))
+            known = np.sort(_known(numbers_float64("shares", values)))
             if known.size:
                 share = np.arange(1, known.size + 1) / known.size
                 ends = np.r_[0, known, max(1.0, known[-1])], np.r_[0, share, 1]

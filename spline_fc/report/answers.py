@@ -13,12 +13,13 @@ from spline_fc.data import Encoding, unscale_y
 from spline_fc.data.encoding import TARGET, spell
 from spline_fc.model.columns import Column, file_columns
 from spline_fc.network import Params
-from spline_fc.training import PRIMARY_SCORE, probabilities, scores
+from spline_fc.training import LOSS_OF_LINK, joint_error, probabilities
 from spline_fc.workdir import Rows
 
 MOST_SEEDS = 5  # of which networks are measured
 MOST_ROWS = 500  # that averages are taken over
 MOST_CELLS = 60_000  # rows times columns that are shuffled, so that wide tables take no longer
+MOST_TARGETS = 3  # whose importance is measured apart
 REPEATS = 3  # shuffles per seed
 GRID = 41  # points of a curve that has no exact breakpoints
 BEFORE, AFTER = "spline alone", "network"
@@ -59,9 +60,17 @@ class Answers(NamedTuple):
     loss: str  # that the networks were trained on
     shapes: dict[str, list[ShapeFunctions]]  # before and after, by seed, in raw units
     columns: tuple[Column, ...]  # of the file
-    importance: dict[str, Permutation]  # before and after: means over seeds, and their deviation
+    # Of the one error that a model is judged by, or of each of several targets: before and after,
+    # means over seeds and their deviation.
+    importance: list[dict[str, Permutation]]
     observed: np.ndarray  # (t, k) test rows of the first seed, in raw units; of classes one-hot
     predicted: dict[str, np.ndarray]  # before and after, (t, k) alike; of classes probabilities
+
+    @property
+    def ranking(self) -> np.ndarray:
+        """(c,) how much the columns of the file matter to the network, on average over targets."""
+        costs = np.stack([np.maximum(one[AFTER].mean, 0) for one in self.importance])
+        return (costs / np.maximum(costs.sum(axis=1, keepdims=True), 1e-300)).mean(axis=0)
 
 
 def answer(trained: Sequence[Trained]) -> Answers:
@@ -75,7 +84,7 @@ def answer(trained: Sequence[Trained]) -> Answers:
     columns = file_columns(first.encoding, first.rows.feature_names)
     observed, predicted = _predictions(first)
     shapes = {AFTER: [_shapes(one, one.after) for one in trained]}
-    if is_comparable(first.loss):
+    if is_comparable(first.fit, first.loss):
         shapes = {BEFORE: [_shapes(one, one.start) for one in trained], **shapes}
     return Answers(
         seeds=tuple(one.seed for one in trained),
@@ -83,15 +92,18 @@ def answer(trained: Sequence[Trained]) -> Answers:
         loss=first.loss,
         shapes=shapes,
         columns=columns,
-        importance=_importance(trained, {one.name: one.places for one in columns}),
+        importance=[
+            _importance(trained, {one.name: one.places for one in columns}, target)
+            for target in _judged(first.rows)
+        ],
         observed=observed,
         predicted=predicted,
     )
 
 
-def is_comparable(loss: str) -> bool:
-    """Whether what a network returns is what its spline does: of a cross-entropy it is a logit."""
-    return not loss.endswith("cross_entropy")
+def is_comparable(fit: FitResult | None, loss: str) -> bool:
+    """Whether what a network returns is what its spline does: both logits, or neither."""
+    return fit is None or (fit.link == "identity") != loss.endswith("cross_entropy")
 
 
 def _predictions(one: Trained) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -108,8 +120,8 @@ def _predictions(one: Trained) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def _models(one: Trained) -> dict[str, tuple[Spline | Params, str]]:
-    """Models, each with the loss that its outputs answer to: a spline is fitted by squares."""
-    alone = "squared_error" if one.fit is not None else one.loss
+    """Models, each with the loss that its outputs answer to."""
+    alone = one.loss if one.fit is None else LOSS_OF_LINK[one.fit.link]
     return {BEFORE: (one.start, alone), AFTER: (one.after, one.loss)}
 
 
@@ -122,8 +134,15 @@ def _shapes(one: Trained, model: Spline | Params) -> ShapeFunctions:
     return shape_functions(model, some(one.rows.x), size=GRID, scaler=one.rows.scaler)
 
 
+def _judged(rows: Rows) -> Sequence[slice]:
+    """The outputs that are judged by themselves: several targets, unless there are too many."""
+    count = rows.test_y.shape[1]
+    several = rows.task == "regression" and count <= MOST_TARGETS
+    return [slice(j, j + 1) for j in range(count)] if several else [slice(None)]
+
+
 def _importance(
-    trained: Sequence[Trained], groups: dict[str, tuple[int, ...]]
+    trained: Sequence[Trained], groups: dict[str, tuple[int, ...]], target: slice
 ) -> dict[str, Permutation]:
     """What shuffling a column of the file costs on test rows; both see the same shuffles."""
     found: dict[str, list[Permutation]] = {BEFORE: [], AFTER: []}
@@ -132,18 +151,18 @@ def _importance(
         x, y = some(one.rows.test_x, most), some(one.rows.test_y, most)
         for name, (model, loss) in _models(one).items():
             options: dict[str, Any] = {"repeats": REPEATS, "groups": groups}
-            options |= {"key": jax.random.key(one.seed), "metric": _metric(one.rows, loss)}
+            options |= {"key": jax.random.key(one.seed), "metric": _metric(one.rows, loss, target)}
             found[name].append(permutation_importance(model, x, y, **options))
     return {name: _over_seeds(seeds) for name, seeds in found.items()}
 
 
-def _metric(rows: Rows, loss: str) -> Callable[[np.ndarray, np.ndarray], float]:
-    """The score that a task is judged by; of several targets, whose units differ, unscaled."""
-    name, alone = PRIMARY_SCORE[rows.task], len(rows.target_names) == 1
-    given = {"scaler": rows.scaler if alone else None}
+def _metric(rows: Rows, loss: str, target: slice) -> Callable[[np.ndarray, np.ndarray], float]:
+    """The error that some outputs are judged by, of one target in its units."""
+    unit = float(rows.scaler.y_scale[target][0]) if rows.scaler.y_scale[target].size == 1 else 1.0
+    unit = unit if rows.task == "regression" else 1.0
 
     def metric(wanted: np.ndarray, outputs: np.ndarray) -> float:
-        return scores(rows.task, loss, outputs, wanted, **given)[name]
+        return unit * joint_error(rows.task, loss, outputs[:, target], wanted[:, target])
 
     return metric
 

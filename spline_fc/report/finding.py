@@ -19,8 +19,9 @@ def finding(study: Study) -> str:
     if not row.seeds.size:
         return f"From the {row.name} start every chosen run diverged."
     if reference is None or against is None or against.steps is None or not against.steps.pairs:
-        return f"From the {row.name} start: best validation loss {mean_error(row.validation_loss)}."
-    goal = f"the best validation loss of the {reference.name} start"
+        best = mean_error(row.validation_loss)
+        return f"From the {row.name} start: best validation {study.loss_word} {best}."
+    goal = f"the best validation {study.loss_word} of the {reference.name} start"
     return f"{_arrival(row, goal, against.steps, against.seconds)} {_error(row, reference)}"
 
 

@@ -84,17 +84,18 @@ def measure_units(pair: Pair, rows: Rows, fit: FitResult | None) -> Units:
 
 
 def measure_interaction(
-    spline: Spline, after: Params, x: np.ndarray, scaler: Scaler, loss: str
+    fit: FitResult, after: Params, x: np.ndarray, scaler: Scaler, loss: str
 ) -> dict[str, Surface]:
     """What the strongest pair of features of a spline does beyond its two curves.
 
     Of the spline alone, where it compares, and of the network, in raw units; empty without a pair.
     Rows to average over are standardised.
     """
-    pair = _strongest_pair(spline, x)
+    pair = _strongest_pair(fit.spline, x)
     if pair is None:
         return {}
-    models = {BEFORE: spline, AFTER: after} if is_comparable(loss) else {AFTER: after}
+    alone = {BEFORE: fit.spline} if is_comparable(fit, loss) else {}
+    models = {**alone, AFTER: after}
     found = {name: _together(model, x, pair) for name, model in models.items()}
     return {name: raw_surface(one, scaler, effect=True) for name, one in found.items()}
 

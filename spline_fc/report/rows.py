@@ -13,24 +13,21 @@ from spline_fc.workdir import Workdir, scores_of
 
 SPLINE_ALONE = "spline alone"
 MULTIPLES = (2.0, 1.2, 1.0)  # of the reference's best loss: the targets of the speed table
-SCORES = {
-    "rmse": "test RMSE",
-    "log_loss": "test log loss",
-    "accuracy": "test accuracy",
-    "auc": "test AUC",
-    "calibration_error": "test calibration error",
-}
 ERRORS = {
     "rmse": "RMSE",
     "mae": "MAE",
     "r2": "R²",
     "log_loss": "log loss",
     "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
     "auc": "AUC",
+    "brier": "Brier score",
     "calibration_error": "calibration error",
 }  # what the owner of the data is told of
-OF_TARGET = "rmse "  # begins the name of the score of one target among several
-LOSS = "test loss"
+SCORES = {key: f"test {said}" for key, said in ERRORS.items() if key not in ("mae", "r2")}
+MEAN_R2 = "mean R²"  # over targets
+MOST_NAMED = 3  # targets of which more than the RMSE is told
+LOSS, LOG_LOSS = "loss", "log loss"  # that was trained on
 
 
 class Row(NamedTuple):
@@ -116,12 +113,19 @@ def speeds_of(work: Workdir) -> list[Speed]:
     return compare_speed(curves, targets, reference)
 
 
-def shown_scores(rows: Sequence[Row], titles: Mapping[str, str], of_target: str) -> dict[str, str]:
+def target_scores(rows: Sequence[Row], key: str) -> dict[str, str]:
+    """{score: target} of a score that each of several targets has; empty for one target."""
+    names, begin = dict.fromkeys(name for row in rows for name in row.scores), f"{key} "
+    return {name: name.removeprefix(begin) for name in names if name.startswith(begin)}
+
+
+def shown_scores(rows: Sequence[Row], titles: Mapping[str, str]) -> dict[str, str]:
     """{score: heading}; of several targets one error each, as no number may mix their units."""
     names = dict.fromkeys(name for row in rows for name in row.scores)
-    targets = [name for name in names if name.startswith(OF_TARGET)]
+    targets = target_scores(rows, "rmse")
     if targets:
-        return {t: f"{of_target}, {one_line(t.removeprefix(OF_TARGET))}" for t in targets}
+        found = {name: f"{titles['rmse']}, {one_line(t)}" for name, t in targets.items()}
+        return found | {name: MEAN_R2 for name in names if name == "r2"}
     return {name: title for name, title in titles.items() if name in names}
 
 
@@ -130,10 +134,20 @@ def error_of(row: Row) -> tuple[str, np.ndarray]:
 
     RMSE or log loss; of several targets, whose units differ, the loss in units of the training.
     """
+    several = bool(target_scores([row], "rmse"))
     for key in ("log_loss", "rmse"):
-        if key in row.scores and not any(name.startswith(OF_TARGET) for name in row.scores):
+        if key in row.scores and not several:
             return SCORES[key], row.scores[key]
-    return LOSS, row.test_loss
+    return "standardised test loss" if several else "test loss", row.test_loss
+
+
+def loss_word(work: Workdir, rows: Sequence[Row]) -> str:
+    """What losses are called: the cross-entropy of labels is the log loss."""
+    training = work.config.get("training")
+    loss = training.get("loss") if isinstance(training, Mapping) else None
+    entropy = loss is None or str(loss).endswith("cross_entropy")  # None: as the task has it
+    labels = any("log_loss" in row.scores for row in rows)
+    return LOG_LOSS if labels and entropy else LOSS
 
 
 def _reference_targets(work: Workdir) -> dict[int, float]:

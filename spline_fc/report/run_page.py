@@ -10,7 +10,7 @@ import numpy as np
 from spline_fc.printing import NONE, one_line, significant
 from spline_fc.report import cautions, page
 from spline_fc.report.formats import count, display_name, percent
-from spline_fc.report.rows import ERRORS, Row
+from spline_fc.report.rows import ERRORS, MOST_NAMED, Row, target_scores
 from spline_fc.report.study import Study, study
 from spline_fc.threads import one_thread
 from spline_fc.workdir import Workdir, read_workdir
@@ -96,7 +96,7 @@ def _what(work: Workdir) -> str:
 
 def headline(study: Study) -> str:
     """What the owner of the data asks first: the error, and those of simpler models."""
-    row, (target, unit), key = study.row, study.target, study.error
+    row, target, key = study.row, study.target, study.error
     others = ", ".join(
         f"{name} {said}" for name, said in _errors_of_others(study, key) if said != NONE
     )
@@ -104,12 +104,29 @@ def headline(study: Study) -> str:
     if row is None or not row.seeds.size:
         why = "no run has ended yet" if not study.work.runs else "every chosen run diverged"
         return f"There is no trained network to tell of: {why}.{beside}"
-    error = f"{_mean_score(row, key)} {unit}".strip()
-    said = f"The network predicts {one_line(target)} with a test {ERRORS[key]} of {error}"
-    second = {"rmse": "r2", "log_loss": "accuracy"}.get(key, "")
-    if second in row.scores:
-        said += f" ({ERRORS[second]} {_mean_score(row, second)})"
-    return f"{said}.{beside}"
+    error = f"{_mean_score(row, key)} {_unit(study)}".strip()
+    said = f"The network predicts {target} with a {_named(key)} of {error}"
+    return f"{said}{_second(row, key)}.{beside}"
+
+
+def _second(row: Row, key: str) -> str:
+    """What is told in brackets behind an error: accuracy, R2, or R2 by target."""
+    name = {"rmse": "r2", "log_loss": "accuracy"}.get(key, "")
+    if name in row.scores:
+        return f" ({ERRORS[name]} {_mean_score(row, name)})"
+    each = target_scores([row], "r2") if key == "r2" else {}
+    own = [f"{one_line(target)} {_mean_score(row, name)}" for name, target in each.items()]
+    return f" ({', '.join(own)})" if 0 < len(own) <= MOST_NAMED else ""
+
+
+def _unit(study: Study) -> str:
+    """The unit of the error that is told first, "" where it has none or it is not known."""
+    return study.targets[0][1] if study.error == "rmse" and len(study.targets) == 1 else ""
+
+
+def _named(key: str) -> str:
+    """What the error that is told first is called; R2 is told first of several targets alone."""
+    return f"mean test {ERRORS[key]}" if key == "r2" else f"test {ERRORS[key]}"
 
 
 def _errors_of_others(study: Study, key: str) -> list[tuple[str, str]]:
@@ -118,6 +135,7 @@ def _errors_of_others(study: Study, key: str) -> list[tuple[str, str]]:
     names = {"spline alone": "the spline alone", "linear model": "a linear model"}
     names["mean"] = "the mean"
     rows = [*alone, *reversed(study.baselines)]
+    rows = [row for row in rows if key != "r2" or row.name != "mean"]  # whose R2 is 0
     return [(names.get(row.name, row.name), _mean_score(row, key)) for row in rows]
 
 
@@ -131,8 +149,8 @@ def _mean_score(row: Row, key: str) -> str:
 
 def _tiles(study: Study) -> list[tuple[str, str]]:
     """Key figures, at most six: (figure, what it is)."""
-    row, key, (_, unit) = study.row, study.error, study.target
-    error = f"test {ERRORS[key]}"
+    row, key, unit = study.row, study.error, _unit(study)
+    error = _named(key)
     tiles = []
     if row is not None and row.seeds.size:
         tiles.append((_mean_score(row, key), f"{error}{f', {unit}' if unit else ''}, network"))

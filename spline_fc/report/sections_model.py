@@ -4,12 +4,12 @@ import numpy as np
 
 from spline_fc.data import Encoding, describe_columns
 from spline_fc.data.encoding import FEATURE, MISSING_LEVEL
-from spline_fc.plots import About
-from spline_fc.report import pictures
-from spline_fc.report.answers import AFTER, Answers, is_comparable
+from spline_fc.printing import one_line
+from spline_fc.report import pictures_model as pictures
+from spline_fc.report.answers import AFTER, Answers
 from spline_fc.report.figures import place
 from spline_fc.report.formats import count, percent
-from spline_fc.report.page import Block, Formula, Words
+from spline_fc.report.page import Block, Formula, Heading, Words
 from spline_fc.report.rows import ERRORS
 from spline_fc.report.study import Study
 from spline_fc.report.tables import Table
@@ -18,6 +18,7 @@ from spline_fc.workdir import Rows
 
 MOST_COLUMNS = 60  # lines of the table of columns
 MOST_TARGETS = 3  # of which the spline alone is drawn as well
+MOST_OUTPUTS = 4  # of which shape functions are drawn
 MOST_PANELS = 12  # of numbers, and of categories, the most important ones
 
 
@@ -30,7 +31,7 @@ def errors(study: Study) -> list[Block]:
             "Errors on test rows, which no model has seen: of the networks, the spline that they "
             "set out from, a linear model of all columns, and the mean of the training rows."
         ),
-        error_table(study.baselines, study.rows, study.target[1]),
+        error_table(study.baselines, study.rows, [unit for _, unit in study.targets]),
     ]
     found, rows = study.answers, study.data
     if found is None or rows is None:
@@ -38,9 +39,10 @@ def errors(study: Study) -> list[Block]:
     models = found.predicted
     if found.observed.shape[1] > MOST_TARGETS:  # no room for every model
         models = {AFTER: models[AFTER]}
-    about = _about(study, rows, rows.task)
-    parts.append(place(study.work.path, pictures.predicted, models, found.observed, about))
+    about, folder = pictures.about_of(study, rows), study.work.path
+    parts.append(place(folder, pictures.predicted, models, found.observed, about))
     if rows.task != "regression":
+        parts.append(place(folder, pictures.calibration, found.predicted, found.observed))
         parts.append(confusion_table(found.observed, found.predicted[AFTER], study.classes))
     return parts
 
@@ -67,36 +69,50 @@ def formula(study: Study) -> list[Block]:
     split = lines.index("where") if "where" in lines else len(lines)
     rows = study.data
     what = ""
-    if rows is not None and rows.task != "regression":
-        what = f" Its value is a regression of 0 and 1 on the class, here {rows.target_names[0]}."
-    return [
+    if rows is not None and rows.task != "regression" and study.fit is not None:
+        classes = "the class" if len(study.outputs) > 1 else rows.target_names[0]
+        what = f" Its value is the logit of {classes}: {pictures.DOUBLES}."
+        if study.fit.link == "identity":
+            what = f" Its value is a regression of 0 and 1 on {classes}."
+    parts: list[Block] = [
         Words(
             f"This is the spline that the network set out from, seed {study.seed}, in the units of "
             f"the data: all that it computes, {count(len(lines[1:split]) - 1, 'term')} and a "
             f"constant. The trained network is near it and has no formula of its own.{what}"
-        ),
-        Formula(lines[:split], lines[split + 1 :]),
+        )
     ]
+    if study.terms:  # a column for each output
+        body = [["constant", *study.terms[0][1:]], *study.terms[1:]]
+        return [*parts, Table(["term", *study.outputs], body, []), Formula([], lines[split + 1 :])]
+    return [*parts, Formula(lines[:split], lines[split + 1 :])]
 
 
 def importance(study: Study) -> list[Block]:
     """How much each column of the file matters, to the network and to the spline alone."""
-    found, (_, unit) = study.answers, study.target
+    found = study.answers
     if found is None:
         return [Words(_nothing_of(study, "Importance needs the test rows"), "note")]
-    several = study.error == "r2"
-    error = "RMSE of standardised targets" if several else ERRORS[study.error]
+    several = len(found.importance) > 1
+    joint = study.error == "r2" and not several
+    error = "RMSE of standardised targets" if joint else ERRORS["rmse" if several else study.error]
     names = tuple(column.name for column in found.columns)
-    measure = f"rise of the test {error}{f', {unit}' if unit else ''}"
-    return [
+    parts: list[Block] = [
         Words(
-            f"The figure ranks the columns of the file by what the test {error} rises by "
-            f"when the values of a column are shuffled between test rows; the levels of a category "
-            f"are shuffled together."
-        ),
-        place(study.work.path, pictures.importance, found.importance, names, measure),
-        permutation_table(found, error, unit),
+            f"{'Each' if several else 'The'} figure ranks the columns of the file by what the test "
+            f"{error}{' of a target' if several else ''} rises by when the values of a column are "
+            f"shuffled between test rows; the levels of a category are shuffled together."
+        )
     ]
+    for index, models in enumerate(found.importance):
+        target, unit = ("", "") if joint or study.classes else study.targets[index]
+        measure = f"rise of the test {error}{f', {unit}' if unit else ''}"
+        of = target if several else ""
+        parts += [Heading(one_line(of))] if of else []
+        parts += [
+            place(study.work.path, pictures.importance, models, names, measure, of, index),
+            permutation_table(found, index, f"{error}{f' of {one_line(of)}' if of else ''}", unit),
+        ]
+    return parts
 
 
 def shapes(study: Study) -> list[Block]:
@@ -110,19 +126,28 @@ def shapes(study: Study) -> list[Block]:
             f"on average over {found.num_averaged} training rows, the other columns being as those "
             f"rows have them."
         ),
-        Words(_carried(found, rows.target_names)),
+        Words(_carried(found, study.outputs)),
     ]
-    # A class that was trained on by squares is a number like any other.
-    about = _about(study, rows, "regression" if is_comparable(found.loss) else rows.task)
+    if study.are_logits:
+        parts.append(
+            Words(
+                "All effects are on the logit of a class, of which probabilities are made at the "
+                f"end: {pictures.DOUBLES}."
+            )
+        )
+    about, folder = pictures.about_of(study, rows), study.work.path
     drawn = {curve.feature for one in found.shapes[AFTER] for curve in one.curves}
-    order = np.argsort(-found.importance[AFTER].mean, kind="stable")
+    order = np.argsort(-found.ranking, kind="stable")
     known = [c for c in (found.columns[j] for j in order) if drawn & set(c.places)]
-    for some in ([c for c in known if not c.levels], [c for c in known if c.levels]):
-        if some:
-            shown = some[:MOST_PANELS]
-            parts.append(place(study.work.path, pictures.shapes, found.shapes, about, shown))
-    if study.interaction:
-        parts.append(place(study.work.path, pictures.interaction, study.interaction, about))
+    kinds = [c for c in known if not c.levels], [c for c in known if c.levels]
+    for output, name in enumerate(study.outputs[:MOST_OUTPUTS]):
+        parts += [Heading(one_line(name))] if len(study.outputs) > 1 else []
+        for some in kinds:
+            if some:
+                shown = some[:MOST_PANELS]
+                parts.append(place(folder, pictures.shapes, found.shapes, about, shown, output))
+        if study.interaction:
+            parts.append(place(folder, pictures.interaction, study.interaction, about, output))
     return parts
 
 
@@ -131,11 +156,6 @@ def _nothing_of(study: Study, need: str) -> str:
     if study.row is not None and study.row.failed and not study.row.seeds.size:
         return "Every chosen run diverged: there is no trained network to ask."
     return f"{need} and the parameters."
-
-
-def _about(study: Study, rows: Rows, task: str) -> About:
-    """The columns of the least seed, as pictures take them."""
-    return pictures.about_rows(rows, study.encoding)._replace(task=task)
 
 
 def _rows_sentence(rows: Rows, encoding: Encoding | None) -> str:
@@ -168,15 +188,18 @@ def _columns_table(rows: tuple) -> Table:
     return Table([header[j] for j in kept], body, notes, words=3)
 
 
-def _carried(found: Answers, target_names: tuple[str, ...]) -> str:
+def _carried(found: Answers, outputs: tuple[str, ...]) -> str:
     """How much of the model the curves leave out."""
-    left = {
-        name: float(np.mean([one.non_additive[0] for one in seeds]))
-        for name, seeds in found.shapes.items()
-    }
-    shown = ", ".join(f"{percent(max(v, 0.0))} for the {name}" for name, v in left.items())
+    shown = outputs[:MOST_OUTPUTS]
+    left = []
+    for name, seeds in found.shapes.items():
+        shares = np.mean([one.non_additive for one in seeds], axis=0)[: len(shown)]
+        each = [percent(max(float(v), 0.0)) for v in shares]
+        if len(shown) > 1:
+            each = [f"{share} ({one_line(of)})" for share, of in zip(each, shown, strict=True)]
+        left.append(f"{', '.join(each)} for the {name}")
     said = "The sum of all curves leaves out interaction between columns: of the variance of the "
-    said += f"prediction {shown}."
-    if len(target_names) > 1:
-        said += f" Shown is the first of {len(target_names)} outputs, {target_names[0]}."
+    said += f"prediction {'; '.join(left)}."
+    if len(shown) < len(outputs):
+        said += f" Shown are the first {len(shown)} of {len(outputs)} outputs."
     return said

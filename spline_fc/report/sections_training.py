@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spline_fc.report import page, pictures
+import numpy as np
+
+from spline_fc.report import page
+from spline_fc.report import pictures_training as pictures
 from spline_fc.report.figures import place
 from spline_fc.report.finding import finding
 from spline_fc.report.formats import significant
@@ -23,10 +26,11 @@ def results(study: Study) -> list[Block]:
             "The table sets the starts side by side: the spline without any training, then the "
             "same network trained from each start."
         ),
-        score_table(study.rows, reference),
+        score_table(study.rows, reference, study.loss_word),
     ]
     if reference and any(row.reach for row in study.rows):
-        parts += [Heading("Steps and seconds"), arrival_table(study.rows, reference)]
+        table = arrival_table(study.rows, reference, study.loss_word)
+        parts += [Heading("Steps and seconds"), table]
     return parts
 
 
@@ -36,17 +40,20 @@ def convergence(study: Study) -> list[Block]:
         return [Words("No metrics yet.", "note")]
     if not any(study.work.curves(init) for init in study.work.inits):
         return [Words("Every chosen run diverged: there is no curve to draw.", "note")]
+    work, word = study.work, study.loss_word
     parts: list[Block] = [
         Words(
-            "The curves show how the validation loss falls from each start: the lower and the "
-            "further left, the better."
+            f"The curves show how the validation {word} falls from each start: the lower and the "
+            f"further left, the better."
         ),
-        place(study.work.path, pictures.convergence, study.work, study.rows),
+        place(work.path, pictures.convergence, work, study.rows, word),
     ]
+    if any(np.isfinite(one.validation_accuracy).any() for one in work.histories.values()):
+        parts.append(place(work.path, pictures.accuracy, work, study.rows))
     if any(speed.reaches for speed in study.speeds):
-        parts += [Heading("Steps and seconds to a target"), speed_table(study.work, study.speeds)]
+        parts += [Heading("Steps and seconds to a target"), speed_table(work, study.speeds, word)]
     if study.speeds:
-        parts += [Heading("Whole curves"), curve_table(study.speeds, study.work.reference)]
+        parts += [Heading("Whole curves"), curve_table(study.speeds, work.reference, word)]
     return parts
 
 

@@ -4,11 +4,12 @@ import numpy as np
 
 from spline_fc.analysis import KnotTrack, summarize_track
 from spline_fc.printing import one_line
-from spline_fc.report import pictures
+from spline_fc.report import pictures_units as pictures
 from spline_fc.report.figures import place
 from spline_fc.report.formats import count, display_name, percent, significant, with_range
 from spline_fc.report.measures import MIN_ALIGNMENT, ON_DIRECTION, ON_FEATURE, RANDOM, SEGMENTS
 from spline_fc.report.page import Block, Heading, Words
+from spline_fc.report.pictures_model import about_of
 from spline_fc.report.study import Study
 from spline_fc.report.tables import Table
 
@@ -23,7 +24,7 @@ def knots(study: Study) -> list[Block]:
     if units is None or rows is None:
         return [Words("Knots need the training rows and the parameters of the run.", "note")]
     about, hinges = (
-        pictures.about_rows(rows, study.encoding),
+        about_of(study, rows),
         units.drift.select(units.drift.began_on_axis),
     )
     parts: list[Block] = [
@@ -41,7 +42,7 @@ def knots(study: Study) -> list[Block]:
             step = best.get(study.seed)
             parts.append(place(folder, pictures.knots_over_steps, track, about, step))
         parts.append(place(folder, pictures.drift_over_steps, track, study.flips))
-    moved = _moved_table(hinges, rows.feature_names)
+    moved = _moved_table(hinges, rows.feature_names, study.outputs)
     if moved.body:
         parts += [Heading("Units that moved most"), moved]
     parts += [Heading("Alignment"), place(folder, pictures.alignment, study.units)]
@@ -60,7 +61,7 @@ def regions(study: Study) -> list[Block]:
         _patterns_table(study),
     ]
     if study.plane is not None:
-        about = pictures.about_rows(study.data, study.encoding)
+        about = about_of(study, study.data)
         parts.append(place(folder, pictures.cells, study.plane, about))
     return parts
 
@@ -105,7 +106,9 @@ def _groups_table(study: Study) -> Table:
     return Table(header, body, [note], words=2)
 
 
-def _moved_table(drift: KnotTrack, feature_names: tuple[str, ...]) -> Table:
+def _moved_table(
+    drift: KnotTrack, feature_names: tuple[str, ...], outputs: tuple[str, ...]
+) -> Table:
     """The aligned units whose knots moved furthest, in raw units."""
     way = np.abs(np.where(drift.aligned[1], drift.displacement[1], 0.0))
     ranked = [i for i in np.argsort(-way, kind="stable") if way[i] > 0][:MOST_MOVED]
@@ -125,6 +128,7 @@ def _moved_table(drift: KnotTrack, feature_names: tuple[str, ...]) -> Table:
     ]
     header = ["unit", "feature", "knot", "moved by, IQR", "active", "slope", "alignment"]
     note = "Start → end of training, in raw units; IQR is the inter-quartile range of the feature."
+    note += f" Slopes are those of {one_line(outputs[0])}." if len(outputs) > 1 else ""
     return Table([*header, "active rows"], body, [note], words=2)
 
 

@@ -12,9 +12,17 @@ from spline_fc.cpwl import FitResult
 from spline_fc.data import Encoding
 from spline_fc.data.encoding import TARGET
 from spline_fc.model.columns import file_columns
-from spline_fc.model.formula import formula_lines, raw_spline
+from spline_fc.model.formula import formula_cells, formula_lines, raw_spline
 from spline_fc.network import layer_sizes
-from spline_fc.report.answers import MOST_SEEDS, Answers, Trained, answer, classes_of, some
+from spline_fc.printing import one_line
+from spline_fc.report.answers import (
+    MOST_SEEDS,
+    Answers,
+    Trained,
+    answer,
+    classes_of,
+    some,
+)
 from spline_fc.report.measures import (
     Pair,
     Plane,
@@ -23,8 +31,15 @@ from spline_fc.report.measures import (
     measure_plane,
     measure_units,
 )
-from spline_fc.report.rows import Row, baseline_rows, main_rows, row_of, speeds_of
-from spline_fc.training import PRIMARY_SCORE
+from spline_fc.report.rows import (
+    Row,
+    baseline_rows,
+    loss_word,
+    main_rows,
+    row_of,
+    speeds_of,
+)
+from spline_fc.training import LOSS_OF, PRIMARY_SCORE
 from spline_fc.workdir import (
     Rows,
     Workdir,
@@ -52,6 +67,7 @@ class Study(NamedTuple):
     encoding: Encoding | None = None  # of the file, if there was one
     answers: Answers | None = None
     formula: tuple[str, ...] = ()  # lines
+    terms: tuple[list[str], ...] = ()  # of a formula of several outputs: cells, as a table has them
     units: Mapping[str, Units] = MappingProxyType({})  # by initialisation
     track: KnotTrack | None = None
     flips: Mapping[str, np.ndarray] = MappingProxyType({})  # (records, units) per hidden layer
@@ -76,19 +92,42 @@ class Study(NamedTuple):
 
     @property
     def error(self) -> str:
-        """The key of the score that the task is judged by; of several targets there is none."""
-        if self.data is None or len(self.data.target_names) > 1 and not self.classes:
-            return "r2" if self.data is not None else "rmse"
-        return PRIMARY_SCORE[self.data.task]
+        """The key of the score that the task is judged by; of several targets their mean R2."""
+        if self.data is None:
+            return "rmse"
+        several = len(self.targets) > 1 and not self.classes
+        return "r2" if several else PRIMARY_SCORE[self.data.task]
 
     @property
-    def target(self) -> tuple[str, str]:
-        """What is predicted, and its unit, "" where none was given."""
+    def targets(self) -> tuple[tuple[str, str], ...]:
+        """The columns that are predicted, each with its unit, "" where none was given."""
         own = () if self.encoding is None else self.encoding.of_role(TARGET)
-        if len(own) == 1:
-            return own[0].name, own[0].format.unit
-        names = () if self.data is None else self.data.target_names
-        return (names[0] if len(names) == 1 else f"{len(names)} targets"), ""
+        units = {column.name: column.format.unit for column in own}
+        if self.data is None or len(own) == 1:
+            return tuple(units.items())
+        return tuple((name, units.get(name, "")) for name in self.data.target_names)
+
+    @property
+    def target(self) -> str:
+        """What is predicted, in a word or two."""
+        names = [one_line(name) for name, _ in self.targets]
+        return names[0] if len(names) == 1 else f"{len(names)} targets"
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the outputs of a network stand for: targets, or classes; of two the second."""
+        classes = self.classes[-1:] if len(self.classes) == 2 else self.classes
+        return classes or tuple(name for name, _ in self.targets)
+
+    @property
+    def are_logits(self) -> bool:
+        """Whether the networks return logits."""
+        return self.data is not None and loss_of(self.work, self.data).endswith("cross_entropy")
+
+    @property
+    def loss_word(self) -> str:
+        """What the loss that was trained on is called."""
+        return loss_word(self.work, self.rows)
 
 
 class _Attempts:
@@ -135,7 +174,8 @@ def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int) -> 
     if data is None:
         return found
     if found.get("fit") is not None:
-        found["formula"] = attempt("The formula", _formula, found["fit"], data, encoding) or ()
+        written = attempt("The formula", _formula, found["fit"], data, encoding)
+        found["formula"], found["terms"] = written or ((), ())
     units = found["units"] = {}
     for name in work.inits:
         pair = attempt(f"The parameters of {name}", _read_pair, work, name, seed, data.x.shape[1])
@@ -145,7 +185,7 @@ def _of_seed(attempt: _Attempts, work: Workdir, init: str | None, seed: int) -> 
         if measured is not None:
             units[name] = measured
         if name == init:
-            found |= _of_pair(attempt, pair, measured, data, fits[name], _loss(work))
+            found |= _of_pair(attempt, pair, measured, data, fits[name], loss_of(work, data))
     return found
 
 
@@ -161,7 +201,7 @@ def _of_pair(
     x, found = some(data.x), {}
     if fit is not None:
         measured = attempt(
-            "The interaction", measure_interaction, fit.spline, pair.after, x, data.scaler, loss
+            "The interaction", measure_interaction, fit, pair.after, x, data.scaler, loss
         )
         found["interaction"] = measured or {}
     if units is not None:
@@ -183,7 +223,7 @@ def _answers(attempt: _Attempts, work: Workdir, init: str) -> Answers | None:
         fit = attempt(f"The fit of {init}", read_fit, work, init, seed)
         encoding = attempt("The columns of the file", _encoding, work, seed, rows)
         if pair is not None:
-            trained.append(Trained(seed, rows, fit, *pair, encoding, _loss(work)))
+            trained.append(Trained(seed, rows, fit, *pair, encoding, loss_of(work, rows)))
     return attempt("The answers to the owner", answer, trained) if trained else None
 
 
@@ -198,17 +238,22 @@ def _encoding(work: Workdir, seed: int, rows: Rows | None) -> Encoding | None:
     return encoding
 
 
-def _loss(work: Workdir) -> str:
+def loss_of(work: Workdir, rows: Rows) -> str:
     """The loss that the networks were trained on."""
     training = work.config.get("training")
     options = training if isinstance(training, Mapping) else {}
-    return str(options.get("loss", "squared_error"))
+    return str(options.get("loss") or LOSS_OF[rows.task])
 
 
-def _formula(fit: FitResult, rows: Rows, encoding: Encoding | None) -> tuple[str, ...]:
-    """The lines of the spline in raw units."""
+def _formula(
+    fit: FitResult, rows: Rows, encoding: Encoding | None
+) -> tuple[tuple[str, ...], tuple[list[str], ...]]:
+    """The lines of the spline in raw units, and its terms as cells if it has several outputs."""
     columns = file_columns(encoding, rows.feature_names)
-    return tuple(formula_lines(raw_spline(fit.spline, rows.scaler), columns, rows.target_names))
+    spline, several = raw_spline(fit.spline, rows.scaler), len(rows.target_names) > 1
+    spread = rows.scaler.x_scale
+    lines = formula_lines(spline, columns, rows.target_names, spread)
+    return tuple(lines), tuple(formula_cells(spline, columns, spread)) if several else ()
 
 
 def _read_pair(work: Workdir, init: str, seed: int, num_features: int) -> Pair | None:

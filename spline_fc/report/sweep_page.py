@@ -96,13 +96,13 @@ def _results(contests: Sequence[Contest], folder: pathlib.Path) -> list[Block]:
     if not contests:
         return [Words("No workdir holds finished runs and a reference.", "note")]
     page.check_packages()
-    from spline_fc.report import figures, pictures  # as in `write_report`
+    from spline_fc.report import figures, pictures_training  # as in `write_report`
 
     return [
         Words(
             "The figure and the table set every start against the reference, workdir by workdir."
         ),
-        figures.place(folder, pictures.sweep, contests),
+        figures.place(folder, pictures_training.sweep, contests),
         sweep_table(contests),
     ]
 

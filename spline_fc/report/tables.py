@@ -19,14 +19,16 @@ from spline_fc.report.formats import (
     significant,
 )
 from spline_fc.report.rows import (
-    LOSS,
+    LOG_LOSS,
     SCORES,
     Row,
     error_of,
+    loss_word,
     main_rows,
     number,
     shown_scores,
     speeds_of,
+    target_scores,
 )
 from spline_fc.workdir import Workdir, read_workdir
 
@@ -44,16 +46,23 @@ class Table(NamedTuple):
     block = "table"
 
 
-def score_table(rows: Sequence[Row], reference: str | None) -> Table:
-    """Sets the losses and test errors of contenders, with bootstrap intervals over seeds."""
+def score_table(rows: Sequence[Row], reference: str | None, loss: str) -> Table:
+    """Sets the losses and test scores of contenders, with bootstrap intervals over seeds.
+
+    `loss` says what the loss is called, here and below.
+    """
     errors = [error_of(row) for row in rows]
-    error = next((name for name, _ in errors if name != LOSS), LOSS)
-    columns = _start_columns(rows, mean_interval)
+    error = next((name for name, _ in errors if name != "test loss"), "test loss")
+    columns = _start_columns(rows, mean_interval, loss)
     shown = [mean_interval(values) if name == error else NONE for name, values in errors]
     columns.append((error, shown))
+    beside = target_scores(rows, "rmse") or {"accuracy": ""}  # what people ask for next
+    for key, title in shown_scores(rows, SCORES).items():
+        if key in beside:
+            columns.append((title, [mean_interval(row.scores.get(key, ())) for row in rows]))
     notes = [
-        "Mean over seeds, in brackets the 95 % bootstrap interval (from three seeds on); losses in "
-        "the units that were trained on, test scores in those of the data."
+        f"Mean over seeds, in brackets the 95 % bootstrap interval (from three seeds on); "
+        f"{_units(loss)}"
     ]
     less = [interval(row.against.mean) if row.against else "" for row in rows]
     if reference and any(said not in ("", NONE) for said in less):
@@ -66,34 +75,32 @@ def score_table(rows: Sequence[Row], reference: str | None) -> Table:
     return table_of(columns, notes)
 
 
-def arrival_table(rows: Sequence[Row], reference: str) -> Table:
+def arrival_table(rows: Sequence[Row], reference: str, loss: str) -> Table:
     """Sets the steps and seconds to the reference's best loss, with ratios to the reference's."""
     trained = [row for row in rows if row.init]
     columns = [("start", [row.name for row in trained]), *_arrival_columns(trained, reference)]
-    return table_of(columns, _arrival_notes(display_name(reference)))
+    return table_of(columns, _arrival_notes(display_name(reference), loss))
 
 
 def main_table(work: Workdir) -> Table:
     """Sets results and speed in one table, with standard errors, as a terminal takes it."""
     rows = main_rows(work, speeds_of(work))
-    columns = _start_columns(rows, mean_error)
-    found = shown_scores(rows, SCORES, "test RMSE")
+    loss = loss_word(work, rows)
+    columns = _start_columns(rows, mean_error, loss)
+    found = shown_scores(rows, SCORES)
     columns += [
         (title, [mean_error(r.scores.get(k, ())) for r in rows]) for k, title in found.items()
     ]
     if not found:
-        columns.append((LOSS, [mean_error(row.test_loss) for row in rows]))
-    notes = [
-        "Mean ± standard error over seeds; losses in the units that were trained on, test scores "
-        "in those of the data."
-    ]
+        columns.append(("test loss", [mean_error(row.test_loss) for row in rows]))
+    notes = [f"Mean ± standard error over seeds; {_units(loss)}"]
     if work.reference:
         columns += _arrival_columns(rows, work.reference)
-        notes += _arrival_notes(display_name(work.reference))
+        notes += _arrival_notes(display_name(work.reference), loss)
     return table_of(columns, notes)
 
 
-def speed_table(work: Workdir, speeds: Sequence[Speed]) -> Table:
+def speed_table(work: Workdir, speeds: Sequence[Speed], loss: str) -> Table:
     """Sets what every contender needed to reach each target, a line for each of both."""
     name = display_name(work.reference) if work.reference else "reference"
     pairs = [(speed, reach) for speed in speeds for reach in speed.reaches]
@@ -106,7 +113,7 @@ def speed_table(work: Workdir, speeds: Sequence[Speed]) -> Table:
     ]
     notes = [
         "Medians over seeds; in brackets 95 % bootstrap intervals of the median paired ratio. A "
-        "multiple is one of the loss that the same seed's reference ended with.",
+        f"multiple is one of the validation {loss} that the same seed's reference ended with.",
         "Seconds include everything that a start does but no compilation; cold seconds include "
         "that too. Replicas that trained together share their time evenly, which makes training "
         "cheap against the start.",
@@ -114,20 +121,20 @@ def speed_table(work: Workdir, speeds: Sequence[Speed]) -> Table:
     return table_of(columns, notes, words=2)
 
 
-def curve_table(speeds: Sequence[Speed], reference: str | None) -> Table:
+def curve_table(speeds: Sequence[Speed], reference: str | None, loss: str) -> Table:
     """Sets the measures of whole curves: the mean loss on the way, and how fast the loss fell."""
     name = display_name(reference) if reference else "reference"
     decays = [f"{np.isfinite(s.half_life).sum()} of {s.seeds.size}" for s in speeds]
     columns = [
         ("start", [display_name(s.init) for s in speeds]),
-        ("mean validation loss on the way", [mean_interval(s.area) for s in speeds]),
+        (f"mean validation {loss} on the way", [mean_interval(s.area) for s in speeds]),
         (f"ratio to {name}'s", [ratio(s.area_ratio) for s in speeds]),
         ("steps per halving", [interval(s.half_life_interval) for s in speeds]),
         ("seeds with a decay", decays),
     ]
     notes = [
-        "The mean validation loss over the steps that all starts had is the area under the curve "
-        "divided by its length. Steps per halving: ln 2 over the rate of floor + amplitude × "
+        f"The mean validation {loss} over the steps that all starts had is the area under the "
+        "curve divided by its length. Steps per halving: ln 2 over the rate of floor + amplitude × "
         "exp(−rate × step), fitted up to the best epoch; median and 95 % bootstrap interval."
     ]
     return table_of(columns, notes)
@@ -169,13 +176,23 @@ def table_of(columns: Columns, notes: list[str], words: int = 1) -> Table:
     return Table([name for name, _ in kept], body, notes, words)
 
 
-def _start_columns(rows: Sequence[Row], mean: Callable[[Any], str]) -> Columns:
+def _units(loss: str) -> str:
+    """What losses and scores are measured in."""
+    if loss == LOG_LOSS:
+        return "the loss that was trained on is the log loss, by which epoch and rate are chosen."
+    return "losses in the units that were trained on, test scores in those of the data."
+
+
+def _start_columns(rows: Sequence[Row], mean: Callable[[Any], str], loss: str) -> Columns:
     return [
         ("start", [row.name for row in rows]),
         ("seeds", [str(r.seeds.size) + f" ({r.failed} diverged)" * bool(r.failed) for r in rows]),
         ("learning rate", [", ".join(f"{r:g}" for r in row.learning_rates) for row in rows]),
-        ("validation loss at step 0", [mean(row.start_loss) for row in rows]),
-        ("best validation loss", [mean(row.validation_loss) if row.init else "" for row in rows]),
+        (f"validation {loss} at step 0", [mean(row.start_loss) for row in rows]),
+        (
+            f"best validation {loss}",
+            [mean(row.validation_loss) if row.init else "" for row in rows],
+        ),
     ]
 
 
@@ -195,10 +212,10 @@ def _reach_columns(reaches: Sequence[Reach | None], name: str, goal: str = "") -
     return [(title, [say(r) if r else "" for r in reaches]) for title, say in cells.items()]
 
 
-def _arrival_notes(name: str) -> list[str]:
+def _arrival_notes(name: str, loss: str) -> list[str]:
     return [
         f"Steps to {name}'s best: median over seeds of the first recorded step at or below the "
-        f"best validation loss that {name} reached on its whole grid, same seed. Seconds: the "
+        f"best validation {loss} that {name} reached on its whole grid, same seed. Seconds: the "
         "same, with everything that a start does and without compilation.",
         "Ratio: median over seeds of paired ratios, in brackets the 95 % bootstrap interval (from "
         "three seeds on).",

@@ -8,21 +8,36 @@ import numpy as np
 from spline_fc.printing import one_line, significant
 from spline_fc.report.answers import AFTER, BEFORE, Answers
 from spline_fc.report.formats import NBSP, mean_error, percent
-from spline_fc.report.rows import ERRORS, Row, shown_scores
+from spline_fc.report.rows import (
+    ERRORS,
+    MEAN_R2,
+    MOST_NAMED,
+    Row,
+    shown_scores,
+    target_scores,
+)
 from spline_fc.report.tables import Columns, Table, table_of
 
 MOST_CLASSES = 10
 MOST_FEATURES = 40  # lines of the table of importance
 
 
-def error_table(baselines: Sequence[Row], rows: Sequence[Row], unit: str) -> Table:
-    """Sets the errors that the owner of the data asks for: of the mean, and of all that follows."""
+def error_table(baselines: Sequence[Row], rows: Sequence[Row], units: Sequence[str]) -> Table:
+    """Sets the errors that the owner of the data asks for: of the mean, and of all that follows.
+
+    `units` has that of every target, "" where it is not known.
+    """
     every = [*baselines, *rows]
     named = [f"network from {row.name}" if row.init else row.name for row in every]
     columns: Columns = [("model", named)]
-    shown = shown_scores(every, ERRORS, ERRORS["rmse"])
-    for key, title in {**shown, **({} if "rmse" in shown else {"r2": ERRORS["r2"]})}.items():
-        title += f", {unit}" if unit and key in ("rmse", "mae") else ""
+    shown, r2 = shown_scores(every, ERRORS), target_scores(every, "r2")
+    if r2 and len(r2) <= MOST_NAMED:
+        own = {name: f"{ERRORS['r2']}, {one_line(target)}" for name, target in r2.items()}
+        shown = {key: title for key, title in shown.items() if key != "r2"} | own | {"r2": MEAN_R2}
+    names = target_scores(every, "rmse") or {"rmse": ""}
+    of_key = dict(zip(names, units, strict=False)) | ({"mae": units[0]} if units else {})
+    for key, title in shown.items():
+        title += f", {of_key[key]}" if of_key.get(key) else ""
         columns.append((title, [mean_error(row.scores.get(key, ())) for row in every]))
     seeds = max((row.seeds.size for row in every), default=0)
     notes = [f"Mean ± standard error over {seeds} seeds."] if seeds > 1 else []
@@ -48,14 +63,15 @@ def confusion_table(observed: np.ndarray, predicted: np.ndarray, classes: Sequen
     return table_of([*columns, ("right", right)], notes)
 
 
-def permutation_table(found: Answers, error: str, unit: str) -> Table:
-    """Sets what shuffling each column of the file costs, the dearest first."""
-    mean = found.importance[AFTER].mean
+def permutation_table(found: Answers, target: int, error: str, unit: str) -> Table:
+    """Sets what shuffling each column of the file costs one of the targets, the dearest first."""
+    importance = found.importance[target]
+    mean = importance[AFTER].mean
     order = np.argsort(-mean, kind="stable")[:MOST_FEATURES]
     total = np.maximum(mean, 0).sum()
     columns: Columns = [("column", [one_line(found.columns[j].name) for j in order])]
     for name in (AFTER, BEFORE):
-        one = found.importance[name]
+        one = importance[name]
         cells = [_with_deviation(one.mean[j], one.deviation[j]) for j in order]
         columns.append((name, cells))
     shares = [_share(max(mean[j], 0) / total) if total else "" for j in order]

@@ -168,7 +168,7 @@ def check_against_data(plan: Plan, dataset: Dataset) -> None:
     for contender in plan.contenders:
         if contender.start == SPLINE:
             _check_range(contender, dataset.feature_names, dataset.train.y)
-        loss = contender.training.loss
+        loss = contender.training.loss_of(task)
         checks.check(
             task != "regression" or not loss.endswith("cross_entropy"),
             f"config.training.loss must be squared_error or huber for regression; got {loss!r}.",
@@ -200,6 +200,9 @@ def _check_fit(name: str, options: Mapping[str, Any]) -> None:
     check_search_options(**{option: options[option] for option in search})
     checks.check_number(f"{name}.share", options["share"], above=0, at_most=1)
     checks.check_number(f"{name}.tolerance", options["tolerance"], above=0)
+    checks.check_integer(f"{name}.passes", options["passes"], 0)
+    if options["ridge"] is not None:
+        checks.check_number(f"{name}.ridge", options["ridge"], above=0)
     checks.check_one_of(f"{name}.prune", options["prune"], PRUNE_METHODS)
     for option, least in (("num_directions", 1), ("num_slices", 2), ("num_folds", 2)):
         checks.check_integer(f"{name}.{option}", options[option], least)

@@ -50,7 +50,7 @@ def baseline_rows(datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
 def _fit_row(
     contender: Contender, seed: int, fit: FitResult, start: Start, dataset: Dataset
 ) -> dict[str, Any]:
-    loss = contender.training.loss
+    loss = contender.training.loss_of(dataset.task)
     return {
         "init": contender.name,
         "seed": seed,
@@ -63,8 +63,7 @@ def _fit_row(
         "seconds_run": start.seconds.run,
         "validation_loss": _mean_loss(fit, dataset.validation, loss),
         "test_loss": _mean_loss(fit, dataset.test, loss),
-        # It was fitted by least squares, whatever its network is trained on.
-        **_flat("test", protocol.score(fit, dataset, "squared_error")),
+        **_flat("test", protocol.score(fit, dataset, loss)),
     }
 
 
@@ -157,5 +156,5 @@ def chosen_model(
         "learning_rate": plan.learning_rates[rate],
         "config": plan.config,
     }
-    loss = contender.training.loss
+    loss = contender.training.loss_of(dataset.task)
     return make_model(dataset, spline=start.fit, params=params, loss=loss, made=made)

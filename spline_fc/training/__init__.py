@@ -6,7 +6,7 @@ from spline_fc.training.config import LEARNING_RATES, PRECISIONS, TrainingConfig
 from spline_fc.training.gauss_newton import gauss_newton
 from spline_fc.training.groups import GROUPS, Origin, spline_origin
 from spline_fc.training.loop import TrainResult, train, train_replicas
-from spline_fc.training.losses import LOSSES, loss_per_row
+from spline_fc.training.losses import LOSS_OF, LOSS_OF_LINK, LOSSES, loss_per_row
 from spline_fc.training.metrics import (
     WRITERS,
     JsonlWriter,
@@ -18,26 +18,40 @@ from spline_fc.training.metrics import (
     write_history,
 )
 from spline_fc.training.optimisers import OPTIMISERS, SCHEDULES
-from spline_fc.training.output_layer import solve_output, to_logits
+from spline_fc.training.output_layer import solve_output
 from spline_fc.training.recorders import (
     first_layer_recorder,
     network_recorder,
 )
 from spline_fc.training.replicas import replica, stack_params
-from spline_fc.training.scores import PRIMARY_SCORE, probabilities, scores
+from spline_fc.training.scores import (
+    CLASS_SCORES,
+    PRIMARY_SCORE,
+    REGRESSION_SCORES,
+    Calibration,
+    calibration,
+    joint_error,
+    probabilities,
+    scores,
+)
 from spline_fc.training.steps import Recorder
 
 __all__ = [
+    "CLASS_SCORES",
     "GROUPS",
     "LINEAR",
     "LEARNING_RATES",
     "LOSSES",
+    "LOSS_OF",
+    "LOSS_OF_LINK",
     "MEAN",
     "OPTIMISERS",
     "PRECISIONS",
     "PRIMARY_SCORE",
+    "REGRESSION_SCORES",
     "SCHEDULES",
     "WRITERS",
+    "Calibration",
     "Checkpoints",
     "JsonlWriter",
     "MetricWriter",
@@ -49,8 +63,10 @@ __all__ = [
     "TrainingConfig",
     "as_config",
     "baselines",
+    "calibration",
     "first_layer_recorder",
     "gauss_newton",
+    "joint_error",
     "loss_per_row",
     "make_writer",
     "network_recorder",
@@ -60,7 +76,6 @@ __all__ = [
     "solve_output",
     "spline_origin",
     "stack_params",
-    "to_logits",
     "train",
     "train_replicas",
     "write_epochs",

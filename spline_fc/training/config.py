@@ -14,7 +14,7 @@ from spline_fc.checks import (
     shown,
 )
 from spline_fc.training.groups import GROUPS
-from spline_fc.training.losses import LOSSES
+from spline_fc.training.losses import LOSS_OF, LOSSES
 from spline_fc.training.optimisers import OPTIMISERS, SCHEDULES
 
 LEARNING_RATES = (1e-3, 3e-3, 1e-2)  # a grid of which each start gets its own best
@@ -45,7 +45,8 @@ class TrainingConfig:
     """How a network is trained on; immutable and hashable.
 
     Attributes:
-      loss: a name in `losses.LOSSES`.
+      loss: a name in `losses.LOSSES`; None for that of the task, the squared error of a regression
+        and the cross-entropy of classes.
       optimizer: a name in `optimisers.OPTIMISERS`.
       learning_rate: peak of the schedule; `train_replicas` takes a grid of its own instead.
       batch_size: rows per step, cut to the training part where that is smaller; the rows left
@@ -75,7 +76,7 @@ class TrainingConfig:
       ValueError: a field is out of range, names something unknown, or contradicts another.
     """
 
-    loss: str = "squared_error"
+    loss: str | None = None
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     batch_size: int = 64
@@ -94,7 +95,8 @@ class TrainingConfig:
     precision: str = "default"
 
     def __post_init__(self) -> None:
-        check_one_of("training.loss", self.loss, LOSSES)
+        if self.loss is not None:
+            check_one_of("training.loss", self.loss, LOSSES)
         check_one_of("training.optimizer", self.optimizer, OPTIMISERS)
         check_one_of("training.schedule", self.schedule, SCHEDULES)
         check_one_of("training.precision", self.precision, PRECISIONS)
@@ -119,6 +121,18 @@ class TrainingConfig:
             if type(field.default) in (int, float, bool):
                 plain = type(field.default)(getattr(self, field.name))
                 object.__setattr__(self, field.name, plain)
+
+    def for_task(self, task: str) -> "TrainingConfig":
+        """Returns this config with the loss of a task where none was named.
+
+        Raises:
+          ValueError: the optimizer or output_ridge needs the squared error.
+        """
+        return dataclasses.replace(self, loss=self.loss_of(task))
+
+    def loss_of(self, task: str) -> str:
+        """Returns the name of the loss on data of a task."""
+        return self.loss or LOSS_OF[task]
 
     def steps_per_epoch(self, rows: int) -> int:
         """Steps that an epoch of so many training rows takes."""
@@ -157,7 +171,7 @@ class TrainingConfig:
         }
         needs = " and ".join(name for name, is_used in used.items() if is_used)
         check(
-            not needs or self.loss == "squared_error",
+            not needs or self.loss in (None, "squared_error"),
             f"training.loss must be 'squared_error' with {needs}; got {self.loss!r}.",
         )
 

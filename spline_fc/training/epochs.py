@@ -15,7 +15,6 @@ from spline_fc.training.output_layer import solve_output
 from spline_fc.training.steps import (
     DIVERGED,
     OUT_OF_PATIENCE,
-    PARTS,
     PAST_THE_END,
     RUNNING,
     Data,
@@ -23,8 +22,8 @@ from spline_fc.training.steps import (
     Numbers,
     Recorder,
     make_step,
-    mean_losses,
     optimiser_of,
+    part_means,
     where,
 )
 
@@ -39,7 +38,7 @@ class TrainState(NamedTuple):
     best_params: Params
     best_loss: jax.Array  # (), of the validation part
     best_epoch: jax.Array  # () int32
-    history: jax.Array  # (3, at least epochs + 1), losses of PARTS, NaN where not trained
+    history: jax.Array  # (rows of `history_names`, at least epochs + 1), NaN where not trained
     pace: jax.Array  # (), factor on the learning rate, halved whenever an epoch is undone
 
 
@@ -56,9 +55,9 @@ def _begin(
 ) -> TrainState:
     """Makes the state of one replica before training, with the losses of epoch 0."""
     structure, recorder, _ = program
-    losses = mean_losses(structure.loss, params, data.evaluation)
-    train_loss, best_loss, _ = losses
-    history = jnp.full((len(PARTS), length), jnp.nan, losses.dtype).at[:, 0].set(losses)
+    losses = part_means(structure.loss, params, data.evaluation)
+    train_loss, best_loss = losses[:2]
+    history = jnp.full((losses.size, length), jnp.nan, losses.dtype).at[:, 0].set(losses)
     finite = jnp.isfinite(train_loss) & jnp.isfinite(best_loss)
     status = jnp.where(finite, RUNNING, DIVERGED).astype(jnp.int32)
     trace, zero = None, jnp.zeros((), jnp.int32)
@@ -177,7 +176,7 @@ def _assess(
     structure: Structure, numbers: Numbers, epoch, state: TrainState, data: Data, was_running
 ) -> TrainState:
     """Evaluates the averaged network, keeps it if it is the best, stops if patience is out."""
-    losses = mean_losses(structure.loss, state.iterate.average, data.evaluation)
+    losses = part_means(structure.loss, state.iterate.average, data.evaluation)
     if structure.guard:
         state, losses = _undo(structure, numbers, state, losses)
     iterate = state.iterate

@@ -71,8 +71,9 @@ def prepare(
     if weight is not None:
         parts[0] = _of_weight(parts[0], weight)
     _check_all_finite(params, parts)
-    _check_targets(config.loss, parts)
-    if config.loss in UNBOUNDED:
+    loss = config.loss_of(dataset.task)
+    _check_targets(loss, parts)
+    if loss in UNBOUNDED:
         _tell_unlike_scales("y", parts[0].y, dataset.target_names)
     _tell_unlike_scales("x", parts[0].x, dataset.feature_names)
     _check_origin(params, config, origin)

@@ -24,11 +24,11 @@ from spline_fc.training.inputs import cut_batch, prepare
 from spline_fc.training.steps import (
     DIVERGED,
     OUT_OF_PATIENCE,
-    PARTS,
     RUNNING,
     Data,
     Numbers,
     Recorder,
+    history_names,
     numbers_of,
 )
 
@@ -43,7 +43,7 @@ class TrainResult(NamedTuple):
 
     params: Params  # the evaluated (averaged) network at its best validation loss
     last_params: Params  # the evaluated network when the run ended
-    history: dict[str, np.ndarray]  # (epochs + 1,) per "<part>_loss"; NaN where not trained
+    history: dict[str, np.ndarray]  # (epochs + 1,) per name of `history_names`; NaN: not trained
     best_epoch: np.ndarray  # () int
     steps_per_epoch: int
     trace: Any  # the recorder's summary, or None
@@ -109,7 +109,8 @@ def train(
       TypeError: no Dataset, Recorder or Checkpoints where one is wanted.
       OSError: the folder of the checkpoints cannot be read or written.
     """
-    config = as_config(config)
+    check_kind("dataset", dataset, Dataset)
+    config = as_config(config).for_task(dataset.task)
     _check_seed("seed", seed)
     _check_watchers(recorder, on_epochs, checkpoints)
     data = prepare(params, dataset, config, weights, origin)
@@ -156,7 +157,8 @@ def train_replicas(
     Raises:
       ValueError: as for `train`; replicas of different shapes.
     """
-    config = as_config(config)
+    check_kind("datasets", datasets, Dataset)
+    config = as_config(config).for_task(datasets.task)
     learning_rates = as_list("learning_rates", learning_rates, "positive numbers")
     check(len(learning_rates) > 0, "learning_rates must hold at least one number; got none.")
     for index, rate in enumerate(learning_rates):
@@ -258,7 +260,7 @@ def _train(
     state = run.advance(run.begin(params), 0, 0)
     compiled = time.perf_counter()
     kept: dict[int, Params] = {}
-    pieces = _Pieces(on_epochs, keep_epochs, kept)
+    pieces = _Pieces(run, on_epochs, keep_epochs, kept)
     if checkpoints is None:
         state = _run_epochs(run, state, 0, pieces, None, 0)
     else:
@@ -272,6 +274,7 @@ def _train(
 class _Pieces(NamedTuple):
     """Who looks at a run between its pieces."""
 
+    run: _Run
     on_epochs: OnEpochs | None
     keep_epochs: tuple[int, ...]
     kept: dict[int, Params]
@@ -283,7 +286,7 @@ class _Pieces(NamedTuple):
         if done in self.keep_epochs:  # the state is donated to the next piece
             self.kept[done] = jax.tree.map(jnp.copy, state.iterate.average)
         if self.on_epochs is not None:
-            self.on_epochs(done, _history(state, done))
+            self.on_epochs(done, _history(self.run, state, done))
 
 
 def _run_epochs(
@@ -303,9 +306,9 @@ def _run_epochs(
     return state
 
 
-def _history(state: TrainState, done: int) -> dict[str, np.ndarray]:
-    values = np.asarray(state.history)
-    return {f"{name}_loss": values[..., i, : done + 1] for i, name in enumerate(PARTS)}
+def _history(run: _Run, state: TrainState, done: int) -> dict[str, np.ndarray]:
+    values, names = np.asarray(state.history), history_names(run.program().structure.loss)
+    return {name: values[..., i, : done + 1] for i, name in enumerate(names)}
 
 
 def _result(run: _Run, state: TrainState, seconds: Seconds) -> TrainResult:
@@ -318,7 +321,7 @@ def _result(run: _Run, state: TrainState, seconds: Seconds) -> TrainResult:
     return TrainResult(
         params=state.best_params,
         last_params=state.iterate.average,
-        history=_history(state, config.epochs),
+        history=_history(run, state, config.epochs),
         best_epoch=best_epoch,
         steps_per_epoch=run.steps_per_epoch(),
         trace=None if recorder is None else recorder.summarise(state.iterate.trace),

@@ -30,6 +30,17 @@ LOSSES: dict[str, Loss] = {
     "softmax_cross_entropy": optax.softmax_cross_entropy,
 }
 
+LOSS_OF = {
+    "regression": "squared_error",
+    "binary": "sigmoid_cross_entropy",
+    "multiclass": "softmax_cross_entropy",
+}  # by task, unless another is asked for
+LOSS_OF_LINK = {
+    "identity": "squared_error",
+    "logit": "sigmoid_cross_entropy",
+    "softmax": "softmax_cross_entropy",
+}  # by the link of a FitResult: what its outputs are
+
 
 def loss_per_row(name: str, prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Evaluates a loss row by row.

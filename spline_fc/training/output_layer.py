@@ -1,16 +1,11 @@
 """The output layer by itself: by least squares between gradient steps, or turned to logits."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
-import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit, log_expit, log_softmax, softmax
 
-from spline_fc.network import Params, last_hidden, layer_sizes, preactivations_float64
+from spline_fc.network import Params, last_hidden, layer_sizes
 from spline_fc.network.forward import HIGHEST
-from spline_fc.network.structure import dtype_of, from_layers, layer_name, layers_float64
+from spline_fc.network.structure import layer_name
 from spline_fc.training.steps import Batch
 
 _BLOCK = 1024  # rows at once
@@ -68,44 +63,3 @@ def solve_output(params: Params, part: Batch, ridge: float | jax.Array) -> Param
     change = jnp.where(jnp.isfinite(change).all(), change, 0)
     new = {"kernel": old["kernel"] + change[:-1], "bias": old["bias"] + change[-1]}
     return {**params, name: new}
-
-
-def to_logits(params: Params, x: Any, y: Any, loss: str, weights: Any = None) -> Params:
-    """Turns a network fitted to labels of 0 and 1 by least squares into one of logits.
-
-    Its outputs p become slope * p + offset, the slope shared by all of them, by which the
-    cross-entropy of the rows is least (Platt's scaling).
-
-    Args:
-      params: a network of k outputs.
-      x: (n, d); y: (n, k), labels of 0 and 1, one-hot where there are several.
-      loss: "sigmoid_cross_entropy" or "softmax_cross_entropy".
-      weights: (n,) of the rows.
-
-    Returns:
-      Parameters with another output layer.
-
-    Reference:
-      Platt (1999), Probabilistic outputs for support vector machines.
-    """
-    step = -(-len(x) // _MOST_ROWS)
-    x, y = (np.asarray(array, np.float64)[::step] for array in (x, y))
-    share = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)[::step]
-    share = share[:, None] / share.sum()
-    p = preactivations_float64(params, x)[-1]
-    several = loss.startswith("softmax")
-
-    def cross_entropy(point: np.ndarray) -> tuple[float, np.ndarray]:
-        z = point[0] * p + point[1:]
-        if several:
-            value, error = -(share * y * log_softmax(z, axis=1)).sum(), softmax(z, axis=1) - y
-        else:
-            parts = y * log_expit(z) + (1 - y) * log_expit(-z)
-            value, error = -(share * parts).sum(), expit(z) - y
-        error = share * error
-        return value, np.concatenate([[(error * p).sum()], error.sum(axis=0)])
-
-    begin = np.concatenate([[_SLOPE], np.full(y.shape[1], -_SLOPE / 2)])
-    slope, *offset = minimize(cross_entropy, begin, jac=True, method="L-BFGS-B").x
-    *inner, (kernel, bias) = layers_float64(params)
-    return from_layers([*inner, (kernel * slope, bias * slope + offset)], dtype_of(params))

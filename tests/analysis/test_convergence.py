@@ -86,6 +86,9 @@ def test_history_reads_null_as_nan_and_leaves_a_cut_last_line_out(tmp_path):
     history = read_history(file)
     assert history.step.tolist() == [0] and history.train_loss[0] == 1
     assert np.isnan(history.validation_loss[0]) and np.isnan(history.test_loss[0])
+    assert np.isnan(history.validation_accuracy).all()
+    file.write_text('{"epoch": 0, "step": 0, "validation_accuracy": 0.75}\n')
+    assert read_history(file).validation_accuracy.tolist() == [0.75]
 
 
 @pytest.mark.parametrize("text", ["", '{"epoch"\n{"epoch": 0, "step": 0}', '{"epoch": 1}'])
@@ -99,7 +102,8 @@ def test_malformed_metrics_name_the_file(tmp_path, text):
 def _curve(loss, step=10.0, seconds=0.5, start=0.0):
     epoch = np.arange(len(loss), dtype=float)
     loss = np.asarray(loss, float)
-    return History(epoch, epoch * step, loss, loss, loss, start + epoch * seconds)
+    none = np.full(epoch.shape, np.nan)
+    return History(epoch, epoch * step, *[loss] * 3, *[none] * 3, start + epoch * seconds)
 
 
 CURVES = {

@@ -12,6 +12,7 @@ from spline_fc.cpwl import (
     fit_mars,
     with_projections,
 )
+from tests import oracles
 
 N, D = 600, 5
 INDEX = np.array([0.6, -0.5, 0.4, 0.4, 0.0])
@@ -100,11 +101,26 @@ def test_scales_do_not_matter(name):
 
 
 @pytest.mark.parametrize("name", ["ols", "sir", "phd"])
-def test_linear_maps_do_not_matter(name):
+def test_linear_maps_do_not_matter_where_rows_are_many(name):
     mixing = np.random.default_rng(2).normal(size=(D, D))
-    one = X @ derive_directions(name, X, Y, 2)
-    other = X @ mixing @ derive_directions(name, X @ mixing, Y, 2)
-    np.testing.assert_allclose(correlation(one, other), 1, rtol=1e-7)
+    many = np.random.default_rng(4).normal(size=(40 * N, D))
+    y = np.abs(many @ OTHER - 0.3) + many @ OTHER
+    one = many @ derive_directions(name, many, y, 1)
+    other = many @ mixing @ derive_directions(name, many @ mixing, y, 1)
+    np.testing.assert_allclose(correlation(one, other), 1, rtol=1e-3)
+
+
+def test_covariances_of_few_rows_are_shrunk_as_ledoit_and_wolf_do():
+    x = np.random.default_rng(5).normal(size=(40, 30)) @ np.diag(np.arange(1.0, 31))
+    y = x[:, 0] + x[:, 1] / 2
+    standard = (x - x.mean(0)) / x.std(0)
+    x = np.insert(x, 7, 2.0, axis=1)
+    covariance = oracles.ledoit_wolf(standard)
+    wanted = np.linalg.solve(covariance, standard.T @ (y - y.mean()))
+    found = (derive_directions("ols", x, y, 1)[:, 0] * x.std(0))[np.arange(31) != 7]
+    np.testing.assert_allclose(
+        wanted / np.linalg.norm(wanted), found / np.linalg.norm(found), rtol=1e-7
+    )
 
 
 def test_linear_trends_have_no_curvature():

@@ -136,6 +136,17 @@ def test_float32_columns_of_a_far_value_and_a_far_target(tame):
     assert explained(WAVE, evaluate(fit, x)) == pytest.approx(fit.r2, abs=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_two_counts_of_nothing_are_not_compared(seed):
+    """What is left of a function that the terms hold is rounding, of which no word is lost."""
+    rng = np.random.default_rng([seed, 600, 0])
+    x = rng.uniform(-1, 1, (600, 1))
+    y = np.interp(x[:, 0], np.sort(x[:, 0])[::30], rng.normal(size=20))
+    ends = dict(min_span=1, end_span=1, threshold=0, knots="all")
+    fit = fit_mars(x, y, max_terms=61, **ends)
+    assert 1 - fit.r2 < 1e-9 and "lost its digits" not in fit.stop_reason
+
+
 def test_enabling_float64_in_jax_changes_nothing(tame):
     with jax.enable_x64(True):
         check(moved(0, 1.0, 1e8), WAVE * 10 + 1e9, tame)

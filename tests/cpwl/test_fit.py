@@ -205,6 +205,7 @@ X, Y = friedman(n=50)
         (dict(weights=-np.ones(50)), "weights must not be negative"),
         (dict(weights=np.zeros(50)), "weights must not all be zero"),
         (dict(weights=np.ones(3)), "weights must have 50 rows"),
+        (dict(weights=np.full(50, 1e300)), r"weights must be within 6.*e.36; got 1e.300"),
         (dict(max_terms=99), "max_terms must not exceed"),
         (dict(max_degree=0), "max_degree must be an integer >= 1"),
         (dict(allowed=[[0, 9]]), "allowed must name columns of x"),

@@ -52,8 +52,8 @@ def test_size_task_and_standardisation(name, data_dir):
 
 
 def test_every_name_is_in_a_table_of_this_test():
-    generated, images = {"friedman1", "friedman2", "friedman3", "cpwl"}, {"mnist", "fashion_mnist"}
-    assert set(data.dataset_names()) == generated | images | set(SIZES)
+    generated, parted = {"friedman1", "friedman2", "friedman3", "cpwl"}, {"mnist", "fashion_mnist"}
+    assert set(data.dataset_names()) == generated | parted | {"adult"} | set(SIZES)
 
 
 def test_columns_of_abalone_and_california(data_dir):
@@ -216,6 +216,32 @@ def test_config_mapping_and_keywords(data_dir):
         data.load({"num_train": 3})
     with pytest.raises(ValueError, match="source must be a name, a path or a mapping .*got 5"):
         data.load(5)
+
+
+def test_adult_has_its_own_test_part_and_every_row(data_dir):
+    d = data.load("adult", data_dir=data_dir, seed=3)
+    assert (d.task, d.target_names) == ("binary", ("income=>50K",))
+    assert [len(part.x) for part in (d.train, d.validation, d.test)] == [26049, 6512, 16281]
+    assert d.test.y[:4, 0].tolist() == [0, 0, 1, 1] and int(d.test.y.sum()) == 3846
+    assert d.test.x[0, d.feature_names.index("age")] == 25
+    gaps = d.feature_names.index("workclass=missing")
+    assert int(d.test.x[:, gaps].sum()) == 963 and int(d.train.x[:, gaps].sum()) > 1000
+    assert {"sex=Male", "fnlwgt", "native-country=missing"} <= set(d.feature_names)
+    dropped = data.load("adult", data_dir=data_dir, missing="drop")
+    assert len(dropped.test.x) == 16281 - 1221
+    assert len(dropped.train.x) + len(dropped.validation.x) == 32561 - 2399
+
+
+def test_adult_is_refused_in_one_sentence(tmp_path, data_dir, monkeypatch):
+    monkeypatch.delenv("SPLINE_FC_DATA", raising=False)
+    (tmp_path / "adult").mkdir()
+    shutil.copy(data_dir / "adult" / "adult-train.csv.gz", tmp_path / "adult")
+    for folder in (None, tmp_path):
+        with pytest.raises(FileNotFoundError, match="'adult' needs adult-train.csv and adult-test"):
+            data.load("adult", data_dir=folder)
+    (tmp_path / "adult" / "adult-test.csv").write_text("1,2,3\n4,5,6\n")
+    with pytest.raises(ValueError, match="adult-test.csv must have 15 columns; got 3"):
+        data.load("adult", data_dir=tmp_path)
 
 
 def test_adult_and_diamonds_are_readable_by_path(data_dir):

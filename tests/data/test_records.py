@@ -36,6 +36,7 @@ BAD_DATASETS = {
     "integers": ({"train": part(x=np.ones((26, 3), int))}, "train x must hold floats; got int64"),
     "nan": ({"test": part(x=np.full((26, 3), np.nan))}, "test x must be finite; got 78"),
     "inf": ({"test": part(y=np.full((26, 1), np.inf))}, "test y must be finite; got 26"),
+    "beyond": ({"test": part(y=np.full((26, 1), -1e200))}, r"test y must be within 1e.150; got -1"),
     "constant x": ({"train": part(x=np.ones((26, 3)))}, "x must vary in at least one feature"),
     "constant y": ({"train": part(y=np.full((26, 1), 2.5))}, "y must vary .*constant 2.5 in 'y'"),
     "binary": ({"task": "binary"}, "train y must hold 0 and 1 only for task 'binary'"),

@@ -55,6 +55,11 @@ def test_constant_column_is_found_by_range_not_by_deviation():
     assert out.train.x.shape[1] == 2  # kept
 
 
+def test_nothing_divides_by_what_is_nearly_nothing():
+    out = data.standardize(dataset(np.random.default_rng(0).normal(size=(80, 2)) * [1, 5e-324]))
+    assert out.scaler.x_scale[1] == 1 and not out.train.x[:, 1].any()
+
+
 def test_labels_are_not_scaled():
     out = data.standardize(dataset(y=np.arange(80) % 2, task="binary"))
     assert set(np.unique(out.train.y)) == {0, 1}

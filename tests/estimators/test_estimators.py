@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 import spline_fc as sfc
 from spline_fc import network
+from spline_fc.estimators import notes
 from tests.estimators.rows import SMALL, houses, numbers
 
 
@@ -247,6 +249,32 @@ def test_bad_options_are_refused_in_fit(options):
         sfc.SplineFCRegressor(**{**SMALL, **options}).fit(*numbers())
 
 
+def test_notes_are_told_once_and_speak_of_x(caplog, monkeypatch):
+    monkeypatch.setattr(notes, "_told", set())
+    x, y = houses()
+    x.loc[0, "tree"] = "baobab"
+    scores = cross_val_score(sfc.MARSRegressor(max_terms=5), x, y, cv=4)
+    told = [record.getMessage() for record in caplog.records if record.name == "absl"]
+    assert len(scores) == 4 and all(line.startswith("X: ") for line in told)
+    for words in ("gaps filled", "levels that the encoding has not", "column 'sold'"):
+        assert sum(words in line for line in told) == 1, told
+    sfc.MARSRegressor(max_terms=5).fit(x, y).model_.predict(x.assign(tree="fir"))
+    assert "rows: levels that the encoding has not" in caplog.messages[-1]
+
+
+def test_a_level_is_called_by_its_category():
+    basis = sfc.MARSTransformer(max_terms=9).fit(*houses())
+    names, x = list(basis.get_feature_names_out()), houses()[0]
+    assert "tree is oak" in names and not any("=" in name for name in names)
+    np.testing.assert_allclose(basis.transform(x)[:, names.index("tree is oak")], x.tree == "oak")
+
+
+def test_a_row_must_not_weigh_more_than_float32_adds_up():
+    x, y = numbers()
+    with pytest.raises(ValueError, match=r"sample_weight must be within 1e.30; got 1e.300"):
+        sfc.MARSRegressor().fit(x, y, np.where(x[:, 0] > 1, 1e300, 1))
+
+
 def test_pictures(on_frame):
     import matplotlib
 
@@ -270,3 +298,31 @@ def test_what_a_mask_hides_is_not_read(mars):
     for use in (lambda: sfc.MARSRegressor().fit(masked, y), lambda: mars.predict(masked)):
         with pytest.raises(ValueError, match="X must have no masked values"):
             use()
+
+
+QUICK = {"hidden_sizes": (8,), "max_terms": 7, "epochs": 3, "learning_rate": 1e-2}
+
+
+def test_class_weights_are_repeated_rows():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 2))
+    y = np.where(x[:, 0] + rng.normal(size=120) > 1, "rare", "usual")
+    rare = np.flatnonzero(y == "rare")
+    many = np.concatenate([np.arange(120), rare, rare])
+    own = sfc.SplineFCClassifier(class_weight={"rare": 3}, early_stopping=False, **QUICK).fit(x, y)
+    other = sfc.SplineFCClassifier(early_stopping=False, **QUICK).fit(x[many], y[many])
+    np.testing.assert_array_equal(own.predict_proba(x), other.predict_proba(x))
+    plain = sfc.SplineFCClassifier(early_stopping=False, **QUICK).fit(x, y)
+    even = sfc.SplineFCClassifier(class_weight="balanced", early_stopping=False, **QUICK).fit(x, y)
+    assert even.predict_proba(x)[:, 0].mean() > plain.predict_proba(x)[:, 0].mean() + 0.1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("even", "class_weight must be"), ({"usal": 2}, "a label of class_weight"),
+     ({"a": 0}, "class_weight\\['a'\\] must be"), ([1, 2], "class_weight must be a mapping")],
+)  # fmt: skip
+def test_class_weights_that_are_none_are_named(given, words):
+    x, y = np.arange(8.0)[:, None], np.array(list("abababab"))
+    with pytest.raises((ValueError, TypeError), match=words):
+        sfc.SplineFCClassifier(class_weight=given, **QUICK).fit(x, y)

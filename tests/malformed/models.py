@@ -50,7 +50,7 @@ def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
         what, data = damage_bytes(rng, file.read_bytes(), file.stat().st_size)
         file.write_bytes(data)
     else:
-        what = (_damage_arrays if kind == "arrays" else _damage_about)(rng, file)
+        what = (damage_arrays if kind == "arrays" else damage_about)(rng, file)
     return Case(
         f"{task}, {what}",
         lambda: _content(sfc.load_model(file)),
@@ -74,7 +74,7 @@ def _no_model(rng: np.random.Generator, folder: pathlib.Path) -> Case:
     return Case(what, lambda: sfc.load_model(places[what]), ["path", str(folder)])
 
 
-def _damage_about(rng: np.random.Generator, file: pathlib.Path) -> str:
+def damage_about(rng: np.random.Generator, file: pathlib.Path) -> str:
     """Another JSON text: another format, or a value of another kind."""
     arrays = files.read_npz(file)
     about = json.loads(arrays["about"].tobytes())
@@ -88,7 +88,7 @@ def _damage_about(rng: np.random.Generator, file: pathlib.Path) -> str:
     return what
 
 
-def _damage_arrays(rng: np.random.Generator, file: pathlib.Path) -> str:
+def damage_arrays(rng: np.random.Generator, file: pathlib.Path) -> str:
     """One array is not there, or is another."""
     arrays = files.read_npz(file)
     name = pick(rng, [name for name in arrays if name != "about"])
@@ -136,7 +136,7 @@ def _with(column: str, value: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return change
 
 
-_SOUND_ROWS: dict[str, Callable[[pd.DataFrame], Any]] = {
+SOUND_ROWS: dict[str, Callable[[pd.DataFrame], Any]] = {
     "columns in another order": lambda f: f[["sold", "lit", "tree", "area"]],
     "a column too many": lambda f: f.assign(note="x"),
     "a mapping of lists": lambda f: f.to_dict("list"),
@@ -151,7 +151,7 @@ _SOUND_ROWS: dict[str, Callable[[pd.DataFrame], Any]] = {
     "numbers as words": lambda f: f.assign(area=[repr(float(v)) for v in f["area"]]),
     "levels in capitals": lambda f: f.assign(tree=f["tree"].str.upper()),
 }
-_REFUSED_ROWS: dict[str, Callable[[pd.DataFrame], Any]] = {
+REFUSED_ROWS: dict[str, Callable[[pd.DataFrame], Any]] = {
     "a column gone": lambda f: f.drop(columns="area"),
     "a column renamed": lambda f: f.rename(columns={"area": "size"}),
     "columns by number": lambda f: f.set_axis([0, 1, 2, 3], axis=1),
@@ -183,7 +183,7 @@ _REFUSED_ROWS: dict[str, Callable[[pd.DataFrame], Any]] = {
     "a file that is not there": lambda f: "rows-of-nobody.csv",
     "a list of words": list,
 }
-_NAMED = ["source", "rows", "row", "area", "tree", "lit", "sold", "rows-of-nobody.csv"]
+NAMED = ["source", "rows", "row", "area", "tree", "lit", "sold", "rows-of-nobody.csv"]
 
 
 def make_rows(rng: np.random.Generator, folder: pathlib.Path) -> Case:
@@ -199,7 +199,7 @@ def make_rows(rng: np.random.Generator, folder: pathlib.Path) -> Case:
         doors["predict_proba"] = model.predict_proba
     door, ask = pick(rng, list(doors.items()))
     is_sound = rng.random() < 0.35
-    what, change = pick(rng, list((_SOUND_ROWS if is_sound else _REFUSED_ROWS).items()))
+    what, change = pick(rng, list((SOUND_ROWS if is_sound else REFUSED_ROWS).items()))
     given, wanted = change(frame), ask(frame)
     right = (lambda came: same(came, wanted)) if is_sound else None
-    return Case(f"{door} of {task}: {what}", lambda: ask(given), _NAMED, right)
+    return Case(f"{door} of {task}: {what}", lambda: ask(given), NAMED, right)

@@ -11,11 +11,14 @@ import numpy as np
 from tests.malformed import (
     arrays,
     checkpoints,
+    commands,
     configs,
+    estimators,
     fits,
     frames,
     models,
     networks,
+    pictures,
     tables,
     trees,
     workdirs,
@@ -35,6 +38,9 @@ KINDS = {
     "checkpoints": checkpoints.make,
     "models": models.make,
     "rows": models.make_rows,
+    "estimators": estimators.make,
+    "commands": commands.make,
+    "pictures": pictures.make,
 }
 
 

@@ -57,7 +57,7 @@ def _thousands(cell: str) -> str:
 
 
 # Each gives the bytes of a file that must be read as the plain one is.
-_DRESSED: dict[str, Callable[[], bytes]] = {
+DRESSED: dict[str, Callable[[], bytes]] = {
     "semicolons": lambda: _text(by=";").encode(),
     "tabs": lambda: _text(by="\t").encode(),
     "bars": lambda: _text(by="|").encode(),
@@ -77,7 +77,7 @@ _DRESSED: dict[str, Callable[[], bytes]] = {
         [[str(i), *row] for i, row in enumerate(_cells())], ["", *_HEADER]
     ).encode(),
 }
-_BROKEN: dict[str, Callable[[], bytes]] = {
+BROKEN: dict[str, Callable[[], bytes]] = {
     "nothing": lambda: b"",
     "a header alone": lambda: (",".join(_HEADER) + "\n").encode(),
     "one row": lambda: _text(_cells()[:1]).encode(),
@@ -131,7 +131,7 @@ def make(rng: np.random.Generator, folder: pathlib.Path) -> Case:
         what = pick(rng, list(places))
         named = ["data", "source", "folder", str(folder)]
         return Case(what, lambda: data.load(places[what]), named)
-    catalogue = {"dressed": _DRESSED, "broken": _BROKEN, "options": _OPTIONS}[kind]
+    catalogue = {"dressed": DRESSED, "broken": BROKEN, "options": _OPTIONS}[kind]
     what = pick(rng, list(catalogue))
     if kind == "options":
         file.write_bytes(_text().encode())

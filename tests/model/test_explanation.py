@@ -5,6 +5,7 @@ import pytest
 
 import spline_fc as sfc
 from spline_fc import analysis
+from spline_fc.model.explanation import Explanation
 from tests.model.houses import additive, fitted, table
 
 
@@ -44,6 +45,15 @@ def test_a_row_is_told_as_people_write_it_and_clipped_where_it_was():
     assert model.explain(frame.iloc[0]).values == model.explain(frame).values
     with pytest.raises(ValueError, match="row must be one of the 120 there are, from 0; got 120"):
         model.explain(frame, 120)
+
+
+def test_columns_are_ranked_by_their_share_in_each_output():
+    found = Explanation(
+        *(("a", "b", "c"), ("1", "2", "3"), ("euros", "metres"), "target units"),
+        *(np.zeros(2), np.zeros(2), np.array([[500.0, 0.1], [-900, 0.2], [10, -4]]), ()),
+    )
+    assert found.order().tolist() == [2, 1, 0]  # c moves the metres by 93 %, b the euros by 64 %
+    assert [line.split()[0] for line in str(found).splitlines()[2:]] == ["c", "b", "a"]
 
 
 def test_the_way_from_the_reference_is_integrated_exactly():

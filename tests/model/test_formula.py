@@ -4,9 +4,12 @@ import datetime
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import spline_fc as sfc
+from spline_fc.data.cells import Format
+from spline_fc.model.columns import number_word
 from spline_fc.model.formula import raw_spline
 from tests.model.houses import fitted, table
 
@@ -58,6 +61,28 @@ def test_a_raw_spline_is_the_same_function_in_other_units():
     wanted = sfc.evaluate(model.spline, x) * scale + 3 * scale
     came = sfc.evaluate(raw, sfc.data.unscale_x(scaler, x))
     np.testing.assert_allclose(came, wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "value", "decimals", "word"),
+    [
+        ("date", "days", 19783.0, 6, "2024-03-01"),
+        ("date", "seconds", 86400 * 19783 + 0.25, 6, "2024-03-01 00:00:00.25"),
+        ("date", "seconds", 86400 * 19783 + 0.25, 0, "2024-03-01 00:00:00"),
+        ("time", "seconds", 3600.5, 1, "01:00:00.5"),
+        ("time", "seconds", 3600.0, 6, "01:00:00"),
+        ("time", "seconds", -1.0, 6, "-1"),
+    ],
+)
+def test_moments_are_written_as_far_as_they_are_known(kind, unit, value, decimals, word):
+    assert number_word(Format(kind, unit=unit), value, decimals) == word
+
+
+def test_knots_within_a_second_are_told_apart():
+    moments = pd.Timestamp("2024-03-01") + pd.to_timedelta(np.linspace(0, 1, 200), "s")
+    y = np.abs(np.linspace(-1, 1, 200))
+    fit = sfc.MARSRegressor(max_terms=5).fit(pd.DataFrame({"sold": moments}), y)
+    assert re.search(r"sold - 2024-03-01 00:00:00\.[45]", fit.model_.formula())
 
 
 def test_a_network_alone_has_no_formula_but_a_summary():

@@ -88,6 +88,17 @@ def test_one_fold_is_as_good_as_two():
         np.testing.assert_allclose(apply_params(params, raw), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("unit", [1e-40, 1e40])
+def test_units_that_float32_does_not_hold_are_folded_in_float64(unit):
+    spline, scaler = random_spline(5, terms=8, degree=2, directions=1), random_scaler(1)
+    scaler = scaler._replace(x_scale=scaler.x_scale * unit, x_shift=scaler.x_shift * unit)
+    raw = random_rows(2, dtype=np.float64) * unit
+    expected = plain_output(spline, scale_x(scaler, raw)) * scaler.y_scale + scaler.y_shift
+    for params in (to_params(spline, scaler), fold_scaler(to_params(spline), scaler)):
+        assert params["Dense_0"]["kernel"].dtype == np.float64
+        np.testing.assert_allclose(apply_params(params, raw), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_a_fit_is_its_spline():
     x = random_rows(0, 200)
     fit = fit_mars(x, np.abs(x[:, :1]) + np.minimum(x[:, 1:2], x[:, 2:3]), max_terms=9)

@@ -30,7 +30,7 @@ def history(end: float, epochs: int = 6) -> History:
     """Losses from 1 to `end` at 10 steps an epoch, 0.5 s each."""
     epoch = np.arange(epochs + 1.0)
     loss = end + (1 - end) * np.exp(-epoch)
-    return History(epoch, 10 * epoch, loss, loss, loss, 1 + epoch / 2)
+    return History(epoch, 10 * epoch, *[loss] * 3, *[1 - loss / 2] * 3, 1 + epoch / 2)
 
 
 def trained(ends: np.ndarray) -> TrainResult:

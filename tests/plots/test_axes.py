@@ -45,6 +45,7 @@ PICTURES = {
     "alignment": (2, lambda ax: plots.alignment({"spline": DRIFT, "He": DRIFT}, ax=ax)),
     "flipped": (1, lambda ax: plots.flipped({"He": {"Dense_0": np.array([0.0, 0.5])}}, ax=ax)),
     "importance": (1, lambda ax: plots.importance([3.0, 1.0, 2.0, 0.0], records.ABOUT, ax=ax)),
+    "calibration": (1, lambda ax: plots.calibration([0.2, 0.9], [0, 1], ax=ax)),
     "predicted_against_observed": (
         2,
         lambda ax: plots.predicted_against_observed(Y, Y, ax=ax),
@@ -121,6 +122,23 @@ def test_about_is_gathered_from_a_model_and_its_rows(tmp_path):
         np.testing.assert_allclose(ours.get_xydata(), theirs.get_xydata(), rtol=1e-4, atol=1e-5)
 
 
+def test_axes_of_classes_say_whether_they_are_logits():
+    x = normal_rows()
+    labels = (x[:, 0] + x[:, 1] > 0).astype(float)
+    dataset = sfc.standardize(sfc.from_arrays(x, labels, task="binary", target_names=["sold"]))
+    squares = sfc.fit_mars(*dataset.train, max_terms=3)
+    logits = squares._replace(link="logit")
+    for model, wanted in (
+        (hinge_network(), "effect on logit of sold"),
+        (logits, "effect on logit of sold"),
+        (squares, "effect on sold"),  # regressions of 0 and 1
+    ):
+        drawn = plots.shape_functions(model, dataset, features=[0], ax=records.axes(1))
+        assert drawn.get_ylabel() == wanted
+    drawn = plots.importance([1.0] * 4, dataset, measure="contribution", ax=records.axes(1))
+    assert drawn.get_xlabel() == "mean absolute effect on the logit"
+
+
 @pytest.mark.parametrize(
     ("draw", "error", "sentence"),
     [
@@ -154,6 +172,11 @@ def test_about_is_gathered_from_a_model_and_its_rows(tmp_path):
             ValueError,
             "over must be 'step' or 'epoch' for a TrainResult",
         ),
+        (
+            lambda: plots.convergence(records.trained(np.array(0.1)), measure="accuracy"),
+            ValueError,
+            "measure must be 'loss' for runs that recorded no accuracy",
+        ),
         (lambda: plots.knot_drift(3), TypeError, "track must be a KnotTrack; got 3"),
         (lambda: plots.alignment({}), ValueError, "tracks must hold at least one KnotTrack"),
         (
@@ -165,6 +188,11 @@ def test_about_is_gathered_from_a_model_and_its_rows(tmp_path):
             lambda: plots.predicted_against_observed([1.0], [1.0, 2.0]),
             ValueError,
             r"predicted must have shape \(2, 1\); got \(1, 1\)",
+        ),
+        (
+            lambda: plots.calibration([0.2, 1.5], [0, 1]),
+            ValueError,
+            r"probability must lie in \[0, 1\]; got 0.2 to 1.5",
         ),
         (lambda: plots.intervals(["a"]), ValueError, "values must be a mapping"),
         (lambda: plots.intervals({"a": {"b": 3}}), TypeError, r"must be an Interval; got 3"),

@@ -39,6 +39,16 @@ def test_losses_are_drawn_over_each_clock():
         assert ax.get_yscale() == "log"
 
 
+def test_accuracies_are_drawn_and_the_highest_is_marked():
+    found = records.history(0.1)
+    (ax,) = records.axes(1)
+    plots.convergence(found, measure="accuracy", ax=ax)
+    np.testing.assert_array_equal(strong(ax)[0], np.c_[found.step, found.validation_accuracy])
+    (best,) = [line for line in ax.get_lines() if line.get_marker() == "o"]
+    np.testing.assert_array_equal(best.get_xydata(), [[60, found.validation_accuracy.max()]])
+    assert ax.get_ylabel() == "validation accuracy" and ax.get_yscale() == "linear"
+
+
 def test_replicas_are_thin_lines_about_their_median():
     ends = np.array([[0.5, 0.6], [0.7, 1.5]])
     (ax,) = records.axes(1)
@@ -245,6 +255,21 @@ def test_predictions_are_dots_and_their_errors_are_told():
     assert first.get_title("right") == "R² 0.571, MAE 0.667"  # 1 - 2 / (14 / 3)
     assert second.get_title("right") == "R² 1.00, MAE 0"
     assert first.get_xlim() == first.get_ylim()
+
+
+def test_a_reliability_diagram_has_bins_of_confidence_and_its_error():
+    p, label = np.array([0.1, 0.12, 0.9, 0.99, 0.99]), np.array([0, 1, 1, 1, 1])
+    ax = plots.calibration(p, label, name="network", ax=records.axes(1)[0])
+    dots = ax.containers[0].lines[0].get_xydata()
+    np.testing.assert_allclose(dots, [[(0.9 + 0.88 + 0.9) / 3, 2 / 3], [0.99, 1]])
+    bars = ax.patches[0].get_data().values
+    np.testing.assert_allclose(bars[[13, 14]], [0.25, 0.25 * 2 / 3])
+    assert bars[:13].sum() == 0 and bars.size == 15
+    error = (3 * (0.8933333 - 2 / 3) + 2 * 0.01) / 5
+    assert ax.get_title("left") == "network"
+    assert ax.get_title("right") == f"ECE {error:.2f}, 5 rows"
+    diagonal = ax.get_lines()[0].get_xydata()
+    np.testing.assert_array_equal(diagonal, [[0, 0], [1, 1]])
 
 
 def test_probabilities_are_drawn_beside_shares():

@@ -1,4 +1,4 @@
-"""Reports in a real browser: four kinds of runs, on a wide screen and on a telephone."""
+"""Reports in a real browser: five kinds of runs, on a wide screen and on a telephone."""
 
 import html
 import json
@@ -17,6 +17,7 @@ from configs import friedman1
 from spline_fc import pipeline
 from spline_fc.report import write_report
 from spline_fc.report.sections import SECTIONS
+from spline_fc.training import CLASS_SCORES
 from tests.report.conftest import let_diverge, make_houses, make_workdir
 from tests.report.pages import with_scores
 
@@ -25,9 +26,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 SECONDS = 120
 WIDTHS = (1400, 420)
-RUNS = ("quickstart", "price", "sold", "diverged")
+RUNS = ("quickstart", "price", "sold", "both", "diverged")
 SCORES = {
-    "classes": {"log_loss": 0.41, "accuracy": 0.8, "auc": 0.9, "calibration_error": 0.03},
+    "classes": dict.fromkeys(CLASS_SCORES, 0.41),
     "targets": {f"rmse load of the {place} at noon": 1234.56 for place in ("north", "south")},
 }
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
@@ -128,7 +129,7 @@ def report(tmp_path_factory) -> pathlib.Path:
 def pages(report, tmp_path_factory) -> dict[str, pathlib.Path]:
     """The page of each kind of run, and pages of other scores, whose figures are left empty."""
     folder = tmp_path_factory.mktemp("kinds")
-    runs = {kind: make_houses(folder / kind / "run", kind) for kind in ("price", "sold")}
+    runs = {kind: make_houses(folder / kind / "run", kind) for kind in RUNS[1:4]}
     runs["diverged"] = let_diverge(make_workdir(folder / "diverged"))
     found = {"quickstart": report, **{kind: write_report(run) for kind, run in runs.items()}}
     with pytest.MonkeyPatch.context() as patch:

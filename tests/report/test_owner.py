@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from spline_fc.report import write_report
-from spline_fc.report.answers import AFTER, BEFORE
+from spline_fc.report.answers import AFTER, BEFORE, is_comparable
 from spline_fc.report.study import study
 from spline_fc.report.tables_model import confusion_table
 from spline_fc.workdir import read_workdir
-from tests.report.conftest import HEATING, let_diverge, make_houses
+from tests.report.conftest import HEATING, TARGETS, let_diverge, make_houses
 from tests.report.pages import headline, plain, words
 
 
@@ -19,8 +19,7 @@ from tests.report.pages import headline, plain, words
 def houses(tmp_path_factory):
     """{target: a run on the houses}."""
     return {
-        target: make_houses(tmp_path_factory.mktemp(target) / "run", target)
-        for target in ("price", "sold")
+        target: make_houses(tmp_path_factory.mktemp(target) / "run", target) for target in TARGETS
     }
 
 
@@ -73,15 +72,16 @@ def test_the_formula_is_in_raw_units_and_has_the_words_of_the_file(said):
     told = said["price"]["formula"]
     assert re.search(r"price = [\d.]+ .*\* max\(0, (area - |\d+ - area)", told)
     assert f"[heating = {HEATING[1]}]" in told
-    assert "a regression of 0 and 1 on the class, here sold=slow" in said["sold"]["formula"]
+    assert "Its value is the logit of sold=slow: 0.69 more doubles" in said["sold"]["formula"]
 
 
 def test_columns_of_the_file_are_ranked_and_levels_count_together(houses, said):
     found = study(read_workdir(houses["price"])).answers
     names = [column.name for column in found.columns]
     assert names == ["area", "heating", "garden", "number of rooms_with_windows_to_the_south"]
-    assert found.seeds == (0, 1) and set(found.importance) == {BEFORE, AFTER}
-    alone = dict(zip(names, found.importance[BEFORE].mean, strict=True))
+    (importance,) = found.importance
+    assert found.seeds == (0, 1) and set(importance) == {BEFORE, AFTER}
+    alone = dict(zip(names, importance[BEFORE].mean, strict=True))
     # In euros: areas spread by 46,000, and a quarter of the houses has 40,000 more for its heating.
     assert 5_000 < alone["heating"] < alone["area"] < 80_000
     assert alone["garden"] < 2_000
@@ -91,22 +91,90 @@ def test_columns_of_the_file_are_ranked_and_levels_count_together(houses, said):
 
 def test_a_class_has_probabilities_counts_and_no_line_from_0_to_1(houses, said):
     told = said["sold"]["errors"]
-    assert "log loss accuracy AUC calibration error" in told
+    scores = "log loss accuracy balanced accuracy AUC Brier score calibration error"
+    assert scores in told
     assert "predicted fast predicted slow right" in told
     assert "logistic regression" in told
     shown = study(read_workdir(houses["sold"])).answers
-    assert set(shown.shapes) == {AFTER}  # logits do not compare with regressions of 0 and 1
+    assert set(shown.shapes) == {BEFORE, AFTER}
+    fit = study(read_workdir(houses["sold"])).fit
+    squares = fit._replace(link="identity")  # which do not compare with logits
+    assert not is_comparable(squares, "sigmoid_cross_entropy")
+    assert is_comparable(squares, "huber") and not is_comparable(fit, "huber")
     predicted = shown.predicted[AFTER]
     assert (
         (0 <= predicted).all() and (predicted <= 1).all() and np.isin(shown.observed, (0, 1)).all()
     )
-    for target in houses:
+    for target in ("price", "sold"):
         numbers, levels = (
             (houses[target] / "figures" / f"{name}.csv").read_text()
             for name in ("shapes", "categories")
         )
         assert "area" in numbers and "heating" not in numbers
         assert "heating=oil" in levels and "area" not in levels
+
+
+def test_probabilities_have_a_diagram_of_their_calibration(houses, said):
+    for target in ("sold", "heating"):
+        told = said[target]["errors"]
+        assert "Calibration. Test rows of one seed in 15 equal bins of the confidence" in told
+        lines = (houses[target] / "figures" / "calibration.csv").read_text().splitlines()
+        assert lines[0] == "model,bin,rows,confidence,right" and len(lines) == 1 + 2 * 15
+        rows = [line.split(",") for line in lines[1:] if line.startswith(AFTER)]
+        found = study(read_workdir(houses[target])).answers
+        assert sum(float(row[2]) for row in rows) == len(found.observed)
+    assert "calibration" not in said["price"]["errors"].lower()
+
+
+def test_effects_on_a_class_are_told_to_be_on_the_logit(houses, said):
+    for target in ("sold", "heating"):
+        told = said[target]["shapes"]
+        assert "All effects are on the logit of a class" in told
+    assert (
+        "Effect on the logit of sold=slow, where 0.69 more doubles the odds"
+        in said["sold"]["shapes"]
+    )
+    assert f"Effect on the logit of {HEATING[3]}" in said["heating"]["shapes"]
+    for target in ("price", "both"):
+        assert "logit" not in " ".join(said[target].values())
+
+
+def test_several_targets_have_a_column_and_a_figure_each(houses, said):
+    page = houses["both"] / "report.html"
+    each = (
+        r"mean test R² of −0.\d+ \(price −0.\d+, area −0.\d+\)\. On the same rows: the spline alone"
+    )
+    assert re.match(f"The network predicts 2 targets with a {each} −0", headline(page))
+    told = said["both"]
+    assert "model RMSE, price, € RMSE, area R², price R², area mean R² mean" in told["errors"]
+    assert "term price area constant" in told["formula"]
+    assert "Rise of the test RMSE of price, €, with" in told["importance"]
+    assert "Rise of the test RMSE of area, with" in told["importance"]
+    assert "Effect on price, €, centred" in told["shapes"]
+    assert "Effect on area, centred" in told["shapes"]
+    assert re.search(r"of the prediction [\d.]+ % \(price\), [\d.]+ % \(area\)", told["shapes"])
+    assert "standardised test loss less He's" in told["results"]
+    assert "test RMSE, price test RMSE, area" in told["results"]
+    figures = houses["both"] / "figures"
+    for name in ("shapes", "categories", "importance"):
+        first, second = (
+            np.array([line.rsplit(",", 1)[1] for line in lines[1:]], float)
+            for lines in (
+                (figures / f"{name}{end}.csv").read_text().splitlines() for end in ("", "_2")
+            )
+        )
+        assert np.abs(first).max() > 100 * np.abs(second).max() > 0  # euros, and square metres
+    assert len((figures / "predicted.csv").read_text().splitlines()) == 1 + 4 * len(
+        study(read_workdir(houses["both"])).answers.observed
+    )
+
+
+def test_every_class_has_a_column_of_the_formula_and_a_figure(houses, said):
+    assert "term " + " ".join(sorted(HEATING)) in said["heating"]["formula"]
+    files = {file.name for file in (houses["heating"] / "figures").glob("shapes*.csv")}
+    assert files == {"shapes.csv", "shapes_2.csv", "shapes_3.csv", "shapes_4.csv"}
+    predicted = (houses["heating"] / "figures" / "predicted.csv").read_text()
+    assert all(name in predicted for name in HEATING)
 
 
 def test_classes_are_counted_as_they_were_predicted():

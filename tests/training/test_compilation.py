@@ -9,7 +9,7 @@ import pytest
 from spline_fc.network import apply_params
 from spline_fc.training import TrainingConfig, epochs, train
 from spline_fc.training.inputs import prepare
-from spline_fc.training.steps import make_step, mean_losses, numbers_of
+from spline_fc.training.steps import make_step, numbers_of, part_means
 from tests.training.problems import make_dataset, make_params
 
 BASE = {
@@ -109,7 +109,7 @@ def test_steps_have_the_precision_asked_for_and_evaluation_the_highest(optimizer
         others = [p for p in asked if p != jax.lax.Precision(precision)]
         assert all(p == highest for p in others)
         assert bool(others) == (optimizer == "gauss_newton" and precision != "highest")
-        losses = functools.partial(mean_losses, "squared_error")
+        losses = functools.partial(part_means, "squared_error")
         evaluated = _precisions(losses, params, data.evaluation)
         assert evaluated and all(p == highest for p in evaluated)
     assert counts["default"] == counts["high"] > 0

@@ -14,6 +14,7 @@ from spline_fc.training import (
     TrainingConfig,
     TrainResult,
     epochs,
+    scores,
     stack_params,
     train,
     train_replicas,
@@ -336,9 +337,20 @@ def test_other_losses_train(loss):
     }
     config = {"loss": loss, "epochs": 40, "batch_size": 25, "learning_rate": 1e-2,
               "averaging": 0.9}  # fmt: skip
-    result = train(make_params((3, 8, 8, outputs)), dataset._replace(**parts), config)
+    dataset, start = dataset._replace(**parts), make_params((3, 8, 8, outputs))
+    result = train(start, dataset, config)
     history = result.history["train_loss"]
     assert history[-1] < 0.5 * history[0]
+    names = [f"{part}_{kind}" for kind in ("loss", "accuracy") for part in parts]
+    assert list(result.history) == (names[:3] if loss == "huber" else names)
+    task = {"sigmoid_cross_entropy": "binary", "softmax_cross_entropy": "multiclass"}.get(loss)
+    for epoch, params in ((0, start), (int(result.best_epoch), result.params)) if task else ():
+        x, y = dataset.validation
+        found = scores(task, loss, apply_params(params, x), y)
+        for kind in ("loss", "accuracy"):
+            came = result.history[f"validation_{kind}"][epoch]
+            wanted = found["log_loss" if kind == "loss" else kind]
+            np.testing.assert_allclose(came, wanted, rtol=1e-5)
 
 
 def test_results_print_in_a_few_lines():

@@ -2,8 +2,8 @@ import jax
 import numpy as np
 import pytest
 
-from spline_fc.network import last_hidden, preactivations_float64
-from spline_fc.training import as_config, probabilities, solve_output, to_logits, train
+from spline_fc.network import last_hidden
+from spline_fc.training import as_config, solve_output, train
 from tests.training.problems import assert_trees_equal, make_dataset, make_params
 
 
@@ -65,30 +65,3 @@ def test_runs_inside_vmap(enable_x64):
     )
     alone = solve_output(params, tuple(dataset.train), 0.1)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[0], b, rtol=1e-9), batched, alone)
-
-
-@pytest.mark.parametrize("loss", ["sigmoid_cross_entropy", "softmax_cross_entropy"])
-def test_probabilities_become_logits_by_the_least_cross_entropy(loss):
-    rng = np.random.default_rng(0)
-    outputs = 1 if loss.startswith("sigmoid") else 3
-    params = make_params((3, 5, 4, outputs), dtype=np.float32)
-    x = rng.standard_normal((400, 3)).astype(np.float32)
-    p = preactivations_float64(params, x)[-1]
-    noisy = p + rng.gumbel(size=p.shape) * p.std()
-    y = (noisy > np.median(noisy)) * 1.0 if outputs == 1 else np.eye(3)[noisy.argmax(axis=1)]
-
-    def entropy(slope, offset):
-        shares = probabilities(loss, slope * p + offset)
-        whole = np.concatenate([1 - y, y], axis=1) if outputs == 1 else y
-        return -np.log(shares[whole == 1]).mean()
-
-    logits = preactivations_float64(to_logits(params, x, y, loss), x)[-1]
-    slope = np.ptp(logits) / np.ptp(p) if outputs == 1 else np.polyfit(p[:, 0], logits[:, 0], 1)[0]
-    offset = (logits - slope * p).mean(axis=0)
-    np.testing.assert_allclose(logits, slope * p + offset, atol=1e-3)
-    best = entropy(slope, offset)
-    for change in (0.9, 1.1):
-        assert entropy(slope * change, offset) > best - 1e-6
-    assert entropy(slope, offset + 0.1 * np.arange(outputs) + 0.1 * (outputs == 1)) > best
-    heavy = to_logits(params, x, y, loss, weights=np.where(y[:, 0] == 1, 3.0, 1.0))
-    assert (preactivations_float64(heavy, x)[-1] - logits)[:, 0].mean() > 0.1

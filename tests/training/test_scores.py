@@ -6,7 +6,14 @@ from scipy.special import expit, softmax
 from sklearn import metrics
 
 from spline_fc.data import Scaler
-from spline_fc.training import PRIMARY_SCORE, probabilities, scores
+from spline_fc.training import (
+    CLASS_SCORES,
+    PRIMARY_SCORE,
+    calibration,
+    joint_error,
+    probabilities,
+    scores,
+)
 
 RNG = np.random.default_rng(0)
 ROWS = 200
@@ -30,14 +37,16 @@ def test_regression_of_targets_of_unlike_scale_in_raw_units():
     found = scores("regression", "huber", outputs, y, scaler=scaler, target_names=("a", "b"))
     raw = [values * scaler.y_scale + scaler.y_shift for values in (y, outputs)]
     each = metrics.root_mean_squared_error(*raw, multioutput="raw_values")
-    assert set(found) == {"rmse", "mae", "r2", "rmse a", "rmse b"}
+    own = {f"{score} {name}" for score in ("rmse", "mae", "r2") for name in "ab"}
+    assert set(found) == {"r2"} | own  # and no error of both, whose units differ
     np.testing.assert_allclose([found["rmse a"], found["rmse b"]], each)
-    np.testing.assert_allclose(found["rmse"], np.sqrt(metrics.mean_squared_error(*raw)))
-    np.testing.assert_allclose(found["mae"], metrics.mean_absolute_error(*raw))
-    np.testing.assert_allclose(found["r2"], metrics.r2_score(*raw))
-    # Not the mean square of both times the mean square of their scales.
-    product = np.sqrt(((outputs - y) ** 2).mean() * (scaler.y_scale**2).mean())
-    assert product > 50 * found["rmse"]
+    each = metrics.mean_absolute_error(*raw, multioutput="raw_values")
+    np.testing.assert_allclose([found["mae a"], found["mae b"]], each)
+    each = metrics.r2_score(*raw, multioutput="raw_values")
+    np.testing.assert_allclose([found["r2 a"], found["r2 b"]], each)
+    np.testing.assert_allclose(found["r2"], each.mean())
+    joint = joint_error("regression", "huber", outputs, y)  # where both have one unit
+    np.testing.assert_allclose(joint, np.sqrt(metrics.mean_squared_error(y, outputs)))
 
 
 def test_one_target_has_no_score_by_name():
@@ -58,6 +67,9 @@ def test_binary(loss, rounded):
     both = np.stack([1 - p, p], axis=1)
     np.testing.assert_allclose(found["log_loss"], metrics.log_loss(label, both))
     np.testing.assert_allclose(found["accuracy"], metrics.accuracy_score(label, p > 0.5))
+    balanced = metrics.balanced_accuracy_score(label, p > 0.5)
+    np.testing.assert_allclose(found["balanced_accuracy"], balanced)
+    np.testing.assert_allclose(found["brier"], metrics.brier_score_loss(label, p))
     np.testing.assert_allclose(found["auc"], metrics.roc_auc_score(label, outputs))
     np.testing.assert_allclose(found["calibration_error"], _calibration_error(both, label))
 
@@ -75,10 +87,82 @@ def test_several_classes(loss):
     p /= p.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found["log_loss"], metrics.log_loss(label, p))
     np.testing.assert_allclose(found["accuracy"], (p.argmax(axis=1) == label).mean())
+    balanced = metrics.balanced_accuracy_score(label, p.argmax(axis=1))
+    np.testing.assert_allclose(found["balanced_accuracy"], balanced)
+    np.testing.assert_allclose(found["brier"], ((p - np.eye(4)[label]) ** 2).sum(axis=1).mean())
+    assert joint_error("multiclass", loss, outputs, np.eye(4)[label]) == found["log_loss"]
     ranked = outputs if loss == "huber" else p
     areas = [metrics.roc_auc_score(label == j, ranked[:, j]) for j in range(4)]
     np.testing.assert_allclose(found["auc"], np.mean(areas))
     np.testing.assert_allclose(found["calibration_error"], _calibration_error(p, label))
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_a_weight_counts_as_so_many_rows(task):
+    label, columns = RNG.integers(3, size=60), {"binary": 1}.get(task, 3)
+    outputs = np.round(RNG.standard_normal((60, columns)), 1)
+    targets = {
+        "regression": outputs + RNG.standard_normal((60, 3)) * [1.0, 100.0, 0.1],
+        "binary": (label > 0)[:, None] * 1.0,
+        "multiclass": np.eye(3)[label],
+    }[task]
+    loss = {"regression": "huber", "binary": "sigmoid_cross_entropy"}.get(task)
+    weights = RNG.integers(4, size=60)
+    weighted, repeated = (
+        scores(task, loss or "softmax_cross_entropy", *arrays, **given)
+        for arrays, given in (
+            ((outputs, targets), {"weights": weights / 7}),
+            ((np.repeat(outputs, weights, axis=0), np.repeat(targets, weights, axis=0)), {}),
+        )
+    )
+    assert list(weighted) == list(repeated)
+    np.testing.assert_allclose(list(weighted.values()), list(repeated.values()), rtol=1e-12)
+
+
+def test_a_class_whose_rows_weigh_nothing_is_absent():
+    outputs, label = RNG.standard_normal((4, 1)), np.array([[0.0], [1], [0], [0]])
+    found = scores("binary", "sigmoid_cross_entropy", outputs, label, weights=[1, 0, 1, 1])
+    assert np.isnan(found["auc"]) and np.isnan(found["balanced_accuracy"])
+    assert np.isfinite(found["log_loss"])
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1, 1], "weights must have 3 rows, as outputs has; got 2"),
+        ([[1], [1], [1]], r"weights must have shape \(n,\)"),
+        ([1, -1, 1], "weights must not be negative"),
+        ([1, np.nan, 1], "weights must be finite"),
+        ([0, 0, 0], "weights must not all be 0"),
+    ],
+)
+def test_bad_weights_are_named(weights, message):
+    with pytest.raises(ValueError, match=message):
+        scores("regression", "huber", np.ones((3, 1)), np.ones((3, 1)), weights=weights)
+
+
+def test_rows_are_gathered_by_their_confidence():
+    p, label = np.array([0.04, 0.3, 0.31, 0.9, 1.0]), np.array([0, 0, 1, 1, 1])
+    found = calibration(p, label)
+    np.testing.assert_array_equal(np.flatnonzero(found.rows), [10, 13, 14])
+    np.testing.assert_array_equal(found.rows[[10, 13, 14]], [2, 1, 2])
+    np.testing.assert_allclose(found.confidence[[10, 13, 14]], [0.695, 0.9, 0.98])
+    np.testing.assert_allclose(found.accuracy[[10, 13, 14]], [0.5, 1, 1])
+    np.testing.assert_allclose(found.error, (2 * 0.195 + 0.1 + 2 * 0.02) / 5)
+    both = calibration(np.stack([1 - p, p], axis=1), np.eye(2)[label])
+    np.testing.assert_array_equal(both.rows, found.rows)
+    logits, label = RNG.standard_normal((50, 3)), RNG.integers(3, size=50)
+    weights = RNG.integers(1, 4, size=50)
+    wanted = scores("multiclass", loss := "softmax_cross_entropy", logits, np.eye(3)[label])
+    p = probabilities(loss, logits)
+    assert calibration(p, np.eye(3)[label]).error == wanted["calibration_error"]
+    heavy = calibration(p, np.eye(3)[label], weights=weights)
+    again = calibration(np.repeat(p, weights, axis=0), np.eye(3)[np.repeat(label, weights)])
+    np.testing.assert_allclose(heavy.rows, again.rows)
+    np.testing.assert_allclose(heavy.error, again.error)
+    for bad in ([0.2, 1.2], [0.2, np.nan], [], [0.2, 0.3]):
+        with pytest.raises(ValueError, match="probability must|observed must be 0 or 1"):
+            calibration(bad, np.full(len(bad), 0.5))
 
 
 def test_log_loss_of_huge_logits_is_stable():
@@ -94,7 +178,8 @@ def test_log_loss_of_huge_logits_is_stable():
 def test_what_is_not_defined_is_not_a_number():
     ones = np.ones((5, 1))
     found = scores("binary", "sigmoid_cross_entropy", np.arange(5.0)[:, None], ones)
-    assert np.isnan(found["auc"]) and np.isfinite(found["log_loss"])
+    assert np.isnan([found["auc"], found["balanced_accuracy"]]).all()
+    assert np.isfinite(found["log_loss"])
     labels = np.eye(3)[[0, 1, 0, 1, 1]]
     found = scores("multiclass", "softmax_cross_entropy", RNG.standard_normal((5, 3)), labels)
     assert np.isnan(found["auc"]) and found["accuracy"] <= 1
@@ -110,6 +195,7 @@ def test_the_primary_score_is_one_of_the_scores():
     assert PRIMARY_SCORE["regression"] in scores("regression", "huber", y, y)
     assert PRIMARY_SCORE["binary"] in scores("binary", "huber", y, y)
     assert PRIMARY_SCORE["multiclass"] in scores("multiclass", "huber", classes, classes)
+    assert tuple(scores("binary", "huber", y, y)) == CLASS_SCORES
 
 
 @pytest.mark.parametrize(

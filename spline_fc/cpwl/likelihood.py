@@ -1,0 +1,314 @@
+"""Coefficients of a spline whose outputs are logits: penalised logistic and softmax regression."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import expit, log_expit, log_softmax, softmax
+
+from spline_fc import checks
+from spline_fc.cpwl import pruning
+from spline_fc.cpwl.evaluation import evaluate_float64
+from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
+from spline_fc.cpwl.regressors import Regressors, check_fits, regressors, with_coefficients
+from spline_fc.cpwl.result import FitResult
+from spline_fc.cpwl.spline import num_features
+from spline_fc.threads import one_thread
+from spline_fc.timing import Stopwatch
+
+RIDGES = tuple(10.0**-power for power in range(1, 10))  # from which one is chosen
+NUM_FOLDS, ENOUGH_ROWS = 5, 5000  # fewer folds will do where rows are many
+MOST_STEPS, MOST_INNER, MOST_HALVINGS = 50, 50, 30
+HOPELESS = 1.2  # loss over the least from which no smaller ridge is tried
+LEAST_RATE = 1e-6  # of a class, for the logit to begin with
+LEAST_GAIN = 1e-10  # nats per row that another step must promise
+INNER = 0.1  # share of the residual of a Newton system that may be left
+FLAT = 1e-12  # curvature added, of the largest: directions in which the likelihood is flat
+
+
+@one_thread()
+def fit_logits(
+    fit: FitResult,
+    x: Any,
+    y: Any,
+    *,
+    weights: Any = None,
+    ridge: float | None = None,
+) -> FitResult:
+    """Refits the coefficients of a fit so that its outputs are logits; the terms stay.
+
+    Minimised is the mean log loss of sigmoid(f) (one output) or softmax(f) (several) plus
+    ridge / 2 times the sum of the squared coefficients, the intercept left out, of terms that are
+    scaled to unit deviation on the rows. Of several outputs the ridge counts twice, so that two of
+    them are one logit; they sum to 0, as softmax does not tell a constant. Newton's method; of
+    several outputs by conjugate gradients, preconditioned by the curvature of each alone.
+
+    Without a ridge the largest is taken of those whose log loss on rows that were held out, of the
+    given terms, is above the least by no more than the standard error of the difference. Equal rows
+    are held out together, so that weights and repeated rows choose alike.
+
+    Args:
+      fit: of m terms on d features and k outputs.
+      x: (n, d), finite; what was fitted on. y: (n,) or (n, 1) of 0 and 1, or (n, k) one-hot.
+      weights: (n,), >= 0; a weight of 2 is worth two copies of the row.
+      ridge: > 0, or None to choose it among RIDGES.
+
+    Returns:
+      FitResult whose spline gives logits: link "logit" or "softmax"; log_loss is that of the rows,
+      and rss, gcv and r2 are those of the probabilities. Trace and pruning path are of the search.
+
+    Raises:
+      ValueError: data that `fit_mars` would refuse, another number of features or outputs, labels
+        that are not 0 and 1, or of one class alone, a ridge that is not positive.
+
+    Reference:
+      Hastie, Tibshirani, Friedman (2009), The Elements of Statistical Learning, 4.4; Friedman
+      (1991), Annals of Statistics 19(1), section 4.5, for the logistic fit of a MARS basis.
+    """
+    if ridge is not None:
+        checks.check_number("ridge", ridge, above=0)
+    with Stopwatch() as clock:
+        data = checked_data(x, y, weights, fit.names[: num_features(fit.spline)]).widened()
+        check_fits(fit.spline, data)
+        check_labels(data.y)
+        basis = regressors(fit.spline, data)
+        rows, unscale = _rows(basis, data)
+        count = float(data.weights.sum())
+        ridges = _ridges(rows, _folds(data), count) if ridge is None else (ridge,)
+        coef = unscale(_chosen(rows, ridges))
+        spline = with_coefficients(fit.spline, basis, coef[1:], coef[0])
+        found = _described(fit._replace(spline=spline), data)
+    return found._replace(seconds=fit.seconds + clock.seconds)
+
+
+def check_labels(y: np.ndarray) -> None:
+    """Raises ValueError unless y (n, k) holds 0 and 1, or one-hot rows, of two classes or more."""
+    is_one = y.shape[1] == 1
+    labels = bool(np.isin(y, (0, 1)).all()) and (is_one or bool((y.sum(axis=1) == 1).all()))
+    checks.check(
+        labels, f"y must hold {'0 and 1' if is_one else 'one-hot rows'} for classes; got others."
+    )
+    seen = int(y.any(axis=0).sum()) if not is_one else len(np.unique(y))
+    checks.check(seen > 1, "y must hold rows of two classes at least; got one class only.")
+
+
+def probabilities_of(logits: np.ndarray) -> np.ndarray:
+    """Means (n, k) of labels whose logits are given: sigmoid of one column, softmax of several."""
+    return expit(logits) if logits.shape[1] == 1 else softmax(logits, axis=1)
+
+
+class _Rows(NamedTuple):
+    """What the likelihood is of."""
+
+    design: np.ndarray  # (n, 1 + p), ones and centred terms of unit deviation
+    y: np.ndarray  # (n, k)
+    share: np.ndarray  # (n,), weights over their sum
+
+
+class _Point(NamedTuple):
+    """Coefficients, and the likelihood there."""
+
+    coef: np.ndarray  # (1 + p, k)
+    mean: np.ndarray  # (n, k), probabilities
+    loss: float  # mean log loss
+    objective: float  # the ridge included
+
+
+def _rows(basis: Regressors, data: CheckedData):
+    """The rows, and what makes coefficients (1 + p, k) on them those of the regressors."""
+    share, p = data.weights / data.weights.sum(), len(basis.first)
+    design = np.ones((len(share), 1 + p))
+    for rows in chunks(len(share)):
+        design[rows, 1:] = basis.values(rows)
+    centre = share @ design[:, 1:]
+    design[:, 1:] -= centre
+    size = np.sqrt(share @ design[:, 1:] ** 2)
+    size = np.where(size > 0, size, 1.0)
+    design[:, 1:] /= size
+
+    def unscale(coef: np.ndarray) -> np.ndarray:
+        slopes = coef[1:] / size[:, None]
+        return np.concatenate([coef[:1] - centre @ slopes, slopes])
+
+    return _Rows(design, data.y, share), unscale
+
+
+def _chosen(rows: _Rows, ridges: Sequence[float]) -> np.ndarray:
+    """Coefficients (1 + p, k) at the last ridge, reached by way of the others."""
+    coef = _rates(rows)
+    for ridge in ridges:
+        coef = _optimum(rows, coef, ridge).coef
+    return coef
+
+
+def _ridges(rows: _Rows, folds: np.ndarray, count: float) -> tuple[float, ...]:
+    """RIDGES as far as the one that rows which were held out choose."""
+    parts = [(folds != fold, folds == fold) for fold in range(NUM_FOLDS)]
+    parts = [(rest, out) for rest, out in parts if rest.any() and out.any()]
+    enough = -(-ENOUGH_ROWS * len(parts) // len(folds))
+    fits = [_Fold(*(_part(rows, part) for part in pair)) for pair in parts[:enough]]
+    coefs = [_rates(fold.rest) for fold in fits]
+    share = np.concatenate([fold.out.share for fold in fits])
+    share, count = share / share.sum(), count * share.sum()
+    losses: list[np.ndarray] = []
+    for ridge in RIDGES:
+        coefs = [_optimum(f.rest, c, ridge).coef for f, c in zip(fits, coefs, strict=True)]
+        losses.append(np.concatenate([_losses(f.out, c) for f, c in zip(fits, coefs, strict=True)]))
+        means = [float(share @ loss) for loss in losses]
+        best = int(np.argmin(means))
+        if means[-1] > HOPELESS * means[best]:
+            break
+    worse = [loss - losses[best] for loss in losses]
+    means = [float(share @ more) for more in worse]
+    squares = [float(share @ more**2) for more in worse]
+    hardly = [m <= np.sqrt(max(s - m**2, 0.0) / count) for m, s in zip(means, squares, strict=True)]
+    return RIDGES[: 1 + hardly.index(True)]
+
+
+class _Fold(NamedTuple):
+    """Rows to fit on, and rows to look at."""
+
+    rest: "_Rows"
+    out: "_Rows"
+
+
+def _part(rows: _Rows, chosen: np.ndarray) -> _Rows:
+    return _Rows(*(array[chosen] for array in rows))
+
+
+def _losses(rows: _Rows, coef: np.ndarray) -> np.ndarray:
+    """Log loss (n,) of every row."""
+    logits = rows.design @ coef
+    if logits.shape[1] == 1:
+        return -(log_expit(-logits) + rows.y * logits)[:, 0]
+    return -(rows.y * log_softmax(logits, axis=1)).sum(axis=1)
+
+
+def _rates(rows: _Rows) -> np.ndarray:
+    """Coefficients (1 + p, k) of the rates of the classes alone."""
+    coef = np.zeros((rows.design.shape[1], rows.y.shape[1]))
+    rate = np.clip(rows.share @ rows.y / rows.share.sum(), LEAST_RATE, 1 - LEAST_RATE)
+    coef[0] = np.log(rate / (1 - rate)) if len(rate) == 1 else np.log(rate) - np.log(rate).mean()
+    return coef
+
+
+def _folds(data: CheckedData) -> np.ndarray:
+    """A fold for every row, the same for rows that are equal."""
+    both = np.concatenate([data.x, data.y], axis=1)
+    _, own = np.unique(both, axis=0, return_inverse=True)
+    return np.random.default_rng(0).permutation(own.max() + 1)[own.ravel()] % NUM_FOLDS
+
+
+def _at(rows: _Rows, coef: np.ndarray, ridge: float) -> _Point:
+    loss = float(rows.share @ _losses(rows, coef))
+    mean = probabilities_of(rows.design @ coef)
+    return _Point(coef, mean, loss, loss + ridge / 2 * float((coef[1:] ** 2).sum()))
+
+
+def _optimum(rows: _Rows, coef: np.ndarray, ridge: float) -> _Point:
+    """Newton's method with a line search."""
+    ridge = ridge if coef.shape[1] == 1 else 2 * ridge
+    charge = np.full((len(coef), 1), ridge)
+    charge[0] = 0
+    point, k = _at(rows, coef, ridge), coef.shape[1]
+    blocks = _curvature(rows, point.mean)
+    for step_number in range(MOST_STEPS):
+        if step_number and k == 1:  # of several outputs it is a preconditioner, and may be older
+            blocks = _curvature(rows, point.mean)
+        gradient = rows.design.T @ (rows.share[:, None] * (point.mean - rows.y))
+        gradient += charge * point.coef
+        step = _newton_step(rows, point.mean, blocks, gradient, charge)
+        promised = -float((gradient * step).sum())
+        moved = _line_search(rows, point, step, promised, ridge)
+        if moved is None:
+            break
+        point = moved
+        if promised < LEAST_GAIN:
+            break
+    return point
+
+
+def _line_search(
+    rows: _Rows, point: _Point, step: np.ndarray, promised: float, ridge: float
+) -> _Point | None:
+    """The first point that keeps a share of the promise, of steps that are halved."""
+    for halving in range(MOST_HALVINGS):
+        trial = _at(rows, point.coef + step / 2**halving, ridge)
+        if trial.objective <= point.objective - 1e-4 * promised / 2**halving:
+            return trial
+    return None
+
+
+def _curvature(rows: _Rows, mean: np.ndarray) -> np.ndarray:
+    """Second derivatives of the mean log loss in the coefficients of each output, (k, p, p)."""
+    found = []
+    for own in mean.T:
+        scaled = rows.design * np.sqrt(rows.share * own * (1 - own))[:, None]
+        block = scaled.T @ scaled
+        block[np.diag_indices(len(block))] += FLAT * max(np.trace(block), np.finfo(float).tiny)
+        found.append(block)
+    return np.stack(found)
+
+
+def _newton_step(rows, mean, blocks, gradient, charge) -> np.ndarray:
+    """The step -H^-1 gradient, exactly for one output, by conjugate gradients for several."""
+    factors = [cho_factor(block + np.diag(charge[:, 0])) for block in blocks]
+
+    def preconditioned(vector: np.ndarray) -> np.ndarray:
+        columns = [cho_solve(factors[j], vector[:, j]) for j in range(len(factors))]
+        found = np.stack(columns, axis=1)
+        # What all outputs share softmax does not see.
+        return found - found.mean(axis=1, keepdims=True) if len(factors) > 1 else found
+
+    if len(blocks) == 1:
+        return -preconditioned(gradient)
+
+    def curved(vector: np.ndarray) -> np.ndarray:
+        moved = mean * (rows.design @ vector)
+        moved -= mean * moved.sum(axis=1, keepdims=True)
+        return rows.design.T @ (rows.share[:, None] * moved) + charge * vector
+
+    return _conjugate_gradients(curved, preconditioned, -gradient)
+
+
+def _conjugate_gradients(curved, preconditioned, wanted: np.ndarray) -> np.ndarray:
+    """Solves curved(step) = wanted up to the share INNER of the residual."""
+    step, rest = np.zeros_like(wanted), wanted
+    ready = preconditioned(rest)
+    along, size = ready, float((rest * ready).sum())
+    aim = INNER**2 * size
+    for _ in range(MOST_INNER):
+        image = curved(along)
+        bend = float((along * image).sum())
+        if not bend > 0:
+            break
+        length = size / bend
+        step, rest = step + length * along, rest - length * image
+        ready = preconditioned(rest)
+        size, before = float((rest * ready).sum()), size
+        if size <= aim:
+            break
+        along = ready + size / before * along
+    return step
+
+
+def _described(fit: FitResult, data: CheckedData) -> FitResult:
+    """The fit with what holds of its spline on the rows."""
+    logits = np.concatenate([evaluate_float64(fit.spline, data.x[r]) for r in chunks(len(data.x))])
+    rows = _Rows(logits, data.y, data.weights / data.weights.sum())
+    point = _at(rows, np.eye(logits.shape[1]), 0.0)
+    num_rows = float(data.weights.sum())
+    centre = rows.share @ data.y
+    rss, total = (
+        num_rows * float((rows.share @ (data.y - mean) ** 2).sum()) for mean in (point.mean, centre)
+    )
+    num_terms = 1 + int(fit.pruning.kept[fit.pruning.chosen].sum())
+    return fit._replace(
+        link="logit" if logits.shape[1] == 1 else "softmax",
+        log_loss=point.loss,
+        rss=rss,
+        gcv=float(pruning.gcv_score(rss, num_terms, num_rows, fit.penalty)),
+        r2=1 - rss / total,
+        num_rows=num_rows,
+    )
