@@ -85,6 +85,7 @@ def fit_fields(default: dict) -> config_dict.ConfigDict:
     f.allowed = config_dict.placeholder(tuple)  # groups of features that may share a term; all
     f.linear = default["linear"]  # features that may enter only linearly
     f.fast_k = _free(default["fast_k"])  # parents looked at again at each step; None for all
+    f.screen = config_dict.placeholder(int)  # features searched, those that promise most; all
     f.prune = default["prune"]  # "gcv", "cv" or "none"
     f.num_folds = default["num_folds"]  # of "cv"
     f.max_hinges = config_dict.placeholder(int)  # of the spline; share of the first layer

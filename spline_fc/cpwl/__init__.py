@@ -2,7 +2,7 @@
 
 from spline_fc.cpwl.checked import check_fit, check_spline
 from spline_fc.cpwl.classes import fit_classes
-from spline_fc.cpwl.directions import DIRECTIONS, derive_directions
+from spline_fc.cpwl.directions import DIRECTIONS, derive_directions, most_directions
 from spline_fc.cpwl.evaluation import evaluate, evaluate_float64
 from spline_fc.cpwl.fit import FIT_OPTIONS, fit_mars
 from spline_fc.cpwl.foreign import fit_pyearth, from_earth, from_pyearth
@@ -76,6 +76,7 @@ __all__ = [
     "live_terms",
     "load_fit",
     "load_spline",
+    "most_directions",
     "num_features",
     "probabilities_of",
     "save_fit",

@@ -1,5 +1,6 @@
 """Directions along which a spline may bend: linear combinations of the features, found in data."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -8,9 +9,16 @@ import numpy as np
 
 from spline_fc import checks
 from spline_fc.arrays import numbers
-from spline_fc.cpwl.inputs import CheckedData, checked_data
+from spline_fc.cpwl.discriminants import (
+    CLASS_DIRECTIONS,
+    MOST_AXES,
+    class_directions,
+    find_classes,
+    most_class_directions,
+)
+from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
 
-DIRECTIONS = ("ols", "pca", "phd", "random", "sir")
+DIRECTIONS = ("ols", "pairs", "pca", "phd", "random", "sir", "spread")
 RANK_TOLERANCE = 1e-8  # eigenvalues of the correlation matrix below are rounding
 SHARE_ROUNDING = 1e-12  # sums of weights are not exact
 SAME_CORRELATION = 0.999  # a projection this close to a feature or another one adds nothing
@@ -23,14 +31,23 @@ class Directions(NamedTuple):
     names: tuple[str, ...]  # (q,), such as "sir 2"
 
 
+class _Principal(NamedTuple):
+    """Moments of the features, and the principal axes of the standardised ones."""
+
+    mean: np.ndarray  # (d,)
+    variance: np.ndarray  # (d,)
+    scale: np.ndarray  # (d,), standard deviations, 1 for constant features
+    axes: np.ndarray  # (d, r), orthonormal, largest variance first
+    values: np.ndarray  # (r,), their variances
+    shrunk: np.ndarray  # (r,), the same drawn towards their mean
+
+
 class _Whitened(NamedTuple):
     """Features in coordinates of unit covariance, were it the shrunken one."""
 
     rows: np.ndarray  # (n, r), the data, uncorrelated
     variance: np.ndarray  # (r,), of these; 1 where nothing was shrunk
     back: np.ndarray  # (d, r), directions of x from directions of the whitened coordinates
-    scale: np.ndarray  # (d,), standard deviations, 1 for constant features
-    axes: np.ndarray  # (d, r), principal axes of the standardised features, largest first
     weights: np.ndarray  # (n,), sum 1
 
 
@@ -50,7 +67,8 @@ def find_directions(
       num_directions, num_slices, key: as of `derive_directions`.
 
     Raises:
-      ValueError: an unknown name, a matrix of another shape, no key for "random".
+      ValueError: an unknown name, a matrix of another shape, no key for "random", more than 100
+        classes.
     """
     if isinstance(directions, str):
         directions = (directions,)
@@ -75,13 +93,23 @@ def find_directions(
     return Directions(projection, tuple(f"direction {j + 1}" for j in range(shape[1])))
 
 
-def most_directions(directions: Any, num_features: int, num_outputs: int, each: int) -> int:
-    """How many directions `find_directions` may find by these names at most; 0 for a matrix."""
+def most_directions(directions: Any, num_features: int, y: np.ndarray, each: int) -> int:
+    """How many directions `find_directions` may find at most; 0 for a matrix.
+
+    Args:
+      directions: as there.
+      y: (n, k). each: directions per name, at most.
+    """
     if isinstance(directions, str):
         directions = (directions,)
-    most = {"ols": min(num_outputs, num_features), "random": each}
-    names = [name for name in directions if isinstance(name, str)]
-    return sum(min(each, most.get(name, num_features)) for name in names)
+    most = {"ols": min(y.shape[1], num_features, each), "random": each}
+
+    def of_name(name: str) -> int:
+        if name in CLASS_DIRECTIONS:
+            return most_class_directions(name, y, min(each, num_features))
+        return most.get(name, min(each, num_features))
+
+    return sum(of_name(name) for name in directions if isinstance(name, str))
 
 
 def derive_directions(
@@ -100,6 +128,7 @@ def derive_directions(
     directions in units of the covariance, which few rows of many features do not tell: that of the
     standardised features is shrunk towards a multiple of the identity, by as much as Ledoit and
     Wolf (2004) find best, hardly at all where rows are many.
+    "pairs" and "spread" have a ridge of their own and look along the 256 leading principal axes.
 
       "ols": the least-squares fit of y; of several outputs, the directions of their fitted values
         in the order of variance. For y = g(x b) with elliptical x it is b, unless g is even
@@ -108,31 +137,41 @@ def derive_directions(
         y. Sees several directions, but like "ols" no even g.
       "phd": principal Hessian directions of the residuals of "ols" (Li 1992): where y curves most
         on average. Sees even g, and needs more rows.
+      "pairs": of targets that say which class a row is of, the linear discriminants of every two
+        classes on the mean of their covariances (one against one), at most 120 of them, those of
+        the classes that are hardest to tell apart.
+      "spread": of such targets, for every class the `num_directions` axes along which it varies
+        more or less than the classes do on average (Fukunaga and Koontz 1970): sees what "pairs"
+        does not, and even bends.
       "pca": principal axes of the standardised features; y is not looked at.
       "random": standard normal in the standardised features.
 
     Args:
       name: one of these.
       x: (n, d), finite.
-      y: (n,) or (n, k), finite; matrices of several outputs are added up.
-      num_directions: how many are wanted; fewer come where the method has no more.
+      y: (n,) or (n, k), finite; matrices of several outputs are added up. Its distinct rows are
+        the classes of "pairs" and "spread".
+      num_directions: how many are wanted; fewer come where the method has no more. Of "pairs" all
+        come, of "spread" so many for each class.
       num_slices: of "sir", as far as the values of y can be told apart.
       weights: (n,), >= 0.
       key: JAX key or seed, for "random".
 
     Returns:
-      (d, q) float64, q <= num_directions. The projections of x vary as much as its features do on
+      (d, q) float64. The projections of x vary as much as its features do on
       average (root mean square of their deviations); the largest entry of a standardised direction
       is positive.
 
     Raises:
-      ValueError: an unknown name, no key for "random", or data that `fit_mars` would refuse.
+      ValueError: an unknown name, no key for "random", more than 100 classes, or data that
+        `fit_mars` would refuse.
 
     Reference:
       Li (1991), Sliced inverse regression for dimension reduction, JASA 86; Li (1992), On principal
       Hessian directions for data visualization and dimension reduction, JASA 87; Ledoit and Wolf
       (2004), A well-conditioned estimator for large-dimensional covariance matrices, Journal of
-      Multivariate Analysis 88.
+      Multivariate Analysis 88; Fukunaga and Koontz (1970), Application of the Karhunen-Loeve
+      expansion to feature selection and ordering, IEEE Transactions on Computers 19.
     """
     _check_options([name], num_directions, num_slices, key)
     return _derive([name], checked_data(x, y, weights), num_directions, num_slices, key)[0]
@@ -152,37 +191,47 @@ def _derive(
     names: Sequence[str], data: CheckedData, num_directions: int, num_slices: int, key: Any
 ) -> list[np.ndarray]:
     """The directions (d, q) of every name."""
-    x, y, weights, _ = data.widened()
-    white = _whiten(x, weights)
-    y = np.where(np.ptp(y, axis=0) > 0, y - white.weights @ y, 0.0)
+    found = _principal(data)
+    leading = (found.axes / found.scale[:, None])[:, :MOST_AXES]
+    whitened = functools.cache(lambda: _whitened(data, found))
+    classes = functools.cache(lambda: find_classes(data, found.mean, leading))
 
     def of_name(name: str) -> np.ndarray:
         if name == "pca":
-            return white.axes / white.scale[:, None]
+            return found.axes[:, :num_directions] / found.scale[:, None]
         if name == "random":
-            found = jax.random.normal(checks.as_key(key), (x.shape[1], num_directions))
-            return np.array(found, np.float64) / white.scale[:, None]
-        return white.back @ {"ols": _ols, "sir": _sir, "phd": _phd}[name](white, y, num_slices)
+            drawn = jax.random.normal(checks.as_key(key), (len(found.mean), num_directions))
+            return np.array(drawn, np.float64) / found.scale[:, None]
+        if name in CLASS_DIRECTIONS:
+            return leading @ class_directions(name, classes(), num_directions)
+        white, y = whitened()
+        slopes = {"ols": _ols, "sir": _sir, "phd": _phd}[name](white, y, num_slices)
+        return white.back @ slopes[:, :num_directions]
 
-    return [_scaled(of_name(name)[:, :num_directions], x, white) for name in names]
+    return [_scaled(of_name(name), data, found) for name in names]
 
 
-def _whiten(x: np.ndarray, weights: np.ndarray) -> _Whitened:
-    count, weights = weights.sum(), weights / weights.sum()
-    centred = x - weights @ x
+def _principal(data: CheckedData) -> _Principal:
+    """Moments of the features, a chunk of rows at a time."""
+    share = _share(data)
+    mean = _mean(data)
+    variance = np.zeros(len(mean))
+    for r in chunks(len(share)):
+        variance += share[r] @ (_wide(data.x[r]) - mean) ** 2
     # Told by the range: the deviation of a constant column need not come out as zero.
-    varies = np.ptp(x[weights > 0], axis=0) > 0
-    scale = np.where(varies, np.sqrt(weights @ centred**2), 1.0)
-    standard = np.where(varies, centred / scale, 0.0)
-    values, axes = np.linalg.eigh((weights[:, None] * standard).T @ standard)
+    varies = np.ptp(data.x, axis=0) > 0
+    scale = np.where(varies, np.sqrt(variance), 1.0)
+    products, fourth = np.zeros((len(mean), len(mean))), 0.0
+    for r in chunks(len(share)):
+        standard = np.where(varies, (_wide(data.x[r]) - mean) / scale, 0.0)
+        products += (share[r, None] * standard).T @ standard
+        fourth += float(share[r] @ (standard**2).sum(axis=1) ** 2)
+    values, axes = np.linalg.eigh(products)
     values, axes = values[::-1], axes[:, ::-1]
     used = values > RANK_TOLERANCE * len(values)
     values, axes = values[used], axes[:, used]
-    fourth = float(weights @ (standard**2).sum(axis=1) ** 2)
-    shrunk = _shrunk(values, fourth, int(varies.sum()), count)
-    whiten = axes / np.sqrt(shrunk)
-    back = whiten / scale[:, None]
-    return _Whitened(standard @ whiten, values / shrunk, back, scale, axes, weights)
+    shrunk = _shrunk(values, fourth, int(varies.sum()), _wide(data.weights).sum())
+    return _Principal(mean, variance, scale, axes, values, shrunk)
 
 
 def _shrunk(values: np.ndarray, fourth: float, num_features: int, count: float) -> np.ndarray:
@@ -199,6 +248,32 @@ def _shrunk(values: np.ndarray, fourth: float, num_features: int, count: float) 
     noise = (fourth - square) / count
     share = min(max(noise / spread, 0.0), 1.0) if spread > 0 else 1.0
     return (1 - share) * values + share * mean
+
+
+def _whitened(data: CheckedData, found: _Principal) -> tuple[_Whitened, np.ndarray]:
+    """Features in coordinates of unit covariance, and centred targets."""
+    y, share = data.y.astype(np.float64, copy=False), _share(data)
+    back = found.axes / np.sqrt(found.shrunk) / found.scale[:, None]
+    rows = np.concatenate([(_wide(data.x[r]) - found.mean) @ back for r in chunks(len(share))])
+    white = _Whitened(rows, found.values / found.shrunk, back, share)
+    return white, np.where(np.ptp(y, axis=0) > 0, y - share @ y, 0.0)
+
+
+def _mean(data: CheckedData) -> np.ndarray:
+    share, mean = _share(data), np.zeros(data.x.shape[1])
+    for r in chunks(len(share)):
+        mean += share[r] @ _wide(data.x[r])
+    return mean
+
+
+def _share(data: CheckedData) -> np.ndarray:
+    """Weights (n,) that sum to 1."""
+    weights = _wide(data.weights)
+    return weights / weights.sum()
+
+
+def _wide(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float64, copy=False)
 
 
 def _ols(data: _Whitened, y: np.ndarray, _: int) -> np.ndarray:
@@ -235,29 +310,37 @@ def _phd(data: _Whitened, y: np.ndarray, _: int) -> np.ndarray:
     return np.linalg.eigh(total)[1][:, ::-1]
 
 
-def _scaled(directions: np.ndarray, x: np.ndarray, data: _Whitened) -> np.ndarray:
+def _scaled(directions: np.ndarray, data: CheckedData, found: _Principal) -> np.ndarray:
     """Directions whose projections vary as the features do; those that do not vary are dropped."""
-    centred = (x - data.weights @ x) @ directions
-    spread = np.sqrt(data.weights @ centred**2)
-    typical = np.sqrt(np.mean(data.weights @ (x - data.weights @ x) ** 2))
+    share = _share(data)
+    variance = np.zeros(directions.shape[1])
+    for r in chunks(len(share)):
+        variance += share[r] @ ((_wide(data.x[r]) - found.mean) @ directions) ** 2
+    spread = np.sqrt(variance)
     varied = spread > 0
     directions, spread = directions[:, varied], spread[varied]
-    standard = directions * data.scale[:, None]
+    standard = directions * found.scale[:, None]
     largest = np.argmax(np.abs(standard), axis=0)
     sign = np.sign(standard[largest, np.arange(len(largest))])
-    return directions * sign * typical / spread
+    return directions * sign * np.sqrt(found.variance.mean()) / spread
 
 
 def _fresh(data: CheckedData, projection: np.ndarray) -> list[int]:
     """Which projections are neither a feature nor an earlier projection."""
-    x, _, weights, _ = data.widened()
-    z = np.concatenate([x, x @ projection], axis=1)
-    z -= weights @ z / weights.sum()
-    size = np.sqrt(weights @ z**2)
-    z /= np.where(size > 0, size, 1)
-    correlation = np.abs((weights[:, None] * z).T @ z)
-    kept = list(range(x.shape[1]))
-    for j in range(x.shape[1], z.shape[1]):
-        if (correlation[j, kept] < SAME_CORRELATION).all():
-            kept.append(j)
-    return [j - x.shape[1] for j in kept[x.shape[1] :]]
+    share, (d, q) = _share(data), projection.shape
+    mean = _mean(data)
+    products, squares = np.zeros((q, d + q)), np.zeros(d + q)
+    for r in chunks(len(share)):
+        centred = _wide(data.x[r]) - mean
+        z = np.concatenate([centred, centred @ projection], axis=1)
+        weighted = share[r, None] * z
+        products += weighted[:, d:].T @ z
+        squares += (weighted * z).sum(0)
+    size = np.sqrt(squares)
+    size = np.where(size > 0, size, 1.0)
+    alike = np.abs(products) / (size[d:, None] * size) >= SAME_CORRELATION
+    kept = list(range(d))
+    for j in range(q):
+        if not alike[j, kept].any():
+            kept.append(d + j)
+    return [j - d for j in kept[d:]]

@@ -9,16 +9,20 @@ import jax
 import numpy as np
 
 from spline_fc.arrays import as_names, columns
+from spline_fc.checks import check
 from spline_fc.cpwl import inputs, products, pruning
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
-from spline_fc.cpwl.forward import ForwardTrace, Stop, forward
+from spline_fc.cpwl.forward import ForwardTrace, forward
 from spline_fc.cpwl.inputs import CheckedData
 from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
+from spline_fc.cpwl.moments import aligned
 from spline_fc.cpwl.products import Products
 from spline_fc.cpwl.refit import least_squares, least_squares_on_rows
 from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.scaling import Units, scaled_columns
+from spline_fc.cpwl.screening import as_in_all, narrowed, searched_columns
 from spline_fc.cpwl.search import Limits
+from spline_fc.cpwl.stopping import told, with_causes
 from spline_fc.cpwl.terms import Term, as_spline, hinge_use, term_values
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
@@ -50,6 +54,7 @@ def fit_mars(
     allowed: Sequence[Sequence[int | str]] | None = None,
     linear: Sequence[int | str] = (),
     fast_k: int | None = 3,
+    screen: int | None = None,
     prune: str = "gcv",
     num_folds: int = 5,
     max_hinges: int | None = None,
@@ -74,10 +79,10 @@ def fit_mars(
       max_terms: upper bound on the terms of the forward pass, intercept included.
       max_degree: hinges per term at most; 1 is additive.
       penalty: GCV charge per knot; 2 for additive fits and 3 above by default, -1 for no charge.
-      directions: names out of "ols", "sir", "phd", "pca" and "random" (see `derive_directions`);
-        those that are correlated by more than 0.999 with a feature or an earlier direction are
-        left out. Or the directions themselves, (d, q), taken as they are.
-      num_directions: directions per name, at most.
+      directions: names out of "ols", "sir", "phd", "pairs", "spread", "pca" and "random" (see
+        `derive_directions`); those that are correlated by more than 0.999 with a feature or an
+        earlier direction are left out. Or the directions themselves, (d, q), taken as they are.
+      num_directions: directions per name, at most; of "spread" per class, of "pairs" all come.
       num_slices: slices of y for "sir".
       key: JAX key or seed, for "random".
       names: of the features; by default those of a data frame, else "x0", "x1", ....
@@ -96,6 +101,10 @@ def fit_mars(
       fast_k: parent terms that are looked at again at each step, those that promised most when they
         were last looked at; further ones as long as one promises more than the best found. None
         for all of them. Additive fits have one parent.
+      screen: how many features are searched at most, beside all directions: those that explain
+        most of y alone, each as a function of up to 8 steps; 0 for directions alone, None for all
+        features. Hundreds of columns take less time and memory so, and a feature that matters only
+        beside others may be missed; see docs/fit.md.
       prune: "gcv", "cv" (k-fold, row i in fold i modulo num_folds) or "none".
       num_folds: folds of prune="cv".
       max_hinges: cap on the distinct hinges of the result: the hidden width that can hold it.
@@ -118,22 +127,26 @@ def fit_mars(
     """
     with Stopwatch() as clock:
         spans = (min_span, end_span)
-        inputs.check_search_options(max_terms, max_degree, penalty, threshold, *spans, fast_k)
+        inputs.check_search_options(
+            max_terms, max_degree, penalty, threshold, *spans, fast_k, screen
+        )
         inputs.check_pruning_options(prune, num_folds, max_hinges)
         x = columns("x", x)
         data = inputs.checked_data(x.values, y, weights)
         inputs.check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(x.names if names is None else names, data.x.shape[1])
         found = find_directions(directions, data, num_directions, num_slices, key)
-        most = most_directions(directions, data.x.shape[1], data.y.shape[1], num_directions)
+        has_columns = screen != 0 or found.projection.size > 0
+        check(has_columns, "screen must leave columns to search; got 0 and no directions.")
+        most = most_directions(directions, data.x.shape[1], data.y, num_directions)
         # As many as there could be, so that splits of one data set share their compiled code.
         places = data.x.shape[1] + max(most, found.projection.shape[1])
         rules = (places, *spans, linear, allowed)
         if penalty is None:
             penalty = pruning.default_penalty(max_degree)
         backward = _Backward(penalty, prune, num_folds if prune == "cv" else 1, max_hinges)
-        limits = (max_terms, max_degree, threshold, fast_k)
-        fit = _fit_safely(data, found, names, knots, rules, limits, backward, _outside(on_step))
+        limits, call = (max_terms, max_degree, threshold, fast_k), _outside(on_step)
+        fit = _fit_safely(data, found, names, knots, rules, limits, screen, backward, call)
         result = _result(data, found, names, penalty, max_hinges, *fit)
     return result._replace(seconds=clock.seconds)
 
@@ -182,7 +195,7 @@ def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str,
 
 def _fit_safely(
     data: CheckedData, found: Directions, names, knots, rules,
-    limits: tuple[int, int, float, int | None], backward: _Backward, on_step,
+    limits: tuple[int, int, float, int | None], screen: int | None, backward: _Backward, on_step,
 ) -> tuple[SearchSpace, Units, _Targets, _Parts]:  # fmt: skip
     """The fit in the narrow type if data are large and it will do, else in the wide one.
 
@@ -198,10 +211,8 @@ def _fit_safely(
         if scaled.delicate:
             continue
         full = Limits(*limits, *_rounding(dtype))
-        rest = scaled.units.leaves(backward.max_hinges)
-        parts = _fit(
-            data, targets, scaled.columns, space, full, backward._replace(max_hinges=rest), on_step
-        )
+        rest = backward._replace(max_hinges=scaled.units.leaves(backward.max_hinges))
+        parts = _fit_narrowed(data, targets, scaled.columns, space, full, screen, rest, on_step)
         if not parts.doubtful:
             break
     return space, scaled.units, targets, parts
@@ -223,7 +234,8 @@ def _search_space(
     groups = None if allowed is None else inputs.column_groups("allowed", allowed, names)
     choices, spans = knot_choices(knots, num_columns), spans_of(min_span, end_span, num_columns)
     scaled = scaled_columns(data, projection, choices, int(spans.end), places, linear)
-    return SearchSpace(scaled.units.scaled, scaled.usable, spans, linear, groups), scaled
+    tables = scaled.units.scaled, scaled.usable
+    return SearchSpace(*tables, spans, linear, groups, num_columns), scaled
 
 
 def _targets(data: CheckedData) -> _Targets:
@@ -254,6 +266,22 @@ def _outside(on_step: Callable | None) -> Callable | None:
     return call
 
 
+def _fit_narrowed(
+    data: CheckedData, targets: _Targets, columns, space: SearchSpace, limits, screen, backward,
+    on_step,
+) -> _Parts:  # fmt: skip
+    """`_fit` on the columns that are worth a search; its parts are on all of them."""
+    rows = (columns, targets.centred, data.weights)
+    kept = searched_columns(*rows, space, data.x.shape[1], screen)
+    if len(kept) == len(columns):
+        return _fit(data, targets, columns, space, limits, backward, on_step)
+    some = aligned((len(kept), columns.shape[1]), columns.dtype)
+    np.take(columns, kept, axis=0, out=some)
+    parts = _fit(data, targets, some, narrowed(space, kept), limits, backward, on_step)
+    trace = parts.trace._replace(feature=kept[parts.trace.feature])
+    return parts._replace(terms=as_in_all(parts.terms, kept), trace=trace)
+
+
 def _fit(
     data: CheckedData, targets: _Targets, columns, space: SearchSpace, limits, backward, on_step
 ) -> _Parts:
@@ -276,37 +304,12 @@ def _fit(
     starved = stop.starved and len(terms) > 0 and exact[-1] > noise
     num_rows = float(data.weights.sum(dtype=float))
     if astray:
-        stop = stop._replace(reason=_told(stop.reason, trace.rss[-1], exact[-1], len(terms)))
+        stop = stop._replace(reason=told(stop.reason, trace.rss[-1], exact[-1], len(terms)))
         trace = trace._replace(rss=exact)
     return _Parts(
-        terms, trace, _with_causes(stop, path, num_rows), coef, path, rss, total,
+        terms, trace, with_causes(stop, path, num_rows), coef, path, rss, total,
         doubtful=not wide and (astray or starved),
     )  # fmt: skip
-
-
-def _told(reason: str, tracked: float, exact: float, num_terms: int) -> str:
-    """The reason of a search whose count of the residual was off."""
-    return (
-        f"The search lost its digits within {1 + num_terms} terms, as columns far from the others "
-        f"or nearly dependent do: it counted a residual {tracked / exact if exact else np.inf:.2g} "
-        f"times that of least squares, which stands in its place. It said: {reason}"
-    )
-
-
-def _with_causes(stop: Stop, path: pruning.PruningPath, num_rows: float) -> str:
-    """The reason of the search, and what else kept terms out."""
-    num_terms = 1 + path.kept.shape[1]
-    if num_terms == 1 and stop.starved:
-        return (
-            f"{stop.reason} Every column is constant, or end_span and min_span leave no knot among "
-            f"rows that count as {num_rows:g}."
-        )
-    if num_terms > 1 and np.isinf(path.gcv[:-1]).all():
-        return (
-            f"{stop.reason} Of these none is kept: GCV charges more for a single one than rows "
-            f"that count as {num_rows:g} bear."
-        )
-    return stop.reason
 
 
 def _products(columns, y, weights, terms, size: tuple[int, int], num_folds: int) -> Products:

@@ -15,6 +15,7 @@ from spline_fc.cpwl.few_rows import FewRows
 from spline_fc.cpwl.knots import SearchSpace
 from spline_fc.cpwl.many_rows import ManyRows
 from spline_fc.cpwl.search import Limits, Search
+from spline_fc.cpwl.stopping import Stop, why_stop
 from spline_fc.cpwl.terms import Term
 from spline_fc.printing import printed
 
@@ -30,13 +31,6 @@ class ForwardTrace(NamedTuple):
     parent: np.ndarray  # (steps,) int, index of the parent term, -1 for none
     feature: np.ndarray  # (steps,) int
     knot: np.ndarray  # (steps,) float
-
-
-class Stop(NamedTuple):
-    """Why the forward pass ended."""
-
-    reason: str  # a sentence
-    starved: bool  # no candidate was left that adds anything to the terms
 
 
 def forward(
@@ -70,10 +64,10 @@ def forward(
     while True:
         num_terms = 1 + len(search.terms)
         best = search.best(limits.fast_k)
-        stop = _why_stop(limits, best.head.gain, num_terms, rss[-1], total)
+        stop = why_stop(limits, best.head.gain, num_terms, rss[-1], total)
         if stop:  # which must be true of all parents
             best = search.best(None)
-            stop = _why_stop(limits, best.head.gain, num_terms, rss[-1], total)
+            stop = why_stop(limits, best.head.gain, num_terms, rss[-1], total)
         if stop:
             return search.terms, _trace(rss, counts, taken), stop
         for head in search.enter(best, rss[-1], total):
@@ -88,23 +82,6 @@ def _search(features: Array, y: Array, weights: Array, space, limits: Limits) ->
     if isinstance(features, jax.Array):
         return ManyRows(features, jnp.asarray(y), jnp.asarray(weights), space, limits)
     return FewRows(features, np.asarray(y), np.asarray(weights), space, limits)
-
-
-def _why_stop(limits: Limits, gain: float, num_terms: int, rss: float, total: float) -> Stop | None:
-    starved = False
-    if num_terms >= limits.max_terms:
-        reason = f"Reached max_terms = {limits.max_terms}."
-    elif rss <= total * limits.floor:
-        reason = f"The residual reached rounding level after {num_terms} terms."
-    elif not gain > 0:
-        reason = f"No candidate is left outside the span of the {num_terms} terms found."
-        starved = True
-    elif gain < limits.threshold * total:
-        reason = (f"The best of the remaining candidates would explain {gain / total:.2g} of the "
-                  f"variance, less than threshold = {limits.threshold:g}.")  # fmt: skip
-    else:
-        return None
-    return Stop(reason, starved)
 
 
 def _trace(rss: list[float], counts: list[int], taken: list[tuple]) -> ForwardTrace:

@@ -126,6 +126,7 @@ def check_search_options(
     min_span: Any,
     end_span: Any,
     fast_k: Any = None,
+    screen: Any = None,
 ) -> None:
     """Raises ValueError on the first option of a MARS search that is out of its range."""
     checks.check_integer("max_terms", max_terms, 1)
@@ -142,6 +143,8 @@ def check_search_options(
         checks.check_integer("end_span", end_span, 0)
     if fast_k is not None:
         checks.check_integer("fast_k", fast_k, 1)
+    if screen is not None:
+        checks.check_integer("screen", screen, 0)
 
 
 def check_pruning_options(prune: Any, num_folds: Any, max_hinges: Any) -> None:

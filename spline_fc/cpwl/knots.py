@@ -25,6 +25,7 @@ class SearchSpace(NamedTuple):
     spans: Spans
     linear: frozenset[int]  # columns that may enter only linearly
     groups: tuple[frozenset[int], ...] | None  # columns that may meet in a term; None for all
+    num_columns: int  # d less those at the end that only make room
 
 
 def spans_of(min_span: int | None, end_span: int | None, num_columns: int) -> Spans:
@@ -141,11 +142,9 @@ def _quantiles(column: np.ndarray, weights: np.ndarray | None, num_knots: int) -
     return np.union1d(chosen, others[np.arange(free) * len(others) // max(free, 1)])
 
 
-def partner_features(
-    space: SearchSpace, parent_features: frozenset[int], num_features: int
-) -> np.ndarray:
+def partner_features(space: SearchSpace, parent_features: frozenset[int]) -> np.ndarray:
     """Columns of x, ascending, that may join a parent that reads `parent_features` already."""
-    joins = [v for v in range(num_features) if _may_join(space, parent_features, v)]
+    joins = [v for v in range(space.num_columns) if _may_join(space, parent_features, v)]
     return np.array(joins, np.int32)
 
 

@@ -20,9 +20,10 @@ from spline_fc.timing import Stopwatch
 RIDGES = tuple(10.0**-power for power in range(1, 10))  # from which one is chosen
 NUM_FOLDS, ENOUGH_ROWS = 5, 5000  # fewer folds will do where rows are many
 MOST_STEPS, MOST_INNER, MOST_HALVINGS = 50, 50, 30
-HOPELESS = 1.2  # loss over the least from which no smaller ridge is tried
+PATIENCE = 2  # ridges in a row that are no better, after which no smaller one is tried
 LEAST_RATE = 1e-6  # of a class, for the logit to begin with
 LEAST_GAIN = 1e-10  # nats per row that another step must promise
+CHOOSING_GAIN = 1e-6  # where only a ridge is chosen, whose losses differ by far more
 INNER = 0.1  # share of the residual of a Newton system that may be left
 FLAT = 1e-12  # curvature added, of the largest: directions in which the likelihood is flat
 
@@ -86,7 +87,9 @@ def refit_logits(fit: FitResult, data: CheckedData, ridge: float | None) -> tupl
     """
     basis = regressors(fit.spline, data)
     rows, unscale = _rows(basis, data)
-    ridges, expected = _choice(rows, data, fit.penalty / 2, RIDGES if ridge is None else (ridge,))
+    ridges, expected = _choice(
+        rows, data, max(fit.penalty, 0) / 2, RIDGES if ridge is None else (ridge,)
+    )
     coef = unscale(_chosen(rows, ridges))
     spline = with_coefficients(fit.spline, basis, coef[1:], coef[0])
     return _described(fit._replace(spline=spline), data), expected
@@ -98,15 +101,16 @@ def check_ridge(ridge: float | None) -> None:
         checks.check_number("ridge", ridge, above=0)
 
 
-def check_labels(y: np.ndarray) -> None:
+def check_labels(y: np.ndarray, name: str = "y") -> None:
     """Raises ValueError unless y (n, k) holds 0 and 1, or one-hot rows, of two classes or more."""
     is_one = y.shape[1] == 1
     labels = bool(np.isin(y, (0, 1)).all()) and (is_one or bool((y.sum(axis=1) == 1).all()))
     checks.check(
-        labels, f"y must hold {'0 and 1' if is_one else 'one-hot rows'} for classes; got others."
+        labels,
+        f"{name} must hold {'0 and 1' if is_one else 'one-hot rows'} for classes; got others.",
     )
     seen = int(y.any(axis=0).sum()) if not is_one else len(np.unique(y))
-    checks.check(seen > 1, "y must hold rows of two classes at least; got one class only.")
+    checks.check(seen > 1, f"{name} must hold rows of two classes at least; got one class only.")
 
 
 def probabilities_of(logits: np.ndarray) -> np.ndarray:
@@ -172,7 +176,8 @@ def _choice(
     looked_at, share = count * share.sum(), share / share.sum()
     losses: list[np.ndarray] = []
     for ridge in ridges:
-        points = [_optimum(f.rest, c, ridge) for f, c in zip(fits, coefs, strict=True)]
+        pairs = zip(fits, coefs, strict=True)
+        points = [_optimum(fold.rest, coef, ridge, CHOOSING_GAIN) for fold, coef in pairs]
         coefs = [point.coef for point in points]
         freedom = np.mean(
             [_freedom(f.rest, p.mean, ridge) for f, p in zip(fits, points, strict=True)]
@@ -181,7 +186,7 @@ def _choice(
         losses.append(np.concatenate(held_out) + charge * freedom / count)
         means = [float(share @ loss) for loss in losses]
         best = int(np.argmin(means))
-        if means[-1] > HOPELESS * means[best]:
+        if len(means) > best + PATIENCE:
             break
     worse = [loss - losses[best] for loss in losses]
     more = [float(share @ loss) for loss in worse]
@@ -245,7 +250,7 @@ def _at(rows: _Rows, coef: np.ndarray, ridge: float) -> _Point:
     return _Point(coef, mean, loss, loss + ridge / 2 * float((coef[1:] ** 2).sum()))
 
 
-def _optimum(rows: _Rows, coef: np.ndarray, ridge: float) -> _Point:
+def _optimum(rows: _Rows, coef: np.ndarray, ridge: float, least_gain: float = LEAST_GAIN) -> _Point:
     """Newton's method with a line search."""
     ridge = ridge if coef.shape[1] == 1 else 2 * ridge
     charge = np.full((len(coef), 1), ridge)
@@ -263,7 +268,7 @@ def _optimum(rows: _Rows, coef: np.ndarray, ridge: float) -> _Point:
         if moved is None:
             break
         point = moved
-        if promised < LEAST_GAIN:
+        if promised < least_gain:
             break
     return point
 

@@ -141,9 +141,10 @@ def scaled_columns(
     uneven = None if (weights == weights[0]).all() else weights
     columns = aligned((places, len(data.x)), data.dtype)
     columns[len(choices) :] = 0
+    num_features, projected = data.x.shape[1], _projections(data.x, projection)
 
     def one(v: int) -> _Column:
-        raw = _raw_column(data.x, projection, v)
+        raw = np.array(data.x[:, v]) if v < num_features else projected[v - num_features]
         low, high = _span(raw, uneven, max(end_span, 1))
         span = high - low
         near, far = (low - span, high + span), (low - FAR * span, high + FAR * span)
@@ -224,15 +225,12 @@ def _nearly_alike(columns: np.ndarray) -> bool:
     return bool(((left > DEPENDENT) & (left < ALIKE)).any())
 
 
-def _raw_column(x: np.ndarray, projection: np.ndarray, v: int) -> np.ndarray:
-    """A copy of column v of z, (n,); projections in float64."""
-    num_rows, num_features = x.shape
-    if v < num_features:
-        return np.array(x[:, v])
-    direction, column = projection[:, v - num_features], np.empty(num_rows)
-    for rows in chunks(num_rows):
-        column[rows] = x[rows].astype(np.float64, copy=False) @ direction
-    return column
+def _projections(x: np.ndarray, projection: np.ndarray) -> np.ndarray:
+    """x projection in float64, by columns: (q, n)."""
+    found = np.empty((projection.shape[1], len(x)))
+    for rows in chunks(len(x)):
+        found[:, rows] = projection.T @ x[rows].astype(np.float64, copy=False).T
+    return found
 
 
 def _deviation(

@@ -99,4 +99,4 @@ class Search(abc.ABC, Generic[Known]):
         term = self.terms[number]
         if len(term.factors) >= self.limits.max_degree:
             return np.zeros(0, np.int32)
-        return partner_features(self.space, term.features, int(self.space.spans.num_columns))
+        return partner_features(self.space, term.features)

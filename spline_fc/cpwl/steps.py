@@ -220,7 +220,7 @@ def start_constant(
     basis = Basis(
         targets=targets,
         columns=jnp.zeros((places, len(y)), y.dtype).at[0].set(data.weights),
-        raw=jnp.zeros((size, *norm.shape), wide).at[0].set(products[0]),
+        raw=jnp.zeros((places, *norm.shape), wide).at[0].set(products[0]),
         triangle=jnp.eye(size, dtype=wide).at[0, 0].set(length),
         effects=jnp.zeros((size, num_outputs), wide).at[0].set(targets.sum(1, dtype=wide) / length),
         target=target,

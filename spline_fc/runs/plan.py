@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from spline_fc import checks, data, network, training
-from spline_fc.cpwl import DIRECTIONS, PRUNE_METHODS, check_search_options
+from spline_fc.cpwl import DIRECTIONS, PRUNE_METHODS, check_search_options, most_directions
 from spline_fc.cpwl.inputs import column_groups, column_set
 from spline_fc.data import Dataset
 from spline_fc.files import plain
@@ -165,7 +167,7 @@ def check_against_data(plan: Plan, dataset: Dataset) -> None:
     task = dataset.task
     for contender in plan.contenders:
         if contender.start == SPLINE:
-            _check_range(contender, dataset.feature_names)
+            _check_range(contender, dataset.feature_names, dataset.train.y)
         loss = contender.training.loss_of(task)
         checks.check(
             task != "regression" or not loss.endswith("cross_entropy"),
@@ -173,13 +175,15 @@ def check_against_data(plan: Plan, dataset: Dataset) -> None:
         )
 
 
-def _check_range(contender: Contender, features: Sequence[str]) -> None:
+def _check_range(contender: Contender, features: Sequence[str], y: np.ndarray) -> None:
     """Directions, of which there may be fewer than asked for, are columns after the features."""
     options = contender.options
     kinds = options.get("directions", ())
     kinds = (kinds,) if isinstance(kinds, str) else kinds
-    each = range(1, options["num_directions"] + 1)
-    names = [*features, *(f"{kind} {j}" for kind in kinds for j in each)]
+    each, names = options["num_directions"], list(features)
+    for kind in kinds:
+        most = max(each, most_directions(kind, len(features), y, each))
+        names += [f"{kind} {j + 1}" for j in range(most)]
     column_set("config.fit.linear", options.get("linear", ()), names)
     column_groups("config.fit.allowed", options.get("allowed", ()), names)
 
@@ -191,7 +195,8 @@ def _check_fit(name: str, options: Mapping[str, Any]) -> None:
         (directions,) if isinstance(directions, str) else _listed(f"{name}.directions", directions)
     ):
         checks.check_one_of(f"{name}.directions", direction, DIRECTIONS)
-    search = ("max_terms", "max_degree", "penalty", "threshold", "min_span", "end_span", "fast_k")
+    search = ("max_terms", "max_degree", "penalty", "threshold", "min_span", "end_span", "fast_k",
+              "screen")  # fmt: skip
     check_search_options(**{option: options[option] for option in search})
     checks.check_number(f"{name}.share", options["share"], above=0, at_most=1)
     checks.check_number(f"{name}.tolerance", options["tolerance"], above=0)

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from spline_fc.cpwl import (
     DIRECTIONS,
@@ -30,6 +31,8 @@ def features(seed=0, n=N):
 X = features()
 KINK = np.maximum((X - X.mean(0)) @ INDEX - 0.3, 0)
 Y = KINK + 0.1 * np.random.default_rng(5).normal(size=N)
+CLASSES = np.digitize(Y + X[:, 0], [-0.5, 1.0])
+TARGETS = {"pairs": CLASSES, "spread": CLASSES}  # Y for the others
 
 
 def correlation(a, b):
@@ -82,7 +85,7 @@ def test_pca_is_that_of_the_standardised_features():
 
 @pytest.mark.parametrize("name", DIRECTIONS)
 def test_projections_vary_as_the_features_do(name):
-    found = derive_directions(name, X, Y, 2, key=KEY)
+    found = derive_directions(name, X, TARGETS.get(name, Y), 2, key=KEY)
     np.testing.assert_allclose((X @ found).std(0), np.sqrt(X.var(0).mean()), rtol=1e-9)
     largest = np.abs(found * X.std(0)[:, None]).argmax(0)
     assert (found[largest, np.arange(found.shape[1])] > 0).all()
@@ -91,8 +94,9 @@ def test_projections_vary_as_the_features_do(name):
 @pytest.mark.parametrize("name", DIRECTIONS)
 def test_scales_do_not_matter(name):
     scale, shift = np.array([10.0, 0.1, 3.0, 1.0, 100.0]), np.arange(5.0)
-    one = X @ derive_directions(name, X, Y, 2, key=KEY)
-    other = (X * scale + shift) @ derive_directions(name, X * scale + shift, Y, 2, key=KEY)
+    moved, y = X * scale + shift, TARGETS.get(name, Y)
+    one = X @ derive_directions(name, X, y, 2, key=KEY)
+    other = moved @ derive_directions(name, moved, y, 2, key=KEY)
     np.testing.assert_allclose(correlation(one, other), 1, rtol=1e-9)
 
 
@@ -126,12 +130,67 @@ def test_linear_trends_have_no_curvature():
     )
 
 
-@pytest.mark.parametrize("name", ["ols", "sir", "phd", "pca"])
+@pytest.mark.parametrize("name", ["ols", "sir", "phd", "pca", "pairs", "spread"])
 def test_weights_are_copies_of_rows(name):
-    weights = np.random.default_rng(3).integers(0, 4, N)
+    weights, y = np.random.default_rng(3).integers(0, 4, N), TARGETS.get(name, Y)
     rows = np.repeat(np.arange(N), weights)
-    one = derive_directions(name, X, Y, 2, weights=weights)
-    np.testing.assert_allclose(one, derive_directions(name, X[rows], Y[rows], 2), rtol=1e-7)
+    one = derive_directions(name, X, y, 2, weights=weights)
+    np.testing.assert_allclose(one, derive_directions(name, X[rows], y[rows], 2), rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["ols", "pca", "spread"])
+def test_chunks_of_rows_change_nothing(name, monkeypatch):
+    whole = derive_directions(name, X, TARGETS.get(name, Y), 2)
+    monkeypatch.setattr("spline_fc.cpwl.inputs.CHUNK_ROWS", 250)
+    in_chunks = derive_directions(name, X, TARGETS.get(name, Y), 2)
+    np.testing.assert_allclose(in_chunks, whole, rtol=1e-9)
+
+
+def three_classes(n=6000):
+    """The second class lies aside, the third is wide; all else is the same correlated noise."""
+    rng = np.random.default_rng(4)
+    root = np.linalg.qr(np.random.default_rng(9).normal(size=(D, D)))[0]
+    x, labels = rng.normal(size=(n, D)), np.arange(n) % 3
+    x[labels == 1, 0] += 2
+    x[labels == 2, 1] *= 3
+    return x, labels, root
+
+
+def test_pairs_of_classes_are_told_apart_by_their_discriminants():
+    x, labels, root = three_classes()
+    found = derive_directions("pairs", x @ root, labels, 1)
+    assert found.shape == (D, 3)
+    assert (correlation(x @ root @ found, x[:, :1]) > 0.97).sum() == 2  # all but first and third
+    discriminant = LinearDiscriminantAnalysis().fit((x @ root)[labels < 2], labels[labels < 2])
+    expected = (x @ root) @ discriminant.coef_.T
+    assert correlation(expected, x @ root @ found)[0] > 0.999
+
+
+def test_a_class_that_is_wider_than_others_is_seen_by_its_spread():
+    x, labels, root = three_classes()
+    found = derive_directions("spread", x @ root, labels, 1)
+    assert found.shape == (D, 3)
+    assert (correlation(x @ root @ found, x[:, 1:2]) > 0.98).all()  # the others are narrower there
+    two = np.flatnonzero(labels != 1)
+    means = derive_directions("pairs", (x @ root)[two], labels[two], 1)
+    assert correlation((x @ root) @ means, x[:, 1:2])[0] < 0.9
+
+
+@pytest.mark.parametrize("name", ["pairs", "spread"])
+def test_labels_are_classes_as_one_hot_rows_are(name):
+    one_hot = np.eye(3)[CLASSES][:, ::-1]  # in the order of distinct rows
+    same = derive_directions(name, X, one_hot, 2)
+    np.testing.assert_allclose(same, derive_directions(name, X, CLASSES, 2), rtol=1e-9)
+
+
+def test_classes_make_an_oblique_fit_of_many_outputs_better():
+    x, labels, root = three_classes(900)
+    y = np.eye(3)[labels]
+    options = dict(max_terms=13, knots=16)
+    plain = fit_mars(x @ root, y, **options)
+    oblique = fit_mars(x @ root, y, directions=("pairs", "spread"), num_directions=1, **options)
+    assert oblique.r2 > plain.r2 + 0.03
+    assert {name.split()[0] for name in oblique.names[D:]} == {"pairs", "spread"}
 
 
 def test_how_many_directions_there_are():
@@ -145,7 +204,10 @@ def test_how_many_directions_there_are():
     assert derive_directions("pca", holes, Y, 9).shape == (D + 2, D)
     for name in ("ols", "sir", "pca", "phd"):
         assert derive_directions(name, np.ones((N, 3)), Y, 2).shape == (3, 0)
-    for name in ("ols", "sir"):
+    assert derive_directions("pairs", X, CLASSES > 1, 2).shape == (D, 1)
+    assert derive_directions("spread", X, CLASSES > 1, 2).shape == (D, 4)
+    assert derive_directions("pairs", X, np.arange(N) % 17, 1).shape == (D, 120)
+    for name in ("ols", "sir", "pairs", "spread"):
         assert derive_directions(name, X, np.ones(N), 2).shape == (D, 0)
 
 
@@ -205,7 +267,11 @@ def test_directions_that_add_nothing_are_left_out():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (dict(directions="lda"), "directions must be one of 'ols', 'pca'"),
+        (dict(directions="lda"), "directions must be one of 'ols', 'pairs'"),
+        (
+            dict(directions="pairs"),
+            'y must say classes for the directions "pairs" and "spread"',
+        ),
         (dict(directions=np.ones((3, 2))), r"directions must have shape \(5, q\).*got \(3, 2\)"),
         (dict(directions=np.ones(5)), r"directions must have shape \(5, q\).*got \(5,\)"),
         (dict(directions=np.full((5, 1), np.nan)), "directions must be finite"),

@@ -31,7 +31,7 @@ _JUNK: dict[str, Any] = {
 # What is right for a field besides; all else is to be refused.
 _FINE = {
     "None": (
-        "fit.penalty fit.knots fit.min_span fit.end_span fit.allowed fit.max_hinges "
+        "fit.penalty fit.knots fit.min_span fit.end_span fit.allowed fit.max_hinges fit.screen "
         "training.group_rates.knots training.group_rates.output"
     ),
     "-1": "fit.penalty",
@@ -42,7 +42,7 @@ _FINE = {
     ),
     "10**400": "seeds checkpoint_every knot_records training.epochs training.warmup_epochs "
     "training.patience fit.num_directions fit.num_slices fit.max_terms fit.max_degree fit.knots "
-    "fit.min_span fit.end_span fit.num_folds fit.max_hinges training.batch_size",
+    "fit.min_span fit.end_span fit.num_folds fit.max_hinges fit.screen training.batch_size",
     "True": "refit timing training.keep_axes",
     "a list of a list": "fit.allowed",
 }

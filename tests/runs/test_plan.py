@@ -77,6 +77,11 @@ def test_columns_of_the_fit_are_looked_up_before_anything_runs():
     for fit in ({"linear": (16,)}, {"allowed": ((0, 10),), "directions": ()}):
         with pytest.raises(ValueError, match=f"config.fit.{next(iter(fit))} must name columns"):
             runs.check_against_data(plan.read_plan({"data": {"name": "x"}, "fit": fit}), rows)
+    digits, pairs = data.load("digits"), {"directions": "pairs", "linear": ("pairs 45",)}
+    read = plan.read_plan({"data": {"name": "x"}, "fit": pairs})
+    runs.check_against_data(read, digits)
+    with pytest.raises(ValueError, match='y must say classes for the directions "pairs"'):
+        runs.check_against_data(read, data.load("friedman1"))
 
 
 def test_one_layer_may_be_named_by_an_integer():
