@@ -170,7 +170,8 @@ def interval(values: np.ndarray) -> str:
     if np.isnan(values).any():
         return "not timed"
     found = bootstrap(values, np.median)
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    value, low, high = ("never" if np.isinf(v) else f"{v:.2f}" for v in found)
+    return f"{value} [{low}, {high}]"
 
 
 def _errors(records) -> str:
