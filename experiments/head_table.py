@@ -134,10 +134,9 @@ def figure(record: dict[str, Any]) -> Any:
 
     def history(run: Run) -> History:
         loss = np.asarray(run["validation_log_loss"], float)
-        epochs, none = np.arange(loss.size), np.full(loss.size, np.nan)
-        return History(
-            epochs, epochs, none, loss, none, run["warm"] + epochs * run["epoch_seconds"]
-        )
+        epochs = np.arange(loss.size)
+        curves = dict.fromkeys(History._fields, np.full(loss.size, np.nan))
+        return History(**{**curves, "epoch": epochs, "step": epochs, "validation_loss": loss})
 
     found = groups(record)
     columns = list(dict.fromkeys(model for model, _ in found))

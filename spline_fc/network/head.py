@@ -120,7 +120,8 @@ def replace_head(
     part = _checked_rows(features, targets, layer_sizes(head.params), task)
     new = _fit(part, sizes, dtype_of(head.params), as_key(key), task, weights, options)
     if hidden_sizes is None:
-        own = {name: new[layer_name(i)] for i, name in enumerate(head.names)} or new["Dense_0"]
+        own: dict[Any, Any] = {name: new[layer_name(i)] for i, name in enumerate(head.names)}
+        own = own or dict(new["Dense_0"])
         if not is_module:
             return _put(tree, head.chain, {**_walk(tree, head.chain), **own})
         module = nnx.clone(model)
@@ -157,8 +158,8 @@ def _find(tree: Any, keys: Keys, names: Sequence[str | int] | None) -> _Head:
     """The head at a path; where a node holds nothing but another one, it is that."""
     node, chain = _walk(tree, keys), keys
     if names is None:
-        while not _is_dense(node) and not _dense_names(node) and _only(node) is not None:
-            chain = (*chain, _only(node))
+        while not _is_dense(node) and not _dense_names(node) and len(_entries(node)) == 1:
+            chain = (*chain, *node)
             node = _walk(tree, chain)
         names = _dense_names(node)
     names = tuple(as_list("names", names, "layers"))
@@ -182,11 +183,6 @@ def _find(tree: Any, keys: Keys, names: Sequence[str | int] | None) -> _Head:
 
 def _entries(node: Any) -> Mapping[str | int, Any]:
     return node if isinstance(node, Mapping) else {}
-
-
-def _only(node: Any) -> str | int | None:
-    """The name of the entry of a node that has no other."""
-    return next(iter(node)) if len(_entries(node)) == 1 else None
 
 
 def _said(keys: Keys) -> str:

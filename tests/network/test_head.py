@@ -215,6 +215,18 @@ def test_a_head_for_classes_returns_calibrated_logits(widths):
     assert np.abs(logits).max() > 3
 
 
+def test_a_binary_head_of_one_layer_is_a_logistic_regression():
+    features = 5 + 0.1 * RNG.normal(size=(4000, 3))
+    slopes = np.array([20.0, -10.0, 0.0])
+    logits = (features - 5) @ slopes + 1
+    target = (RNG.uniform(size=4000) < 1 / (1 + np.exp(-logits))).astype(float)[:, None]
+    tree = {"kernel": np.zeros((3, 1), np.float32), "bias": np.zeros(1, np.float32)}
+    new = replace_head(tree, "", features, target, KEY, task="binary")
+    np.testing.assert_allclose(new["kernel"][:, 0], slopes, atol=2)
+    mean = jax.nn.sigmoid(sfc.apply_params({"Dense_0": new}, features.astype("f4"))).mean()
+    assert float(mean) == pytest.approx(target.mean(), abs=1e-3)
+
+
 def test_weights_are_worth_copies():
     features = np.asarray(jnp.tanh(jax.random.normal(KEY, (300, 4))))
     target = np.asarray(labels(features))
