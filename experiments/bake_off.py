@@ -14,7 +14,7 @@ import pathlib
 import jax
 from absl import flags
 
-from experiments import bake_off_records, bake_off_table, startup, sweeps
+from experiments import bake_off_records, bake_off_table, classes_table, startup, sweeps
 from spline_fc import files, pipeline, runs
 
 _CONFIG = flags.DEFINE_string("config", "configs/bake_off.py", "A config with a sweep[:mode].")
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> None:
     """Runs the cells that are missing; each is on disk before the next begins."""
     startup.no_arguments(argv)
     if _TABLE.value:
-        print(bake_off_table.markdown(bake_off_table.read(pathlib.Path(_TABLE.value))))
+        print(_tables(pathlib.Path(_TABLE.value)))
         return
     cells = sweeps.expand(_CONFIG.value)
     unknown = [name for name in _ONLY.value if name not in cells]
@@ -45,7 +45,16 @@ def main(argv: list[str]) -> None:
         for contender, cell in record["contenders"].items():
             print(f"{name}, {contender}: {bake_off_table.line(cell)}", flush=True)
         jax.clear_caches()  # hundreds of programs of shapes that never come back
-    print(bake_off_table.markdown(bake_off_table.read(output)))
+    print(_tables(output))
+
+
+def _tables(folder: pathlib.Path) -> str:
+    """The tables of a folder of records, which are all of regressions or all of classes."""
+    records = bake_off_table.read(folder)
+    scores = {bake_off_table.score_of(c) for r in records for c in r["contenders"].values()}
+    if len(scores) > 1:
+        raise ValueError(f"records must be of regressions or of classes; {folder} has both.")
+    return (classes_table if scores == {"log_loss"} else bake_off_table).markdown(records)
 
 
 if __name__ == "__main__":

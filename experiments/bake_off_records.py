@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.benchmarks.machine import stamp
 from spline_fc import workdir
+from spline_fc.training import CLASS_SCORES
 from spline_fc.workdir import Workdir
 
 
@@ -20,7 +21,7 @@ def of_run(folder: str | os.PathLike) -> dict[str, Any]:
 
     Returns:
       {"set", "width", "contenders": {name: {"pairs": one dict per split, "steps_per_epoch",
-      "settings", perhaps "start_seconds" and "step_seconds"}}} with a stamp.
+      "settings", "start_seconds" and "step_seconds"}}} with a stamp.
     """
     work = workdir.read_workdir(folder)
     config = work.config
@@ -61,34 +62,48 @@ def _contender(work: Workdir, name: str) -> dict[str, Any]:
         "pairs": [_pair(work, run) for run in chosen],
         "steps_per_epoch": int(steps[1] - steps[0]),
         "settings": settings,
-        **chosen[0].get("alone", {}),
+        **_costs(chosen, int(steps[-1])),
     }
+
+
+def _costs(chosen: list[dict[str, Any]], steps: int) -> dict[str, Any]:
+    """Seconds of a start and of a step: of one run alone, else as they were within the sweep."""
+    if "alone" in chosen[0]:
+        return chosen[0]["alone"]
+    start, trained = (
+        float(np.median([run[field] for run in chosen]))
+        for field in ("start_seconds", "train_seconds")
+    )
+    return {"start_seconds": start, "step_seconds": trained / steps, "timed_alone": False}
 
 
 def _pair(work: Workdir, run: dict[str, Any]) -> dict[str, Any]:
     """One split: the curve at the rate chosen on validation, and the end of every rate."""
-    if "test_rmse" not in run:
-        wanted = "a bake-off must be of regressions of one target"
-        raise ValueError(f"{wanted}; {work.path} scores no RMSE.")
     rates = [r for r in work.runs if (r["init"], r["seed"]) == (run["init"], run["seed"])]
-    curve = work.histories[run["run"]].validation_loss
-    kept = curve[np.isfinite(curve)]
+    of_classes = "test_log_loss" in run
+    names = CLASS_SCORES if of_classes else ("rmse",)
+    if f"test_{names[0]}" not in run:
+        wanted = "a bake-off must be of classes or of regressions of one target"
+        raise ValueError(f"{wanted}; {work.path} scores no RMSE.")
+    history = work.histories[run["run"]]
+    kept = history.validation_loss[np.isfinite(history.validation_loss)]
     fits = [f for f in work.fits if (f["init"], f["seed"]) == (run["init"], run["seed"])]
     pair = {
         "split": run["seed"],
         "terms": fits[0]["terms"] if fits else None,
         "learning_rate": run["learning_rate"],
         "best_epoch": run["best_epoch"],
-        "test_rmse": run["test_rmse"],
-        "start_rmse": run["start_rmse"],
+        **{f"{when}_{name}": run[f"{when}_{name}"] for when in ("test", "start") for name in names},
         "worst": float(kept.max() / kept[0]),
         "validation_by_rate": _short([r["best_validation_loss"] for r in rates]),
-        "test_rmse_by_rate": _short([r["test_rmse"] for r in rates]),
+        f"test_{names[0]}_by_rate": _short([r[f"test_{names[0]}"] for r in rates]),
         "validation": _short(kept),
         "stop_reason": run["stop_reason"],
     }
-    refit = run.get("refit_rmse")
-    return pair if refit is None else {**pair, "refit_rmse": refit}
+    if of_classes:
+        pair["validation_accuracy"] = _short(history.validation_accuracy[: kept.size])
+    refit = run.get(f"refit_{names[0]}")
+    return pair if refit is None else {**pair, f"refit_{names[0]}": refit}
 
 
 def _short(values: Any) -> list[float | None]:

@@ -1,4 +1,4 @@
-"""The bake-off's records as markdown: errors, speed, the guard, anchors, and the verdicts."""
+"""The bake-off's records of regressions as markdown: errors, speed, guard, anchors, verdicts."""
 
 import json
 import pathlib
@@ -64,25 +64,32 @@ def contest(record: Mapping[str, Any], theirs: str) -> Contest:
     """
     ours, others = (record["contenders"][name] for name in (OURS, theirs))
     pairs = list(zip(ours["pairs"], others["pairs"], strict=False))  # the splits both have
-    reached = [_first(a["validation"], min(b["validation"])) for a, b in pairs]
+    reached = [first(a["validation"], min(b["validation"])) for a, b in pairs]
     targets = [int(np.argmin(b["validation"])) for _, b in pairs]
     times = [
-        _ratio(_seconds(ours, r), _seconds(others, t))
-        for r, t in zip(reached, targets, strict=True)
+        _ratio(seconds(ours, r), seconds(others, t)) for r, t in zip(reached, targets, strict=True)
     ]
+    field = f"test_{score_of(ours)}"
     return Contest(
-        errors=compare([a["test_rmse"] for a, _ in pairs], [b["test_rmse"] for _, b in pairs]),
+        errors=compare([a[field] for a, _ in pairs], [b[field] for _, b in pairs]),
         steps_ratio=np.array([_ratio(r, t) for r, t in zip(reached, targets, strict=True)]),
         time_ratio=np.array(times),
     )
 
 
-def _first(validation: list[float], target: float) -> float:
-    reached = np.flatnonzero(np.asarray(validation) <= target)
+def score_of(cell: Mapping[str, Any]) -> str:
+    """The score that a cell is judged by: "log_loss" of classes, else "rmse"."""
+    return "log_loss" if "test_log_loss" in cell["pairs"][0] else "rmse"
+
+
+def first(losses: Sequence[float], target: float) -> float:
+    """The first epoch at which a loss is at or below a target, inf if it never is."""
+    reached = np.flatnonzero(np.asarray(losses) <= target)
     return float(reached[0]) if reached.size else np.inf
 
 
-def _seconds(cell: Mapping[str, Any], epochs: float) -> float:
+def seconds(cell: Mapping[str, Any], epochs: float) -> float:
+    """Seconds of a start and so many epochs after it, nan where none were measured alone."""
     if "step_seconds" not in cell:
         return np.nan
     return cell["start_seconds"] + epochs * cell["steps_per_epoch"] * cell["step_seconds"]
@@ -96,7 +103,7 @@ def _ratio(ours: float, theirs: float) -> float:
 
 
 def markdown(records: Sequence[Mapping[str, Any]]) -> str:
-    """Makes all tables of a bake-off.
+    """Makes all tables of a bake-off of regressions.
 
     Args:
       records: from `read`; those without our recipe and the reference are left out.
@@ -124,8 +131,9 @@ def markdown(records: Sequence[Mapping[str, Any]]) -> str:
 
 def line(cell: Mapping[str, Any]) -> str:
     """One line on a cell, for the terminal."""
+    score = {"rmse": "RMSE", "log_loss": "log loss"}[score_of(cell)]
     return (
-        f"test RMSE {_error(cell)}, worst rise of the validation loss "
+        f"test {score} {mean_error(cell)}, worst rise of the validation loss "
         f"{max(pair['worst'] for pair in cell['pairs']):.3f}"
     )
 
@@ -139,15 +147,15 @@ def verdicts(records: Sequence[Mapping[str, Any]]) -> list[str]:
         f"Validation loss never above {KEPT} times its start in {kept.mean():.0%} of "
         f"{kept.size} (set, split) pairs."
     ]
-    for theirs in _others(records):
+    for theirs in others_of(records):
         against = [contest(r, theirs) for r in records if theirs in r["contenders"]]
         better = sum(c.errors.mean.value < 0 for c in against)
         worse = sum(c.is_worse for c in against)
         found.append(
             f"Against {theirs}: lower mean test error on {better} of {len(against)} sets, "
             f"significantly higher on {worse}; steps to its best validation loss "
-            f"{_interval(_pooled(against, 'steps_ratio'))}, seconds with the start included "
-            f"{_interval(_pooled(against, 'time_ratio'))} (median ratios; every set counts alike)."
+            f"{interval(_pooled(against, 'steps_ratio'))}, seconds with the start included "
+            f"{interval(_pooled(against, 'time_ratio'))} (median ratios; every set counts alike)."
         )
     return found
 
@@ -157,15 +165,17 @@ def _pooled(against: Sequence[Contest], field: str) -> np.ndarray:
     return np.concatenate([getattr(c, field)[:5] for c in against])
 
 
-def _interval(values: np.ndarray) -> str:
+def interval(values: np.ndarray) -> str:
+    """The median of ratios with its bootstrap interval."""
     if np.isnan(values).any():
         return "not timed"
     found = bootstrap(values, np.median)
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    value, low, high = ("never" if np.isinf(v) else f"{v:.2f}" for v in found)
+    return f"{value} [{low}, {high}]"
 
 
 def _errors(records) -> str:
-    others = _others(records)
+    others = others_of(records)
     head = ["set", "splits", "spline alone", OURS, *others, "better than He", "p"]
     body = []
     for r in records:
@@ -175,8 +185,8 @@ def _errors(records) -> str:
             [
                 r["set"],
                 str(len(cell["pairs"])),
-                _error(cell, "start_rmse"),
-                _error(cell),
+                mean_error(cell, "start_rmse"),
+                mean_error(cell),
                 *(_counted(r["contenders"].get(name), len(cell["pairs"])) for name in others),
                 f"{he.errors.wins} of {len(he.errors.difference)}",
                 f"{he.errors.p_value:.2g}{verdict}",
@@ -193,7 +203,7 @@ def _errors(records) -> str:
 def overall(records: Sequence[Mapping[str, Any]]) -> str:
     """Sets every contender over the recipe in one line, on the splits that both have."""
     body = []
-    for name in [OURS, *_others(records)]:
+    for name in [OURS, *others_of(records)]:
         own = [r for r in records if name in r["contenders"]]
         pairs = [
             list(zip(r["contenders"][name]["pairs"], r["contenders"][OURS]["pairs"], strict=False))
@@ -224,7 +234,7 @@ def _ratio_of_means(pairs, value) -> float:
 
 
 def _speed(records) -> str:
-    others = _others(records)
+    others = others_of(records)
     head = ["set", "terms", *(f"{what} / {name}" for name in others for what in ("steps", "time"))]
     body = []
     for r in records:
@@ -232,7 +242,7 @@ def _speed(records) -> str:
         row = [r["set"], f"{terms:.0f}"]
         for name in others:
             found = contest(r, name) if name in r["contenders"] else None
-            row += [_median(found.steps_ratio), _median(found.time_ratio)] if found else ["-"] * 2
+            row += [median(found.steps_ratio), median(found.time_ratio)] if found else ["-"] * 2
         body.append(row)
     return tables.markdown(
         head,
@@ -266,9 +276,9 @@ def _anchors(records) -> str:
             [
                 r["set"] + (" (wanted)" if r["set"] in TO_BEAT else ""),
                 str(len(ours["pairs"])),
-                _error(ours),
-                _error(ours, "refit_rmse"),
-                _error(he, "refit_rmse"),
+                mean_error(ours),
+                mean_error(ours, "refit_rmse"),
+                mean_error(he, "refit_rmse"),
                 f"{anchor:g}" if anchor else "rounds to 0.00",
                 ", ".join(below),
             ]
@@ -295,12 +305,15 @@ def _below(cell: Mapping[str, Any], field: str, anchor: float | None) -> str:
     return "-" if anchor is None else "yes" if mean < anchor else "no"
 
 
-def _others(records) -> list[str]:
+def others_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The contenders beside our recipe, the reference first."""
     names = dict.fromkeys(name for r in records for name in r["contenders"] if name != OURS)
     return sorted(names, key=lambda name: name != REFERENCE)
 
 
-def _error(cell: Mapping[str, Any], field: str = "test_rmse") -> str:
+def mean_error(cell: Mapping[str, Any], field: str | None = None) -> str:
+    """Mean and standard error over splits of a field, the score of the test part by default."""
+    field = field or f"test_{score_of(cell)}"
     values = np.array([pair[field] for pair in cell["pairs"]])
     error = values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else np.nan
     return f"{values.mean():.4g} ± {error:.1g}"
@@ -311,9 +324,10 @@ def _counted(cell: Mapping[str, Any] | None, splits: int) -> str:
     if cell is None:
         return "-"
     own = len(cell["pairs"])
-    return _error(cell) + ("" if own == splits else f" (first {own})")
+    return mean_error(cell) + ("" if own == splits else f" (first {own})")
 
 
-def _median(values: np.ndarray) -> str:
+def median(values: np.ndarray) -> str:
+    """The median of ratios or costs, "never" where it is infinite, "-" where there is none."""
     middle = np.median(values)
     return "-" if np.isnan(middle) else "never" if np.isinf(middle) else f"{middle:.2f}"

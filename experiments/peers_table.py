@@ -6,6 +6,7 @@ import numpy as np
 
 from experiments.benchmarks import machine, tables
 from experiments.peers_child import CONTENDERS, Contender
+from spline_fc.printing import significant
 
 OURS = ("spline", "network")
 
@@ -58,6 +59,6 @@ def _seconds(contender: Contender, cells: list[dict[str, Any]]) -> str:
         return "-"
     means = [np.mean([split["seconds"] for split in splits]) for splits in there]
     first = max(splits[0]["first_seconds"] for splits in there)
-    low, high = (f"{value:.2g}" for value in (min(means), max(means)))
+    low, high, first = (significant(value, 2) for value in (min(means), max(means), first))
     told = low if low == high else f"{low} to {high}"
-    return f"{told} ({first:.2g})" if contender.compiles else told
+    return f"{told} ({first})" if contender.compiles else told

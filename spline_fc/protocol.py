@@ -16,13 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from spline_fc import data, network, training
-from spline_fc.checks import as_key, check
+from spline_fc.checks import as_key
 from spline_fc.cpwl import FitResult, evaluate_float64
 from spline_fc.data import Dataset
 from spline_fc.network import Params
 from spline_fc.printing import printed
 from spline_fc.timing import Seconds, Stopwatch
-from spline_fc.training import LOSS_OF, LOSS_OF_LINK, TrainingConfig, TrainResult
+from spline_fc.training import LOSS_OF_LINK, TrainingConfig, TrainResult
 
 SPLINE = "spline"  # the start that is made by spline_start; all others are initialisers
 TIMED_STEPS = 3000  # of a run alone, after compilation
@@ -82,7 +82,8 @@ def make_start(
         x, y = (jnp.asarray(array) for array in dataset.train)
         fit = None
         if contender.start == SPLINE:
-            named = {"names": dataset.feature_names, "task": _start_task(contender, dataset)}
+            task = training.fitted_as(contender.training.loss, dataset.task)
+            named = {"names": dataset.feature_names, "task": task}
             given: dict[str, Any] = {**named, **contender.options}
             if dataset.weights is not None:
                 given["weights"] = dataset.weights.train
@@ -92,19 +93,6 @@ def make_start(
             params = network.init_params(contender.start, key, x, y, hidden_sizes)
         jax.block_until_ready(params)
     return Start(params, fit, clock.seconds)
-
-
-def _start_task(contender: Contender, dataset: Dataset) -> str:
-    """What the spline is fitted as: numbers, whatever the data, unless the loss is of classes."""
-    loss, own = contender.training.loss, LOSS_OF[dataset.task]
-    if loss is None or loss == own:
-        return dataset.task
-    check(
-        not loss.endswith("cross_entropy"),
-        f"training.loss must be {own!r} or a loss of numbers for a spline start of task "
-        f"{dataset.task!r}; got {loss!r}.",
-    )
-    return "regression"
 
 
 def train(

@@ -9,7 +9,7 @@ from spline_fc.checks import check_integer
 from spline_fc.cpwl.evaluation import evaluate_float64
 from spline_fc.cpwl.fit import fit_mars
 from spline_fc.cpwl.inputs import CheckedData, checked_data
-from spline_fc.cpwl.likelihood import check_labels, fit_logits, probabilities_of
+from spline_fc.cpwl.likelihood import check_labels, check_ridge, probabilities_of, refit_logits
 from spline_fc.cpwl.result import FitResult
 from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
@@ -35,8 +35,8 @@ def fit_classes(
 
       f + (y - p) / v with weight v = sum_j p_j (1 - p_j) of each row,
 
-    which sees where the log loss still bends; it keeps the directions of the first. The pass of the
-    least log loss is returned.
+    which sees where the log loss still bends; it keeps the directions of the first. The pass is
+    returned of which the least log loss is expected on new rows, see `refit_logits`.
 
     Args:
       x: (n, d) numbers, finite; a data frame's columns give the names.
@@ -57,21 +57,23 @@ def fit_classes(
       Hastie, Tibshirani, Friedman (2009), The Elements of Statistical Learning, 4.4.1 and 9.1.2.
     """
     check_integer("passes", passes, 0)
+    check_ridge(ridge)
     with Stopwatch() as clock:
         x, names = columns("x", x)
         data = checked_data(x, y, weights)
         check_labels(data.y)
         options = {"names": names, **options}
         fit = fit_mars(data.x, data.y, weights=data.weights, **options)
-        best = fit_logits(fit, data.x, data.y, weights=data.weights, ridge=ridge)
+        wide = data.widened()
+        best, least = refit_logits(fit, wide, ridge)
         if fit.spline.projection.shape[1]:
             options |= {"directions": np.asarray(fit.spline.projection)}
         for _ in range(passes):
             response, counts = _working_response(best, data)
             found = fit_mars(data.x, response, weights=counts, **options)
-            found = found._replace(names=fit.names)
-            found = fit_logits(found, data.x, data.y, weights=data.weights, ridge=ridge)
-            best = min(best, found, key=lambda one: one.log_loss or 0.0)
+            found, expected = refit_logits(found._replace(names=fit.names), wide, ridge)
+            if expected < least:
+                best, least = found, expected
     return best._replace(seconds=clock.seconds)
 
 

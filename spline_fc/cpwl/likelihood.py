@@ -20,9 +20,10 @@ from spline_fc.timing import Stopwatch
 RIDGES = tuple(10.0**-power for power in range(1, 10))  # from which one is chosen
 NUM_FOLDS, ENOUGH_ROWS = 5, 5000  # fewer folds will do where rows are many
 MOST_STEPS, MOST_INNER, MOST_HALVINGS = 50, 50, 30
-HOPELESS = 1.2  # loss over the least from which no smaller ridge is tried
+PATIENCE = 2  # ridges in a row that are no better, after which no smaller one is tried
 LEAST_RATE = 1e-6  # of a class, for the logit to begin with
 LEAST_GAIN = 1e-10  # nats per row that another step must promise
+CHOOSING_GAIN = 1e-6  # where only a ridge is chosen, whose losses differ by far more
 INNER = 0.1  # share of the residual of a Newton system that may be left
 FLAT = 1e-12  # curvature added, of the largest: directions in which the likelihood is flat
 
@@ -44,9 +45,11 @@ def fit_logits(
     them are one logit; they sum to 0, as softmax does not tell a constant. Newton's method; of
     several outputs by conjugate gradients, preconditioned by the curvature of each alone.
 
-    Without a ridge the largest is taken of those whose log loss on rows that were held out, of the
-    given terms, is above the least by no more than the standard error of the difference. Equal rows
-    are held out together, so that weights and repeated rows choose alike.
+    Without a ridge one is chosen by the log loss of the given terms on rows that were held out.
+    These rows had a say in the search of the terms, so each degree of freedom is charged for it,
+    with penalty / 2 over the number of rows as GCV charges a knot. The largest ridge is taken that
+    is above the least by no more than the standard error of the difference. Equal rows are held out
+    together, so that weights and repeated rows choose alike.
 
     Args:
       fit: of m terms on d features and k outputs.
@@ -66,31 +69,48 @@ def fit_logits(
       Hastie, Tibshirani, Friedman (2009), The Elements of Statistical Learning, 4.4; Friedman
       (1991), Annals of Statistics 19(1), section 4.5, for the logistic fit of a MARS basis.
     """
-    if ridge is not None:
-        checks.check_number("ridge", ridge, above=0)
+    check_ridge(ridge)
     with Stopwatch() as clock:
         data = checked_data(x, y, weights, fit.names[: num_features(fit.spline)]).widened()
         check_fits(fit.spline, data)
         check_labels(data.y)
-        basis = regressors(fit.spline, data)
-        rows, unscale = _rows(basis, data)
-        count = float(data.weights.sum())
-        ridges = _ridges(rows, _folds(data), count) if ridge is None else (ridge,)
-        coef = unscale(_chosen(rows, ridges))
-        spline = with_coefficients(fit.spline, basis, coef[1:], coef[0])
-        found = _described(fit._replace(spline=spline), data)
+        found, _ = refit_logits(fit, data, ridge)
     return found._replace(seconds=fit.seconds + clock.seconds)
 
 
-def check_labels(y: np.ndarray) -> None:
+def refit_logits(fit: FitResult, data: CheckedData, ridge: float | None) -> tuple[FitResult, float]:
+    """Does what `fit_logits` says on data that were checked, in float64.
+
+    Returns:
+      The fit, and the log loss that is expected of a new row, by which fits of one data set can be
+      compared: that of rows which were held out, with the charge for the search.
+    """
+    basis = regressors(fit.spline, data)
+    rows, unscale = _rows(basis, data)
+    ridges, expected = _choice(
+        rows, data, max(fit.penalty, 0) / 2, RIDGES if ridge is None else (ridge,)
+    )
+    coef = unscale(_chosen(rows, ridges))
+    spline = with_coefficients(fit.spline, basis, coef[1:], coef[0])
+    return _described(fit._replace(spline=spline), data), expected
+
+
+def check_ridge(ridge: float | None) -> None:
+    """Raises ValueError unless a ridge is positive, or None for one that is chosen."""
+    if ridge is not None:
+        checks.check_number("ridge", ridge, above=0)
+
+
+def check_labels(y: np.ndarray, name: str = "y") -> None:
     """Raises ValueError unless y (n, k) holds 0 and 1, or one-hot rows, of two classes or more."""
     is_one = y.shape[1] == 1
     labels = bool(np.isin(y, (0, 1)).all()) and (is_one or bool((y.sum(axis=1) == 1).all()))
     checks.check(
-        labels, f"y must hold {'0 and 1' if is_one else 'one-hot rows'} for classes; got others."
+        labels,
+        f"{name} must hold {'0 and 1' if is_one else 'one-hot rows'} for classes; got others.",
     )
     seen = int(y.any(axis=0).sum()) if not is_one else len(np.unique(y))
-    checks.check(seen > 1, "y must hold rows of two classes at least; got one class only.")
+    checks.check(seen > 1, f"{name} must hold rows of two classes at least; got one class only.")
 
 
 def probabilities_of(logits: np.ndarray) -> np.ndarray:
@@ -142,28 +162,52 @@ def _chosen(rows: _Rows, ridges: Sequence[float]) -> np.ndarray:
     return coef
 
 
-def _ridges(rows: _Rows, folds: np.ndarray, count: float) -> tuple[float, ...]:
-    """RIDGES as far as the one that rows which were held out choose."""
+def _choice(
+    rows: _Rows, data: CheckedData, charge: float, ridges: Sequence[float]
+) -> tuple[tuple[float, ...], float]:
+    """The ridges as far as the one that is taken, and the log loss expected there."""
+    folds, count = _folds(data), float(data.weights.sum())
     parts = [(folds != fold, folds == fold) for fold in range(NUM_FOLDS)]
     parts = [(rest, out) for rest, out in parts if rest.any() and out.any()]
     enough = -(-ENOUGH_ROWS * len(parts) // len(folds))
     fits = [_Fold(*(_part(rows, part) for part in pair)) for pair in parts[:enough]]
     coefs = [_rates(fold.rest) for fold in fits]
     share = np.concatenate([fold.out.share for fold in fits])
-    share, count = share / share.sum(), count * share.sum()
+    looked_at, share = count * share.sum(), share / share.sum()
     losses: list[np.ndarray] = []
-    for ridge in RIDGES:
-        coefs = [_optimum(f.rest, c, ridge).coef for f, c in zip(fits, coefs, strict=True)]
-        losses.append(np.concatenate([_losses(f.out, c) for f, c in zip(fits, coefs, strict=True)]))
+    for ridge in ridges:
+        pairs = zip(fits, coefs, strict=True)
+        points = [_optimum(fold.rest, coef, ridge, CHOOSING_GAIN) for fold, coef in pairs]
+        coefs = [point.coef for point in points]
+        freedom = np.mean(
+            [_freedom(f.rest, p.mean, ridge) for f, p in zip(fits, points, strict=True)]
+        )
+        held_out = [_losses(f.out, c) for f, c in zip(fits, coefs, strict=True)]
+        losses.append(np.concatenate(held_out) + charge * freedom / count)
         means = [float(share @ loss) for loss in losses]
         best = int(np.argmin(means))
-        if means[-1] > HOPELESS * means[best]:
+        if len(means) > best + PATIENCE:
             break
     worse = [loss - losses[best] for loss in losses]
-    means = [float(share @ more) for more in worse]
-    squares = [float(share @ more**2) for more in worse]
-    hardly = [m <= np.sqrt(max(s - m**2, 0.0) / count) for m, s in zip(means, squares, strict=True)]
-    return RIDGES[: 1 + hardly.index(True)]
+    more = [float(share @ loss) for loss in worse]
+    squares = [float(share @ loss**2) for loss in worse]
+    hardly = [
+        m <= np.sqrt(max(s - m**2, 0.0) / looked_at) for m, s in zip(more, squares, strict=True)
+    ]
+    taken = hardly.index(True)
+    return tuple(ridges[: 1 + taken]), means[taken]
+
+
+def _freedom(rows: _Rows, mean: np.ndarray, ridge: float) -> float:
+    """Degrees of freedom of an output: trace of (B + ridge)^-1 B, with curvature B."""
+    k = mean.shape[1]
+    # A step of one output of several moves the others too: two of them bend as one logit does.
+    share, ridge = (1.0, ridge) if k == 1 else (k / (k - 1), 2 * ridge)
+    found = []
+    for block in _curvature(rows, mean):
+        size = np.maximum(share * np.linalg.eigvalsh(block[1:, 1:]), 0.0)
+        found.append(float((size / (size + ridge)).sum()))
+    return float(np.mean(found))
 
 
 class _Fold(NamedTuple):
@@ -206,7 +250,7 @@ def _at(rows: _Rows, coef: np.ndarray, ridge: float) -> _Point:
     return _Point(coef, mean, loss, loss + ridge / 2 * float((coef[1:] ** 2).sum()))
 
 
-def _optimum(rows: _Rows, coef: np.ndarray, ridge: float) -> _Point:
+def _optimum(rows: _Rows, coef: np.ndarray, ridge: float, least_gain: float = LEAST_GAIN) -> _Point:
     """Newton's method with a line search."""
     ridge = ridge if coef.shape[1] == 1 else 2 * ridge
     charge = np.full((len(coef), 1), ridge)
@@ -224,7 +268,7 @@ def _optimum(rows: _Rows, coef: np.ndarray, ridge: float) -> _Point:
         if moved is None:
             break
         point = moved
-        if promised < LEAST_GAIN:
+        if promised < least_gain:
             break
     return point
 

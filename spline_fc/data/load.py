@@ -28,7 +28,7 @@ _OPTIONS = {
     "table": _SPLIT,
     "uci": ("split", *_SPLIT),
     "table with a test file": ("missing", "validation_fraction", "keep_twins_together"),
-    "images": ("validation_fraction", "keep_twins_together"),
+    "images": ("num_train", "validation_fraction", "keep_twins_together"),
     "npz file": (*_SPLIT, "shuffle", "task"),
     "table file": _TABLE,
 }
@@ -87,7 +87,8 @@ def load(
       split: number of a published split (UCI layout); None for a random split.
       data_dir: folder to look in first; embedded and shipped data ignore it.
       cache_dir: of what is fetched; None for spline_fc below the user's cache folder.
-      num_train, num_validation, num_test: generated data, rows (default 2000, 1000 and 2000).
+      num_train, num_validation, num_test: generated data, rows (default 2000, 1000 and 2000);
+        num_train also of images, so many drawn at random (default: all).
       noise: generated data, standard deviation in target units (default by source).
       test_fraction: share of all rows that goes to the test part (default 0.2).
       validation_fraction: share of the other rows that goes to the validation part (default 0.2).

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.checks import check
+from spline_fc.checks import check, check_integer
 from spline_fc.data import arrays
 from spline_fc.data.encode import encode_table
 from spline_fc.data.encoding import FEATURE, TARGET, WEIGHTS, Encoding
@@ -287,6 +287,7 @@ def load_images(
     *,
     validation_fraction: float = 0.2,
     keep_twins_together: bool = True,
+    num_train: int | None = None,
 ) -> Dataset:
     """Loads a folder of four idx files as MNIST is distributed, plain or gzip.
 
@@ -296,6 +297,7 @@ def load_images(
       seed: of the validation part.
       validation_fraction: share of the training images that goes to the validation part.
       keep_twins_together: as in `from_arrays`, within the training images.
+      num_train: images to train on, drawn by seed; None for all that are no validation part.
 
     Returns:
       Dataset, multiclass: x (n, height * width) float32 in [0, 1] (a float64 copy of MNIST would
@@ -303,7 +305,8 @@ def load_images(
 
     Raises:
       FileNotFoundError: a file is absent.
-      ValueError: a file is malformed, or images and labels do not agree in number.
+      ValueError: a file is malformed, images and labels do not agree in number, or there are fewer
+        than num_train.
     """
     paths = [need_file(folder, file) for file in _IMAGE_FILES]
     read = [read_idx(path, rank) for path, rank in zip(paths, (3, 1, 3, 1), strict=True)]
@@ -315,11 +318,15 @@ def load_images(
     check(shape == (height, width), f"{paths[2]} must hold {height}x{width} images; got {shape}.")
     pixels = np.concatenate([read[0], read[2]]).reshape(-1, height * width)
     y, target_names = arrays.as_targets(np.concatenate([read[1], read[3]]), "multiclass", "class")
-    num_train = len(read[0])
+    given = len(read[0])
     everything = np.arange(len(pixels))
     groups = twin_groups(pixels, y) if keep_twins_together else everything
-    train, validation = split_validation(groups, everything[:num_train], validation_fraction, seed)
-    rows = Rows(train, validation, everything[num_train:])
+    train, validation = split_validation(groups, everything[:given], validation_fraction, seed)
+    if num_train is not None:
+        check_integer("num_train", num_train, 1)
+        check(num_train <= len(train), f"num_train must be at most {len(train)}; got {num_train}.")
+        train = train[:num_train]  # their order is random
+    rows = Rows(train, validation, everything[given:])
     names = [f"pixel_{i}_{j}" for i in range(height) for j in range(width)]
     x = pixels.astype(np.float32) / 255
     return arrays.assemble(name, "multiclass", names, target_names, x, y, rows)

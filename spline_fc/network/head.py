@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax.typing import ArrayLike
@@ -14,28 +13,44 @@ from spline_fc.arrays import numbers_float64
 from spline_fc.checks import (
     as_key,
     as_list,
+    as_sizes,
     check,
     check_finite,
-    check_integer,
     check_not_empty,
+    check_one_of,
     check_rank,
     check_same_length,
+    shown,
 )
-from spline_fc.cpwl import fit_mars
+from spline_fc.cpwl.likelihood import check_labels
 from spline_fc.data import Part
+from spline_fc.data.records import TASKS
 from spline_fc.data.scaling import fit_scaler, scale_x, scale_y
-from spline_fc.network.convert import to_params
-from spline_fc.network.modules import from_nnx
-from spline_fc.network.reshape import max_terms_for, reshape
+from spline_fc.network.convert import fold_scaler
+from spline_fc.network.linear import fit_linear
+from spline_fc.network.modules import from_nnx, to_nnx
+from spline_fc.network.spline_start import spline_start
 from spline_fc.network.structure import (
     Params,
-    check_same_structure,
     dtype_of,
     from_layers,
     layer_name,
     layer_sizes,
     layers,
 )
+
+Keys = tuple[str | int, ...]
+TARGETS = {"regression": "(n, k)", "binary": "(n, 1)", "multiclass": "(n, k), one-hot"}
+
+
+class _Head(NamedTuple):
+    """A chain of dense layers, and where it stands in a tree."""
+
+    node: Keys  # what the caller's path leads to
+    chain: Keys  # the node that holds the layers, or is the only one
+    names: Keys  # of the layers there; none if the node is a layer itself
+    is_whole: bool  # nothing else lies below `node`
+    params: Params
 
 
 def replace_head(
@@ -45,91 +60,143 @@ def replace_head(
     targets: ArrayLike,
     key: jax.Array | int,
     *,
+    task: str = "regression",
+    hidden_sizes: int | Sequence[int] | None = None,
     names: Sequence[str | int] | None = None,
-    max_terms: int = 41,
-    max_degree: int = 1,
-    incoming: str = "he_normal",
+    weights: Any = None,
+    **options: Any,
 ) -> Any:
     """Fits a spline to the features of a head and writes it into the head's own layers.
 
-    The head keeps its shape, so the model's code stays as it is. It must be a chain of dense layers
-    with ReLU between them and none behind the last, which is up to the caller.
+    The spline is that of `spline_start`, on standardised features; the scaler is folded into the
+    layers, so that the head takes what the model gives it. A head keeps its shape, and the model's
+    code stays as it is. It must be a chain of dense layers with ReLU between them and none behind
+    the last, which is up to the caller. A head of one layer has no room for a hinge: it becomes the
+    best linear one, by least squares or by logistic regression.
+
+    With `hidden_sizes` the head gets other layers, e.g. (128,) makes one of two. What lies at the
+    path then becomes the tree of `MLP(hidden_sizes, k)`, which the caller's Linen module must have
+    under this name in place of its own layers; an NNX module gets an `NNXMLP` there by itself.
 
     Args:
       model: a Linen parameter tree (nested dicts, with or without the "params" level) or an NNX
         module.
-      path: where the head lies, e.g. "params/head" or ("params", "head"); "" is the whole tree. For
-        an NNX module the names of attributes, and integers for items of a list.
+      path: where the head lies, e.g. "params/head" or ("params", "head"): one dense layer or what
+        holds several; "" is the whole tree. For an NNX module the names of attributes, and
+        integers for items of a list.
       features: (n, d), what reaches the first layer of the head.
-      targets: (n, k), what the head should return: targets of a regression, one-hot labels, or the
-        outputs of the head that is there, to keep its function.
+      targets: (n, k), what the head should return: targets of a regression, labels as a Dataset has
+        them (0 and 1, or one-hot), or the outputs of the head that is there, to keep its function.
       key: JAX key or integer seed for the units that carry no term.
+      task: "regression", "binary" or "multiclass"; the outputs for classes are logits.
+      hidden_sizes: widths of the new head's hidden layers; None keeps those that it has.
       names: the head's layers below `path`, in order; by default all entries there that hold a
         matrix "kernel" and a "bias", in natural order (Dense_2 before Dense_10).
-      max_terms: no more terms than this, even where the layers would hold more.
-      max_degree: highest degree of minimum terms tried; the lowest GCV decides.
-      incoming: distribution of the incoming weights of units that carry no term.
+      weights: (n,), >= 0, of the rows.
+      **options: of `spline_start`; a head of one layer takes none.
 
     Returns:
       A new tree that shares every leaf but the head's with `model`, or a new NNX module.
 
     Raises:
-      ValueError: nothing lies at the path, no head of two layers or more does, the features or
-        targets do not fit it, or they are not finite.
+      ValueError: nothing lies at the path or no head of dense layers does, other layers lie beside
+        it where `hidden_sizes` are to replace them, features or targets do not fit it, are not
+        finite or no labels, features that are all constant, what `spline_start` refuses.
     """
     is_module = isinstance(model, nnx.Module)
     tree = from_nnx(model) if is_module else model
     is_path = isinstance(path, str)
     keys = tuple(path.split("/") if is_path and path else as_list("path", path or (), "names"))
-    subtree = _walk(tree, keys)
-    names = _dense_names(subtree) if names is None else tuple(as_list("names", names, "layers"))
-    head = _as_params(subtree, names, "/".join(map(str, keys)) or "the tree")
-    check_integer("max_degree", max_degree, 1)
-    check_integer("max_terms", max_terms, 1)
-    rows = _checked_rows(features, targets, head)
-    new = _fit_head(*rows, head, as_key(key), max_terms, max_degree, incoming)
-    replaced = {name: new[layer_name(i)] for i, name in enumerate(names)}
-    if not is_module:
-        return _replace(tree, keys, replaced)
-    module = nnx.clone(model)
-    nnx.update(module, _nest(keys, replaced))
-    return module
+    head = _find(tree, keys, names)
+    sizes = layer_sizes(head.params)[1:-1]
+    if hidden_sizes is not None:
+        sizes = as_sizes("hidden_sizes", hidden_sizes)
+        check(
+            head.is_whole,
+            "path must lead to nothing but the head where hidden_sizes replace its layers; "
+            f"{_said(keys)} holds more than {list(head.names)}.",
+        )
+    check_one_of("task", task, TASKS)
+    part = _checked_rows(features, targets, layer_sizes(head.params), task)
+    new = _fit(part, sizes, dtype_of(head.params), as_key(key), task, weights, options)
+    if hidden_sizes is None:
+        own: dict[Any, Any] = {name: new[layer_name(i)] for i, name in enumerate(head.names)}
+        own = own or dict(new["Dense_0"])
+        if not is_module:
+            return _put(tree, head.chain, {**_walk(tree, head.chain), **own})
+        module = nnx.clone(model)
+        nnx.update(module, _nest(head.chain, own))
+        return module
+    return _with_mlp(nnx.clone(model), keys, new) if is_module else _put(tree, keys, new)
 
 
-def _fit_head(
-    features: np.ndarray,
-    targets: np.ndarray,
-    head: Params,
+def _fit(
+    part: Part,
+    hidden_sizes: tuple[int, ...],
+    dtype: np.dtype,
     key: jax.Array,
-    max_terms: int,
-    max_degree: int,
-    incoming: str,
+    task: str,
+    weights: Any,
+    options: dict[str, Any],
 ) -> Params:
-    """A network of the head's shape that equals the spline of lowest GCV among all degrees."""
-    hidden_sizes = layer_sizes(head)[1:-1]
-    # On one scale all targets count alike; the network takes and returns raw ones.
-    scaler = fit_scaler(Part(features, targets))
-    x, y = scale_x(scaler, features), scale_y(scaler, targets)
-    dtype, fits = np.dtype(jax.dtypes.canonicalize_dtype(dtype_of(head))), []
-    x, y = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
-    for degree in range(1, max_degree + 1):
-        terms = max_terms_for(hidden_sizes, max_degree=degree, num_outputs=y.shape[1])
-        terms = min(terms, max_terms, len(x))
-        if degree == 1 or terms > 1:
-            fits.append(fit_mars(x, y, max_terms=terms, max_degree=degree))
-    exact = to_params(min(fits, key=lambda fit: fit.gcv), scaler)
-    new = reshape(exact, hidden_sizes, key, incoming=incoming, x=features, y=targets)
-    new = from_layers(layers(new), dtype_of(head))
-    check_same_structure(new, head, "the new head")
-    return new
+    """A network of these widths that takes raw features and returns raw targets or logits."""
+    scaler = fit_scaler(part, task)
+    # Features that JAX would narrow are narrowed here: a spline has the dtype of its features.
+    narrow = np.promote_types(np.float32, jax.dtypes.canonicalize_dtype(dtype))
+    x, y = scale_x(scaler, part.x).astype(narrow), scale_y(scaler, part.y).astype(narrow)
+    if hidden_sizes:
+        start = spline_start(key, x, y, hidden_sizes, task=task, weights=weights, **options)
+        new = start.params
+    else:
+        for name, value in options.items():
+            check(False, f"{name} must be left out for a head of one layer; got {shown(value)}.")
+        new = from_layers([fit_linear(x, y, task, weights)], narrow)
+    return from_layers(layers(fold_scaler(new, scaler)), dtype)
 
 
-def _walk(tree: Any, keys: tuple[str | int, ...]) -> Any:
+def _find(tree: Any, keys: Keys, names: Sequence[str | int] | None) -> _Head:
+    """The head at a path; where a node holds nothing but another one, it is that."""
+    node, chain = _walk(tree, keys), keys
+    if names is None:
+        while not _is_dense(node) and not _dense_names(node) and len(_entries(node)) == 1:
+            chain = (*chain, *node)
+            node = _walk(tree, chain)
+        names = _dense_names(node)
+    names = tuple(as_list("names", names, "layers"))
+    if _is_dense(node) and not names:
+        found = [node]
+    else:
+        is_layer = [_is_dense(_entries(node).get(name)) for name in names]
+        strange = [name for name, is_one in zip(names, is_layer, strict=True) if not is_one]
+        where = f"names must be dense layers with kernel and bias at {_said(keys)}"
+        check(not strange, f"{where}; {(strange or [None])[0]!r} is none.")
+        check(
+            bool(names), f"path must lead to dense layers with kernel and bias; {_said(keys)} "
+            f"has only {sorted(map(str, _entries(node)))}.",
+        )  # fmt: skip
+        found = [node[name] for name in names]
+    is_whole = not names or set(_entries(node)) == set(names)
+    params = {layer_name(i): dict(layer) for i, layer in enumerate(found)}
+    layers(params)
+    return _Head(keys, chain, names, is_whole, params)
+
+
+def _entries(node: Any) -> Mapping[str | int, Any]:
+    return node if isinstance(node, Mapping) else {}
+
+
+def _said(keys: Keys) -> str:
+    return "/".join(map(str, keys)) or "the tree"
+
+
+def _walk(tree: Any, keys: Keys) -> Any:
     for depth, key in enumerate(keys):
-        found = isinstance(tree, Mapping) and isinstance(key, (str, int)) and key in tree
-        where = "/".join(map(str, keys[:depth])) or "the tree"
+        found = isinstance(key, (str, int)) and key in _entries(tree)
         known = sorted(map(str, tree)) if isinstance(tree, Mapping) else "a leaf"
-        check(found, f"path must lead through the tree; {where} has no {key!r}, only {known}.")
+        check(
+            found,
+            f"path must lead through the tree; {_said(keys[:depth])} has no {key!r}, only {known}.",
+        )
         tree = tree[key]
     return tree
 
@@ -142,10 +209,9 @@ def _is_dense(entry: Any) -> bool:
     )
 
 
-def _dense_names(subtree: Any) -> tuple[str | int, ...]:
+def _dense_names(subtree: Any) -> Keys:
     """Entries that are dense layers, numbers in their names compared as numbers."""
-    entries = subtree if isinstance(subtree, Mapping) else {}
-    names = [name for name, entry in entries.items() if _is_dense(entry)]
+    names = [name for name, entry in _entries(subtree).items() if _is_dense(entry)]
     return tuple(sorted(names, key=_natural))
 
 
@@ -154,44 +220,51 @@ def _natural(name: str | int) -> list[tuple[bool, int, str]]:
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
-def _as_params(subtree: Any, names: Sequence[str | int], where: str) -> Params:
-    for name in names:
-        check(
-            isinstance(subtree, Mapping) and name in subtree and _is_dense(subtree[name]),
-            f"names must be dense layers with kernel and bias at {where}; {name!r} is none.",
-        )
-    check(
-        len(names) >= 2,
-        f"path must lead to a head of at least two dense layers; {where} has {list(names)}.",
-    )
-    head = {layer_name(i): dict(subtree[name]) for i, name in enumerate(names)}
-    layers(head)
-    return head
-
-
-def _checked_rows(
-    features: ArrayLike, targets: ArrayLike, head: Params
-) -> tuple[np.ndarray, np.ndarray]:
-    sizes = layer_sizes(head)
+def _checked_rows(features: ArrayLike, targets: ArrayLike, sizes: Sequence[int], task: str) -> Part:
+    """The rows of a head of these sizes, in float64."""
     features, targets = numbers_float64("features", features), numbers_float64("targets", targets)
-    for name, array, wanted in (("features", features, sizes[0]), ("targets", targets, sizes[-1])):
-        check_rank(name, array, 2, "(n, d)" if name == "features" else "(n, k)")
+    shapes = {
+        "features": (features, sizes[0], "(n, d)"),
+        "targets": (targets, sizes[-1], TARGETS[task]),
+    }
+    for name, (array, wanted, shape) in shapes.items():
+        check_rank(name, array, 2, shape)
         check_not_empty(name, array)
         check_finite(name, array)
         came = np.shape(array)[1]
         check(came == wanted, f"{name} must have {wanted} columns, as the head has; got {came}.")
     check_same_length("targets", targets, "features", features)
-    return features, targets
+    if task != "regression":
+        check_labels(targets, "targets")
+    varies = bool(np.ptp(features, axis=0).any())
+    check(
+        varies, f"features must vary; all {sizes[0]} columns are constant on {len(features)} rows."
+    )
+    return Part(features, targets)
 
 
-def _replace(tree: Any, keys: tuple[str | int, ...], entries: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The tree with some entries of the node at `keys` replaced; all else is shared."""
-    if not keys:
-        return {**tree, **entries}
-    return {**tree, keys[0]: _replace(tree[keys[0]], keys[1:], entries)}
+def _put(tree: Any, keys: Keys, node: Any) -> Any:
+    """The tree with another node at `keys`; all else is shared."""
+    return {**tree, keys[0]: _put(tree[keys[0]], keys[1:], node)} if keys else node
 
 
-def _nest(keys: tuple[str | int, ...], entries: Mapping[Any, Any]) -> Any:
+def _nest(keys: Keys, entries: Mapping[Any, Any]) -> Any:
     for key in reversed(keys):
         entries = {key: entries}
     return entries
+
+
+def _with_mlp(module: Any, keys: Keys, params: Params) -> Any:
+    """The module with an NNXMLP at `keys`, changed in place; or that alone for no keys."""
+    new = to_nnx(params)
+    if not keys:
+        return new
+    *parents, last = keys
+    parent = module
+    for key in parents:
+        parent = parent[key] if isinstance(key, int) else getattr(parent, key)
+    if isinstance(last, int):
+        parent[last] = new
+    else:
+        setattr(parent, last, new)
+    return module

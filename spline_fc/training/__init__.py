@@ -6,7 +6,7 @@ from spline_fc.training.config import LEARNING_RATES, PRECISIONS, TrainingConfig
 from spline_fc.training.gauss_newton import gauss_newton
 from spline_fc.training.groups import GROUPS, Origin, spline_origin
 from spline_fc.training.loop import TrainResult, train, train_replicas
-from spline_fc.training.losses import LOSS_OF, LOSS_OF_LINK, LOSSES, loss_per_row
+from spline_fc.training.losses import LOSS_OF, LOSS_OF_LINK, LOSSES, fitted_as, loss_per_row
 from spline_fc.training.metrics import (
     WRITERS,
     JsonlWriter,
@@ -67,6 +67,7 @@ __all__ = [
     "first_layer_recorder",
     "gauss_newton",
     "joint_error",
+    "fitted_as",
     "loss_per_row",
     "make_writer",
     "network_recorder",

@@ -42,6 +42,28 @@ LOSS_OF_LINK = {
 }  # by the link of a FitResult: what its outputs are
 
 
+def fitted_as(loss: str | None, task: str) -> str:
+    """Says as what task a spline is fitted whose network a loss trains on.
+
+    Args:
+      loss: a name in LOSSES, or None for that of the task. task: of the data.
+
+    Returns:
+      The task, or "regression" of 0 and 1 where the loss of classes is one of numbers.
+
+    Raises:
+      ValueError: the loss is a cross-entropy, and not that of the task.
+    """
+    if loss is None or loss == LOSS_OF[task]:
+        return task
+    check(
+        not loss.endswith("cross_entropy"),
+        f"training.loss must be {LOSS_OF[task]!r} or a loss of numbers for a spline start of task "
+        f"{task!r}; got {loss!r}.",
+    )
+    return "regression"
+
+
 def loss_per_row(name: str, prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Evaluates a loss row by row.
 

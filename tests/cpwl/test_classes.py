@@ -13,10 +13,11 @@ from spline_fc.cpwl import (
     fit_logits,
     fit_mars,
     fit_to_dict,
+    likelihood,
     probabilities_of,
 )
 from spline_fc.cpwl.inputs import checked_data
-from spline_fc.cpwl.likelihood import RIDGES
+from spline_fc.cpwl.likelihood import RIDGES, refit_logits
 from spline_fc.cpwl.regressors import regressors
 from tests import oracles
 
@@ -151,6 +152,32 @@ def test_a_pass_on_the_log_loss_is_taken_where_it_pays():
         for f in (without, with_one)
     ]
     assert errors[1] < errors[0]
+
+
+def test_a_search_among_noise_is_charged_for():
+    """Few rows, many columns that say nothing: what was searched is better on its rows alone."""
+    rng = np.random.default_rng(0)
+    x, noise = rng.normal(size=(4150, 25)), rng.logistic(size=(4150, 1))
+    y = (noise < x[:, :1]).astype(float)
+    few = slice(0, 150)
+    fit = fit_mars(x[few], y[few], max_terms=31, penalty=0.0)
+    data = checked_data(x[few], y[few], None).widened()
+    chosen, other = (refit_logits(fit._replace(penalty=p), data, None)[0] for p in (2.0, 0.0))
+    assert chosen.log_loss > other.log_loss
+    means = [probabilities_of(evaluate_float64(f.spline, x[150:])) for f in (chosen, other)]
+    losses = [-np.log(np.where(y[150:] == 1, m, 1 - m)).mean() for m in means]
+    assert losses[0] < 0.8 < losses[1]
+
+
+def test_degrees_of_freedom_of_two_classes_are_those_of_one_logit(enable_x64):
+    x, y = rows()
+    design = standardised(fit_mars(x, y, **OPTIONS), x, y, np.ones(N))
+    share, mean = np.full(N, 1 / N), np.clip(y + np.sin(x[:, :1]) / 3, 0.2, 0.8)
+    both = np.concatenate([1 - mean, mean], axis=1)
+    one, two = (
+        likelihood._freedom(likelihood._Rows(design, m, share), m, 0.01) for m in (mean, both)
+    )
+    assert 0 < one < design.shape[1] and one == pytest.approx(two)
 
 
 def test_directions_keep_their_names_and_their_place():

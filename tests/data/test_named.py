@@ -272,6 +272,11 @@ def test_mnist(data_dir):
     assert d.train.x.dtype == np.float32 and (d.train.x.min(), d.train.x.max()) == (0, 1)
     assert d.test.y[:5].argmax(axis=1).tolist() == [7, 2, 1, 0, 4]
     assert d.target_names[7] == "class=7"
+    few = data.load("mnist", data_dir=data_dir, num_train=100)
+    np.testing.assert_array_equal(few.train.x, d.train.x[:100])
+    np.testing.assert_array_equal(few.validation.y, d.validation.y)
+    with pytest.raises(ValueError, match="num_train must be at most 48000; got 48001"):
+        data.load("mnist", data_dir=data_dir, num_train=48001)
 
 
 def test_california_csv_has_missing_cells(data_dir):

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 import spline_fc as sfc
-from experiments import bake_off_records, bake_off_table, sweeps
-from spline_fc import data, pipeline, protocol
+from experiments import bake_off_records, bake_off_table, classes_table, sweeps
+from spline_fc import data, pipeline, protocol, training
 from spline_fc.runs.plan import read_plan
+from tests.small_runs import small
 
+SIZES = ("data.num_train", "data.num_validation", "data.num_test")  # of generated data alone
 ROOT = pathlib.Path(__file__).parents[2]
 SWEEP = """
 from configs import default
@@ -117,10 +119,10 @@ def test_a_sweep_is_locked_before_anything_runs(cell):
         sweeps.expand("configs/nothing.py")
 
 
-@pytest.mark.parametrize("name", ["bake_off", "ablation_recipe"])
-def test_every_cell_of_the_sweeps_is_a_plan(name):
+@pytest.mark.parametrize("name, least", [("bake_off", 8), ("ablation_recipe", 8), ("classes", 5)])
+def test_every_cell_of_the_sweeps_is_a_plan(name, least):
     cells = sweeps.expand(f"configs/{name}.py:smoke")
-    assert len(cells) >= 8
+    assert len(cells) >= least
     for config in cells.values():
         assert read_plan(config).seeds == 1
 
@@ -172,3 +174,62 @@ def test_worse_needs_evidence():
     assert bake_off_table.contest(steady, "he_normal").is_worse
     chance = _record([[1.0, 0.5], [1.0, 0.3], [1.0, 0.45]], [[1.0, 0.4]] * 3)
     assert not bake_off_table.contest(chance, "he_normal").is_worse
+
+
+def _class_record(ours, theirs):
+    """Curves of the validation part: (log losses, accuracies) of each seed."""
+
+    def contender(curves):
+        pairs = [
+            {
+                "validation": losses,
+                "validation_accuracy": accuracies,
+                "learning_rate": rate,
+                "worst": max(losses) / losses[0],
+                **{f"test_{score}": min(losses) for score in training.CLASS_SCORES},
+                **{f"start_{score}": losses[0] for score in training.CLASS_SCORES},
+            }
+            for (losses, accuracies), rate in zip(curves, (0.1, 0.2, 0.3), strict=True)
+        ]
+        settings = {"learning_rates": [0.1, 0.2, 0.3], "training": {"batch_size": 5}}
+        alone = {"start_seconds": 1.0, "step_seconds": 0.1}
+        return {"steps_per_epoch": 10, "pairs": pairs, "settings": settings, **alone}
+
+    contenders = {"recipe": contender(ours), "he_normal": contender(theirs)}
+    stamp = {"date": "2026-11-26", "device": "a machine", "versions": {}}
+    return {"set": "a", "width": 8, "contenders": contenders, **stamp}
+
+
+def test_classes_are_judged_by_log_loss_and_by_steps_to_an_accuracy(monkeypatch):
+    monkeypatch.setattr(classes_table.machine, "sentence", lambda record: record["device"])
+    ours = [([0.3, 0.2], [0.9, 0.95])] * 3
+    theirs = [
+        ([0.7, 0.3, 0.25], [0.5, 0.8, 0.9]),  # as accurate as ours was after two epochs
+        ([0.7, 0.3, 0.25], [0.5, 0.9, 0.9]),  # after one
+        ([0.7, 0.3, 0.15], [0.5, 0.8, 0.8]),  # never
+    ]
+    record = _class_record(ours, theirs)
+    assert bake_off_table.line(record["contenders"]["recipe"]).startswith("test log loss 0.2 ")
+    shown = classes_table.markdown([record])
+    assert "| a | 3 | spline alone | 0.3 ± 0 | 0.3 ± 0 | 0.3 ± 0 |" in shown
+    assert "0.1* x 1, 0.2 x 1, 0.3* x 1" in shown
+    assert "| a | 1 | 20, 3 |" in shown  # the median: two epochs of ten steps, 1 s + 20 * 0.1 s
+    assert "| a | he_normal | 2 of 3 | 0.923 [" in shown
+    record["contenders"]["he_normal"]["pairs"][0]["validation_accuracy"] = [0.5, 0.6, 0.7]
+    assert "| a | 1 | never (1 of 3) |" in classes_table.markdown([record])
+
+
+def test_a_classification_becomes_a_record(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    np.savez(tmp_path / "a.npz", x=x, y=(x[:, 0] > rng.normal(size=200) / 2).astype(float))
+    changes = {"data.name": str(tmp_path / "a.npz"), "data.task": "binary", "seeds": 1}
+    changes |= {"initialisations": ("spline",), "learning_rates": (1e-3,), "training.epochs": 2}
+    pipeline.run(small(**changes, **dict.fromkeys(SIZES)), tmp_path / "run")
+    record = bake_off_records.of_run(tmp_path / "run")
+    cell = record["contenders"]["spline"]
+    (pair,) = cell["pairs"]
+    assert len(pair["validation_accuracy"]) == len(pair["validation"]) == 3
+    assert pair["start_accuracy"] > 0.7 and 0 < pair["test_log_loss"] < pair["start_log_loss"] + 0.1
+    assert "test_log_loss_by_rate" in pair and "test_rmse" not in pair
+    assert cell["timed_alone"] is False and min(cell["start_seconds"], cell["step_seconds"]) > 0

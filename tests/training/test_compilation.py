@@ -96,7 +96,8 @@ def test_steps_have_the_precision_asked_for_and_evaluation_the_highest(optimizer
     params, dataset = make_params(), make_dataset()
     highest, counts = jax.lax.Precision.HIGHEST, {}
     for precision in ("default", "high", "highest"):
-        config = TrainingConfig(optimizer=optimizer, precision=precision, batch_size=25)
+        options = {"optimizer": optimizer, "precision": precision, "batch_size": 25}
+        config = TrainingConfig(**options).for_task("regression")
         data = prepare(params, dataset, config, None, None)
         numbers = numbers_of(config, 4, np.float32)
         program = epochs.Program(config.structure(), None, False)

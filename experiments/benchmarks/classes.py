@@ -1,0 +1,106 @@
+"""The spline of logits alone, before any training, against what people would fit instead.
+
+    python -m experiments.benchmarks.classes --output=results/classes/alone.json
+    python -m experiments.benchmarks.classes --table=results/classes/alone.json
+
+Every contender is fitted on training and validation rows together; the test rows are scored once.
+Of Adult they are its own file. The explainable boosting machine, at its defaults on one core, runs
+where the package interpret is installed.
+"""
+
+import importlib.util
+import time
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from experiments import startup
+from experiments.benchmarks import machine
+from spline_fc import data, files, network, training
+from spline_fc.cpwl import evaluate_float64
+from spline_fc.data import Dataset
+from spline_fc.training import LOSS_OF
+
+SETS = ("adult", "breast_cancer", "digits")
+SIZES = (128, 128)
+SPLINE, NETWORK, EBM = "spline alone", "network at step 0", "EBM"
+SHOWN = ("log_loss", "accuracy", "auc", "calibration_error")
+
+_SETS = flags.DEFINE_list("sets", list(SETS), "Data sets.")
+_OUTPUT = flags.DEFINE_string("output", None, "File for the record, JSON; none is written without.")
+_TABLE = flags.DEFINE_string("table", None, "Print the table of this file, and end.")
+
+Scores = dict[str, dict[str, float]]
+
+
+def measure(name: str) -> Scores:
+    """Fits every contender to a data set, and scores it on the test part."""
+    raw = data.load(name)
+    dataset = data.standardize(data.join_validation(raw))
+    found: Scores = {}
+    began = time.process_time()
+    found["logistic regression"] = training.baselines(dataset)["linear model"]
+    found["logistic regression"]["seconds"] = time.process_time() - began
+    began = time.process_time()
+    start = network.spline_start(0, *dataset.train, SIZES, task=dataset.task)
+    spent = time.process_time() - began
+    for contender, outputs in (
+        (SPLINE, evaluate_float64(start.fit.spline, dataset.test.x)),
+        (NETWORK, network.apply_params(start.params, dataset.test.x)),
+    ):
+        found[contender] = scored(dataset, np.asarray(outputs)) | {"seconds": spent}
+    if importlib.util.find_spec("interpret"):
+        found[EBM] = scored(*boosted(dataset, raw))
+    return found
+
+
+def scored(dataset: Dataset, outputs: np.ndarray, seconds: float | None = None) -> dict[str, float]:
+    """Scores logits on the test part."""
+    found = training.scores(dataset.task, LOSS_OF[dataset.task], outputs, dataset.test.y)
+    return found if seconds is None else found | {"seconds": seconds}
+
+
+def boosted(dataset: Dataset, raw: Dataset) -> tuple[Dataset, np.ndarray, float]:
+    """The logits of an explainable boosting machine on the same columns, and its seconds."""
+    from interpret.glassbox import ExplainableBoostingClassifier
+
+    joined = data.join_validation(raw)
+    labels = joined.train.y[:, -1] if joined.task == "binary" else joined.train.y.argmax(axis=1)
+    began = time.process_time()
+    model = ExplainableBoostingClassifier(n_jobs=1, random_state=0).fit(joined.train.x, labels)
+    seconds = time.process_time() - began
+    shares = np.clip(model.predict_proba(joined.test.x), 1e-12, 1)
+    logits = np.log(shares)
+    binary = dataset.task == "binary"
+    return dataset, logits[:, 1:] - logits[:, :1] if binary else logits, seconds
+
+
+def table(record: dict[str, Any]) -> str:
+    """The record in markdown."""
+    heads = ("set", "contender", "log loss", "accuracy", "AUC", "calibration error", "seconds")
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for name, contenders in record["sets"].items():
+        for contender, found in contenders.items():
+            cells = [f"{found[score]:.4f}" for score in SHOWN]
+            cells = [name, contender, *cells, f"{found['seconds']:.1f}"]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", machine.sentence(record)])
+
+
+def main(argv: list[str]) -> None:
+    """Runs the sets one by one."""
+    startup.no_arguments(argv)
+    if _TABLE.value:
+        print(table(files.read_json(_TABLE.value)))
+        return
+    record = {**machine.stamp(), "sets": {}}
+    for name in _SETS.value:
+        record["sets"][name] = measure(name)
+        if _OUTPUT.value:
+            machine.write(_OUTPUT.value, record)
+    print(table(record))
+
+
+if __name__ == "__main__":
+    startup.start(main)

@@ -1,0 +1,110 @@
+"""One dense layer fitted to rows: least squares, logistic or softmax regression with a ridge.
+
+`cpwl.fit_logits` does the same for the terms of a spline by Newton's method. Its system of one
+block per output is out of reach for features by the hundred, whose quasi-Newton steps on
+uncorrelated columns take seconds.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import solve
+from scipy.optimize import minimize
+from scipy.special import expit, log_softmax
+
+from spline_fc.cpwl.inputs import checked_data
+from spline_fc.data.splits import twin_groups
+from spline_fc.network.structure import Layer
+from spline_fc.threads import one_thread
+
+RIDGES = tuple(10.0**-power for power in range(2, 13))  # tried until one is no better
+FOLDS = 5  # one of them is held out to choose the ridge by
+FLOOR = 1e-2  # of the mean variance, added to those of the axes that columns are divided by
+MOST_STEPS, LEAST_SLOPE = 500, 1e-5  # of the minimiser; the slope is that of the mean loss
+
+
+class _Rows(NamedTuple):
+    """What a layer is fitted to."""
+
+    z: np.ndarray  # (n, 1 + d), ones and nearly uncorrelated columns of nearly unit variance
+    y: np.ndarray  # (n, k)
+    share: np.ndarray  # (n, 1), weights that sum to 1
+
+
+@one_thread()
+def fit_linear(x: np.ndarray, y: np.ndarray, task: str, weights: np.ndarray | None = None) -> Layer:
+    """Fits kernel and bias of x kernel + bias, the outputs for classes being logits.
+
+    Minimised is half the mean squared error, or the mean log loss of sigmoid or softmax, plus
+    ridge / 2 times the squared kernel. The ridge is the best of RIDGES on a fifth of the rows;
+    equal rows are held out together.
+
+    Args:
+      x: (n, d), standardised. y: (n, k); 0 and 1 of k = 1 for "binary", one-hot for "multiclass".
+      task: "regression", "binary" or "multiclass".
+      weights: (n,), >= 0; a weight of 2 is worth two copies of the row.
+
+    Returns:
+      Kernel (d, k) and bias (k,), float64.
+
+    Raises:
+      ValueError: what `checked_data` refuses.
+    """
+    data = checked_data(x, y, weights).widened()
+    share = data.weights[:, None] / data.weights.sum()
+    centre = (share * data.x).sum(axis=0)
+    values, axes = np.linalg.eigh((data.x - centre).T @ (share * (data.x - centre)))
+    onto = axes / np.sqrt(np.maximum(values, 0) + FLOOR * max(values.mean(), np.finfo(float).tiny))
+    ones = np.ones((len(data.x), 1))
+    rows = _Rows(np.hstack([ones, (data.x - centre) @ onto]), data.y, share)
+    # A ridge on the kernel, told of the coefficients of the columns; the axes are orthonormal.
+    charge = np.concatenate([[0.0], (onto**2).sum(axis=0)])[:, None]
+    groups = twin_groups(data.x, data.y)
+    held_out = np.random.default_rng(0).permutation(groups.max() + 1)[groups] % FOLDS == 0
+    rest, out = _part(rows, ~held_out), _part(rows, held_out)
+    coef, best, chosen = np.zeros((rows.z.shape[1], data.y.shape[1])), np.inf, RIDGES[0]
+    for ridge in RIDGES if len(rest.y) and len(out.y) else ():
+        coef = _solved(rest, coef, ridge * charge, task)
+        loss = _loss(out, coef, task)[0]
+        if loss >= best:
+            break
+        best, chosen = loss, ridge
+    coef = _solved(rows, coef, chosen * charge, task)
+    kernel = onto @ coef[1:]
+    return kernel, coef[0] - centre @ kernel
+
+
+def _part(rows: _Rows, chosen: np.ndarray) -> _Rows:
+    z, y, share = (array[chosen] for array in rows)
+    return _Rows(z, y, share / max(share.sum(), np.finfo(float).tiny))
+
+
+def _loss(rows: _Rows, coef: np.ndarray, task: str) -> tuple[float, np.ndarray]:
+    """The mean loss and its derivatives in the outputs (n, k)."""
+    outputs = rows.z @ coef
+    if task == "regression":
+        error = outputs - rows.y
+        return float((rows.share * error**2).sum()) / 2, rows.share * error
+    if task == "binary":
+        losses, mean = np.logaddexp(0, outputs) - rows.y * outputs, expit(outputs)
+    else:
+        logs = log_softmax(outputs, axis=1)
+        losses, mean = -rows.y * logs, np.exp(logs)
+    return float((rows.share * losses).sum()), rows.share * (mean - rows.y)
+
+
+def _solved(rows: _Rows, begin: np.ndarray, charge: np.ndarray, task: str) -> np.ndarray:
+    """The coefficients (1 + d, k) of least loss and charge."""
+    if task == "regression":
+        system = rows.z.T @ (rows.share * rows.z) + np.diag(charge[:, 0])
+        return solve(system, rows.z.T @ (rows.share * rows.y), assume_a="pos")
+
+    def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
+        coef = point.reshape(begin.shape)
+        loss, slope = _loss(rows, coef, task)
+        gradient = rows.z.T @ slope + charge * coef
+        return loss + float((charge * coef**2).sum()) / 2, gradient.ravel()
+
+    limits = {"maxiter": MOST_STEPS, "gtol": LEAST_SLOPE}
+    found = minimize(objective, begin.ravel(), jac=True, method="L-BFGS-B", options=limits)
+    return found.x.reshape(begin.shape)
