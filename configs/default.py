@@ -70,7 +70,7 @@ def data_fields(default: dict) -> config_dict.ConfigDict:
 def fit_fields(default: dict) -> config_dict.ConfigDict:
     """The spline; see `spline_fc.spline_start` and `spline_fc.fit_mars`."""
     f = config_dict.ConfigDict()
-    f.directions = default["directions"]  # to bend along; () keeps every hinge on a feature
+    f.directions = _free(default["directions"])  # to bend along; () for features; by the task
     f.num_directions = default["num_directions"]  # of each kind
     f.num_slices = default["num_slices"]  # of y, for the directions "sir"
     f.max_terms = default["max_terms"]  # of the forward pass, intercept included

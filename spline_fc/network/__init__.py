@@ -36,6 +36,7 @@ from spline_fc.network.reshape import (
     widen,
 )
 from spline_fc.network.spline_start import (
+    DIRECTIONS_OF,
     START_OPTIONS,
     SplineStart,
     spline_start,
@@ -45,6 +46,7 @@ from spline_fc.network.structure import Params, check_same_structure, layer_size
 from spline_fc.network.trees import ensemble_to_params
 
 __all__ = [
+    "DIRECTIONS_OF",
     "INITIALISERS",
     "MLP",
     "NNXMLP",

@@ -23,13 +23,18 @@ from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.data.records import TASKS
 from spline_fc.network.convert import to_params
-from spline_fc.network.reshape import reshape
+from spline_fc.network.reshape import max_terms_for, reshape
 from spline_fc.network.structure import Params
 from spline_fc.printing import printed
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
 CHOICES = {"penalty": 3.0}  # in place of the defaults of fit_mars
+DIRECTIONS_OF = {
+    "regression": ("ols", "sir", "phd"),
+    "binary": ("pairs",),
+    "multiclass": ("pairs",),
+}  # chosen on small tables and images, see docs/classes.md
 PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
 
 
@@ -51,7 +56,7 @@ def spline_start(
     *,
     task: str = "regression",
     weights: Any = None,
-    directions: str | Sequence[str] | Any = ("ols", "sir", "phd"),
+    directions: str | Sequence[str] | Any = None,
     max_terms: int = 61,
     share: float = 0.5,
     tolerance: float = 0.2,
@@ -73,7 +78,7 @@ def spline_start(
       task: "regression", "binary" or "multiclass".
       weights: (n,), >= 0, of directions, fit and coefficients alike.
       directions: as in `fit_mars`; () for hinges on features alone, which can be read as shape
-        functions.
+        functions; None for those of DIRECTIONS_OF the task.
       max_terms: of the forward pass, intercept included; no more than there are rows.
       share: of the first layer's units that hinges may take, > 0 and <= 1.
       tolerance: of `shrink`, for regression.
@@ -93,12 +98,15 @@ def spline_start(
     check_integer("max_terms", max_terms, 1)
     check_number("share", share, above=0, at_most=1)
     check_number("tolerance", tolerance, above=0)
-    max_hinges = max(1, int(share * hidden_sizes[0]))
-    options = {**CHOICES, "max_hinges": max_hinges, **options}
     with Stopwatch() as clock:
         x, names = columns("x", x)
         x, y, weights, _ = checked_data(x, y, weights)
+        room = int(share * hidden_sizes[0])
+        if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
+            room = min(room, max_terms_for(hidden_sizes, num_outputs=y.shape[1]) - 1)
+        options = {**CHOICES, "max_hinges": max(1, room), **options}
         k_directions, k_fill = jax.random.split(as_key(key))
+        directions = DIRECTIONS_OF[task] if directions is None else directions
         chosen = {"directions": directions, "max_terms": min(max_terms, len(x))}
         options = {"names": names, "weights": weights, "key": k_directions, **chosen, **options}
         if task == "regression":

@@ -3,10 +3,8 @@
 import dataclasses
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from spline_fc import checks, data, network, training
 from spline_fc.cpwl import DIRECTIONS, PRUNE_METHODS, check_search_options, most_directions
@@ -167,7 +165,7 @@ def check_against_data(plan: Plan, dataset: Dataset) -> None:
     task = dataset.task
     for contender in plan.contenders:
         if contender.start == SPLINE:
-            _check_range(contender, dataset.feature_names, dataset.train.y)
+            _check_range(contender, dataset)
         loss = contender.training.loss_of(task)
         checks.check(
             task != "regression" or not loss.endswith("cross_entropy"),
@@ -175,14 +173,15 @@ def check_against_data(plan: Plan, dataset: Dataset) -> None:
         )
 
 
-def _check_range(contender: Contender, features: Sequence[str], y: np.ndarray) -> None:
+def _check_range(contender: Contender, dataset: Dataset) -> None:
     """Directions, of which there may be fewer than asked for, are columns after the features."""
-    options = contender.options
-    kinds = options.get("directions", ())
+    options, features = contender.options, dataset.feature_names
+    task = training.fitted_as(contender.training.loss, dataset.task)
+    kinds = options.get("directions", network.DIRECTIONS_OF[task])
     kinds = (kinds,) if isinstance(kinds, str) else kinds
     each, names = options["num_directions"], list(features)
     for kind in kinds:
-        most = max(each, most_directions(kind, len(features), y, each))
+        most = max(each, most_directions(kind, len(features), dataset.train.y, each))
         names += [f"{kind} {j + 1}" for j in range(most)]
     column_set("config.fit.linear", options.get("linear", ()), names)
     column_groups("config.fit.allowed", options.get("allowed", ()), names)
@@ -190,7 +189,7 @@ def _check_range(contender: Contender, features: Sequence[str], y: np.ndarray) -
 
 def _check_fit(name: str, options: Mapping[str, Any]) -> None:
     """What a fit would refuse without a look at the data."""
-    directions = options["directions"]
+    directions = () if options["directions"] is None else options["directions"]
     for direction in (
         (directions,) if isinstance(directions, str) else _listed(f"{name}.directions", directions)
     ):
