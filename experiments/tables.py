@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from experiments import bake_off_table, estimators, head_table, peers_table, startup
+from experiments import bake_off_table, classes_table, estimators, head_table, peers_table, startup
 from experiments.benchmarks import fit, machine, wide
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -35,6 +35,10 @@ def _bake_off(folder: pathlib.Path) -> str:
     return bake_off_table.markdown(bake_off_table.read(folder))
 
 
+def _classes(folder: pathlib.Path) -> str:
+    return classes_table.markdown(bake_off_table.read(folder))
+
+
 def _candidates(folder: pathlib.Path) -> str:
     records = bake_off_table.read(folder)
     newest = max(records, key=lambda record: record["date"])
@@ -52,6 +56,7 @@ TABLES = (
     Table("docs/recipe.md", "bake-off", "results/bake_off", _bake_off),
     Table("docs/recipe.md", "candidates", "results/candidates", _candidates),
     Table("docs/heads.md", "heads", "results/head/cpu.json", _of_file(head_table.table)),
+    Table("docs/classes.md", "classes", "results/classes", _classes),
     Table("docs/fit.md", "generated data", "results/fit/cpu.json", _of_file(fit.table)),
     Table("docs/fit.md", "real tables", "results/fit/real.json", _of_file(fit.table)),
     Table("docs/fit.md", "wide data", "results/fit/wide.json", _of_file(wide.table)),
