@@ -9,8 +9,8 @@ import numpy as np
 
 from experiments.benchmarks.machine import stamp
 from spline_fc import workdir
-from spline_fc.training import CLASS_SCORES
-from spline_fc.workdir import Workdir
+from spline_fc.training import CLASS_SCORES, LINEAR
+from spline_fc.workdir import Workdir, scores_of
 
 
 def of_run(folder: str | os.PathLike) -> dict[str, Any]:
@@ -21,7 +21,8 @@ def of_run(folder: str | os.PathLike) -> dict[str, Any]:
 
     Returns:
       {"set", "width", "contenders": {name: {"pairs": one dict per split, "steps_per_epoch",
-      "settings", "start_seconds" and "step_seconds"}}} with a stamp.
+      "settings", "start_seconds" and "step_seconds"}}, "linear": scores of a linear model per
+      split} with a stamp.
     """
     work = workdir.read_workdir(folder)
     config = work.config
@@ -30,6 +31,7 @@ def of_run(folder: str | os.PathLike) -> dict[str, Any]:
         "set": config["data"]["name"],
         "width": _width(config["network"]["hidden_sizes"]),
         "contenders": contenders,
+        "linear": _linear(work),
         **stamp(),
     }
 
@@ -64,6 +66,12 @@ def _contender(work: Workdir, name: str) -> dict[str, Any]:
         "settings": settings,
         **_costs(chosen, int(steps[-1])),
     }
+
+
+def _linear(work: Workdir) -> list[dict[str, float]]:
+    """Scores of the linear model on the test part, split by split."""
+    rows = [row for row in work.baselines if row["init"] == LINEAR]
+    return [scores_of(row) for row in sorted(rows, key=lambda row: row["seed"])]
 
 
 def _costs(chosen: list[dict[str, Any]], steps: int) -> dict[str, Any]:

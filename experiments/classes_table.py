@@ -55,6 +55,9 @@ def _starts(records: Sequence[Mapping[str, Any]]) -> str:
         ours = r["contenders"][OURS]
         seeds = str(len(ours["pairs"]))
         alone = [mean_error(ours, f"start_{name}") for name in _SHOWN]
+        linear = {"pairs": [{f"test_{name}": row[name] for name in _SHOWN} for row in r["linear"]]}
+        below = [mean_error(linear, f"test_{name}") for name in _SHOWN]
+        body.append([r["set"], seeds, "logistic regression", *below, "-", "-"])
         body.append([r["set"], seeds, "spline alone", *alone, "-", "-"])
         for name in (OURS, *bake_off_table.others_of([r])):
             cell = r["contenders"][name]

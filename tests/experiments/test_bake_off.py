@@ -197,7 +197,8 @@ def _class_record(ours, theirs):
 
     contenders = {"recipe": contender(ours), "he_normal": contender(theirs)}
     stamp = {"date": "2026-11-26", "device": "a machine", "versions": {}}
-    return {"set": "a", "width": 8, "contenders": contenders, **stamp}
+    linear = [dict.fromkeys(training.CLASS_SCORES, 0.5)] * 3
+    return {"set": "a", "width": 8, "contenders": contenders, "linear": linear, **stamp}
 
 
 def test_classes_are_judged_by_log_loss_and_by_steps_to_an_accuracy(monkeypatch):
@@ -211,6 +212,7 @@ def test_classes_are_judged_by_log_loss_and_by_steps_to_an_accuracy(monkeypatch)
     record = _class_record(ours, theirs)
     assert bake_off_table.line(record["contenders"]["recipe"]).startswith("test log loss 0.2 ")
     shown = classes_table.markdown([record])
+    assert "| a | 3 | logistic regression | 0.5 ± 0 | 0.5 ± 0 | 0.5 ± 0 |" in shown
     assert "| a | 3 | spline alone | 0.3 ± 0 | 0.3 ± 0 | 0.3 ± 0 |" in shown
     assert "0.1* x 1, 0.2 x 1, 0.3* x 1" in shown
     assert "| a | 1 | 20, 3 |" in shown  # the median: two epochs of ten steps, 1 s + 20 * 0.1 s
@@ -232,4 +234,5 @@ def test_a_classification_becomes_a_record(tmp_path):
     assert len(pair["validation_accuracy"]) == len(pair["validation"]) == 3
     assert pair["start_accuracy"] > 0.7 and 0 < pair["test_log_loss"] < pair["start_log_loss"] + 0.1
     assert "test_log_loss_by_rate" in pair and "test_rmse" not in pair
+    assert len(record["linear"]) == 1 and 0 < record["linear"][0]["log_loss"] < 0.7
     assert cell["timed_alone"] is False and min(cell["start_seconds"], cell["step_seconds"]) > 0
