@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments import bake_off_table, classes_table, estimators, head_table, peers_table, startup
-from experiments.benchmarks import fit, machine
+from experiments.benchmarks import classes, fit, machine, wide
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -57,8 +57,10 @@ TABLES = (
     Table("docs/recipe.md", "candidates", "results/candidates", _candidates),
     Table("docs/heads.md", "heads", "results/head/cpu.json", _of_file(head_table.table)),
     Table("docs/classes.md", "classes", "results/classes", _classes),
+    Table("docs/classes.md", "alone", "results/fit/classes.json", _of_file(classes.table)),
     Table("docs/fit.md", "generated data", "results/fit/cpu.json", _of_file(fit.table)),
     Table("docs/fit.md", "real tables", "results/fit/real.json", _of_file(fit.table)),
+    Table("docs/fit.md", "wide data", "results/fit/wide.json", _of_file(wide.table)),
 )
 
 

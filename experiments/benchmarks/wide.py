@@ -40,6 +40,11 @@ CASES = {
     "classes": Case("fashion_mnist", {**FIT, **CLASSES}),
     "screen": Case("fashion_mnist", {**FIT, **CLASSES, "screen": 64}),
     "directions": Case("fashion_mnist", {**FIT, **CLASSES, "screen": 0}),
+    "spread_6": Case("fashion_mnist", {**FIT, **CLASSES, "num_directions": 6, "screen": 0}),
+    "spread_2": Case("fashion_mnist", {**FIT, **CLASSES, "num_directions": 2, "screen": 0}),
+    "pairs": Case("fashion_mnist", {**FIT, "directions": "pairs", "screen": 0}),
+    "sir": Case("fashion_mnist", {**FIT, "directions": "sir", "num_directions": 9, "screen": 0}),
+    "pca": Case("fashion_mnist", {**FIT, "directions": "pca", "num_directions": 50, "screen": 0}),
     "mnist": Case("mnist", {**FIT, **CLASSES, "screen": 64}),
     "units": Case("fashion_mnist", {**FIT, **CLASSES}, units=512),
     "units_screen": Case("fashion_mnist", {**FIT, **CLASSES, "screen": 64}, units=512),
@@ -106,7 +111,8 @@ def draw(case: Case) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def table(record: dict) -> str:
     """Sets a record as markdown."""
-    rows = [_row(name, entry) for name, entry in record["cases"].items()]
+    found = record["cases"]
+    rows = [_row(name, found[name]) for name in CASES if name in found]
     return tables.markdown(_HEAD, rows, machine.sentence(record))
 
 

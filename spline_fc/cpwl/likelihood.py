@@ -331,7 +331,7 @@ def _conjugate_gradients(curved, preconditioned, wanted: np.ndarray) -> np.ndarr
         step, rest = step + length * along, rest - length * image
         ready = preconditioned(rest)
         size, before = float((rest * ready).sum()), size
-        if size <= aim:
+        if size <= aim or not before > 0:
             break
         along = ready + size / before * along
     return step

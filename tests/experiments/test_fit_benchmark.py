@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-from experiments.benchmarks import choices, fit
+from experiments.benchmarks import choices, fit, wide
 from experiments.benchmarks import fit_cases as cases
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -54,6 +54,22 @@ def test_a_worse_fit_does_not_count_as_faster():
 def test_accelerator_part_runs_anywhere():
     record = fit.measure_alone(300, 6, max_terms=7, repeats=1)
     assert record["rows"] == 300 and record["r2"] > 0.5
+
+
+def test_wide_data_are_fitted_and_told(monkeypatch):
+    options = {"max_terms": 21, "knots": 16, "directions": ("pairs",), "screen": 0}
+    plain = wide.Case("digits", options)
+    start = wide.Case("digits", options, units=32, hidden_sizes=(16, 16))
+    monkeypatch.setattr(wide, "CASES", {"plain": plain, "start": start})
+    found = {name: wide.measure(case) for name, case in wide.CASES.items()}
+    assert [found[name]["columns"] for name in found] == [64, 32]
+    assert found["plain"]["hinges"] <= 20 and found["start"]["hinges"] <= 8
+    assert all(0.5 < each["accuracy"]["test"] <= 1 for each in found.values())
+    cases = {name: {"case": wide.CASES[name]._asdict(), "found": found[name]} for name in found}
+    environment = dict.fromkeys(("cpu_count", "jax", "flax", "optax", "numpy"), 1)
+    record = {"date": "-", "processor": "-", "environment": environment, "cases": cases}
+    table = wide.table(json.loads(json.dumps(record)))
+    assert "digits through 32 random units" in table and "directions=pairs, screen=0" in table
 
 
 def test_unknown_case_is_named():

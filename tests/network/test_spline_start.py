@@ -131,7 +131,8 @@ def test_guide_runs_and_names_the_defaults():
     guides.run_blocks("recipe.md", at_least=1)
     text, choices = guides.read("recipe.md"), inspect.signature(network.spline_start).parameters
     config = training.TrainingConfig()
-    told = {name: choices[name].default for name in ("directions", "share", "tolerance")}
+    told = {name: choices[name].default for name in ("share", "tolerance")}
+    told["directions"] = network.DIRECTIONS_OF["regression"]
     told |= {name: getattr(config, name) for name in ("schedule", "averaging", "guard")}
     for name, value in told.items():
         written = repr(value).replace("'", '"')

@@ -11,7 +11,8 @@ from spline_fc import data, runs
 from spline_fc.runs import plan
 from spline_fc.training import TrainingConfig
 
-CONFIGS = sorted(p.stem for p in pathlib.Path(default.__file__).parent.glob("[a-z]*.py"))
+CONFIGS = {p.stem for p in pathlib.Path(default.__file__).parent.glob("[a-z]*.py")}
+CONFIGS = sorted(CONFIGS - {"head_fashion"})  # which is of experiments.head
 
 
 def test_the_default_config_is_what_the_library_does_by_default():
