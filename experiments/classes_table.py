@@ -96,7 +96,7 @@ def _curves(records: Sequence[Mapping[str, Any]]) -> str:
     body = []
     for r in records:
         ours = r["contenders"][OURS]
-        row = [r["set"], f"{seconds(ours, 0):.2g}"]
+        row = [r["set"], _seconds(ours, 0)]
         for name in others:
             cell = r["contenders"].get(name)
             row.append("-" if cell is None else _reached(cell, ours))
@@ -120,7 +120,12 @@ def _reached(cell: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     middle = float(np.median(epochs))
     if np.isinf(middle):
         return f"never ({np.isfinite(epochs).sum()} of {epochs.size})"
-    return f"{middle * cell['steps_per_epoch']:.0f}, {seconds(cell, middle):.2g}"
+    return f"{middle * cell['steps_per_epoch']:.0f}, {_seconds(cell, middle)}"
+
+
+def _seconds(cell: Mapping[str, Any], epochs: float) -> str:
+    value = seconds(cell, epochs)
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _contests(records: Sequence[Mapping[str, Any]]) -> str:
