@@ -28,6 +28,7 @@ from spline_fc.plots import look
 FOLDER = pathlib.Path(__file__).parents[1] / "docs" / "img"
 HEADS = FOLDER.parents[1] / "results" / "head" / "cpu.json"
 DPI = 200  # twice what a page of 800 pixels shows
+WIDEST = 1500
 COLOURS = 128  # of a file: pictures stay small
 SEEDS = range(3)
 WIDE = {"epochs": 100, "learning_rate": 1e-2, "batch_size": 32}
@@ -186,9 +187,10 @@ def reliability(dataset: Dataset) -> Figure:
 
 
 def save(name: str, figure: Figure) -> None:
-    """Writes a picture with few colours, so that it is small."""
+    """Writes a picture with few colours and of WIDEST pixels at most, so that it is small."""
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
+    dpi = min(DPI, int(WIDEST / figure.get_figwidth()))
+    figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None})
     few = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     file = FOLDER / f"{name}.png"
     few.save(file, optimize=True)

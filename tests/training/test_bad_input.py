@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spline_fc.data import stack
+from spline_fc.data.records import PARTS
 from spline_fc.training import (
     Checkpoints,
     Origin,
@@ -202,7 +203,7 @@ def test_what_is_on_the_device_is_named_as_well():
 
 def test_data_on_the_device_train_to_the_same_bits():
     dataset = make_dataset()
-    parts = {name: jax.tree.map(jax.numpy.asarray, getattr(dataset, name)) for name in epochs.PARTS}
+    parts = {name: jax.tree.map(jax.numpy.asarray, getattr(dataset, name)) for name in PARTS}
     both = [train(make_params(), d, {"epochs": 2}) for d in (dataset, dataset._replace(**parts))]
     assert_trees_equal(both[0].history, both[1].history)
     assert_trees_equal(both[0].last_params, both[1].last_params)

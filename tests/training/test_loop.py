@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from spline_fc.data import stack
+from spline_fc.data.records import PARTS
 from spline_fc.network import apply_params
 from spline_fc.timing import Seconds
 from spline_fc.training import (
@@ -99,15 +100,16 @@ def test_same_seed_same_bits_other_seed_other_order():
 
 
 def test_arguments_survive_donation():
-    params, dataset = make_params(), jax.tree.map(jnp.asarray, make_dataset()._replace(
-        name=0, task=0, feature_names=0, target_names=0))  # fmt: skip
+    plain = make_dataset()
+    parts = {name: jax.tree.map(jnp.asarray, getattr(plain, name)) for name in PARTS}
+    params, dataset = make_params(), plain._replace(**parts)
     train(params, dataset, CONFIG)
     train(params, dataset, CONFIG)
     assert np.isfinite(_mse(params, dataset.train))
 
 
 def test_compiled_epochs_reuse_the_buffers_of_their_state():
-    params, config = make_params(), CONFIG
+    params, config = make_params(), CONFIG.for_task("regression")
     data = prepare(params, make_dataset(), config, None, None)
     program = epochs.Program(config.structure(), None, False)
     numbers, rate = numbers_of(config, 6, np.float32), jnp.float32(1e-3)
