@@ -20,7 +20,7 @@ from spline_fc.cpwl.terms import Term
 from spline_fc.timing import Seconds
 
 FORMAT = "spline_fc.spline/2"
-FIT_FORMAT = "spline_fc.fit/2"
+FIT_FORMAT = "spline_fc.fit/3"
 Record = TypeVar("Record", Spline, FitResult)
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _DTYPES = ("bool", "int32", "int64", *_FLOATS)

@@ -25,7 +25,7 @@ from spline_fc.model.record import Model
 from spline_fc.network import Params
 from spline_fc.network.structure import check_network, flatten, unflatten
 
-FORMAT = "spline_fc.model/1"
+FORMAT = "spline_fc.model/2"
 _ABOUT = ("name", "task", "feature_names", "target_names", "classes", "extrapolate", "loss")
 _ARRAYS = ("low", "high", "importance")
 _SPLINE, _NETWORK = "spline/", "network/"
@@ -114,9 +114,15 @@ def _about(data: np.ndarray) -> dict[str, Any]:
     about = files.parse_json(data.tobytes().decode("utf-8"))
     check_mapping("about", about)
     found = about.pop("format", None)
-    family, _, number = str(found).rpartition("/")
-    later = family == FORMAT.rpartition("/")[0] and number.isdigit() and found != FORMAT
-    hint = " of a later version of spline_fc, which reads it" if later else ""
+    (family, _, number), (own, _, current) = (str(f).rpartition("/") for f in (found, FORMAT))
+    hint = ""
+    if family == own and number.isdigit() and found != FORMAT:
+        later = int(number) > int(current)
+        hint = (
+            " of a later version of spline_fc, which reads it"
+            if later
+            else (" of an earlier version, so fit again")
+        )
     check(found == FORMAT, f"its format must be {FORMAT!r}; got {shown(found)}{hint}.")
     fields = (*_ABOUT, "encoding", "made")
     check_known_keys("about", about, fields)

@@ -143,8 +143,8 @@ DAMAGES = {
     ),
     "a field of nobody": (lambda r: set_field(r, "rsss", value=1), "did you mean 'rss'"),
     "an earlier format": (
-        lambda r: set_field(r, "format", value="spline_fc.fit/1"),
-        "must have format 'spline_fc.fit/2'; got 'spline_fc.fit/1' of an earlier version",
+        lambda r: set_field(r, "format", value="spline_fc.fit/2"),
+        "must have format 'spline_fc.fit/3'; got 'spline_fc.fit/2' of an earlier version",
     ),
     "a slope of infinity": (
         lambda r: set_field(r, "spline", "slope", 0, 0, value="-inf"),

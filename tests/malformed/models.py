@@ -79,7 +79,7 @@ def damage_about(rng: np.random.Generator, file: pathlib.Path) -> str:
     arrays = files.read_npz(file)
     about = json.loads(arrays["about"].tobytes())
     if rng.random() < 0.15:
-        what = pick(rng, ["spline_fc.model/2", "spline_fc.model/", "spline_fc.workdir/1", "x"])
+        what = pick(rng, ["spline_fc.model/3", "spline_fc.model/", "spline_fc.workdir/1", "x"])
         text = json.dumps({**about, "format": what})
     else:
         told = [path for path in paths(about) if path[-1] not in ("missing", "num_rows", "note")]
