@@ -87,7 +87,7 @@ def read(
         X, y, weights = (X.loc[counts] if is_frame(X) else X[counts]), y[counts], weights[counts]
     vector, classes, task = y.ndim == 1, None, "regression"
     if labels:
-        check_classification_targets(y)
+        _check_labels(y)
         classes, y = np.unique(y, return_inverse=True)
         check(
             len(classes) > 1, f"y must have at least 2 classes; got 1 class, {shown(classes[0])}."
@@ -101,6 +101,16 @@ def read(
     if classes is not None:
         encoded = encoded._replace(encoding=_with_labels(encoded.encoding, classes))
     return Known(encoded, weights, classes, vector)
+
+
+def _check_labels(y: np.ndarray) -> None:
+    """Raises ValueError unless there is a label in every row, and all can be put in order."""
+    gaps = [i for i, label in enumerate(y.tolist()) if label is None or label != label]
+    first = f"the first is row {gaps[0]}" if gaps else ""
+    check(not gaps, f"y must have a label in every row; {len(gaps)} have none, {first}.")
+    kinds = {isinstance(label, str) for label in y.ravel().tolist()}
+    check(len(kinds) < 2, "y must hold words or numbers; got both.")
+    check_classification_targets(y)
 
 
 def _class_weights(

@@ -326,3 +326,13 @@ def test_class_weights_that_are_none_are_named(given, words):
     x, y = np.arange(8.0)[:, None], np.array(list("abababab"))
     with pytest.raises((ValueError, TypeError), match=words):
         sfc.SplineFCClassifier(class_weight=given, **QUICK).fit(x, y)
+
+
+@pytest.mark.parametrize(
+    ("label", "words"), [(None, "y must have a label in every row"), (3, "words or numbers")]
+)
+def test_labels_that_are_none_are_named(label, words):
+    y = np.array(list("abababab"), object)
+    y[3] = label
+    with pytest.raises(ValueError, match=words):
+        sfc.SplineFCClassifier(**QUICK).fit(np.arange(8.0)[:, None], y)
