@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from spline_fc import cpwl, network, training
+from spline_fc.cpwl import evaluate_float64
 from tests import guides
 
 KEY = jax.random.key(0)
@@ -139,3 +140,18 @@ def test_guide_runs_and_names_the_defaults():
         assert f"`{name}={written}`" in text, name
     assert f"at most {choices['max_terms'].default - 1} hinges" in text
     assert config.warmup_epochs == 5 and "five epochs of warm-up" in text
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_network_of_classes_begins_with_the_scores_of_its_spline(task):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4)).astype(np.float32)
+    level = np.digitize(np.abs(x[:, 0]) + x[:, 1] + 0.5 * rng.normal(size=300), [0.3, 1.2])
+    y = np.eye(3)[level] if task == "multiclass" else (level > 1)[:, None].astype(float)
+    start = network.spline_start(KEY, x, y, (32, 8), task=task)
+    logits = evaluate_float64(start.fit.spline, x), network.apply_params(start.params, x)
+    loss = training.LOSS_OF[task]
+    spline, net = (training.scores(task, loss, np.asarray(found), y) for found in logits)
+    assert spline["log_loss"] < 0.7 and spline["accuracy"] == net["accuracy"]
+    np.testing.assert_allclose(net["log_loss"], spline["log_loss"], atol=1e-6)
+    np.testing.assert_allclose(spline["log_loss"], start.fit.log_loss, atol=1e-6)
