@@ -22,11 +22,9 @@ import spline_fc as sfc
 from experiments import startup
 from experiments.benchmarks import machine, tables
 from spline_fc.data.load import find_path
+from spline_fc.data.parted import PARTED
 
-ADULT = (
-    "age workclass fnlwgt education education-num marital-status occupation relationship race sex "
-    "capital-gain capital-loss hours-per-week native-country income"
-).split()
+ADULT = list(PARTED["adult"].columns)
 
 
 class Rows(NamedTuple):

@@ -16,8 +16,8 @@ import numpy as np
 from absl import flags
 
 from experiments import startup
-from experiments.benchmarks import machine
-from spline_fc import data, files, network, training
+from experiments.benchmarks import machine, tables
+from spline_fc import data, network, training
 from spline_fc.cpwl import evaluate_float64, fit_classes
 from spline_fc.data import Dataset
 from spline_fc.training import LOSS_OF
@@ -85,20 +85,17 @@ def boosted(dataset: Dataset, raw: Dataset) -> tuple[Dataset, np.ndarray, float]
 def table(record: dict[str, Any]) -> str:
     """The record in markdown."""
     heads = ("set", "contender", "log loss", "accuracy", "AUC", "calibration error", "seconds")
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    for name, contenders in record["sets"].items():
-        for contender, found in contenders.items():
-            cells = [f"{found[score]:.4f}" for score in SHOWN]
-            cells = [name, contender, *cells, f"{found['seconds']:.1f}"]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", machine.sentence(record)])
+    rows = [
+        [name, contender, *(f"{found[score]:.4f}" for score in SHOWN), f"{found['seconds']:.1f}"]
+        for name, contenders in record["sets"].items()
+        for contender, found in contenders.items()
+    ]
+    return tables.markdown(heads, rows, machine.sentence(record))
 
 
 def main(argv: list[str]) -> None:
-    """Runs the sets one by one."""
-    startup.no_arguments(argv)
-    if _TABLE.value:
-        print(table(files.read_json(_TABLE.value)))
+    """Runs the sets one by one; the file is written after each."""
+    if tables.shown(argv, _TABLE.value, table):
         return
     record = {**machine.stamp(), "sets": {}}
     for name in _SETS.value:

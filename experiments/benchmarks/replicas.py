@@ -8,7 +8,6 @@ products alone of 100 replicas over a whole step of one.
 """
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -238,9 +237,7 @@ def main(argv: list[str]) -> None:
     wanted = flags.FLAGS
     if tables.shown(argv, wanted.table, table):
         return
-    unknown = sorted(set(wanted.cases) - set(CASES))
-    if unknown:
-        sys.exit(f"error: --cases must be among {', '.join(CASES)}; got {unknown[0]}.")
+    tables.check_cases(wanted.cases, list(CASES))
     record = {**machine.stamp(), "cases": {}}
     for name in wanted.cases:
         print(f"{name}:", flush=True)

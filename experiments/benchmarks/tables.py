@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import sys
 from collections.abc import Callable, Sequence
 
 from absl import app
@@ -25,3 +26,10 @@ def shown(argv: Sequence[str], path: str | None, table: Callable[[dict], str]) -
     if path:
         print(table(json.loads(pathlib.Path(path).read_text())))
     return bool(path)
+
+
+def check_cases(wanted: Sequence[str], known: Sequence[str]) -> None:
+    """Ends the program with a sentence unless all wanted cases are known."""
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        sys.exit(f"error: --cases must be among {', '.join(known)}; got {unknown[0]}.")

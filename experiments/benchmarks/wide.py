@@ -12,7 +12,6 @@ import concurrent.futures
 import json
 import multiprocessing
 import pathlib
-import sys
 import time
 from typing import Any, NamedTuple
 
@@ -141,9 +140,7 @@ def main(argv: list[str]) -> None:
     wanted = flags.FLAGS
     if tables.shown(argv, wanted.table, table):
         return
-    unknown = sorted(set(wanted.cases) - set(CASES))
-    if unknown:
-        sys.exit(f"error: --cases must be among {', '.join(CASES)}; got {unknown[0]}.")
+    tables.check_cases(wanted.cases, list(CASES))
     output = pathlib.Path(wanted.output)
     record = {**machine.stamp(), "cases": {}}
     if output.is_file():  # cases measured again replace their likes

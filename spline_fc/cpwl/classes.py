@@ -47,8 +47,8 @@ def fit_classes(
       **options: of `fit_mars`.
 
     Returns:
-      FitResult of the link "logit" or "softmax"; trace and pruning path are those of the last
-      search, in units of what was searched on.
+      FitResult of the link "logit" or "softmax"; trace and pruning path are those of the
+        search that it comes from, in units of what was searched on.
 
     Raises:
       ValueError: what `fit_mars` and `fit_logits` refuse.

@@ -1,6 +1,6 @@
 """Coefficients of a spline whose outputs are logits: penalised logistic and softmax regression."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ LEAST_GAIN = 1e-10  # nats per row that another step must promise
 CHOOSING_GAIN = 1e-6  # where only a ridge is chosen, whose losses differ by far more
 INNER = 0.1  # share of the residual of a Newton system that may be left
 FLAT = 1e-12  # curvature added, of the largest: directions in which the likelihood is flat
+_Map = Callable[[np.ndarray], np.ndarray]
 
 
 @one_thread()
@@ -135,7 +136,7 @@ class _Point(NamedTuple):
     objective: float  # the ridge included
 
 
-def _rows(basis: Regressors, data: CheckedData):
+def _rows(basis: Regressors, data: CheckedData) -> tuple[_Rows, _Map]:
     """The rows, and what makes coefficients (1 + p, k) on them those of the regressors."""
     share, p = data.weights / data.weights.sum(), len(basis.first)
     design = np.ones((len(share), 1 + p))
@@ -202,7 +203,7 @@ def _freedom(rows: _Rows, mean: np.ndarray, ridge: float) -> float:
     """Degrees of freedom of an output: trace of (B + ridge)^-1 B, with curvature B."""
     k = mean.shape[1]
     # A step of one output of several moves the others too: two of them bend as one logit does.
-    share, ridge = (1.0, ridge) if k == 1 else (k / (k - 1), 2 * ridge)
+    share, ridge = 1.0 if k == 1 else k / (k - 1), _doubled(ridge, k)
     found = []
     for block in _curvature(rows, mean):
         size = np.maximum(share * np.linalg.eigvalsh(block[1:, 1:]), 0.0)
@@ -210,11 +211,16 @@ def _freedom(rows: _Rows, mean: np.ndarray, ridge: float) -> float:
     return float(np.mean(found))
 
 
+def _doubled(ridge: float, num_outputs: int) -> float:
+    """What the ridge counts: twice for several outputs, two of which are one logit."""
+    return ridge if num_outputs == 1 else 2 * ridge
+
+
 class _Fold(NamedTuple):
     """Rows to fit on, and rows to look at."""
 
-    rest: "_Rows"
-    out: "_Rows"
+    rest: _Rows
+    out: _Rows
 
 
 def _part(rows: _Rows, chosen: np.ndarray) -> _Rows:
@@ -252,7 +258,7 @@ def _at(rows: _Rows, coef: np.ndarray, ridge: float) -> _Point:
 
 def _optimum(rows: _Rows, coef: np.ndarray, ridge: float, least_gain: float = LEAST_GAIN) -> _Point:
     """Newton's method with a line search."""
-    ridge = ridge if coef.shape[1] == 1 else 2 * ridge
+    ridge = _doubled(ridge, coef.shape[1])
     charge = np.full((len(coef), 1), ridge)
     charge[0] = 0
     point, k = _at(rows, coef, ridge), coef.shape[1]
@@ -295,7 +301,9 @@ def _curvature(rows: _Rows, mean: np.ndarray) -> np.ndarray:
     return np.stack(found)
 
 
-def _newton_step(rows, mean, blocks, gradient, charge) -> np.ndarray:
+def _newton_step(
+    rows: _Rows, mean: np.ndarray, blocks: np.ndarray, gradient: np.ndarray, charge: np.ndarray
+) -> np.ndarray:
     """The step -H^-1 gradient, exactly for one output, by conjugate gradients for several."""
     factors = [cho_factor(block + np.diag(charge[:, 0])) for block in blocks]
 
@@ -316,7 +324,7 @@ def _newton_step(rows, mean, blocks, gradient, charge) -> np.ndarray:
     return _conjugate_gradients(curved, preconditioned, -gradient)
 
 
-def _conjugate_gradients(curved, preconditioned, wanted: np.ndarray) -> np.ndarray:
+def _conjugate_gradients(curved: _Map, preconditioned: _Map, wanted: np.ndarray) -> np.ndarray:
     """Solves curved(step) = wanted up to the share INNER of the residual."""
     step, rest = np.zeros_like(wanted), wanted
     ready = preconditioned(rest)

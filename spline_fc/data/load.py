@@ -140,10 +140,7 @@ def load(
         "encoding": encoding,
     }
     places = {"data_dir": data_dir, "cache_dir": cache_dir}
-    if isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
-    else:
-        name, options, places = _merge(source, options, places)
+    name, options, places = _merge(source, options, places)
     check_integer("seed", seed, 0)
     options = {key: value for key, value in options.items() if value is not None}
     cache = pathlib.Path(places["cache_dir"]) if places["cache_dir"] else None
@@ -156,7 +153,9 @@ def load(
 
 
 def _merge(config: Any, options: Options, places: Options) -> tuple[str, Options, Options]:
-    """Takes name and options out of a mapping (or ConfigDict); keywords given beside it win."""
+    """Name and options, of a mapping (or ConfigDict) too; keywords given beside it win."""
+    if isinstance(config, (str, os.PathLike)):
+        return os.fspath(config), options, places
     wanted = "a name, a path or a mapping with a name"
     check(not is_frame(config), f"source must be {wanted}; got a frame, which from_arrays takes.")
     check(hasattr(config, "keys"), f"source must be {wanted}; got {shown(config)}.")
