@@ -195,7 +195,7 @@ def refit(
     seeds: Sequence[int],
     rates: Sequence[float],
     epochs: Sequence[int],
-) -> list[dict[str, float]]:
+) -> list[tuple[Params, dict[str, float]]]:
     """Trains once more on training and validation rows, with what the validation rows chose.
 
     This is how published errors mostly come about: tuned on a part of the training rows, then
@@ -209,9 +209,9 @@ def refit(
       rates, epochs: what was chosen for each seed.
 
     Returns:
-      Scores on the test part, one dict per seed.
+      The network and its scores on the test part, per seed.
     """
-    found: list[dict[str, float]] = [{} for _ in seeds]
+    found: list[Any] = [None for _ in seeds]
     for rate in sorted(set(rates)):
         own = [i for i, chosen in enumerate(rates) if chosen == rate]
         sets = [data.standardize(data.join_validation(raw[i])) for i in own]
@@ -225,7 +225,8 @@ def refit(
         result = train(longest, starts, sets, [rate], [seeds[i] for i in own], keep_epochs=kept)
         for place, (i, dataset) in enumerate(zip(own, sets, strict=True)):
             params = training.replica(result.kept[epochs[i]], place, 0)
-            found[i] = score(params, dataset, contender.training.loss_of(dataset.task))
+            loss = contender.training.loss_of(dataset.task)
+            found[i] = params, score(params, dataset, loss)
     return found
 
 
