@@ -3,8 +3,8 @@
     python -m experiments.ensemble_variants --output=results/ensembles/variants.json
     python -m experiments.ensemble_variants --table=results/ensembles/variants.json
 
-Eight members at (64, 64) and one learning rate, on test rows in standardised units: nothing is
-chosen here by them. Five small tables, three splits each; minutes on one core.
+Eight members at (64, 64) and one learning rate; errors are those of test rows. Five small tables,
+three splits each: minutes on one core.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ FIRST = next(iter(VARIANTS))
 
 
 def main(argv: list[str]) -> None:
-    """Measures every variant, writes the record after each table, and prints the means."""
+    """Measures every variant, writes the record after each data set, and prints the table."""
     given = flags.FLAGS
     if tables.shown(argv, given.table, table):
         return
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
                 found[variant].append(measure(dataset, split, options))
         if given.output:
             machine.write(given.output, record)
-        print(tables.markdown(["variant", "members", "correlation", "mean"], lines(found)))
+        print(f"{name} done", flush=True)
     print(table(record))
 
 
@@ -80,45 +80,32 @@ def measure(dataset: Dataset, seed: int, options: Mapping[str, Any]) -> dict[str
     }
 
 
-def lines(found: Mapping[str, list[dict[str, float]]]) -> list[list[str]]:
-    """The cells of one data set: means over its splits."""
-    fields = ("members", "correlation", "ensemble")
-    return [
-        [variant, *(f"{np.mean([run[field] for run in runs]):.4f}" for field in fields)]
-        for variant, runs in found.items()
-    ]
-
-
 def table(record: Mapping[str, Any]) -> str:
-    """The record in markdown: errors over those of the first variant, splits alike."""
-    names = list(record["sets"])
-    rows = []
+    """The record in markdown."""
+    head = ["variant", "members", "correlation", "their mean", *record["sets"]]
+    return f"{machine.sentence(record)}\n\n{tables.markdown(head, rows(record))}"
+
+
+def rows(record: Mapping[str, Any]) -> list[list[str]]:
+    """The cells: errors over those of the first variant, geometric means over splits and sets."""
+    names, found = list(record["sets"]), []
     for variant in VARIANTS:
-        ratios = {
-            field: [_ratio(record, name, variant, field) for name in names]
+        members, means = (
+            [_ratio(record["sets"][name], variant, field) for name in names]
             for field in ("members", "ensemble")
-        }
-        correlation = np.mean(
-            [run["correlation"] for name in names for run in record["sets"][name][variant]]
         )
-        mean, each = ratios["ensemble"], [f"{ratio:.3f}" for ratio in ratios["ensemble"]]
-        rows.append(
-            [
-                variant,
-                f"{_geometric(ratios['members']):.3f}",
-                f"{correlation:.2f}",
-                f"{_geometric(mean):.3f}",
-                *each,
-            ]
-        )
-    head = ["variant", "members", "correlation", "their mean", *names]
-    return f"{machine.sentence(record)}\n\n{tables.markdown(head, rows)}"
+        runs = [run for name in names for run in record["sets"][name][variant]]
+        correlation = np.mean([run["correlation"] for run in runs])
+        ratios = [_geometric(members), _geometric(means), *means]
+        cells = [f"{ratio:.3f}" for ratio in ratios]
+        found.append([variant, cells[0], f"{correlation:.2f}", *cells[1:]])
+    return found
 
 
-def _ratio(record: Mapping[str, Any], name: str, variant: str, field: str) -> float:
+def _ratio(found: Mapping[str, list[dict[str, float]]], variant: str, field: str) -> float:
     """An error over the error of the first variant's mean: geometric mean over splits."""
-    runs, base = record["sets"][name][variant], record["sets"][name][FIRST]
-    return _geometric([a[field] / b["ensemble"] for a, b in zip(runs, base, strict=True)])
+    pairs = zip(found[variant], found[FIRST], strict=True)
+    return _geometric([run[field] / base["ensemble"] for run, base in pairs])
 
 
 def _geometric(values: list[float]) -> float:

@@ -85,9 +85,7 @@ def make_starts(
     keys = [jax.random.fold_in(key, member) for member in range(members)]
     if spline == "shared":
         first = protocol.make_start(key, contender, fitted_on, hidden_sizes)
-        x = fitted_on.train.x
-        filled = [network.fill_in(own, first.fit, x, hidden_sizes) for own in keys]
-        return [first._replace(params=params) for params in filled]
+        return [_refilled(own, first, fitted_on, hidden_sizes) for own in keys]
     starts = []
     for member, (own, options) in enumerate(zip(keys, draw(seed, members, variety), strict=True)):
         chosen = contender._replace(options={**contender.options, **options})
@@ -96,6 +94,14 @@ def make_starts(
             dataset = _resampled(dataset, np.random.default_rng([seed, 5, member]))
         starts.append(protocol.make_start(own, chosen, dataset, hidden_sizes))
     return starts
+
+
+def _refilled(key: jax.Array, start: Start, dataset: Dataset, hidden_sizes: Sequence[int]) -> Start:
+    """The start with other free units."""
+    if start.fit is None:
+        raise ValueError(f"start must be {SPLINE!r} for a shared spline; got an initialiser.")
+    params = network.fill_in(key, start.fit, dataset.train.x, hidden_sizes)
+    return start._replace(params=params)
 
 
 def _resampled(dataset: Dataset, rng: np.random.Generator) -> Dataset:

@@ -1,7 +1,7 @@
 """Trains an ensemble: every member holds out other rows, and all are one computation."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ from spline_fc.data import Dataset, Part, join_validation, standardize
 from spline_fc.data.folds import Fold, cross_fit
 from spline_fc.ensemble.record import Ensemble, outputs_of
 from spline_fc.ensemble.starts import Variety, check_variety, make_starts
-from spline_fc.protocol import SPLINE, Contender
+from spline_fc.protocol import SPLINE, Contender, Start
 from spline_fc.timing import Stopwatch
 from spline_fc.training import (
     LEARNING_RATES,
@@ -100,42 +100,54 @@ def train_ensemble(
         pooled = standardize(raw, dtype)
         parts = _parts(raw, len(dataset.train.x), seed, members, folds, holdout)
         datasets = [_member_rows(pooled, part) for part in parts]
-        starts = make_starts(
-            seed,
-            contender,
-            datasets,
-            sizes,
-            fitted_on=datasets[0] if holdout == "one" else pooled,
-            spline=spline,
-            variety=variety,
-        )
+        shared = datasets[0] if holdout == "one" else pooled
+        differing = {"fitted_on": shared, "spline": spline, "variety": variety}
+        starts = make_starts(seed, contender, datasets, sizes, **differing)
         watched = {"on_epochs": on_epochs, "checkpoints": checkpoints}
         seeds = order_seeds(seed, members)
         result = protocol.train(contender, starts, datasets, learning_rates, seeds, **watched)
-        chosen = _choose(result)
-        params = _pick(result.params, chosen)
-        held_out = np.stack([part.held_out for part in parts])[chosen.members]
+        held_out = np.stack([part.held_out for part in parts])
         if spline == "shared" and holdout == "folds":
-            held_out = np.zeros_like(held_out)  # the spline has seen them all
-        outputs = np.asarray(outputs_of(params, pooled.train.x))
+            held_out[:] = False  # the spline has seen them all
+        loss = contender.training.loss_of(dataset.task)
+        found = _gather(result, starts, pooled, loss, held_out, learning_rates)
+    return found._replace(seconds=clock.seconds)
+
+
+def _gather(
+    result: TrainResult,
+    starts: Sequence[Start],
+    pooled: Dataset,
+    loss: str,
+    held_out: np.ndarray,
+    learning_rates: Sequence[float],
+) -> Ensemble:
+    """The members that did not diverge, at the rate that is best for them together."""
+    losses = protocol.best_losses(result)
+    rate, members = _choose(losses, np.asarray(result.diverged))
+    params, best_epochs, history = jax.tree.map(
+        lambda leaf: leaf[members, rate], (result.params, result.best_epoch, result.history)
+    )
+    held_out = held_out[members]
+    outputs = np.asarray(outputs_of(params, pooled.train.x))
     return Ensemble(
         params=params,
         scaler=pooled.scaler,
-        task=dataset.task,
-        feature_names=dataset.feature_names,
-        target_names=dataset.target_names,
-        loss=contender.training.loss_of(dataset.task),
+        task=pooled.task,
+        feature_names=pooled.feature_names,
+        target_names=pooled.target_names,
+        loss=loss,
         held_out=held_out,
         out_of_fold=out_of_fold(outputs, held_out),
         targets=pooled.train.y,
-        fits=tuple(starts[k].fit for k in chosen.members),
-        learning_rate=float(learning_rates[chosen.rate]),
-        best_epochs=_pick(result.best_epoch, chosen),
-        validation_loss=protocol.best_losses(result)[chosen.members, chosen.rate],
-        history=_pick(result.history, chosen),
+        fits=tuple(starts[member].fit for member in members),
+        learning_rate=float(learning_rates[rate]),
+        best_epochs=best_epochs,
+        validation_loss=losses[members, rate],
+        history=history,
         steps_per_epoch=result.steps_per_epoch,
-        dropped=members - len(chosen.members),
-        seconds=clock.seconds,
+        dropped=len(starts) - len(members),
+        seconds=result.seconds,
     )
 
 
@@ -179,32 +191,21 @@ def _member_rows(pooled: Dataset, fold: Fold) -> Dataset:
     return pooled._replace(train=train, validation=validation, weights=weights)
 
 
-class _Chosen(NamedTuple):
-    """The index of the rate, and the members that did not diverge at it."""
+def _choose(losses: np.ndarray, diverged: np.ndarray) -> tuple[int, np.ndarray]:
+    """The index of the rate for all members, and the members that did not diverge at it.
 
-    rate: int
-    members: np.ndarray
-
-
-def _choose(result: TrainResult) -> _Chosen:
-    """Chooses one rate for all members; which of them are left out is told."""
-    losses = protocol.best_losses(result)
-    lost = np.asarray(result.diverged) | ~np.isfinite(losses)
+    Of best validation losses (K, L) and of what diverged, (K, L) bool; who is left out is told.
+    """
+    lost = diverged | ~np.isfinite(losses)
     check(
         not lost.all(),
         "training must leave at least one member at one learning rate; got none: all diverged.",
     )
     mean = np.where(lost, 0, losses).sum(axis=0) / np.maximum((~lost).sum(axis=0), 1)
     rate = int(np.lexsort((mean, lost.sum(axis=0)))[0])
-    members = np.flatnonzero(~lost[:, rate])
     gone = np.flatnonzero(lost[:, rate])
     if gone.size:
         logging.warning(
             "%d of %d members diverged and are left out: %s.", gone.size, len(lost), gone.tolist()
         )
-    return _Chosen(rate, members)
-
-
-def _pick(tree: Any, chosen: _Chosen) -> Any:
-    """The leaves (S, L, ...) of the chosen members at the chosen rate: (K, ...)."""
-    return jax.tree.map(lambda leaf: leaf[chosen.members, chosen.rate], tree)
+    return rate, np.flatnonzero(~lost[:, rate])
