@@ -39,6 +39,7 @@ from spline_fc.network.spline_start import (
     DIRECTIONS_OF,
     START_OPTIONS,
     SplineStart,
+    fill_in,
     spline_start,
     start_defaults,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "clip_inputs",
     "deepen",
     "ensemble_to_params",
+    "fill_in",
     "fold_scaler",
     "from_nnx",
     "from_stablehlo",
