@@ -19,7 +19,7 @@ from spline_fc import data, network, training
 from spline_fc.checks import as_key
 from spline_fc.cpwl import FitResult, evaluate_float64
 from spline_fc.data import Dataset
-from spline_fc.network import Params
+from spline_fc.network import DirectionsChoice, Params
 from spline_fc.printing import printed
 from spline_fc.timing import Seconds, Stopwatch
 from spline_fc.training import LOSS_OF_LINK, TrainingConfig, TrainResult
@@ -43,6 +43,7 @@ class Start(NamedTuple):
 
     params: Params
     fit: FitResult | None  # the spline that the network equals
+    directions: DirectionsChoice | None  # of that spline
     seconds: Seconds  # of all that it took
 
 
@@ -80,7 +81,7 @@ def make_start(
     """
     with Stopwatch() as clock:
         x, y = (jnp.asarray(array) for array in dataset.train)
-        fit = None
+        fit = directions = None
         if contender.start == SPLINE:
             task = training.fitted_as(contender.training.loss, dataset.task)
             named = {"names": dataset.feature_names, "task": task}
@@ -89,11 +90,11 @@ def make_start(
             if dataset.weights is not None:
                 given["weights"] = dataset.weights.train
             found = network.spline_start(key, x, y, hidden_sizes, **given)
-            params, fit = found.params, found.fit
+            params, fit, directions = found.params, found.fit, found.directions
         else:
             params = network.init_params(contender.start, key, x, y, hidden_sizes)
         jax.block_until_ready(params)
-    return Start(params, fit, clock.seconds)
+    return Start(params, fit, directions, clock.seconds)
 
 
 def train(

@@ -119,6 +119,13 @@ def probabilities_of(logits: np.ndarray) -> np.ndarray:
     return expit(logits) if logits.shape[1] == 1 else softmax(logits, axis=1)
 
 
+def log_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Log loss (n,) of every row of labels y (n, k) whose logits (n, k) are given."""
+    if logits.shape[1] == 1:
+        return -(log_expit(-logits) + y * logits)[:, 0]
+    return -(y * log_softmax(logits, axis=1)).sum(axis=1)
+
+
 class _Rows(NamedTuple):
     """What the likelihood is of."""
 
@@ -228,11 +235,7 @@ def _part(rows: _Rows, chosen: np.ndarray) -> _Rows:
 
 
 def _losses(rows: _Rows, coef: np.ndarray) -> np.ndarray:
-    """Log loss (n,) of every row."""
-    logits = rows.design @ coef
-    if logits.shape[1] == 1:
-        return -(log_expit(-logits) + rows.y * logits)[:, 0]
-    return -(rows.y * log_softmax(logits, axis=1)).sum(axis=1)
+    return log_losses(rows.design @ coef, rows.y)
 
 
 def _rates(rows: _Rows) -> np.ndarray:

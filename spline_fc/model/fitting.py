@@ -88,6 +88,7 @@ def fit_model(
         "epochs": found.result.history["validation_loss"].size - 1,
         "best_epoch": int(found.result.best_epoch),
         "start": options,
+        "directions": found.start.directions and found.start.directions.reason,
     }
     model = make_model(
         standard,

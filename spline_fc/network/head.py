@@ -29,7 +29,7 @@ from spline_fc.data.scaling import fit_scaler, scale_x, scale_y
 from spline_fc.network.convert import fold_scaler
 from spline_fc.network.linear import fit_linear
 from spline_fc.network.modules import from_nnx, to_nnx
-from spline_fc.network.spline_start import spline_start
+from spline_fc.network.spline_start import DIRECTIONS_OF, spline_start
 from spline_fc.network.structure import (
     Params,
     dtype_of,
@@ -93,7 +93,8 @@ def replace_head(
       names: the head's layers below `path`, in order; by default all entries there that hold a
         matrix "kernel" and a "bias", in natural order (Dense_2 before Dense_10).
       weights: (n,), >= 0, of the rows.
-      **options: of `spline_start`; a head of one layer takes none.
+      **options: of `spline_start`, by default with the directions of DIRECTIONS_OF; a head of one
+        layer takes none.
 
     Returns:
       A new tree that shares every leaf but the head's with `model`, or a new NNX module.
@@ -145,6 +146,8 @@ def _fit(
     narrow = np.promote_types(np.float32, jax.dtypes.canonicalize_dtype(dtype))
     x, y = scale_x(scaler, part.x).astype(narrow), scale_y(scaler, part.y).astype(narrow)
     if hidden_sizes:
+        if options.get("directions") is None:  # nobody reads shapes of what a body computes
+            options = {**options, "directions": DIRECTIONS_OF[task]}
         start = spline_start(key, x, y, hidden_sizes, task=task, weights=weights, **options)
         new = start.params
     else:

@@ -20,8 +20,15 @@ from spline_fc.checks import (
     check_one_of,
 )
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
-from spline_fc.cpwl.inputs import checked_data
+from spline_fc.cpwl.inputs import CheckedData, checked_data
 from spline_fc.data.records import TASKS
+from spline_fc.network.choice import (
+    MOST_COLUMNS,
+    DirectionsChoice,
+    choose_directions,
+    must_have_directions,
+    unasked,
+)
 from spline_fc.network.convert import to_params
 from spline_fc.network.reshape import max_terms_for, reshape
 from spline_fc.network.structure import Params
@@ -35,7 +42,9 @@ DIRECTIONS_OF = {
     "binary": ("pairs",),
     "multiclass": ("pairs",),
 }  # chosen on small tables and images, see docs/classes.md
+COMPARED_KNOTS = 32  # a column, of fits that are only compared
 PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
+Options = dict[str, Any]
 
 
 @printed
@@ -44,6 +53,7 @@ class SplineStart(NamedTuple):
 
     params: Params
     fit: FitResult  # its coefficients shrunk, or those of logits
+    directions: DirectionsChoice
     seconds: Seconds  # of directions, fit, coefficients, conversion and reshape together
 
 
@@ -100,22 +110,60 @@ def spline_start(
     check_number("tolerance", tolerance, above=0)
     with Stopwatch() as clock:
         x, names = columns("x", x)
-        x, y, weights, _ = checked_data(x, y, weights)
+        data = checked_data(x, y, weights)
         room = int(share * hidden_sizes[0])
         if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
-            room = min(room, max_terms_for(hidden_sizes, num_outputs=y.shape[1]) - 1)
-        options = {**CHOICES, "max_hinges": max(1, room), **options}
-        k_directions, k_fill = jax.random.split(as_key(key))
-        directions = DIRECTIONS_OF[task] if directions is None else directions
-        chosen = {"directions": directions, "max_terms": min(max_terms, len(x))}
-        options = {"names": names, "weights": weights, "key": k_directions, **chosen, **options}
+            room = min(room, max_terms_for(hidden_sizes, num_outputs=data.y.shape[1]) - 1)
+        key = as_key(key)
+        k_directions, k_fill = jax.random.split(key)
+        given = {"max_hinges": max(1, room), "names": names, "key": k_directions, **options}
+        options = {**CHOICES, "max_terms": max_terms, **given}
+        chosen, directions = _directions(key, data, names, task, directions, options)
+        fit = _fit(data, task, directions, options)
         if task == "regression":
-            searched = {name: value for name, value in options.items() if name not in _CLASSES}
-            fit = shrink(fit_mars(x, y, **searched), x, y, weights=weights, tolerance=tolerance)
-        else:
-            fit = fit_classes(x, y, **options)
-        params = fill_in(k_fill, fit, x, hidden_sizes)
-    return SplineStart(params, fit, clock.seconds)
+            fit = shrink(fit, data.x, data.y, weights=data.weights, tolerance=tolerance)
+        params = fill_in(k_fill, fit, data.x, hidden_sizes)
+    return SplineStart(params, fit, chosen, clock.seconds)
+
+
+def _directions(
+    key: jax.Array, data: CheckedData, names: Any, task: str, directions: Any, options: Options
+) -> tuple[DirectionsChoice, Any]:
+    """The choice, and what it chose; rows held out are asked where nobody else has chosen."""
+    num_columns, wanted = data.x.shape[1], DIRECTIONS_OF[task]
+    if directions is not None:
+        taken = not isinstance(directions, (list, tuple)) or len(directions) > 0
+        return unasked(taken, "so was asked for"), directions
+    if must_have_directions(options, names or (), num_columns):
+        return unasked(True, "other options speak of them"), wanted
+    if num_columns > MOST_COLUMNS:
+        why = f"of {num_columns} columns nobody reads the shapes"
+        return unasked(True, why), wanted
+
+    def fit(rows: CheckedData, own: Any) -> FitResult:
+        return _fit(rows, task, own, _cheaper(options, len(rows.x)))
+
+    k_choice = jax.random.fold_in(key, 1)
+    chosen = choose_directions(k_choice, data, task, wanted, fit)
+    return chosen, wanted if chosen.taken else ()
+
+
+def _cheaper(options: Options, num_rows: int) -> Options:
+    """Options of fits that are only compared: quicker, and possible on fewer rows."""
+    most = {"num_folds": num_rows, "end_span": (num_rows - 1) // 2}
+    known = {name: options[name] for name in most if options.get(name) is not None}
+    fewer = {name: min(value, most[name]) for name, value in known.items()}
+    return {**options, **fewer, "knots": COMPARED_KNOTS, "passes": 0, "on_step": None}
+
+
+def _fit(data: CheckedData, task: str, directions: Any, options: Options) -> FitResult:
+    """The spline of some rows with some directions, its coefficients as they come."""
+    max_terms = min(options["max_terms"], len(data.x))
+    options = {**options, "max_terms": max_terms, "directions": directions}
+    if task != "regression":
+        return fit_classes(data.x, data.y, weights=data.weights, **options)
+    searched = {name: value for name, value in options.items() if name not in _CLASSES}
+    return fit_mars(data.x, data.y, weights=data.weights, **searched)
 
 
 def fill_in(
