@@ -71,8 +71,8 @@ def train_ensemble(
       start: "spline", or an initialiser of `network.init_params`.
       start_options: of `network.spline_start`.
       spline: "own", of a member's training rows; "bootstrap", of as many drawn from them with
-        replacement; "shared", of all rows, so that members differ in their free units, and no row
-        counts as held out.
+        replacement; "shared", one for all members, which differ in their free units then. It is of
+        all rows, so that none counts as held out; with holdout "one" of the training part.
       variety: {option of `network.spline_start`: values}; each member draws one value of each.
       training_config: a TrainingConfig or any of its fields.
       learning_rates: the grid.
