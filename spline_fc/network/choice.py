@@ -6,7 +6,7 @@ small share, beyond doubt. How LEAST_GAIN was chosen stands in docs/recipe.md.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -83,10 +83,9 @@ def choose_directions(
     return _judged(*found, out.weights.astype(np.float64), task)
 
 
-def must_have_directions(
-    options: Mapping[str, Any], names: Iterable[str], num_columns: int
-) -> bool:
+def must_have_directions(options: Mapping[str, Any], num_columns: int) -> bool:
     """Whether options of `fit_mars` speak of directions: screen=0, knots or columns of theirs."""
+    names = options.get("names") or tuple(f"x{j}" for j in range(num_columns))
     columns = [c for group in options.get("allowed") or () for c in group]
     columns += list(options.get("linear", ()))
     known = {*names, *range(num_columns)}

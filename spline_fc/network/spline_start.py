@@ -118,7 +118,7 @@ def spline_start(
         k_directions, k_fill = jax.random.split(key)
         given = {"max_hinges": max(1, room), "names": names, "key": k_directions, **options}
         options = {**CHOICES, "max_terms": max_terms, **given}
-        chosen, directions = _directions(key, data, names, task, directions, options)
+        chosen, directions = _directions(key, data, task, directions, options)
         fit = _fit(data, task, directions, options)
         if task == "regression":
             fit = shrink(fit, data.x, data.y, weights=data.weights, tolerance=tolerance)
@@ -127,14 +127,14 @@ def spline_start(
 
 
 def _directions(
-    key: jax.Array, data: CheckedData, names: Any, task: str, directions: Any, options: Options
+    key: jax.Array, data: CheckedData, task: str, directions: Any, options: Options
 ) -> tuple[DirectionsChoice, Any]:
     """The choice, and what it chose; rows held out are asked where nobody else has chosen."""
     num_columns, wanted = data.x.shape[1], DIRECTIONS_OF[task]
     if directions is not None:
         taken = not isinstance(directions, (list, tuple)) or len(directions) > 0
         return unasked(taken, "so was asked for"), directions
-    if must_have_directions(options, names or (), num_columns):
+    if must_have_directions(options, num_columns):
         return unasked(True, "other options speak of them"), wanted
     if num_columns > MOST_COLUMNS:
         why = f"of {num_columns} columns nobody reads the shapes"
