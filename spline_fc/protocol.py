@@ -84,9 +84,9 @@ def make_start(
         fit = directions = None
         if contender.start == SPLINE:
             task = training.fitted_as(contender.training.loss, dataset.task)
-            named = {"names": dataset.feature_names, "task": task}
+            named: dict[str, Any] = {"names": dataset.feature_names, "task": task}
             named["shared_scale"] = dataset.shared_scale
-            given: dict[str, Any] = {**named, **contender.options}
+            given = {**named, **contender.options}
             if dataset.weights is not None:
                 given["weights"] = dataset.weights.train
             found = network.spline_start(key, x, y, hidden_sizes, **given)
