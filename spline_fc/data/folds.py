@@ -142,8 +142,8 @@ def _filled(
 def _check_classes(classes: np.ndarray, rows: np.ndarray, member: int) -> None:
     """Raises ValueError if a class that there is has no training row."""
     missing = np.setdiff1d(classes, classes[rows])
-    check(
-        not missing.size,
-        f"every class must have rows in two folds, so that no member is trained without it; got "
-        f"class {missing[:1]} missing from the training rows of member {member}.",
-    )
+    if missing.size:
+        raise ValueError(
+            "every class must have rows in two folds, so that no member is trained without it; got "
+            f"class {missing[0]} missing from the training rows of member {member}."
+        )
