@@ -2,8 +2,7 @@
 
 Members of an ensemble agree on the rows that they were trained on, and differ between them, where
 new rows will be. So the student is trained on rows drawn around the known ones, at distances as
-those of neighbours, and judged on others drawn like them. The teacher's outputs bear no noise: more
-rows and more steps bring the student nearer, and nothing is lost by long training.
+those of neighbours, and judged on others drawn like them. The teacher's outputs bear no noise.
 """
 
 from collections.abc import Mapping, Sequence
