@@ -8,7 +8,6 @@ from configs import ablation_directions, default
 SETS = {
     "breast_cancer": {"training.batch_size": 32},
     "digits": {"training.batch_size": 32, "training.epochs": 40},
-    "adult": {"data.validation_fraction": 0.8, "training.epochs": 10},
 }
 
 

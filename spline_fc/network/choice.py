@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from spline_fc.arrays import as_names
 from spline_fc.cpwl import FitResult, evaluate_float64
-from spline_fc.cpwl.inputs import CheckedData
+from spline_fc.cpwl.inputs import CheckedData, column_groups, column_set
 from spline_fc.cpwl.likelihood import log_losses
 from spline_fc.data.splits import twin_groups
 from spline_fc.network.samplers import generator
@@ -84,13 +85,25 @@ def choose_directions(
 
 
 def must_have_directions(options: Mapping[str, Any], num_columns: int) -> bool:
-    """Whether options of `fit_mars` speak of directions: screen=0, knots or columns of theirs."""
-    names = options.get("names") or tuple(f"x{j}" for j in range(num_columns))
-    columns = [c for group in options.get("allowed") or () for c in group]
-    columns += list(options.get("linear", ()))
-    known = {*names, *range(num_columns)}
-    has_knots = not isinstance(options.get("knots", ""), (int, str))
-    return has_knots or options.get("screen") == 0 or not known.issuperset(columns)
+    """Whether options of `fit_mars` speak of directions: screen=0, knots or columns of theirs.
+
+    What is wrong with such options in any case, the fit with directions says.
+
+    Raises:
+      ValueError: names that are none.
+    """
+    names = as_names("names", options.get("names"), num_columns)
+    names = names or tuple(f"x{j}" for j in range(num_columns))
+    if options.get("screen") == 0 or not isinstance(
+        options.get("knots", 1), (int, np.integer, str)
+    ):
+        return True
+    try:
+        column_set("linear", options.get("linear", ()), names)
+        column_groups("allowed", options.get("allowed") or (), names)
+    except ValueError:
+        return True
+    return False
 
 
 def _judged(

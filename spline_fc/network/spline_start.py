@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from spline_fc.arrays import columns
 from spline_fc.checks import (
@@ -53,7 +54,7 @@ class SplineStart(NamedTuple):
 
     params: Params
     fit: FitResult  # its coefficients shrunk, or those of logits
-    directions: DirectionsChoice
+    directions: DirectionsChoice  # whether the fit has them, and why
     seconds: Seconds  # of directions, fit, coefficients, conversion and reshape together
 
 
@@ -74,21 +75,25 @@ def spline_start(
 ) -> SplineStart:
     """Fits a spline that leaves a network of the given shape room to learn, and fills it in.
 
-    An additive spline on the features and a few directions; at most half of the first layer are its
-    hinges, the other half is free for what the spline does not see. Their number is chosen by GCV,
-    at 3 per knot as directions found from y come at no charge. Coefficients are shrunk as far as
-    the residuals hardly tell: large ones that cancel make the first steps of training wild. For
-    classes the network begins with the logits of `fit_classes`, whose ridge does the same.
+    An additive spline on the features and, where that pays, a few directions; at most half of the
+    first layer are its hinges, the other half is free for what the spline does not see. Their
+    number is chosen by GCV, at 3 per knot as directions found from y come at no charge.
+    Coefficients are shrunk as far as the residuals hardly tell: large ones that cancel make the
+    first steps of training wild. For classes the network begins with the logits of `fit_classes`,
+    whose ridge does the same.
 
     Args:
-      key: JAX key or integer seed, for the units that carry no hinge and for directions "random".
+      key: JAX key or integer seed, for the units that carry no hinge, for directions "random" and
+        for the rows that `choose_directions` holds out.
       x: (n, d), standardised; the names of a data frame are kept. y: (n,) or (n, k), standardised;
         of classes (n,) or (n, 1) of 0 and 1, or (n, k) one-hot.
       hidden_sizes: widths of the hidden layers; one integer for one layer.
       task: "regression", "binary" or "multiclass".
       weights: (n,), >= 0, of directions, fit and coefficients alike.
       directions: as in `fit_mars`; () for hinges on features alone, which can be read as shape
-        functions; None for those of DIRECTIONS_OF the task.
+        functions; None for those of DIRECTIONS_OF the task where they lower the error on rows held
+        out by enough, else (): see `choose_directions`. With more than MOST_COLUMNS columns, or
+        where other options speak of directions, they are taken without that.
       max_terms: of the forward pass, intercept included; no more than there are rows.
       share: of the first layer's units that hinges may take, > 0 and <= 1.
       tolerance: of `shrink`, for regression.
@@ -132,8 +137,7 @@ def _directions(
     """The choice, and what it chose; rows held out are asked where nobody else has chosen."""
     num_columns, wanted = data.x.shape[1], DIRECTIONS_OF[task]
     if directions is not None:
-        taken = not isinstance(directions, (list, tuple)) or len(directions) > 0
-        return unasked(taken, "so was asked for"), directions
+        return unasked(np.size(directions) > 0, "so was asked for"), directions
     if must_have_directions(options, num_columns):
         return unasked(True, "other options speak of them"), wanted
     if num_columns > MOST_COLUMNS:
@@ -151,8 +155,8 @@ def _directions(
 def _cheaper(options: Options, num_rows: int) -> Options:
     """Options of fits that are only compared: quicker, and possible on fewer rows."""
     most = {"num_folds": num_rows, "end_span": (num_rows - 1) // 2}
-    known = {name: options[name] for name in most if options.get(name) is not None}
-    fewer = {name: min(value, most[name]) for name, value in known.items()}
+    given = {name: options.get(name) for name in most}
+    fewer = {n: min(value, most[n]) for n, value in given.items() if isinstance(value, int)}
     return {**options, **fewer, "knots": COMPARED_KNOTS, "passes": 0, "on_step": None}
 
 
