@@ -80,8 +80,8 @@ def choose_directions(
         return unasked(False, "there are too few rows to hold some out")
     held = _held_out(rng, data, groups, task)
     rest, out, deviation = _rows(data, ~held), _rows(data, held), _deviation(data)
-    found = [_losses(fit(rest, own), out, deviation) for own in ((), directions)]
-    return _judged(*found, out.weights.astype(np.float64), task)
+    without, with_them = (_losses(fit(rest, own), out, deviation) for own in ((), directions))
+    return _judged(without, with_them, out.weights.astype(np.float64), task)
 
 
 def must_have_directions(options: Mapping[str, Any], num_columns: int) -> bool:
@@ -113,15 +113,18 @@ def _judged(
     share, gain = weights / weights.sum(), without - with_them
     mean = float(share @ gain)
     doubt = math.sqrt(float(share @ (gain - mean) ** 2) / weights.sum())
-    errors = float(share @ with_them), float(share @ without)
+    error_with, error_without = float(share @ with_them), float(share @ without)
     least = LEAST_GAIN
     if task == "regression":
-        errors, least = tuple(map(math.sqrt, errors)), 1 - (1 - LEAST_GAIN) ** 2
+        error_with, error_without = math.sqrt(error_with), math.sqrt(error_without)
+        least = 1 - (1 - LEAST_GAIN) ** 2
     taken = mean > 0 and mean - doubt >= least * float(share @ without)
     score = "RMSE, in deviations of the target," if task == "regression" else "log loss"
-    told = f"on rows held out the {score} is {errors[0]:.3g} with them, {errors[1]:.3g} without"
+    told = f"on rows held out the {score} is {error_with:.3g} with them, "
+    told += f"{error_without:.3g} without"
     wanted = f"they must lower it by {LEAST_GAIN:.0%}, beyond a standard error"
-    return DirectionsChoice(taken, *errors, f"Directions {_done(taken)}: {told}; {wanted}.")
+    reason = f"Directions {_done(taken)}: {told}; {wanted}."
+    return DirectionsChoice(taken, error_with, error_without, reason)
 
 
 def _done(taken: bool) -> str:

@@ -217,8 +217,8 @@ def _told(name: str, told: Any) -> tuple[Seconds, DirectionsChoice | None]:
     errors = [choice.get(error) for error in ("error_with", "error_without")]
     for error in errors:
         check_number(where, error or 0, at_least=0)
-    known = [math.nan if error is None else error for error in errors]
-    return Seconds(*seconds), DirectionsChoice(taken, *known, reason)
+    error_with, error_without = (math.nan if error is None else error for error in errors)
+    return Seconds(*seconds), DirectionsChoice(taken, error_with, error_without, reason)
 
 
 def finished_rows(folder: pathlib.Path, init: str, epochs: int) -> list[dict[str, Any]]:
