@@ -75,6 +75,8 @@ def _ways(cell: Cell, clean: np.ndarray, found: dict[str, Any]) -> dict[str, Any
         found |= _single(cell, clean)
     if "ensemble" not in found:
         found |= _together(cell, clean, kept(cell))
+    if "distilled" not in found:
+        found |= _distilled(cell, clean, kept(cell))
     return found
 
 
@@ -163,6 +165,19 @@ def _together(cell: Cell, clean: np.ndarray, found: Ensemble) -> dict[str, Any]:
         "compile_seconds": found.seconds.compile,
     }
     return {"ensemble": told}
+
+
+def _distilled(cell: Cell, clean: np.ndarray, found: Ensemble) -> dict[str, Any]:
+    """One network of a member's size that was trained to return what the ensemble does."""
+    pooled, merged = rows_of(cell, found), network.merge_params(found.params)
+    student = ensemble.distil_network(cell.split, merged, pooled, cell.hidden_sizes)
+    told = {
+        **errors(cell, _apply(student.params, pooled.test.x), pooled, clean),
+        "function_error": float(student.error[0]),
+        "learning_rate": student.learning_rate,
+        "seconds": student.seconds.compile + student.seconds.run,
+    }
+    return {"distilled": told}
 
 
 @jax.jit
