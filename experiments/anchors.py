@@ -17,7 +17,8 @@ from experiments.benchmarks import machine
 from spline_fc import data
 
 _CONFIG = flags.DEFINE_string("config", "configs/anchors.py", "Config file[:mode].")
-_WORKDIR = flags.DEFINE_string("workdir", "runs/anchors", "Folder of the records.")
+_WORKDIR = flags.DEFINE_string("workdir", "runs/anchors", "Folder that keeps the ensembles.")
+_OUTPUT = flags.DEFINE_string("output", None, "Folder of the records; that of --workdir.")
 _ONLY = flags.DEFINE_list("only", [], "Run these sets alone.")
 _SPLITS = flags.DEFINE_integer("splits", None, "So many splits of each set at most.", lower_bound=1)
 _TABLE = flags.DEFINE_string("table", None, "Print the tables of this folder of records, and end.")
@@ -26,7 +27,7 @@ _TABLE = flags.DEFINE_string("table", None, "Print the tables of this folder of 
 def main(argv: list[str]) -> None:
     """Runs the splits that are missing."""
     startup.no_arguments(argv)
-    folder = pathlib.Path(_TABLE.value or _WORKDIR.value)
+    folder = pathlib.Path(_TABLE.value or _OUTPUT.value or _WORKDIR.value)
     if not _TABLE.value:
         config = sweeps.read(_CONFIG.value)
         unknown = [name for name in _ONLY.value if name not in config.sets]
@@ -49,11 +50,12 @@ def _run_set(name: str, config: object, folder: pathlib.Path) -> None:
             raise ValueError(f"{path} must hold the same settings; it is of another config.")
     count = config.sets[name].splits
     count = count if _SPLITS.value is None else min(count, _SPLITS.value)
+    kept = pathlib.Path(_WORKDIR.value) / "ensembles"
     rows = {row["split"]: row for row in record["splits"]}
     for split in range(count):
         began = time.perf_counter()
         raw, earlier = data.load(name, split=split), rows.get(split, {})
-        rows[split] = anchors_cells.measure(raw, config, split, folder / "ensembles", earlier)
+        rows[split] = anchors_cells.measure(raw, config, split, kept, earlier)
         if rows[split] == earlier:
             continue
         record["splits"] = [rows[key] for key in sorted(rows)]

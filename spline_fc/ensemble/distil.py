@@ -71,8 +71,8 @@ def distil_network(
       dataset: standardised as the teacher takes it; rows are drawn around those of the training and
         the validation part, in proportion to their weights if there are any.
       hidden_sizes: widths of the hidden layers.
-      rows: how many the student is trained on; None for 32768, or as many as there are known rows if
-        these are more.
+      rows: how many the student is trained on; None for 32768, or as many as there are known rows
+        if these are more.
       start: "spline", or an initialiser of `network.init_params`.
       start_options: of `network.spline_start`.
       training_config: a TrainingConfig or any of its fields; 30 epochs of a falling rate where they
