@@ -75,22 +75,27 @@ def fit_logits(
         data = checked_data(x, y, weights, fit.names[: num_features(fit.spline)]).widened()
         check_fits(fit.spline, data)
         check_labels(data.y)
-        found, _ = refit_logits(fit, data, ridge)
+        found, _ = refit_logits(fit, data, ridge, is_compared=False)
     return found._replace(seconds=fit.seconds + clock.seconds)
 
 
-def refit_logits(fit: FitResult, data: CheckedData, ridge: float | None) -> tuple[FitResult, float]:
+def refit_logits(
+    fit: FitResult, data: CheckedData, ridge: float | None, is_compared: bool = True
+) -> tuple[FitResult, float]:
     """Does what `fit_logits` says on data that were checked, in float64.
+
+    Args:
+      is_compared: whether the expected loss is wanted where a given ridge does not need it.
 
     Returns:
       The fit, and the log loss that is expected of a new row, by which fits of one data set can be
-      compared: that of rows which were held out, with the charge for the search.
+      compared: that of rows which were held out, with the charge for the search; or NaN.
     """
     basis = regressors(fit.spline, data)
     rows, unscale = _rows(basis, data)
-    ridges, expected = _choice(
-        rows, data, max(fit.penalty, 0) / 2, RIDGES if ridge is None else (ridge,)
-    )
+    ridges, expected = RIDGES if ridge is None else (ridge,), float("nan")
+    if ridge is None or is_compared:
+        ridges, expected = _choice(rows, data, max(fit.penalty, 0) / 2, ridges)
     coef = unscale(_chosen(rows, ridges))
     spline = with_coefficients(fit.spline, basis, coef[1:], coef[0])
     return _described(fit._replace(spline=spline), data), expected
