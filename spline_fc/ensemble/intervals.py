@@ -116,7 +116,10 @@ def jackknife_minmax(
     counts, wanted = _counted(sizes, of_row, means, level, weights)
     whole = np.zeros_like(of_row)
     reach = np.array(
-        [_smallest(_by_group(own, whole, counts, 1), np.zeros((1, 1)), wanted)[0] for own in sizes.T]
+        [
+            _smallest(_by_group(own, whole, counts, 1), np.zeros((1, 1)), wanted)[0]
+            for own in sizes.T
+        ]
     )
     return means.min(axis=0) - reach, means.max(axis=0) + reach
 

@@ -9,6 +9,7 @@ from spline_fc.analysis.forward import output
 from spline_fc.checks import check
 from spline_fc.cpwl import Spline, evaluate_float64
 from spline_fc.data import Encoding, Scaler, scale_x, unscale_y
+from spline_fc.ensemble import LEVEL, HeldOut
 from spline_fc.model.columns import Column, file_columns
 from spline_fc.model.explanation import Explanation, as_rows, explain, one_row
 from spline_fc.model.formula import MOST_WEIGHTS, formula_lines, raw_spline
@@ -45,11 +46,14 @@ class Model(NamedTuple):
     importance: np.ndarray  # (c,) share of each column of the file, on held-out rows; or (0,)
     loss: str  # what the outputs were trained on: of a cross-entropy they are logits
     made: dict[str, Any]  # plain JSON: versions, seed, options, scores
+    held_out: HeldOut | None = None  # of an ensemble, of whose members params is the mean
 
     def _sentence(self) -> str:
         kinds = [k for k, part in (("spline", self.spline), ("network", self.params)) if part]
         d = len(self.feature_names)
-        return f"Model of {self.name}: {self.task} by a {' and a '.join(kinds)} of {d} features"
+        several = "" if self.held_out is None else f", the mean of {self.held_out.count},"
+        by = f"a {' and a '.join(kinds)}{several}"
+        return f"Model of {self.name}: {self.task} by {by} of {d} features"
 
     def _table(self) -> list[list[str]]:
         return self.score_rows()
@@ -137,6 +141,48 @@ class Model(NamedTuple):
         """
         check(self.task != "regression", "predict_proba must be asked of a classification.")
         return probabilities(self.loss, self.outputs(rows))
+
+    def predict_interval(
+        self, rows: Any, level: float = LEVEL, method: str = "cv+"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds the target of each row, from the residuals of rows that members held out.
+
+        Args:
+          rows: as in `outputs`.
+          level: share of new rows whose target is to lie within, in (0, 1).
+          method: "cv+", "minmax" or "scaled", see `HeldOut.interval`.
+
+        Returns:
+          lower, upper: as from `predict`, in the target's units; of several targets each has its
+          own interval, and `level` is that of one.
+
+        Raises:
+          ValueError: as for `outputs`, the model is a classification or no ensemble, a level that
+            the rows held out cannot give.
+        """
+        check(self.task == "regression", "predict_interval must be asked of a regression.")
+        x = scale_x(self.scaler, self.inputs(rows))
+        ends = self._held_out().interval(x, level, method)
+        lower, upper = (unscale_y(self.scaler, end) for end in ends)
+        return (lower[:, 0], upper[:, 0]) if lower.shape[1] == 1 else (lower, upper)
+
+    def predict_set(self, rows: Any, level: float = LEVEL) -> np.ndarray:
+        """Says which classes each row may have, from rows that members held out.
+
+        Args:
+          rows: as in `outputs`.
+          level: share of new rows whose class is to be among them, in (0, 1).
+
+        Returns:
+          (n, c) bool, columns in the order of `classes`; the class predicted is always among them.
+
+        Raises:
+          ValueError: as for `outputs`, the model is a regression or no ensemble, a level that the
+            rows held out cannot give.
+        """
+        check(self.task != "regression", "predict_set must be asked of a classification.")
+        x = scale_x(self.scaler, self.inputs(rows))
+        return self._held_out().classes(x, self.loss, level)
 
     def explain(self, rows: Any, row: int = 0) -> Explanation:
         """Explains one prediction: what each column of the file adds to that of the average row.
@@ -231,6 +277,12 @@ class Model(NamedTuple):
         if self.spline is None:
             raise ValueError("the model must have a spline; it is a network alone.")
         return self.spline
+
+    def _held_out(self) -> HeldOut:
+        if self.held_out is None:
+            wanted = "the model must have residuals of rows held out"
+            raise ValueError(f"{wanted}; it is no ensemble (fit with members=8).")
+        return self.held_out
 
     def _standard_network(self) -> Params:
         return to_params(self._spline()) if self.params is None else self.params

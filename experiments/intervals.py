@@ -1,0 +1,131 @@
+"""What intervals of 90 % hold on test rows of the UCI sets, and how wide they are.
+
+    python -m experiments.intervals --output=results/ensembles/intervals.json
+    python -m experiments.intervals --table=results/ensembles/intervals.json
+
+An ensemble of eight is cross-fitted to the rows of a published split that are not its test rows. A
+width is told over that of a Gaussian: 2 * 1.645 times the root mean square of the residuals of
+rows held out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+import spline_fc as sfc
+from experiments import startup
+from experiments.benchmarks import machine, tables
+from spline_fc.data import Dataset, join_validation
+from spline_fc.ensemble import LEVEL, METHODS, Ensemble, of_ensemble, train_ensemble
+from spline_fc.ensemble.held_out import member_outputs
+
+GAUSSIAN = 2 * 1.6449  # deviations between the ends of 90 % of a Gaussian
+SMALL, LARGE = {"splits": 20, "epochs": 150}, {"splits": 2, "epochs": 20}
+SETS: dict[str, dict[str, int]] = {
+    "uci_yacht": {**SMALL, "epochs": 300},
+    "uci_boston": SMALL,
+    "uci_energy": {**SMALL, "splits": 10},
+    "uci_concrete": {**SMALL, "splits": 10},
+    "uci_wine_red": {**SMALL, "splits": 8, "epochs": 80},
+    "uci_kin8nm": {**LARGE, "epochs": 40},
+    "uci_power": LARGE,
+    "uci_naval": LARGE,
+    "uci_protein": {"splits": 1, "epochs": 8},
+}
+WIDTHS = (64, 64)
+MEMBERS = 8
+
+
+def main(argv: list[str]) -> None:
+    """Trains on every split, writes the record after each split, and prints the table."""
+    given = flags.FLAGS
+    if tables.shown(argv, given.table, table):
+        return
+    tables.check_cases(given.cases, list(SETS))
+    record: dict[str, Any] = {**machine.stamp(), "members": MEMBERS, "widths": WIDTHS, "rows": []}
+    for name in given.cases or SETS:
+        for split in range(SETS[name]["splits"]):
+            row = {"set": name, "split": split, **measure(name, split, SETS[name]["epochs"])}
+            record["rows"].append(row)
+            machine.write(given.output, record)
+            print(name, split, row["methods"], flush=True)
+    print(table(record))
+
+
+def measure(name: str, split: int, epochs: int) -> dict[str, Any]:
+    """Trains an ensemble on a published split, and measures its intervals."""
+    dataset = sfc.load(name, split=split)
+    ensemble = train_ensemble(
+        split, dataset, WIDTHS, members=MEMBERS, training_config={"epochs": epochs}
+    )
+    return {"epochs": epochs, **interval_row(ensemble, dataset)}
+
+
+def interval_row(ensemble: Ensemble, dataset: Dataset) -> dict[str, Any]:
+    """Measures the intervals of an ensemble on the test rows of the set that it was trained on.
+
+    Args:
+      ensemble: of a regression on one target.
+      dataset: in raw units, as `train_ensemble` took it.
+
+    Returns:
+      {"rows": of the test part, "known": rows held out by any member, "rmse": of the mean of the
+      members, "rmse_out_of_fold", "methods": {method: {"coverage", "width"}}}; errors and widths in
+      the units of the target.
+    """
+    pooled = sfc.standardize(join_validation(dataset))
+    held_out = of_ensemble(ensemble, pooled, "squared_error")
+    x, y, scale = *pooled.test, pooled.scaler.y_scale
+    mean = member_outputs(ensemble.params, x).mean(axis=0)
+    methods = {}
+    for method in METHODS:
+        lower, upper = held_out.interval(x, LEVEL, method)
+        inside = (lower <= y) & (y <= upper)
+        methods[method] = {"coverage": inside.mean(), "width": (scale * (upper - lower)).mean()}
+    return {
+        "rows": len(y),
+        "known": len(held_out.sizes),
+        "rmse": np.sqrt(np.mean((scale * (mean - y)) ** 2)),
+        "rmse_out_of_fold": np.sqrt(np.mean((scale * held_out.sizes) ** 2)),
+        "methods": methods,
+    }
+
+
+def table(record: Mapping[str, Any]) -> str:
+    """Sets a record as markdown, a line for each set."""
+    heads = ["set", "splits, test rows", *(f"{m}: coverage, width" for m in METHODS)]
+    names = dict.fromkeys(row["set"] for row in record["rows"])
+    body = tables.markdown(
+        heads, [_line(n, [r for r in record["rows"] if r["set"] == n]) for n in names]
+    )
+    said = (
+        "Coverage in per cent of the test rows with its standard error, over splits where there "
+        "are 3 or more; mean width over that of a Gaussian. Ensembles of "
+        f"{record['members']}. {machine.sentence(record)}"
+    )
+    return f"{body}\n\n{said}"
+
+
+def _line(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    counts = np.array([row["rows"] for row in rows])
+    cells = []
+    for method in METHODS:
+        shares = np.array([row["methods"][method]["coverage"] for row in rows])
+        widths = [
+            row["methods"][method]["width"] / (GAUSSIAN * row["rmse_out_of_fold"]) for row in rows
+        ]
+        share = (shares * counts).sum() / counts.sum()
+        error = np.sqrt(share * (1 - share) / counts.sum())
+        if len(rows) > 2:
+            error = shares.std(ddof=1) / np.sqrt(len(rows))
+        cells.append(f"{100 * share:.1f} ± {100 * error:.1f}, {np.mean(widths):.2f}")
+    return [name, f"{len(rows)}, {counts.sum()}", *cells]
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("output", "results/ensembles/intervals.json", "JSON file to write.")
+    flags.DEFINE_string("table", None, "Print the table of this file, and end.")
+    flags.DEFINE_list("cases", [], "Measure these sets alone.")
+    startup.start(main)
