@@ -37,6 +37,13 @@ from spline_fc.data import (
     load,
     standardize,
 )
+from spline_fc.ensemble import (
+    Ensemble,
+    ensemble_outputs,
+    error_parts,
+    member_outputs,
+    train_ensemble,
+)
 from spline_fc.model import Model, fit_model, load_model, make_model, save_model
 from spline_fc.network import (
     MLP,
@@ -63,6 +70,7 @@ __all__ = [
     "MLP",
     "Dataset",
     "Encoding",
+    "Ensemble",
     "FitResult",
     "MARSRegressor",
     "MARSTransformer",
@@ -76,6 +84,8 @@ __all__ = [
     "describe_columns",
     "encode",
     "encode_with_targets",
+    "ensemble_outputs",
+    "error_parts",
     "evaluate",
     "fit_classes",
     "fit_logits",
@@ -93,6 +103,7 @@ __all__ = [
     "load_model",
     "load_spline",
     "make_model",
+    "member_outputs",
     "plots",
     "reshape",
     "save_fit",
@@ -105,6 +116,7 @@ __all__ = [
     "summarize",
     "to_params",
     "train",
+    "train_ensemble",
     "train_replicas",
     "write_report",
 ]

@@ -31,6 +31,7 @@ from spline_fc.training.scores import (
     Calibration,
     calibration,
     joint_error,
+    predictions,
     probabilities,
     scores,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "loss_per_row",
     "make_writer",
     "network_recorder",
+    "predictions",
     "probabilities",
     "replica",
     "scores",

@@ -103,7 +103,7 @@ def scores(
             len(names) == outputs.shape[1],
             f"target_names must have {outputs.shape[1]} names, one per target; got {names}.",
         )
-        return _regression(_predictions(loss, outputs), targets, scaler, names, weights)
+        return _regression(predictions(loss, outputs), targets, scaler, names, weights)
     return _classification(task, loss, outputs, targets, weights)
 
 
@@ -179,8 +179,13 @@ def probabilities(loss: str, outputs: Any) -> np.ndarray:
     return np.exp(_log_probabilities(loss, outputs))
 
 
-def _predictions(loss: str, outputs: np.ndarray) -> np.ndarray:
-    """What the outputs say of targets that are numbers."""
+def predictions(loss: str, outputs: np.ndarray) -> np.ndarray:
+    """Reads outputs (n, k) as what they say of targets: probabilities if they are logits.
+
+    Args:
+      loss: that the model was trained on, as in `scores`.
+      outputs: (n, k) float64; one column of logits gives the probability of the second class.
+    """
     if loss == "sigmoid_cross_entropy":
         return np.exp(log_expit(outputs))
     return np.exp(log_softmax(outputs, axis=1)) if loss == "softmax_cross_entropy" else outputs

@@ -1,0 +1,196 @@
+"""Trains an ensemble: every member holds out other rows, and all are one computation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from absl import logging
+
+from spline_fc import protocol
+from spline_fc.checks import as_sizes, check, check_integer, check_kind, check_one_of
+from spline_fc.data import Dataset, Part, join_validation, standardize
+from spline_fc.data.folds import Fold, cross_fit
+from spline_fc.ensemble.record import Ensemble, outputs_of
+from spline_fc.protocol import SPLINE, Contender
+from spline_fc.timing import Stopwatch
+from spline_fc.training import (
+    LEARNING_RATES,
+    Checkpoints,
+    TrainingConfig,
+    TrainResult,
+    as_config,
+)
+from spline_fc.training.loop import OnEpochs
+
+HOLDOUTS = ("folds", "one")
+MOST_FOLDS = 8  # unless more are asked for
+
+
+def train_ensemble(
+    seed: int,
+    dataset: Dataset,
+    hidden_sizes: int | Sequence[int] = (64, 64),
+    *,
+    members: int = 8,
+    folds: int | None = None,
+    holdout: str = "folds",
+    start: str = SPLINE,
+    start_options: Mapping[str, Any] | None = None,
+    training_config: TrainingConfig | Mapping[str, Any] | None = None,
+    learning_rates: Sequence[float] = LEARNING_RATES,
+    dtype: Any = np.float32,
+    on_epochs: OnEpochs | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Ensemble:
+    """Trains members that each hold out one fold of the rows, from a spline of the other rows.
+
+    Training and validation rows are pooled and cut into folds that keep identical rows together,
+    classes dealt evenly. Member k is fitted and trained on all but fold k, and its best epoch is
+    that of the lowest loss on fold k. All members and learning rates are trained as one vmapped
+    computation, and one rate is chosen for all: that at which fewest members diverge, of these the
+    one with the lowest mean of their best validation losses. Members that diverged at that rate are
+    left out, and a warning tells so.
+
+    What a fold has no say in is the spline and every step of training. It has one in the choice of
+    the best epoch and, with all other rows, of the learning rate and the scaler, which is one for
+    all members. So out-of-fold errors are a little lower than those on new rows.
+
+    Args:
+      seed: of folds, starts and the order of the rows.
+      dataset: in raw units, from `load` or `from_arrays`; its test part is only watched.
+      hidden_sizes: widths of the hidden layers of each member.
+      members: K, at least 2.
+      folds: at least 2; None for as many as members, at most 8. With more members than folds rows
+        are cut anew for every round; with fewer, some rows are held out by no member.
+      holdout: "folds", or "one": all members hold out the validation part of the data set, and
+        differ in what is random about a start and in the order of the rows.
+      start: "spline", or an initialiser of `network.init_params`.
+      start_options: of `network.spline_start`.
+      training_config: a TrainingConfig or any of its fields.
+      learning_rates: the grid.
+      dtype: of rows and parameters; float64 needs jax_enable_x64.
+      on_epochs: as in `training.train_replicas`; its axes are members and rates.
+      checkpoints: as in `training.train_replicas`: a run that was killed goes on from there.
+
+    Returns:
+      Ensemble.
+
+    Raises:
+      ValueError: fewer rows than folds, a class that is missing from the training rows of a member,
+        all members diverged at every rate, and what `standardize`, `spline_start` and
+        `train_replicas` refuse.
+      TypeError: no Dataset.
+    """
+    check_kind("dataset", dataset, Dataset)
+    check_integer("seed", seed, 0)
+    check_integer("members", members, 2)
+    check_one_of("holdout", holdout, HOLDOUTS)
+    folds = min(members, MOST_FOLDS) if folds is None else folds
+    check_integer("folds", folds, 2)
+    contender = Contender(start, start, dict(start_options or {}), as_config(training_config or {}))
+    with Stopwatch() as clock:
+        pooled = standardize(join_validation(dataset), dtype)
+        if holdout == "one":
+            parts = _one_part(len(dataset.train.x), len(pooled.train.x), members)
+        else:
+            raw = join_validation(dataset).train
+            x, y = np.asarray(raw.x), np.asarray(raw.y)
+            parts = cross_fit(x, y, dataset.task, members=members, folds=folds, seed=seed)
+        datasets = [_member_rows(pooled, part) for part in parts]
+        sizes = as_sizes("hidden_sizes", hidden_sizes)
+        starts = [
+            protocol.make_start(key, contender, own, sizes)
+            for key, own in zip(_keys(seed, contender, members), datasets, strict=True)
+        ]
+        watched = {"on_epochs": on_epochs, "checkpoints": checkpoints}
+        seeds = order_seeds(seed, members)
+        result = protocol.train(contender, starts, datasets, learning_rates, seeds, **watched)
+        chosen = _choose(result)
+        held_out = np.stack([part.held_out for part in parts])[chosen.members]
+        params = _pick(result.params, chosen)
+        outputs = np.asarray(outputs_of(params, pooled.train.x))
+    return Ensemble(
+        params=params,
+        scaler=pooled.scaler,
+        task=dataset.task,
+        loss=contender.training.loss_of(dataset.task),
+        held_out=held_out,
+        out_of_fold=out_of_fold(outputs, held_out),
+        targets=pooled.train.y,
+        fits=tuple(starts[k].fit for k in chosen.members),
+        learning_rate=float(learning_rates[chosen.rate]),
+        best_epochs=_pick(result.best_epoch, chosen),
+        validation_loss=protocol.best_losses(result)[chosen.members, chosen.rate],
+        history=_pick(result.history, chosen),
+        steps_per_epoch=result.steps_per_epoch,
+        dropped=members - len(chosen.members),
+        seconds=clock.seconds,
+    )
+
+
+def order_seeds(seed: int, members: int) -> list[int]:
+    """The seeds of the order of the rows, one per member."""
+    return np.random.SeedSequence([seed, 3]).generate_state(members).tolist()
+
+
+def out_of_fold(outputs: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """The mean (n, k) of outputs (K, n, k) over the members that held a row out, (K, n) bool."""
+    count = held_out.sum(axis=0)[:, None]
+    total = np.where(held_out[..., None], outputs, 0).sum(axis=0)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean.astype(outputs.dtype)
+
+
+def _one_part(train: int, rows: int, members: int) -> list[Fold]:
+    """All members hold out the rows after the first so many."""
+    first, rest = np.split(np.arange(rows), [train])
+    return [Fold(first, rest, np.arange(rows) >= train)] * members
+
+
+def _member_rows(pooled: Dataset, fold: Fold) -> Dataset:
+    """The pooled rows as a member sees them."""
+    train, validation = (
+        Part(*(a[rows] for a in pooled.train)) for rows in (fold.train, fold.validation)
+    )
+    weights = pooled.weights
+    if weights is not None:
+        own = weights.train[fold.train], weights.train[fold.validation]
+        weights = weights._replace(train=own[0], validation=own[1])
+    return pooled._replace(train=train, validation=validation, weights=weights)
+
+
+def _keys(seed: int, contender: Contender, members: int) -> list[jax.Array]:
+    key = protocol.key_of(seed, contender)
+    return [jax.random.fold_in(key, member) for member in range(members)]
+
+
+class _Chosen(NamedTuple):
+    """The index of the rate, and the members that did not diverge at it."""
+
+    rate: int
+    members: np.ndarray
+
+
+def _choose(result: TrainResult) -> _Chosen:
+    """Chooses one rate for all members; which of them are left out is told."""
+    losses = protocol.best_losses(result)
+    lost = np.asarray(result.diverged) | ~np.isfinite(losses)
+    check(
+        not lost.all(),
+        "training must leave at least one member at one learning rate; got none: all diverged.",
+    )
+    mean = np.where(lost, 0, losses).sum(axis=0) / np.maximum((~lost).sum(axis=0), 1)
+    rate = int(np.lexsort((mean, lost.sum(axis=0)))[0])
+    members = np.flatnonzero(~lost[:, rate])
+    gone = np.flatnonzero(lost[:, rate])
+    if gone.size:
+        logging.warning(
+            "%d of %d members diverged and are left out: %s.", gone.size, len(lost), gone.tolist()
+        )
+    return _Chosen(rate, members)
+
+
+def _pick(tree: Any, chosen: _Chosen) -> Any:
+    """The leaves (S, L, ...) of the chosen members at the chosen rate: (K, ...)."""
+    return jax.tree.map(lambda leaf: leaf[chosen.members, chosen.rate], tree)
