@@ -19,7 +19,7 @@ from experiments import startup
 from experiments.benchmarks import machine, tables
 from spline_fc.data import Dataset, join_validation
 from spline_fc.ensemble import LEVEL, METHODS, Ensemble, of_ensemble, train_ensemble
-from spline_fc.ensemble.held_out import member_outputs
+from spline_fc.ensemble.held_out import outputs_float64
 
 GAUSSIAN = 2 * 1.6449  # deviations between the ends of 90 % of a Gaussian
 SMALL, LARGE = {"splits": 20, "epochs": 150}, {"splits": 2, "epochs": 20}
@@ -76,9 +76,9 @@ def interval_row(ensemble: Ensemble, dataset: Dataset) -> dict[str, Any]:
       the units of the target.
     """
     pooled = sfc.standardize(join_validation(dataset))
-    held_out = of_ensemble(ensemble, pooled, "squared_error")
+    held_out = of_ensemble(ensemble, pooled)
     x, y, scale = *pooled.test, pooled.scaler.y_scale
-    mean = member_outputs(ensemble.params, x).mean(axis=0)
+    mean = outputs_float64(ensemble.params, x).mean(axis=0)
     methods = {}
     for method in METHODS:
         lower, upper = held_out.interval(x, LEVEL, method)

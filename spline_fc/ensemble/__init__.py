@@ -1,5 +1,14 @@
 """Many networks from many splines, trained side by side, whose mean is better than any of them."""
 
+from spline_fc.ensemble.held_out import (
+    METHODS,
+    HeldOut,
+    Spread,
+    check_held_out,
+    keep_held_out,
+    of_ensemble,
+)
+from spline_fc.ensemble.intervals import LEVEL, Groups
 from spline_fc.ensemble.record import (
     Ensemble,
     ErrorParts,
@@ -10,10 +19,18 @@ from spline_fc.ensemble.record import (
 from spline_fc.ensemble.train import train_ensemble
 
 __all__ = [
+    "LEVEL",
+    "METHODS",
     "Ensemble",
     "ErrorParts",
+    "Groups",
+    "HeldOut",
+    "Spread",
+    "check_held_out",
     "ensemble_outputs",
     "error_parts",
+    "keep_held_out",
     "member_outputs",
+    "of_ensemble",
     "train_ensemble",
 ]

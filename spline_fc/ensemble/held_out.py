@@ -17,7 +17,7 @@ from spline_fc.ensemble.intervals import (
     jackknife_minmax,
     prediction_sets,
 )
-from spline_fc.ensemble._temp import Ensemble
+from spline_fc.ensemble.record import Ensemble
 from spline_fc.network import Params
 from spline_fc.network.structure import from_layers, layers
 from spline_fc.printing import printed
@@ -80,7 +80,7 @@ class HeldOut(NamedTuple):
         check_one_of("method", method, METHODS)
         if self.spread is None:
             raise ValueError("an interval must be asked of a regression; classes have sets.")
-        means = group_means(self.groups, member_outputs(self.members, x))
+        means = group_means(self.groups, outputs_float64(self.members, x))
         of_row = self.groups.of_row
         if method == "scaled":
             size = sizes_at(self.spread, x)
@@ -99,7 +99,7 @@ class HeldOut(NamedTuple):
           ValueError: as for `intervals.prediction_sets`, a regression.
         """
         check(self.spread is None, "a set must be asked of a classification; got a regression.")
-        outputs = member_outputs(self.members, x)
+        outputs = outputs_float64(self.members, x)
         means = group_means(self.groups, outputs)
         surprise = 1 - np.stack([probabilities(loss, own) for own in means])
         scores, of_row = self.sizes[:, 0], self.groups.of_row
@@ -109,13 +109,12 @@ class HeldOut(NamedTuple):
         return found
 
 
-def of_ensemble(ensemble: Ensemble, pooled: Dataset, loss: str) -> HeldOut:
+def of_ensemble(ensemble: Ensemble, pooled: Dataset) -> HeldOut:
     """Keeps what intervals need of an ensemble.
 
     Args:
       ensemble: from `train_ensemble`.
-      pooled: the rows that it knows as its training part, standardised by its scaler.
-      loss: that was trained on.
+      pooled: its rows as a training part, standardised by its scaler.
 
     Raises:
       ValueError: as for `keep_held_out`.
@@ -124,8 +123,9 @@ def of_ensemble(ensemble: Ensemble, pooled: Dataset, loss: str) -> HeldOut:
         ensemble.params,
         ensemble.held_out,
         ensemble.out_of_fold,
-        *pooled.train,
-        loss=None if pooled.task == "regression" else loss,
+        pooled.train.x,
+        ensemble.targets,
+        loss=None if ensemble.task == "regression" else ensemble.loss,
         weights=None if pooled.weights is None else pooled.weights.train,
     )
 
@@ -201,7 +201,7 @@ def check_held_out(held: HeldOut, outputs: int, is_regression: bool) -> None:
         check(least >= 0, f"{name} must not be negative; the least is {least:g}.")
 
 
-def member_outputs(members: Params, x: np.ndarray) -> np.ndarray:
+def outputs_float64(members: Params, x: np.ndarray) -> np.ndarray:
     """Evaluates K networks (leaves (K, ...)) on x (m, d): (K, m, k) float64."""
     return np.stack([output(one, x) for one in each_member(members)])
 

@@ -118,7 +118,7 @@ class _SplineFC(FittedSpline):
             found.pooled,
             spline=fit,
             held_out=found.held_out,
-            loss=found.loss,
+            loss=found.ensemble.loss,
             extrapolate=self.extrapolate,
             made={"seed": road.seed, **told_of(found)},
         )

@@ -33,7 +33,6 @@ class Members(NamedTuple):
     ensemble: Ensemble
     pooled: Dataset  # standardised; the training part and the validation part are both together
     held_out: HeldOut
-    loss: str  # that was trained on
 
 
 class Trained(NamedTuple):
@@ -104,7 +103,7 @@ def fit_model(
     if members > 1:
         many = train_members(dataset, hidden_sizes, members, **passed)
         parts = {"spline": many.ensemble.fits[0], "held_out": many.held_out}
-        model = model_of(many.pooled, many.loss, told_of(many), **parts)
+        model = model_of(many.pooled, many.ensemble.loss, told_of(many), **parts)
         return Fitted(model, None, None, many.ensemble)
     standard = standardize(dataset)
     found = train_network(standard, hidden_sizes, **passed)
@@ -123,24 +122,25 @@ def train_members(
     members: int,
     *,
     seed: int = 0,
-    training_config: TrainingConfig | Mapping[str, Any] | None = None,
+    on_phase: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Members:
     """Cross-fits an ensemble, and keeps what its members held out.
 
     Args:
-      dataset: in raw units; the other arguments are those of `train_ensemble`.
+      dataset: in raw units.
+      hidden_sizes, members, seed, **options: of `train_ensemble`.
+      on_phase: told what is being done.
 
     Raises:
       ValueError: what `train_ensemble` refuses.
     """
-    config = as_config(training_config or {})
-    ensemble = train_ensemble(
-        seed, dataset, hidden_sizes, members=members, training_config=config, **options
-    )
+    told = on_phase or (lambda phase: None)
+    told("training the networks")
+    ensemble = train_ensemble(seed, dataset, hidden_sizes, members=members, **options)
+    told("fitting the size of residuals")
     pooled = standardize(join_validation(dataset))
-    loss = config.loss_of(dataset.task)
-    return Members(ensemble, pooled, of_ensemble(ensemble, pooled, loss), loss)
+    return Members(ensemble, pooled, of_ensemble(ensemble, pooled))
 
 
 def told_of(found: Members) -> dict[str, Any]:
@@ -148,6 +148,7 @@ def told_of(found: Members) -> dict[str, Any]:
     ensemble, pooled = found.ensemble, found.pooled
     return {
         "members": found.held_out.count,
+        "diverged": ensemble.dropped,
         "learning_rate": float(ensemble.learning_rate),
         "best_epochs": np.asarray(ensemble.best_epochs).tolist(),
         "rows": {"train": len(pooled.train.x), "test": len(pooled.test.x)},

@@ -6,7 +6,7 @@ import pytest
 import spline_fc as sfc
 from spline_fc import files
 from spline_fc.ensemble import METHODS, keep_held_out
-from spline_fc.ensemble.held_out import member_outputs, sizes_at
+from spline_fc.ensemble.held_out import outputs_float64, sizes_at
 from tests.model.houses import MEMBERS, fitted, labelled, several, table
 
 TASKS = ("regression", "binary", "multiclass")
@@ -16,7 +16,7 @@ def test_the_network_is_the_mean_of_the_members_and_lies_between_the_bounds():
     model, (frame, y) = several("regression"), table(400, seed=1)
     found = model.predict(frame)
     x = (model.inputs(frame) - model.scaler.x_shift) / model.scaler.x_scale
-    mean = member_outputs(model.held_out.members, x).mean(axis=0)
+    mean = outputs_float64(model.held_out.members, x).mean(axis=0)
     expected = mean[:, 0] * model.scaler.y_scale + model.scaler.y_shift
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     widths = {}
