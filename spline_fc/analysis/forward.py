@@ -7,7 +7,8 @@ import numpy as np
 from spline_fc.arrays import numbers_float64
 from spline_fc.checks import check, check_finite
 from spline_fc.network import Params, layer_sizes, preactivations_float64
-from spline_fc.network.structure import layers_float64
+from spline_fc.network.merge import independent_parts
+from spline_fc.network.structure import from_layers, layers_float64
 
 BLOCK = 1 << 20  # numbers in the largest temporary array of a pass over many rows: 8 MiB
 
@@ -22,8 +23,11 @@ def checked_point(name: str, values: Any, size: int) -> np.ndarray:
 
 def output(params: Params, x: Any) -> np.ndarray:
     """Evaluates the network: (n, d) to (n, k), float64, in blocks of rows."""
-    values = [preactivations_float64(params, block)[-1] for block in blocks(params, x)]
-    return np.concatenate(values)
+    parts = [from_layers(part, np.float64) for part in independent_parts(layers_float64(params))]
+    return sum(
+        np.concatenate([preactivations_float64(part, block)[-1] for block in blocks(part, x)])
+        for part in parts
+    )
 
 
 def blocks(params: Params, x: Any) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """Linear regions: where the pieces of a piecewise-linear network meet."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ from spline_fc.analysis.forward import blocks, checked_point
 from spline_fc.analysis.shapes import checked_pair, checked_rows, raw_input, raw_output
 from spline_fc.checks import as_list, check, check_number, shown
 from spline_fc.network import Params, layer_sizes, preactivations_float64
-from spline_fc.network.structure import finite_layers
+from spline_fc.network.structure import Layer, finite_layers
 from spline_fc.printing import printed
 
 
@@ -106,12 +107,7 @@ def slice_cells(
     check_number("limits[1]", high)
     check(low < high, f"limits must increase; got {limits}.")
     square = np.array([[low, low], [high, low], [high, high], [low, high]], np.float64)
-    cells = [(square, np.stack([first, second, origin]))]
-    for kernel, bias in stack[:-1]:
-        cells = [piece for cell in cells for piece in _through_layer(*cell, kernel, bias)]
-    kernel, bias = stack[-1]
-    maps = [(polygon, affine @ kernel) for polygon, affine in cells]
-    return [Cell(polygon, affine[:2], affine[2] + bias) for polygon, affine in maps]
+    return list(_cells(square, np.stack([first, second, origin]), stack))
 
 
 def plane_cells(params: Params, x: Any, features: Any, *, scaler: Any = None) -> list[Cell]:
@@ -148,16 +144,21 @@ def plane_cells(params: Params, x: Any, features: Any, *, scaler: Any = None) ->
     return found
 
 
-def _through_layer(
-    polygon: np.ndarray, affine: np.ndarray, kernel: np.ndarray, bias: np.ndarray
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Splits one cell by every unit's line and applies the activation; affine is (3, units)."""
+def _cells(polygon: np.ndarray, affine: np.ndarray, stack: list[Layer]) -> Iterator[Cell]:
+    """Splits one cell by every unit's line, and each of its pieces in the layers behind.
+
+    One piece after the other is followed to the end: the maps, (3, units) each, of all pieces of a
+    wide layer at once would take gigabytes.
+    """
+    (kernel, bias), *behind = stack
     affine = affine @ kernel
     affine[2] += bias
-    pieces = _cut(polygon, affine)
-    inner = np.array([piece.mean(axis=0) for piece in pieces])
-    active = inner @ affine[:2] + affine[2] > 0
-    return [(piece, affine * on) for piece, on in zip(pieces, active, strict=True)]
+    if not behind:
+        yield Cell(polygon, affine[:2], affine[2])
+        return
+    for piece in _cut(polygon, affine):
+        active = piece.mean(axis=0) @ affine[:2] + affine[2] > 0
+        yield from _cells(piece, affine * active, behind)
 
 
 def _cut(polygon: np.ndarray, lines: np.ndarray) -> list[np.ndarray]:

@@ -20,7 +20,8 @@ from spline_fc.checks import (
 )
 from spline_fc.data import Scaler
 from spline_fc.network import Params, layer_sizes
-from spline_fc.network.structure import finite_layers
+from spline_fc.network.merge import independent_parts
+from spline_fc.network.structure import Layer, finite_layers
 from spline_fc.printing import printed
 
 
@@ -78,11 +79,18 @@ def average_at(
     the others bring to it is computed once. Rows and points are taken in blocks, so that memory
     does not grow with either.
     """
-    (kernel, bias), *deeper = finite_layers(params)
+    parts = independent_parts(finite_layers(params))
+    return sum(_average_at(part, x, list(features), points) for part in parts)
+
+
+def _average_at(
+    stack: list[Layer], x: np.ndarray, features: list[int], points: np.ndarray
+) -> np.ndarray:
+    (kernel, bias), *deeper = stack
     widest = max(bias.size, *(b.size for _, b in deeper), 1)
     others = kernel.copy()
-    others[list(features)] = 0.0
-    shift = points @ kernel[list(features)]
+    others[features] = 0.0
+    shift = points @ kernel[features]
     total = np.zeros((len(points), (deeper or [(kernel, bias)])[-1][1].size))
     rows = max(1, BLOCK // widest)
     for begin in range(0, len(x), rows):

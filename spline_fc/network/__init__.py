@@ -26,6 +26,7 @@ from spline_fc.network.forward import (
 )
 from spline_fc.network.head import replace_head
 from spline_fc.network.initialisers import INITIALISERS, init_params
+from spline_fc.network.merge import merge_params
 from spline_fc.network.modules import MLP, NNXMLP, from_nnx, to_nnx
 from spline_fc.network.readback import spline_from_params
 from spline_fc.network.reshape import (
@@ -70,6 +71,7 @@ __all__ = [
     "load_npz",
     "load_safetensors",
     "max_terms_for",
+    "merge_params",
     "preactivations",
     "preactivations_float64",
     "replace_head",

@@ -92,10 +92,10 @@ def _check_floats(name: str, leaf: Any, wanted: np.dtype | None) -> np.dtype:
     return np.dtype(came)
 
 
-def layers_float64(params: Params) -> list[Layer]:
+def layers_float64(params: Params, lead: int = 0) -> list[Layer]:
     """Lists the layers as `layers` does, as float64 NumPy arrays."""
     stack = []
-    for i, (kernel, bias) in enumerate(layers(params)):
+    for i, (kernel, bias) in enumerate(layers(params, lead)):
         where = f"params/{layer_name(i)}"
         pair = numbers_float64(f"{where}/kernel", kernel), numbers_float64(f"{where}/bias", bias)
         stack.append(pair)
@@ -151,9 +151,9 @@ def layer_sizes(params: Params, lead: int = 0) -> tuple[int, ...]:
     return (np.shape(stack[0][0])[-2], *(np.shape(kernel)[-1] for kernel, _ in stack))
 
 
-def dtype_of(params: Params) -> np.dtype:
+def dtype_of(params: Params, lead: int = 0) -> np.dtype:
     """The dtype of the first kernel, which that of all leaves is in every tree made here."""
-    return np.dtype(layers(params)[0][0].dtype)
+    return np.dtype(layers(params, lead)[0][0].dtype)
 
 
 def flatten(tree: Any) -> dict[str, Any]:
