@@ -3,7 +3,6 @@
 from spline_fc.ensemble.held_out import (
     METHODS,
     HeldOut,
-    Spread,
     check_held_out,
     keep_held_out,
     of_ensemble,
@@ -16,6 +15,7 @@ from spline_fc.ensemble.record import (
     error_parts,
     member_outputs,
 )
+from spline_fc.ensemble.spread import Spread
 from spline_fc.ensemble.train import train_ensemble
 
 __all__ = [

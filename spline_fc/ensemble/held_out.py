@@ -6,7 +6,7 @@ import numpy as np
 
 from spline_fc.analysis.forward import output
 from spline_fc.checks import check, check_finite, check_one_of, shown
-from spline_fc.cpwl import Spline, check_spline, evaluate_float64, fit_mars
+from spline_fc.cpwl import check_spline
 from spline_fc.data import Dataset
 from spline_fc.ensemble.intervals import (
     LEVEL,
@@ -18,25 +18,15 @@ from spline_fc.ensemble.intervals import (
     prediction_sets,
 )
 from spline_fc.ensemble.record import Ensemble
+from spline_fc.ensemble.spread import Spread, fit_spread, sizes_at
+from spline_fc.ensemble.train import out_of_fold
 from spline_fc.network import Params
 from spline_fc.network.structure import from_layers, layers
 from spline_fc.printing import printed
 from spline_fc.training import probabilities
 
 METHODS = ("cv+", "minmax", "scaled")
-_LEAST_SIZE = 0.1  # of the mean residual: smaller ones tell nothing of where residuals are large
-_MOST_TERMS = 21
-_PARTS = 5  # a row's residual has no say in the size that it is divided by
-
-
-@printed
-class Spread(NamedTuple):
-    """How large residuals are at x: exp of a spline, within the ends that it has at known rows."""
-
-    spline: Spline  # (d,) to (k,), of the logarithm
-    low: np.ndarray  # (k,) float64
-    high: np.ndarray
-    ratios: np.ndarray  # (n, k) sizes over what a spline fitted to other rows says of them
+_LEAST_SHARE = 0.25  # of the squared residual that is left to the mean of the members
 
 
 @printed
@@ -68,8 +58,15 @@ class HeldOut(NamedTuple):
         Args:
           x: standardised.
           level: of coverage, in (0, 1).
-          method: "cv+"; "minmax", which is wider and promises more; "scaled", CV+ of residuals over
-            their size at x, which is wide where residuals are large and narrow where they are not.
+          method: "cv+"; "minmax", which is wider and promises more; "scaled", wide where residuals
+            are large and narrow where they are not, which promises nothing and is mostly closest
+            to the level.
+
+        With f the mean of all members and a size s(x) of residuals, "scaled" is f(x) +- q s(x), q a
+        quantile of R_i / s_i(x_i) as in jackknife-minmax. As f errs less than a member, R_i shrink
+        by sqrt(1 - less / mean R^2) first, where less = v mean_i (1 / c_i - 1 / K) of K members, of
+        which c_i held row i out, and v is the variance among members at rows that they know; at new
+        rows it is larger.
 
         Returns:
           lower, upper: (m, k) float64.
@@ -80,14 +77,15 @@ class HeldOut(NamedTuple):
         check_one_of("method", method, METHODS)
         if self.spread is None:
             raise ValueError("an interval must be asked of a regression; classes have sets.")
-        means = group_means(self.groups, outputs_float64(self.members, x))
-        of_row = self.groups.of_row
+        outputs, of_row = outputs_float64(self.members, x), self.groups.of_row
         if method == "scaled":
             size = sizes_at(self.spread, x)
-            ends = cv_plus(self.spread.ratios, of_row, means / size, level, self.weights)
-            return ends[0] * size, ends[1] * size
+            mean = (outputs.mean(axis=0) / size)[None]
+            rows = self.spread.ratios, np.zeros_like(of_row)
+            lower, upper = jackknife_minmax(*rows, mean, level, self.weights)
+            return lower * size, upper * size
         bound = cv_plus if method == "cv+" else jackknife_minmax
-        return bound(self.sizes, of_row, means, level, self.weights)
+        return bound(self.sizes, of_row, group_means(self.groups, outputs), level, self.weights)
 
     def classes(self, x: np.ndarray, loss: str, level: float = LEVEL) -> np.ndarray:
         """Says which classes rows x (m, d) may have: (m, c) bool, at least one of each row.
@@ -122,7 +120,6 @@ def of_ensemble(ensemble: Ensemble, pooled: Dataset) -> HeldOut:
     return keep_held_out(
         ensemble.params,
         ensemble.held_out,
-        ensemble.out_of_fold,
         pooled.train.x,
         ensemble.targets,
         loss=None if ensemble.task == "regression" else ensemble.loss,
@@ -133,20 +130,18 @@ def of_ensemble(ensemble: Ensemble, pooled: Dataset) -> HeldOut:
 def keep_held_out(
     members: Params,
     held_out: np.ndarray,
-    outputs: np.ndarray,
     x: np.ndarray,
     y: np.ndarray,
     *,
     loss: str | None = None,
     weights: np.ndarray | None = None,
 ) -> HeldOut:
-    """Keeps what intervals need of an ensemble.
+    """Keeps what intervals need of members, and of rows that some of them held out.
 
     Args:
       members: K networks, leaves (K, ...).
       held_out: (K, n) bool, the rows that member k was not trained on; rows that none held out, and
-        rows of weight 0, tell nothing and are left out.
-      outputs: (n, k) of the mean of the members that held a row out.
+        rows of weight 0, are left out.
       x, y: (n, d) and (n, k), standardised; of a classification y is 0 and 1.
       loss: of a classification, which says what outputs are; None for a regression.
       weights: (n,) what the rows count, >= 0.
@@ -156,16 +151,33 @@ def keep_held_out(
     """
     known = held_out.any(axis=0) & (True if weights is None else weights > 0)
     check(bool(known.any()), "held_out must have rows that a member held out; got none.")
-    outputs, x, y = (np.asarray(array, np.float64)[known] for array in (outputs, x, y))
+    x, y = (np.asarray(array, np.float64)[known] for array in (x, y))
+    held_out, outputs = held_out[:, known], outputs_float64(members, x)
     weights = None if weights is None else np.asarray(weights, np.float64)[known]
+    mean, spread = out_of_fold(outputs, held_out), None
     if loss is None:
-        sizes = np.abs(y - outputs)
+        sizes = np.abs(y - mean)
         spread = fit_spread(x, sizes, weights)
+        shrunk = spread.ratios * _shrinkage(sizes, outputs, held_out, weights)
+        spread = spread._replace(ratios=shrunk)
     else:
         truth = y if y.shape[1] > 1 else np.hstack([1 - y, y])
-        sizes = 1 - (probabilities(loss, outputs) * truth).sum(axis=1, keepdims=True)
-        spread = None
-    return HeldOut(members, groups_of(held_out[:, known]), sizes, weights, spread)
+        sizes = 1 - (probabilities(loss, mean) * truth).sum(axis=1, keepdims=True)
+    return HeldOut(members, groups_of(held_out), sizes, weights, spread)
+
+
+def _shrinkage(
+    sizes: np.ndarray, outputs: np.ndarray, held_out: np.ndarray, weights: np.ndarray | None
+) -> np.ndarray:
+    """By what residuals of rows held out shrink, to be those of the mean of all members: (k,)."""
+    count, holders, knowing = len(held_out), held_out.sum(axis=0), ~held_out[..., None]
+    known = knowing.sum(axis=0)
+    mean = np.where(knowing, outputs, 0).sum(axis=0) / np.maximum(known, 1)
+    squares = np.where(knowing, (outputs - mean) ** 2, 0).sum(axis=0)
+    variance = np.average(squares / np.maximum(known - 1, 1), axis=0, weights=weights)
+    less = variance * np.average(1 / holders - 1 / count, weights=weights)
+    square = np.maximum(np.average(sizes**2, axis=0, weights=weights), np.finfo(np.float64).tiny)
+    return np.sqrt(np.maximum(1 - less / square, _LEAST_SHARE))
 
 
 def check_held_out(held: HeldOut, outputs: int, is_regression: bool) -> None:
@@ -211,38 +223,3 @@ def each_member(members: Params) -> list[Params]:
     stack = [tuple(map(np.asarray, pair)) for pair in layers(members, lead=1)]
     count = len(stack[0][1])
     return [from_layers((kernel[k], bias[k]) for kernel, bias in stack) for k in range(count)]
-
-
-def fit_spread(x: np.ndarray, sizes: np.ndarray, weights: np.ndarray | None = None) -> Spread:
-    """Fits how large residuals are: additive MARS on the logarithm of max(size, mean / 10).
-
-    Args:
-      x: (n, d).
-      sizes: (n, k), >= 0.
-      weights: (n,) > 0.
-
-    Returns:
-      Spread, whose ratios are cross-fitted: row i's is by a spline that knew no row of its part.
-
-    Raises:
-      ValueError: what `fit_mars` refuses.
-    """
-    counts = np.ones(len(x)) if weights is None else weights
-    least = np.maximum(_LEAST_SIZE * sizes.mean(axis=0), np.finfo(np.float64).tiny)
-    logs, ratios = np.log(np.maximum(sizes, least)), np.empty_like(sizes)
-    part = np.arange(len(x)) % _PARTS
-    for own in (part == p for p in range(min(_PARTS, len(x)))):
-        ratios[own] = sizes[own] / sizes_at(_fitted(x, logs, np.where(own, 0, counts)), x[own])
-    return _fitted(x, logs, counts)._replace(ratios=ratios)
-
-
-def sizes_at(spread: Spread, x: np.ndarray) -> np.ndarray:
-    """How large residuals are at x (m, d): (m, k) float64, > 0."""
-    return np.exp(np.clip(evaluate_float64(spread.spline, x), spread.low, spread.high))
-
-
-def _fitted(x: np.ndarray, logs: np.ndarray, counts: np.ndarray) -> Spread:
-    most = min(_MOST_TERMS, int((counts > 0).sum()) // 4)
-    spline = fit_mars(x, logs, weights=counts, max_terms=max(most, 1)).spline
-    found = evaluate_float64(spline, x[counts > 0])
-    return Spread(spline, found.min(axis=0), found.max(axis=0), np.zeros((0, logs.shape[1])))

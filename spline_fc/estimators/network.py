@@ -109,7 +109,7 @@ class _SplineFC(FittedSpline):
             self.hidden_sizes,
             self.members,
             seed=road.seed,
-            training_config=road.training,
+            training_config={**road.training, "batch_size": min(self.batch_size, rows // 2)},
             start_options=road.start,
             learning_rates=rates,
         )

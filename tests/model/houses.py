@@ -9,7 +9,6 @@ import pandas as pd
 import spline_fc as sfc
 from spline_fc.cpwl.terms import Term, as_spline, term_values
 from spline_fc.ensemble import keep_held_out
-from spline_fc.ensemble.held_out import outputs_float64
 
 LEVELS = ("ash", "elm", "oak")
 MEMBERS = 4
@@ -90,7 +89,6 @@ def several(task, **options):
     members = jax.tree.map(noisy, one.params)
     x, y = dataset.train
     held_out = np.arange(len(x)) % MEMBERS == np.arange(MEMBERS)[:, None]
-    outputs = outputs_float64(members, x)[np.arange(len(x)) % MEMBERS, np.arange(len(x))]
     loss = None if task == "regression" else one.loss
-    held = keep_held_out(members, held_out, outputs, x, y, loss=loss)
+    held = keep_held_out(members, held_out, x, y, loss=loss)
     return sfc.make_model(dataset, spline=one.spline, held_out=held, loss=one.loss, **options)

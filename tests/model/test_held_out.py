@@ -6,7 +6,8 @@ import pytest
 import spline_fc as sfc
 from spline_fc import files
 from spline_fc.ensemble import METHODS, keep_held_out
-from spline_fc.ensemble.held_out import outputs_float64, sizes_at
+from spline_fc.ensemble.held_out import outputs_float64
+from spline_fc.ensemble.spread import sizes_at
 from tests.model.houses import MEMBERS, fitted, labelled, several, table
 
 TASKS = ("regression", "binary", "multiclass")
@@ -82,7 +83,7 @@ def test_scaled_intervals_are_wide_where_residuals_are_large():
     zero = {"Dense_0": {"kernel": np.zeros((MEMBERS, 3, 2)), "bias": np.zeros((MEMBERS, 2))}}
     learnt, new = slice(600), slice(600, None)
     held_out = np.arange(600) % MEMBERS == np.arange(MEMBERS)[:, None]
-    held = keep_held_out(zero, held_out, np.zeros((600, 2)), x[learnt], y[learnt])
+    held = keep_held_out(zero, held_out, x[learnt], y[learnt])
     large = x[new, 0] > 0.5
     inside = {}
     for method in ("cv+", "scaled"):
