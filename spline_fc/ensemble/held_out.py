@@ -40,7 +40,7 @@ class HeldOut(NamedTuple):
     spread: Spread | None  # of a regression
 
     @property
-    def count(self) -> int:
+    def num_members(self) -> int:
         """How many members there are."""
         return self.groups.holders.shape[1]
 
@@ -195,7 +195,7 @@ def check_held_out(held: HeldOut, outputs: int, is_regression: bool) -> None:
     check(good, f"of_row must be int32 of shape (n,); got {shown(of_row)}.")
     check(0 <= of_row.min() and of_row.max() < len(holders), "of_row must number rows of holders.")
     wide = outputs if is_regression else 1
-    arrays = {"sizes": (held.sizes, (n, wide))}
+    arrays: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {"sizes": (held.sizes, (n, wide))}
     if held.weights is not None:
         arrays["weights"] = (held.weights, (n,))
     check(

@@ -149,10 +149,9 @@ def prediction_sets(
     """
     counts, wanted = _counted(scores[:, None], of_row, means, level, weights)
     rows = _by_group(scores, of_row, counts, len(means))
-    below = sum(
-        own.weights[np.searchsorted(own.values, at, "left")]
-        for own, at in zip(rows, means, strict=True)
-    )
+    below = np.zeros(means.shape[1:])
+    for own, at in zip(rows, means, strict=True):
+        below += own.weights[np.searchsorted(own.values, at, "left")]
     return below < wanted
 
 

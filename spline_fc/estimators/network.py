@@ -113,7 +113,7 @@ class _SplineFC(FittedSpline):
             start_options=road.start,
             learning_rates=rates,
         )
-        fit = found.ensemble.fits[0]
+        fit: Any = found.ensemble.fits[0]  # no start but a spline has members here
         model = make_model(
             found.pooled,
             spline=fit,

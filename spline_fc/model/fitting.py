@@ -147,7 +147,7 @@ def told_of(found: Members) -> dict[str, Any]:
     """What is kept of the making of an ensemble, plain JSON."""
     ensemble, pooled = found.ensemble, found.pooled
     return {
-        "members": found.held_out.count,
+        "members": found.held_out.num_members,
         "diverged": ensemble.dropped,
         "learning_rate": float(ensemble.learning_rate),
         "best_epochs": np.asarray(ensemble.best_epochs).tolist(),

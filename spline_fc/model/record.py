@@ -51,7 +51,7 @@ class Model(NamedTuple):
     def _sentence(self) -> str:
         kinds = [k for k, part in (("spline", self.spline), ("network", self.params)) if part]
         d = len(self.feature_names)
-        several = "" if self.held_out is None else f", the mean of {self.held_out.count},"
+        several = "" if self.held_out is None else f", the mean of {self.held_out.num_members},"
         by = f"a {' and a '.join(kinds)}{several}"
         return f"Model of {self.name}: {self.task} by {by} of {d} features"
 

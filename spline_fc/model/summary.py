@@ -120,7 +120,11 @@ def _formula_head(model: Model) -> str:
         score, made = _telling(model), model.made.get("scores", {})
         known = [made.get(name, {}).get(score) for name in (SPLINE_ALONE, NETWORK)]
         told = "" if None in known else f" ({score} {known[0]:.4g}, the network {known[1]:.4g})"
-        began = "the network" if model.held_out is None else f"the first of {model.held_out.count}"
+        began = (
+            "the network"
+            if model.held_out is None
+            else f"the first of {model.held_out.num_members}"
+        )
         what = f"The spline with which {began} began{told}"
     if model.task != "regression":
         logits = model.output_scale() == "logit"

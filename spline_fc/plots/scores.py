@@ -121,7 +121,7 @@ def predicted_against_observed(
         draw = _scatter if numeric else _shares
         said = draw(panel, given[:, index], came[:, index])
         if bands is not None:
-            said += _draw_band(panel, *(end[:, index] for end in bands), came[:, index])
+            said += _draw_band(panel, bands[0][:, index], bands[1][:, index], came[:, index])
         look.label(panel, title=about.target(index), aside=said)
         look.ticks(panel.xaxis, 5)
         look.ticks(panel.yaxis, 5)

@@ -18,7 +18,7 @@ def many():
 
 def test_the_mean_of_the_members_predicts_and_bounds(many):
     frame, price = houses(seed=1)
-    assert many.score(frame, price) > 0.9 and many.model_.held_out.count == 3
+    assert many.score(frame, price) > 0.9 and many.model_.held_out.num_members == 3
     found = many.predict(frame)
     lower, upper = many.predict_interval(frame)
     assert lower.shape == found.shape and (lower < found).all() and (found < upper).all()
