@@ -84,6 +84,7 @@ def make_start(
         if contender.start == SPLINE:
             task = training.fitted_as(contender.training.loss, dataset.task)
             named = {"names": dataset.feature_names, "task": task}
+            named["shared_scale"] = dataset.shared_scale
             given: dict[str, Any] = {**named, **contender.options}
             if dataset.weights is not None:
                 given["weights"] = dataset.weights.train

@@ -45,7 +45,8 @@ def measure(name: str) -> Scores:
     found["logistic regression"] = training.baselines(dataset)["linear model"]
     found["logistic regression"]["seconds"] = time.process_time() - began
     began = time.process_time()
-    start = network.spline_start(0, *dataset.train, SIZES, task=dataset.task)
+    rules = {"task": dataset.task, "shared_scale": dataset.shared_scale}
+    start = network.spline_start(0, *dataset.train, SIZES, **rules)
     spent = time.process_time() - began
     for contender, outputs in (
         (START, evaluate_float64(start.fit.spline, dataset.test.x)),
@@ -53,7 +54,7 @@ def measure(name: str) -> Scores:
     ):
         found[contender] = scored(dataset, np.asarray(outputs)) | {"seconds": spent}
     began = time.process_time()
-    fit = fit_classes(*dataset.train, **LARGER)
+    fit = fit_classes(*dataset.train, shared_scale=dataset.shared_scale, **LARGER)
     logits = evaluate_float64(fit.spline, dataset.test.x)
     found[LARGE] = scored(dataset, logits, time.process_time() - began)
     if importlib.util.find_spec("interpret"):

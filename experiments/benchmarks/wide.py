@@ -33,7 +33,7 @@ class Case(NamedTuple):
     hidden_sizes: tuple[int, ...] | None = None
 
 
-FIT = dict(max_terms=129, knots=32)
+FIT = dict(max_terms=129, knots=32, shared_scale=True)
 CASES = {
     "pixels": Case("fashion_mnist", FIT),
     "classes": Case("fashion_mnist", {**FIT, **CLASSES}),
@@ -47,7 +47,11 @@ CASES = {
     "mnist": Case("mnist", {**FIT, **CLASSES, "screen": 64}),
     "units": Case("fashion_mnist", {**FIT, **CLASSES}, units=512),
     "units_screen": Case("fashion_mnist", {**FIT, **CLASSES, "screen": 64}, units=512),
-    "start": Case("fashion_mnist", {**CLASSES, "knots": 32, "screen": 64}, hidden_sizes=(128, 128)),
+    "start": Case(
+        "fashion_mnist",
+        {**CLASSES, "knots": 32, "shared_scale": True, "screen": 64, "passes": 0},
+        hidden_sizes=(128, 128),
+    ),
 }
 _HEAD = (
     "case",

@@ -31,6 +31,7 @@ from spline_fc.cpwl import FitResult, importance
 from spline_fc.network import SplineStart
 from spline_fc.network.samplers import generator
 from spline_fc.printing import printed
+from spline_fc.training import LOSS_OF_LINK, joint_error
 
 AT_ONCE = 8192  # rows that a model is handed in one call
 Metric = Callable[[np.ndarray, np.ndarray], float]
@@ -73,7 +74,7 @@ def permutation_importance(
     *,
     key: jax.Array | int,
     repeats: int = 5,
-    metric: Metric = squared_error,
+    metric: Metric | None = None,
     groups: Groups = None,
 ) -> Permutation:
     """Measures how much worse predictions get when one column, or group of columns, is shuffled.
@@ -84,7 +85,8 @@ def permutation_importance(
       y: (n,) or (n, k), their targets in the units the model returns.
       key: a JAX key or integer seed; the same key gives the same shuffles for every model.
       repeats: shuffles per column.
-      metric: from (targets, predictions), both (n, k), to a number that grows with the error.
+      metric: from (targets, predictions), both (n, k), to a number that grows with the error; by
+        default the squared error, or the log loss of the logits of `fit_classes` or their start.
       groups: column numbers that are shuffled together, by name, as `Encoding.groups` has them;
         each column alone by default.
 
@@ -99,6 +101,7 @@ def permutation_importance(
     """
     x = checked_model_rows(model, x)
     check_integer("repeats", repeats, at_least=1)
+    metric = _metric_of(model) if metric is None else metric
     check(callable(metric), f"metric must be a function; got {shown(metric)}.")
     wanted, given = _targets(y, x), model_output(model, x)
     check(
@@ -168,7 +171,7 @@ def compare_importance(
     fit: FitResult | SplineStart | None = None,
     feature_names: Sequence[str] | None = None,
     repeats: int = 5,
-    metric: Metric = squared_error,
+    metric: Metric | None = None,
     output: int = 0,
     points: int = 64,
     groups: Groups = None,
@@ -182,7 +185,7 @@ def compare_importance(
       fit: adds the columns nsubsets, gcv and rss of `cpwl.importance`; those of directions are left
         out, as they belong to no feature. They are of single columns: with `groups` there are none.
       feature_names: one per column; those of a data frame, else x0, x1, ... by default.
-      repeats, metric: as in `permutation_importance`.
+      repeats, metric: as in `permutation_importance`; by default the metric of `fit` for all.
       output: the output whose contributions are shown; permutation takes all of them together.
       points: as in `mean_contribution`.
       groups: columns that count as one feature, as in `permutation_importance`; their names stand
@@ -202,6 +205,7 @@ def compare_importance(
     names = as_names("feature_names", feature_names, num_features) or named
     names = names or tuple(f"x{j}" for j in range(num_features))
     names = names if groups is None else tuple(map(str, groups))
+    metric = _metric_of(fit) if metric is None and fit is not None else metric
     options = {"key": key, "repeats": repeats, "metric": metric, "groups": groups}
     check_integer("output", output, at_least=0)
     measures: dict[str, np.ndarray] = {}
@@ -219,6 +223,16 @@ def compare_importance(
         measures |= {name: values[:num_features] for name, values in criteria.items()}
     value = np.stack([np.asarray(c, np.float64) for c in measures.values()], axis=1)
     return ImportanceTable(names, tuple(measures), value)
+
+
+def _metric_of(model: Model) -> Metric:
+    """What a model was fitted for; networks and functions do not say whether they return logits."""
+    fit = model.fit if isinstance(model, SplineStart) else model
+    loss = LOSS_OF_LINK[fit.link] if isinstance(fit, FitResult) else "squared_error"
+    if loss == "squared_error":
+        return squared_error
+    task = "binary" if fit.link == "logit" else "multiclass"
+    return lambda wanted, given: joint_error(task, loss, given, wanted)
 
 
 def _targets(y: Any, x: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ class _Principal(NamedTuple):
 
     mean: np.ndarray  # (d,)
     variance: np.ndarray  # (d,)
-    scale: np.ndarray  # (d,), standard deviations, 1 for constant features
+    scale: np.ndarray  # (d,), standard deviations, 1 for constant features; or one for all
     axes: np.ndarray  # (d, r), orthonormal, largest variance first
     values: np.ndarray  # (r,), their variances
     shrunk: np.ndarray  # (r,), the same drawn towards their mean
@@ -56,6 +56,7 @@ def find_directions(
     data: CheckedData,
     num_directions: int,
     num_slices: int,
+    shared_scale: bool,
     key: jax.Array | int | None,
 ) -> Directions:
     """Resolves what `fit_mars` is given as directions.
@@ -64,7 +65,7 @@ def find_directions(
       directions: names out of DIRECTIONS, of which those that add nothing are left out, or a
         matrix (d, q), which is taken as it is.
       data: n rows of d features.
-      num_directions, num_slices, key: as of `derive_directions`.
+      num_directions, num_slices, shared_scale, key: as of `derive_directions`.
 
     Raises:
       ValueError: an unknown name, a matrix of another shape, no key for "random", more than 100
@@ -74,10 +75,10 @@ def find_directions(
         directions = (directions,)
     num_features = data.x.shape[1]
     if isinstance(directions, Sequence) and all(isinstance(name, str) for name in directions):
-        _check_options(directions, num_directions, num_slices, key)
+        _check_options(directions, num_directions, num_slices, shared_scale, key)
         if not directions:
             return Directions(np.zeros((num_features, 0)), ())
-        found = _derive(directions, data, num_directions, num_slices, key)
+        found = _derive(directions, data, num_directions, num_slices, shared_scale, key)
         counts = zip(directions, found, strict=True)
         names = [f"{name} {j + 1}" for name, each in counts for j in range(each.shape[1])]
         projection = np.concatenate(found, axis=1)
@@ -119,15 +120,16 @@ def derive_directions(
     num_directions: int,
     *,
     num_slices: int = 10,
+    shared_scale: bool = False,
     weights: Any = None,
     key: jax.Array | int | None = None,
 ) -> np.ndarray:
     """Finds directions in x, the most important first.
 
-    All but "random" are the same for every scaling of the features. "ols", "sir" and "phd" count
-    directions in units of the covariance, which few rows of many features do not tell: that of the
-    standardised features is shrunk towards a multiple of the identity, by as much as Ledoit and
-    Wolf (2004) find best, hardly at all where rows are many.
+    All but "random" are the same for every scaling of the features, unless these share one unit.
+    "ols", "sir" and "phd" count directions in units of the covariance, which few rows of many
+    features do not tell: that of the standardised features is shrunk towards a multiple of the
+    identity, by as much as Ledoit and Wolf (2004) find best, hardly at all where rows are many.
     "pairs" and "spread" have a ridge of their own and look along the 256 leading principal axes.
 
       "ols": the least-squares fit of y; of several outputs, the directions of their fitted values
@@ -154,6 +156,8 @@ def derive_directions(
       num_directions: how many are wanted; fewer come where the method has no more. Of "pairs" all
         come, of "spread" so many for each class.
       num_slices: of "sir", as far as the values of y can be told apart.
+      shared_scale: features are not standardised one by one but taken in the unit that they share,
+        as pixels do: those that hardly vary then hardly count in any direction.
       weights: (n,), >= 0.
       key: JAX key or seed, for "random".
 
@@ -173,11 +177,13 @@ def derive_directions(
       Multivariate Analysis 88; Fukunaga and Koontz (1970), Application of the Karhunen-Loeve
       expansion to feature selection and ordering, IEEE Transactions on Computers 19.
     """
-    _check_options([name], num_directions, num_slices, key)
-    return _derive([name], checked_data(x, y, weights), num_directions, num_slices, key)[0]
+    rule = (num_directions, num_slices, shared_scale, key)
+    _check_options([name], *rule)
+    return _derive([name], checked_data(x, y, weights), *rule)[0]
 
 
-def _check_options(names: Sequence[str], num_directions, num_slices, key) -> None:
+def _check_options(names: Sequence[str], num_directions, num_slices, shared_scale, key) -> None:
+    checks.check_boolean("shared_scale", shared_scale)
     for name in names:
         checks.check_one_of("directions", name, DIRECTIONS)
     checks.check_integer("num_directions", num_directions, 1)
@@ -188,10 +194,15 @@ def _check_options(names: Sequence[str], num_directions, num_slices, key) -> Non
 
 
 def _derive(
-    names: Sequence[str], data: CheckedData, num_directions: int, num_slices: int, key: Any
+    names: Sequence[str],
+    data: CheckedData,
+    num_directions: int,
+    num_slices: int,
+    shared_scale: bool,
+    key: Any,
 ) -> list[np.ndarray]:
     """The directions (d, q) of every name."""
-    found = _principal(data)
+    found = _principal(data, shared_scale)
     leading = (found.axes / found.scale[:, None])[:, :MOST_AXES]
     whitened = functools.cache(lambda: _whitened(data, found))
     classes = functools.cache(lambda: find_classes(data, found.mean, leading))
@@ -211,7 +222,7 @@ def _derive(
     return [_scaled(of_name(name), data, found) for name in names]
 
 
-def _principal(data: CheckedData) -> _Principal:
+def _principal(data: CheckedData, shared_scale: bool) -> _Principal:
     """Moments of the features, a chunk of rows at a time."""
     share = _share(data)
     mean = _mean(data)
@@ -221,6 +232,8 @@ def _principal(data: CheckedData) -> _Principal:
     # Told by the range: the deviation of a constant column need not come out as zero.
     varies = np.ptp(data.x, axis=0) > 0
     scale = np.where(varies, np.sqrt(variance), 1.0)
+    if shared_scale and varies.any():
+        scale = np.full(len(mean), np.sqrt(variance[varies].mean()))
     products, fourth = np.zeros((len(mean), len(mean))), 0.0
     for r in chunks(len(share)):
         standard = np.where(varies, (_wide(data.x[r]) - mean) / scale, 0.0)

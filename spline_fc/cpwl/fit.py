@@ -44,6 +44,7 @@ def fit_mars(
     directions: str | Sequence[str] | Any = (),
     num_directions: int = 2,
     num_slices: int = 10,
+    shared_scale: bool = False,
     key: jax.Array | int | None = None,
     names: Sequence[str] | None = None,
     knots: int | str | Sequence[Any] = 64,
@@ -84,6 +85,7 @@ def fit_mars(
         earlier direction are left out. Or the directions themselves, (d, q), taken as they are.
       num_directions: directions per name, at most; of "spread" per class, of "pairs" all come.
       num_slices: slices of y for "sir".
+      shared_scale: directions are those of features in one unit, such as pixels.
       key: JAX key or seed, for "random".
       names: of the features; by default those of a data frame, else "x0", "x1", ....
       knots: candidate positions: "all" for every data point, K for K quantiles per column of z, or
@@ -135,7 +137,8 @@ def fit_mars(
         data = inputs.checked_data(x.values, y, weights)
         inputs.check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(x.names if names is None else names, data.x.shape[1])
-        found = find_directions(directions, data, num_directions, num_slices, key)
+        rule = (num_directions, num_slices, shared_scale, key)
+        found = find_directions(directions, data, *rule)
         has_columns = screen != 0 or found.projection.size > 0
         check(has_columns, "screen must leave columns to search; got 0 and no directions.")
         most = most_directions(directions, data.x.shape[1], data.y, num_directions)

@@ -268,7 +268,7 @@ def load_shipped(name: str, seed: int, **options: Any) -> Dataset:
     bunch = getattr(sklearn.datasets, f"load_{name}")(**scaled)
     task = SHIPPED[name]
     labels = {"breast_cancer": ("benign",), "digits": tuple(f"digit={i}" for i in range(10))}
-    return arrays.from_arrays(
+    dataset = arrays.from_arrays(
         bunch.data,
         bunch.target,
         task=task,
@@ -278,6 +278,7 @@ def load_shipped(name: str, seed: int, **options: Any) -> Dataset:
         target_names=labels.get(name, ("disease progression",)),
         **options,
     )
+    return dataset._replace(shared_scale=name == "digits")
 
 
 def load_images(
@@ -329,7 +330,8 @@ def load_images(
     rows = Rows(train, validation, everything[given:])
     names = [f"pixel_{i}_{j}" for i in range(height) for j in range(width)]
     x = pixels.astype(np.float32) / 255
-    return arrays.assemble(name, "multiclass", names, target_names, x, y, rows)
+    dataset = arrays.assemble(name, "multiclass", names, target_names, x, y, rows)
+    return dataset._replace(shared_scale=True)
 
 
 def load_named_images(name: str, folders: list[pathlib.Path], seed: int, **options: Any) -> Dataset:

@@ -65,6 +65,7 @@ class Dataset(NamedTuple):
     scaler: Scaler  # the identity until standardize()
     weights: Weights | None = None  # fits and training count rows by them; None for all alike
     encoding: Encoding | None = None  # how columns became x and y; None where there were none
+    shared_scale: bool = False  # all features are of one unit, as pixels are: one scale for all
 
     def _sentence(self) -> str:
         d, k = len(self.feature_names), len(self.target_names)

@@ -12,7 +12,7 @@ from spline_fc.data.records import Dataset, Part, Scaler, check_dataset
 NARROW = 1e-300  # a column whose ends are no farther apart is constant: nothing divides by that
 
 
-def fit_scaler(train: Part, task: str = "regression") -> Scaler:
+def fit_scaler(train: Part, task: str = "regression", *, shared_scale: bool = False) -> Scaler:
     """Measures the mean and standard deviation (divisor n) of every column.
 
     A constant column gets scale 1 and becomes 0: its computed deviation may be rounding noise
@@ -21,11 +21,17 @@ def fit_scaler(train: Part, task: str = "regression") -> Scaler:
     Args:
       train: x (n, d) and y (n, k), finite, of any float dtype.
       task: "regression", "binary" or "multiclass".
+      shared_scale: all features get one scale, the root of their mean variance. A pixel that is lit
+        in a few training images alone would lie at thousands of its own deviations in another.
 
     Returns:
       Scaler in float64.
     """
     x_shift, x_scale = _moments(np.asarray(train.x))
+    if shared_scale:
+        varies = np.ptp(train.x, axis=0) >= NARROW
+        squares = np.where(varies, x_scale, 0) ** 2
+        x_scale = np.full(len(x_scale), np.sqrt(squares.mean()) if varies.any() else 1.0)
     num_targets = np.shape(train.y)[1]
     if task != "regression":
         return Scaler(x_shift, x_scale, np.zeros(num_targets), np.ones(num_targets))
@@ -51,7 +57,7 @@ def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
     raw = not (np.any(s.x_shift) or np.any(s.y_shift))
     raw = raw and bool(np.all(np.asarray(s.x_scale) == 1) and np.all(np.asarray(s.y_scale) == 1))
     check(raw, f"dataset must be in raw units; got {dataset.name!r}, which is standardised.")
-    scaler = fit_scaler(dataset.train, dataset.task)
+    scaler = fit_scaler(dataset.train, dataset.task, shared_scale=dataset.shared_scale)
     train, validation, test = (
         Part(
             _scale_columns(np.asarray(part.x), scaler.x_shift, scaler.x_scale, dtype),

@@ -127,7 +127,7 @@ def start_defaults() -> dict[str, Any]:
     """
     signatures = (fit_mars, fit_classes, spline_start)
     found = {p.name: p.default for f in signatures for p in _keywords(f)}
-    others = ("task", "weights", "names", "key", "on_step")  # they belong to data or caller
+    others = ("task", "weights", "names", "shared_scale", "key", "on_step")  # of data or caller
     return {name: value for name, value in {**found, **CHOICES}.items() if name not in others}
 
 

@@ -75,7 +75,10 @@ def prepare(
     _check_targets(loss, parts)
     if loss in UNBOUNDED:
         _tell_unlike_scales("y", parts[0].y, dataset.target_names)
-    _tell_unlike_scales("x", parts[0].x, dataset.feature_names)
+    if dataset.shared_scale:
+        _tell_unlike_scales("x", parts[0].x.reshape(*parts[0].x.shape[:lead], -1, 1), ("all",))
+    else:
+        _tell_unlike_scales("x", parts[0].x, dataset.feature_names)
     _check_origin(params, config, origin)
     evaluation = _evaluation(parts, weight, dtype)
     train = parts[0] if weight is None else (*parts[0], weight[..., None])

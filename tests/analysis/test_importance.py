@@ -12,7 +12,7 @@ from spline_fc.analysis.importance import (
     permutation_importance,
     squared_error,
 )
-from spline_fc.cpwl import evaluate, fit_mars, importance
+from spline_fc.cpwl import evaluate, fit_classes, fit_mars, importance
 from spline_fc.network import to_params
 from tests.analysis.splines import plain_output, random_network, random_spline
 
@@ -75,6 +75,20 @@ def test_any_metric_and_any_function_will_do(problem):
     same = permutation_importance(fit.spline, x, y, key=KEY, metric=worst)
     np.testing.assert_allclose(found.values, same.values, atol=1e-5)
     assert same.mean[0] > same.mean[1] > 0.1
+
+
+def test_a_spline_of_classes_is_judged_by_its_log_loss(problem):
+    x, y, _ = problem
+    labels = (y > 1).astype(np.float64)
+    fit = fit_classes(x, labels, max_terms=5, passes=0)
+    found = permutation_importance(fit, x, labels, key=KEY, repeats=1)
+    p = 1 / (1 + np.exp(-np.asarray(evaluate(fit, x), np.float64)))
+    wanted = -np.mean(np.where(labels == 1, np.log(p), np.log(1 - p)))
+    np.testing.assert_allclose(found.baseline, wanted, rtol=1e-5)
+    models = {"spline": fit, "network": to_params(fit)}
+    table = compare_importance(models, x, labels, key=KEY, fit=fit, repeats=1)
+    np.testing.assert_allclose(table.value[:, 0], found.mean)
+    np.testing.assert_allclose(table.value[:, 2], found.mean, atol=1e-5)
 
 
 def test_contributions_of_an_additive_model_are_its_centred_shapes():

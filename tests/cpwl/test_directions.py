@@ -123,6 +123,22 @@ def test_covariances_of_few_rows_are_shrunk_as_ledoit_and_wolf_do():
     )
 
 
+def test_features_of_one_unit_are_taken_in_it():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(400, 4)) * [3, 1, 1, 1e-3]
+    found = derive_directions("pca", x, x[:, 0], 4, shared_scale=True)
+    axes = np.linalg.eigh(np.cov(x.T))[1][:, ::-1]
+    cosines = np.abs((found / np.linalg.norm(found, axis=0) * axes).sum(axis=0))
+    np.testing.assert_allclose(cosines, 1, rtol=1e-9)
+    # The column that hardly varies tells classes apart, but not by much.
+    labels = (x[:, 0] + 3000 * x[:, 3] > 0).astype(float)
+    own, shared = (
+        derive_directions("pairs", x, labels, 1, shared_scale=shared)[:, 0]
+        for shared in (False, True)
+    )
+    assert abs(own[3]) > 100 * abs(own[0]) and abs(shared[3]) < abs(shared[0])
+
+
 def test_linear_trends_have_no_curvature():
     bent = Y + 5 * X @ OTHER
     np.testing.assert_allclose(

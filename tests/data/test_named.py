@@ -46,7 +46,11 @@ def test_size_task_and_standardisation(name, data_dir):
     s = data.standardize(d)
     assert s.train.x.dtype == np.float32
     varying = np.ptp(d.train.x, axis=0) > 0
-    np.testing.assert_allclose(s.train.x[:, varying].std(axis=0), 1, rtol=1e-4)
+    deviations = s.train.x[:, varying].std(axis=0)
+    if d.shared_scale:
+        deviations = np.sqrt((s.train.x.std(axis=0) ** 2).mean())
+    assert d.shared_scale == (name == "digits")
+    np.testing.assert_allclose(deviations, 1, rtol=1e-4)
     if d.task == "regression":
         np.testing.assert_allclose(s.train.y.std(axis=0), 1, rtol=1e-4)
 

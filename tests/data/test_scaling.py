@@ -60,6 +60,20 @@ def test_nothing_divides_by_what_is_nearly_nothing():
     assert out.scaler.x_scale[1] == 1 and not out.train.x[:, 1].any()
 
 
+def test_features_of_one_unit_get_one_scale():
+    x = np.random.default_rng(0).integers(0, 255, (200, 4)).astype(float)
+    x[:, 1] = 7  # a pixel that is never lit, and one that is lit in a single training image
+    raw = dataset(x, x[:, 0] - x[:, 3])
+    raw.train.x[:, 2] = np.arange(len(raw.train.x)) == 5
+    out = data.standardize(raw._replace(shared_scale=True))
+    wanted = np.sqrt(raw.train.x.var(axis=0).mean())
+    np.testing.assert_allclose(out.scaler.x_scale, wanted, rtol=1e-12)
+    np.testing.assert_allclose(out.scaler.x_shift, raw.train.x.mean(axis=0), rtol=1e-12)
+    assert np.abs(out.test.x).max() < 10 < np.abs(data.standardize(raw).test.x).max()
+    still = data.Part(np.full((3, 2), 4.0), np.arange(3.0)[:, None])
+    np.testing.assert_array_equal(data.fit_scaler(still, shared_scale=True).x_scale, 1)
+
+
 def test_labels_are_not_scaled():
     out = data.standardize(dataset(y=np.arange(80) % 2, task="binary"))
     assert set(np.unique(out.train.y)) == {0, 1}
