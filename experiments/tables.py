@@ -12,7 +12,15 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from experiments import bake_off_table, classes_table, estimators, head_table, peers_table, startup
+from experiments import (
+    bake_off_table,
+    classes_table,
+    ensemble_variants,
+    estimators,
+    head_table,
+    peers_table,
+    startup,
+)
 from experiments.benchmarks import classes, fit, machine, wide
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -55,6 +63,12 @@ TABLES = (
     ),
     Table("docs/recipe.md", "bake-off", "results/bake_off", _bake_off),
     Table("docs/recipe.md", "candidates", "results/candidates", _candidates),
+    Table(
+        "docs/ensembles.md",
+        "variants",
+        "results/ensembles/variants.json",
+        _of_file(ensemble_variants.table),
+    ),
     Table("docs/heads.md", "heads", "results/head/cpu.json", _of_file(head_table.table)),
     Table("docs/classes.md", "classes", "results/classes", _classes),
     Table("docs/classes.md", "alone", "results/fit/classes.json", _of_file(classes.table)),

@@ -91,17 +91,16 @@ def cross_fit(
         f"folds must be at most the {distinct} distinct pooled rows; got {folds}.",
     )
     classes = _classes(y, task)
-    held_out = []
-    for member in range(members):
-        turn, fold = divmod(member, folds)
-        dealt = cut_folds(groups, classes, folds, [seed, turn])
-        rng = np.random.default_rng([seed, turn, fold])
-        held_out.append(_filled(dealt == fold, groups, classes, np.bincount(dealt).max(), rng))
+    dealt = [cut_folds(groups, classes, folds, [seed, r]) for r in range(-(-members // folds))]
+    rngs = [np.random.default_rng([seed, 0, member]) for member in range(members)]
+    held_out = [
+        _filled(dealt[member // folds], member % folds, groups, classes, rng)
+        for member, rng in enumerate(rngs)
+    ]
     sizes = [int(held.sum()) for held in held_out]
     train, validation = len(x) - max(sizes), min(sizes)
     found = []
-    for member, held in enumerate(held_out):
-        rng = np.random.default_rng([seed, member])
+    for member, (held, rng) in enumerate(zip(held_out, rngs, strict=True)):
         own = _some(~held, train, rng)
         _check_classes(classes, own, member)
         found.append(Fold(own, _some(held, validation, rng), held))
@@ -121,10 +120,11 @@ def _classes(y: np.ndarray, task: str) -> np.ndarray:
 
 
 def _filled(
-    held: np.ndarray, groups: np.ndarray, classes: np.ndarray, size: int, rng: np.random.Generator
+    dealt: np.ndarray, fold: int, groups: np.ndarray, classes: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """The rows held out and, as far as they fit, more groups up to a size; no class is used up."""
-    room = size - held.sum()
+    """The rows of a fold, and more groups up to the size of the largest; no class is used up."""
+    held = dealt == fold
+    room = np.bincount(dealt).max() - held.sum()
     counts, left = np.bincount(groups), np.bincount(classes[~held])
     class_of = np.empty_like(counts)
     class_of[groups] = classes
@@ -142,8 +142,8 @@ def _filled(
 def _check_classes(classes: np.ndarray, rows: np.ndarray, member: int) -> None:
     """Raises ValueError if a class that there is has no training row."""
     missing = np.setdiff1d(classes, classes[rows])
-    check(
-        not missing.size,
-        f"every class must have rows in two folds, so that no member is trained without it; got "
-        f"class {missing[:1]} missing from the training rows of member {member}.",
-    )
+    if missing.size:
+        raise ValueError(
+            "every class must have rows in two folds, so that no member is trained without it; got "
+            f"class {missing[0]} missing from the training rows of member {member}."
+        )

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.checks import check, check_finite, check_rank
+from spline_fc.arrays import columns, numbers_float64
+from spline_fc.checks import check, check_finite
 from spline_fc.cpwl import FitResult
 from spline_fc.data import Scaler
 from spline_fc.network import Params, apply_params
@@ -25,6 +26,8 @@ class Ensemble(NamedTuple):
     params: Params  # leaves (K, ...), on standardised rows
     scaler: Scaler  # one for all members, of the pooled rows
     task: str  # of the data
+    feature_names: tuple[str, ...]
+    target_names: tuple[str, ...]
     loss: str  # that was trained on: under a cross-entropy outputs are logits
     held_out: np.ndarray  # (K, n) bool: rows that neither spline nor training of a member has seen
     out_of_fold: np.ndarray  # (n, k) mean over the members that held the row out; NaN where none
@@ -60,11 +63,16 @@ def member_outputs(ensemble: Ensemble, x: Any) -> jax.Array:
 
     Args:
       ensemble: K members.
-      x: (n, d), standardised.
+      x: (n, d), standardised; the columns of a data frame are found by name.
 
     Returns:
       (K, n, k), standardised, or logits; in the dtype of the parameters.
+
+    Raises:
+      ValueError: rows that are not finite, or have other columns than the members.
     """
+    x = columns("x", x, ensemble.feature_names).values
+    check_finite("x", x)
     return outputs_of(ensemble.params, x)
 
 
@@ -72,8 +80,7 @@ def ensemble_outputs(ensemble: Ensemble, x: Any) -> jax.Array:
     """Evaluates the mean of the members; of classes it is the mean of their logits.
 
     Args:
-      ensemble: K members.
-      x: (n, d), standardised.
+      ensemble, x: as for `member_outputs`, and so are the errors.
 
     Returns:
       (n, k), standardised, or logits; in the dtype of the parameters.
@@ -81,14 +88,9 @@ def ensemble_outputs(ensemble: Ensemble, x: Any) -> jax.Array:
     return member_outputs(ensemble, x).mean(axis=0)
 
 
-def outputs_of(params: Params, x: Any) -> jax.Array:
+def outputs_of(params: Params, x: np.ndarray) -> jax.Array:
     """The outputs (K, n, k) of stacked networks, leaves (K, ...), on rows x (n, d)."""
-    check_rank("x", x, 2, "(n, d)")
-    check_finite("x", x)
-    kernel = params["Dense_0"]["kernel"]
-    wanted, came = kernel.shape[1], np.shape(x)[1]
-    check(came == wanted, f"x must have {wanted} columns, as the members have inputs; got {came}.")
-    return _outputs(params, jnp.asarray(x, kernel.dtype))
+    return _outputs(params, jnp.asarray(x, params["Dense_0"]["kernel"].dtype))
 
 
 @jax.jit
@@ -108,17 +110,20 @@ def error_parts(ensemble: Ensemble, x: Any, y: Any) -> ErrorParts:
     Of classes, predictions are probabilities: each member's, and those of the mean of logits.
 
     Args:
-      ensemble: K members.
-      x: (n, d), standardised.
-      y: (n, k), standardised targets, or labels.
+      ensemble, x: as for `member_outputs`.
+      y: (n, k), standardised targets, or labels of 0 and 1.
 
     Returns:
       ErrorParts, in standardised units.
+
+    Raises:
+      ValueError: what `member_outputs` refuses, or targets of another shape.
     """
     outputs = np.asarray(member_outputs(ensemble, x), np.float64)
-    y = np.asarray(y, np.float64)
+    y = numbers_float64("y", y)
     wanted = outputs.shape[1:]
     check(y.shape == wanted, f"y must have shape {wanted}, as the outputs have; got {y.shape}.")
+    check_finite("y", y)
     errors = np.stack([(predictions(ensemble.loss, f) - y).ravel() for f in outputs])
     mean = predictions(ensemble.loss, outputs.mean(axis=0)) - y
     pairs = np.corrcoef(errors)[np.triu_indices(len(errors), 1)] if len(errors) > 1 else np.ones(1)

@@ -1,7 +1,7 @@
 """Trains an ensemble: every member holds out other rows, and all are one computation."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +12,8 @@ from spline_fc.checks import as_sizes, check, check_integer, check_kind, check_o
 from spline_fc.data import Dataset, Part, join_validation, standardize
 from spline_fc.data.folds import Fold, cross_fit
 from spline_fc.ensemble.record import Ensemble, outputs_of
-from spline_fc.protocol import SPLINE, Contender
+from spline_fc.ensemble.starts import Variety, check_variety, make_starts
+from spline_fc.protocol import SPLINE, Contender, Start
 from spline_fc.timing import Stopwatch
 from spline_fc.training import (
     LEARNING_RATES,
@@ -37,6 +38,8 @@ def train_ensemble(
     holdout: str = "folds",
     start: str = SPLINE,
     start_options: Mapping[str, Any] | None = None,
+    spline: str = "own",
+    variety: Variety | None = None,
     training_config: TrainingConfig | Mapping[str, Any] | None = None,
     learning_rates: Sequence[float] = LEARNING_RATES,
     dtype: Any = np.float32,
@@ -67,6 +70,10 @@ def train_ensemble(
         differ in what is random about a start and in the order of the rows.
       start: "spline", or an initialiser of `network.init_params`.
       start_options: of `network.spline_start`.
+      spline: "own", of a member's training rows; "bootstrap", of as many drawn from them with
+        replacement; "shared", one for all members, which differ in their free units then. It is of
+        all rows, so that none counts as held out; with holdout "one" of the training part.
+      variety: {option of `network.spline_start`: values}; each member draws one value of each.
       training_config: a TrainingConfig or any of its fields.
       learning_rates: the grid.
       dtype: of rows and parameters; float64 needs jax_enable_x64.
@@ -84,48 +91,63 @@ def train_ensemble(
     """
     check_kind("dataset", dataset, Dataset)
     check_integer("seed", seed, 0)
-    check_integer("members", members, 2)
-    check_one_of("holdout", holdout, HOLDOUTS)
-    folds = min(members, MOST_FOLDS) if folds is None else folds
-    check_integer("folds", folds, 2)
+    variety = {} if variety is None else variety
+    check_variety(start, spline, variety)
     contender = Contender(start, start, dict(start_options or {}), as_config(training_config or {}))
+    sizes = as_sizes("hidden_sizes", hidden_sizes)
     with Stopwatch() as clock:
-        pooled = standardize(join_validation(dataset), dtype)
-        if holdout == "one":
-            parts = _one_part(len(dataset.train.x), len(pooled.train.x), members)
-        else:
-            raw = join_validation(dataset).train
-            x, y = np.asarray(raw.x), np.asarray(raw.y)
-            parts = cross_fit(x, y, dataset.task, members=members, folds=folds, seed=seed)
+        raw = join_validation(dataset)
+        pooled = standardize(raw, dtype)
+        parts = _parts(raw, len(dataset.train.x), seed, members, folds, holdout)
         datasets = [_member_rows(pooled, part) for part in parts]
-        sizes = as_sizes("hidden_sizes", hidden_sizes)
-        starts = [
-            protocol.make_start(key, contender, own, sizes)
-            for key, own in zip(_keys(seed, contender, members), datasets, strict=True)
-        ]
+        shared = datasets[0] if holdout == "one" else pooled
+        differing = {"fitted_on": shared, "spline": spline, "variety": variety}
+        starts = make_starts(seed, contender, datasets, sizes, **differing)
         watched = {"on_epochs": on_epochs, "checkpoints": checkpoints}
         seeds = order_seeds(seed, members)
         result = protocol.train(contender, starts, datasets, learning_rates, seeds, **watched)
-        chosen = _choose(result)
-        held_out = np.stack([part.held_out for part in parts])[chosen.members]
-        params = _pick(result.params, chosen)
-        outputs = np.asarray(outputs_of(params, pooled.train.x))
+        held_out = np.stack([part.held_out for part in parts])
+        if spline == "shared" and holdout == "folds":
+            held_out[:] = False  # the spline has seen them all
+        loss = contender.training.loss_of(dataset.task)
+        found = _gather(result, starts, pooled, loss, held_out, learning_rates)
+    return found._replace(seconds=clock.seconds)
+
+
+def _gather(
+    result: TrainResult,
+    starts: Sequence[Start],
+    pooled: Dataset,
+    loss: str,
+    held_out: np.ndarray,
+    learning_rates: Sequence[float],
+) -> Ensemble:
+    """The members that did not diverge, at the rate that is best for them together."""
+    losses = protocol.best_losses(result)
+    rate, members = _choose(losses, np.asarray(result.diverged))
+    params, best_epochs, history = jax.tree.map(
+        lambda leaf: leaf[members, rate], (result.params, result.best_epoch, result.history)
+    )
+    held_out = held_out[members]
+    outputs = np.asarray(outputs_of(params, pooled.train.x))
     return Ensemble(
         params=params,
         scaler=pooled.scaler,
-        task=dataset.task,
-        loss=contender.training.loss_of(dataset.task),
+        task=pooled.task,
+        feature_names=pooled.feature_names,
+        target_names=pooled.target_names,
+        loss=loss,
         held_out=held_out,
         out_of_fold=out_of_fold(outputs, held_out),
         targets=pooled.train.y,
-        fits=tuple(starts[k].fit for k in chosen.members),
-        learning_rate=float(learning_rates[chosen.rate]),
-        best_epochs=_pick(result.best_epoch, chosen),
-        validation_loss=protocol.best_losses(result)[chosen.members, chosen.rate],
-        history=_pick(result.history, chosen),
+        fits=tuple(starts[member].fit for member in members),
+        learning_rate=float(learning_rates[rate]),
+        best_epochs=best_epochs,
+        validation_loss=losses[members, rate],
+        history=history,
         steps_per_epoch=result.steps_per_epoch,
-        dropped=members - len(chosen.members),
-        seconds=clock.seconds,
+        dropped=len(starts) - len(members),
+        seconds=result.seconds,
     )
 
 
@@ -142,10 +164,19 @@ def out_of_fold(outputs: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     return mean.astype(outputs.dtype)
 
 
-def _one_part(train: int, rows: int, members: int) -> list[Fold]:
-    """All members hold out the rows after the first so many."""
-    first, rest = np.split(np.arange(rows), [train])
-    return [Fold(first, rest, np.arange(rows) >= train)] * members
+def _parts(
+    raw: Dataset, train: int, seed: int, members: int, folds: int | None, holdout: str
+) -> list[Fold]:
+    """What members are trained on, of the pooled rows; the first so many are the training part."""
+    check_integer("members", members, 2)
+    check_one_of("holdout", holdout, HOLDOUTS)
+    if holdout == "one":
+        check(folds is None, f"folds must be left out with holdout 'one'; got {folds!r}.")
+        rows = np.arange(len(raw.train.x))
+        return [Fold(rows[:train], rows[train:], rows >= train)] * members
+    folds = min(members, MOST_FOLDS) if folds is None else folds
+    x, y = (np.asarray(array) for array in raw.train)
+    return cross_fit(x, y, raw.task, members=members, folds=folds, seed=seed)
 
 
 def _member_rows(pooled: Dataset, fold: Fold) -> Dataset:
@@ -160,37 +191,21 @@ def _member_rows(pooled: Dataset, fold: Fold) -> Dataset:
     return pooled._replace(train=train, validation=validation, weights=weights)
 
 
-def _keys(seed: int, contender: Contender, members: int) -> list[jax.Array]:
-    key = protocol.key_of(seed, contender)
-    return [jax.random.fold_in(key, member) for member in range(members)]
+def _choose(losses: np.ndarray, diverged: np.ndarray) -> tuple[int, np.ndarray]:
+    """The index of the rate for all members, and the members that did not diverge at it.
 
-
-class _Chosen(NamedTuple):
-    """The index of the rate, and the members that did not diverge at it."""
-
-    rate: int
-    members: np.ndarray
-
-
-def _choose(result: TrainResult) -> _Chosen:
-    """Chooses one rate for all members; which of them are left out is told."""
-    losses = protocol.best_losses(result)
-    lost = np.asarray(result.diverged) | ~np.isfinite(losses)
+    Of best validation losses (K, L) and of what diverged, (K, L) bool; who is left out is told.
+    """
+    lost = diverged | ~np.isfinite(losses)
     check(
         not lost.all(),
         "training must leave at least one member at one learning rate; got none: all diverged.",
     )
     mean = np.where(lost, 0, losses).sum(axis=0) / np.maximum((~lost).sum(axis=0), 1)
     rate = int(np.lexsort((mean, lost.sum(axis=0)))[0])
-    members = np.flatnonzero(~lost[:, rate])
     gone = np.flatnonzero(lost[:, rate])
     if gone.size:
         logging.warning(
             "%d of %d members diverged and are left out: %s.", gone.size, len(lost), gone.tolist()
         )
-    return _Chosen(rate, members)
-
-
-def _pick(tree: Any, chosen: _Chosen) -> Any:
-    """The leaves (S, L, ...) of the chosen members at the chosen rate: (K, ...)."""
-    return jax.tree.map(lambda leaf: leaf[chosen.members, chosen.rate], tree)
+    return rate, np.flatnonzero(~lost[:, rate])

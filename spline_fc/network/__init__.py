@@ -40,6 +40,7 @@ from spline_fc.network.spline_start import (
     DIRECTIONS_OF,
     START_OPTIONS,
     SplineStart,
+    fill_in,
     spline_start,
     start_defaults,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "clip_inputs",
     "deepen",
     "ensemble_to_params",
+    "fill_in",
     "fold_scaler",
     "from_nnx",
     "from_stablehlo",

@@ -114,9 +114,28 @@ def spline_start(
             fit = shrink(fit_mars(x, y, **searched), x, y, weights=weights, tolerance=tolerance)
         else:
             fit = fit_classes(x, y, **options)
-        probe = x[:: -(-len(x) // PROBE_ROWS)]
-        params = reshape(to_params(fit), hidden_sizes, k_fill, x=probe)
+        params = fill_in(k_fill, fit, x, hidden_sizes)
     return SplineStart(params, fit, clock.seconds)
+
+
+def fill_in(
+    key: jax.Array | int, fit: FitResult, x: Any, hidden_sizes: int | Sequence[int]
+) -> Params:
+    """Makes the network of a given shape that equals a fit, its other units drawn by the key.
+
+    Args:
+      key: JAX key or integer seed.
+      fit: standardised, as x is.
+      x: (n, d) rows, of which some are looked at so that no new unit is dead.
+      hidden_sizes: widths of the hidden layers.
+
+    Returns:
+      Parameters, in the dtype of the fit.
+
+    Raises:
+      ValueError: what `reshape` refuses.
+    """
+    return reshape(to_params(fit), hidden_sizes, key, x=x[:: -(-len(x) // PROBE_ROWS)])
 
 
 def start_defaults() -> dict[str, Any]:
