@@ -15,6 +15,7 @@ from typing import NamedTuple
 from experiments import (
     bake_off_table,
     classes_table,
+    distilled,
     ensemble_variants,
     estimators,
     head_table,
@@ -72,6 +73,12 @@ TABLES = (
     Table("docs/heads.md", "heads", "results/head/cpu.json", _of_file(head_table.table)),
     Table("docs/classes.md", "classes", "results/classes", _classes),
     Table("docs/classes.md", "alone", "results/fit/classes.json", _of_file(classes.table)),
+    Table(
+        "docs/ensembles.md",
+        "distilled",
+        "results/ensembles/distilled.json",
+        _of_file(distilled.table),
+    ),
     Table("docs/fit.md", "generated data", "results/fit/cpu.json", _of_file(fit.table)),
     Table("docs/fit.md", "real tables", "results/fit/real.json", _of_file(fit.table)),
     Table("docs/fit.md", "wide data", "results/fit/wide.json", _of_file(wide.table)),

@@ -24,10 +24,11 @@ def checked_point(name: str, values: Any, size: int) -> np.ndarray:
 def output(params: Params, x: Any) -> np.ndarray:
     """Evaluates the network: (n, d) to (n, k), float64, in blocks of rows."""
     parts = [from_layers(part, np.float64) for part in independent_parts(layers_float64(params))]
-    return sum(
+    found = [
         np.concatenate([preactivations_float64(part, block)[-1] for block in blocks(part, x)])
         for part in parts
-    )
+    ]
+    return np.sum(found, axis=0)
 
 
 def blocks(params: Params, x: Any) -> list[np.ndarray]:

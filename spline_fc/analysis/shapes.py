@@ -80,7 +80,7 @@ def average_at(
     does not grow with either.
     """
     parts = independent_parts(finite_layers(params))
-    return sum(_average_at(part, x, list(features), points) for part in parts)
+    return np.sum([_average_at(part, x, list(features), points) for part in parts], axis=0)
 
 
 def _average_at(

@@ -1,5 +1,6 @@
 """Many networks from many splines, trained side by side, whose mean is better than any of them."""
 
+from spline_fc.ensemble.distil import Distilled, distil_network, rows_between
 from spline_fc.ensemble.held_out import (
     METHODS,
     HeldOut,
@@ -21,16 +22,19 @@ from spline_fc.ensemble.train import train_ensemble
 __all__ = [
     "LEVEL",
     "METHODS",
+    "Distilled",
     "Ensemble",
     "ErrorParts",
     "Groups",
     "HeldOut",
     "Spread",
     "check_held_out",
+    "distil_network",
     "ensemble_outputs",
     "error_parts",
     "keep_held_out",
     "member_outputs",
     "of_ensemble",
+    "rows_between",
     "train_ensemble",
 ]

@@ -122,4 +122,5 @@ def _parts(between: list[np.ndarray]) -> np.ndarray:
         blank[i][i + 1] = sparse.coo_array(kernel != 0)
     _, label = csgraph.connected_components(sparse.block_array(blank), directed=False)
     sizes = np.bincount(label)
-    return ((np.cumsum(sizes) - sizes) // LEAST_UNITS)[label]
+    packed = (np.cumsum(sizes) - sizes) // LEAST_UNITS
+    return np.unique(packed[label], return_inverse=True)[1]

@@ -4,4 +4,4 @@ from tests import guides
 
 
 def test_code_blocks_run():
-    guides.run_blocks("ensembles.md", at_least=4)
+    guides.run_blocks("ensembles.md", at_least=6)

@@ -3,11 +3,25 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spline_fc.network import layer_sizes, merge_params, preactivations_float64
+from spline_fc.network import (
+    MLP,
+    layer_sizes,
+    load_npz,
+    load_safetensors,
+    merge_params,
+    preactivations_float64,
+    replace_head,
+    reshape,
+    save_npz,
+    save_safetensors,
+    to_nnx,
+    to_onnx,
+)
 from spline_fc.network.structure import from_layers
 from tests.network.sameness import FORWARD
 
@@ -62,6 +76,32 @@ def test_the_merged_network_is_the_mean_near_and_far(count, sizes, weighted, see
     d, *widths, k = sizes
     assert layer_sizes(merged) == (d, *(count * width for width in widths), k)
     assert_is_mean(merged, members, weights)
+
+
+def test_a_merged_network_is_kept_exported_and_put_into_modules(tmp_path):
+    params = merge_params(random_members(0, 3, (4, 5, 5, 2)))
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    wanted = in_numpy(params, x)
+    session = onnxruntime.InferenceSession(to_onnx(params), providers=["CPUExecutionProvider"])
+    came = {
+        "onnx": session.run(["y"], {"x": x})[0],
+        "linen": MLP.from_params(params).apply({"params": params}, x),
+        "nnx": to_nnx(params)(x),
+    }
+    for values in came.values():
+        np.testing.assert_allclose(values, wanted, rtol=0, atol=1e-6 * np.abs(wanted).max())
+    for save, load in ((save_npz, load_npz), (save_safetensors, load_safetensors)):
+        save(tmp_path / "file", params)
+        jax.tree.map(np.testing.assert_array_equal, load(tmp_path / "file"), params)
+    wider = reshape(params, (20, 20), 0)
+    np.testing.assert_allclose(in_numpy(wider, x), wanted, atol=1e-5)
+
+
+def test_a_merged_head_is_replaced():
+    head = merge_params(random_members(0, 3, (4, 5, 5, 2)))
+    rows = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    new = replace_head({"body": np.ones(3), "head": head}, "head", rows, in_numpy(head, rows), 0)
+    assert layer_sizes(new["head"]) == layer_sizes(head)
 
 
 def test_it_is_the_mean_at_the_size_of_an_ensemble():
