@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
             row = {"set": name, "split": split, **interval_row(found, sfc.load(name, split=split))}
             record["rows"].append(row)
             machine.write(given.output, record)
-            print(name, split, row["methods"], flush=True)
+            print(" | ".join(line(f"{name} {split}", [row])), flush=True)
     print(table(record))
 
 
@@ -82,13 +82,13 @@ def interval_row(ensemble: Ensemble, dataset: Dataset) -> dict[str, Any]:
 
     Returns:
       {"rows": of the test part, "known": rows held out by any member, "rmse": of the mean of the
-      members, "rmse_out_of_fold", "methods": {method: {"coverage", "width"}}}; errors and widths in
-      the units of the target.
+      members, "rmse_members": of one, "rmse_out_of_fold", "methods": {method: {"coverage",
+      "width"}}}; errors and widths in the units of the target.
     """
     pooled = sfc.standardize(join_validation(dataset))
     held_out = of_ensemble(ensemble, pooled)
     x, y, scale = *pooled.test, pooled.scaler.y_scale
-    mean = outputs_float64(ensemble.params, x).mean(axis=0)
+    errors = scale * (outputs_float64(ensemble.params, x) - y)
     methods = {}
     for method in METHODS:
         lower, upper = held_out.interval(x, LEVEL, method)
@@ -97,7 +97,8 @@ def interval_row(ensemble: Ensemble, dataset: Dataset) -> dict[str, Any]:
     return {
         "rows": len(y),
         "known": len(held_out.sizes),
-        "rmse": np.sqrt(np.mean((scale * (mean - y)) ** 2)),
+        "rmse": np.sqrt(np.mean(errors.mean(axis=0) ** 2)),
+        "rmse_members": np.sqrt(np.mean(errors**2)),
         "rmse_out_of_fold": np.sqrt(np.mean((scale * held_out.sizes) ** 2)),
         "methods": methods,
     }
@@ -106,19 +107,22 @@ def interval_row(ensemble: Ensemble, dataset: Dataset) -> dict[str, Any]:
 def table(record: Mapping[str, Any]) -> str:
     """Sets a record as markdown, a line for each set."""
     heads = ["set", "splits, test rows", *(f"{m}: coverage, width" for m in METHODS)]
+    heads += ["error held out", "of the mean"]
     names = dict.fromkeys(row["set"] for row in record["rows"])
     body = tables.markdown(
-        heads, [_line(n, [r for r in record["rows"] if r["set"] == n]) for n in names]
+        heads, [line(n, [r for r in record["rows"] if r["set"] == n]) for n in names]
     )
     said = (
         "Coverage in per cent of the test rows with its standard error, over splits where there "
-        "are 3 or more; mean width over that of a Gaussian. Ensembles of "
+        "are 3 or more; mean width over that of a Gaussian. The error of members on rows held out "
+        "and that of their mean on test rows, over that of members on test rows. Ensembles of "
         f"{record['members']}. {machine.sentence(record)}"
     )
     return f"{body}\n\n{said}"
 
 
-def _line(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def line(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The cells of a set, of all its splits."""
     counts = np.array([row["rows"] for row in rows])
     cells = []
     for method in METHODS:
@@ -131,6 +135,9 @@ def _line(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         if len(rows) > 2:
             error = shares.std(ddof=1) / np.sqrt(len(rows))
         cells.append(f"{100 * share:.1f} ± {100 * error:.1f}, {np.mean(widths):.2f}")
+    for error in ("rmse_out_of_fold", "rmse"):
+        ratios = [row[error] / row["rmse_members"] for row in rows]
+        cells.append(f"{np.exp(np.mean(np.log(ratios))):.2f}")
     return [name, f"{len(rows)}, {counts.sum()}", *cells]
 
 

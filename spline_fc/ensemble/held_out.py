@@ -187,7 +187,7 @@ def check_held_out(held: HeldOut, outputs: int, is_regression: bool) -> None:
       ValueError: the sentence names the field.
     """
     holders, of_row = held.groups
-    n, count = len(of_row), len(layers(held.members, lead=1)[0][1])
+    n, count = len(of_row), num_members(held.members)
     good = holders.dtype == bool and holders.ndim == 2 and holders.shape[1] == count
     check(good, f"holders must be bool of shape (G, {count}); got {shown(holders)}.")
     check(bool(holders.any(axis=1).all()), "holders must have a member in every row.")
@@ -218,8 +218,13 @@ def outputs_float64(members: Params, x: np.ndarray) -> np.ndarray:
     return np.stack([output(one, x) for one in each_member(members)])
 
 
+def num_members(members: Params) -> int:
+    """How many networks are stacked."""
+    return len(layers(members, lead=1)[0][1])
+
+
 def each_member(members: Params) -> list[Params]:
     """Takes stacked networks (leaves (K, ...)) apart, in order."""
     stack = [tuple(map(np.asarray, pair)) for pair in layers(members, lead=1)]
-    count = len(stack[0][1])
-    return [from_layers((kernel[k], bias[k]) for kernel, bias in stack) for k in range(count)]
+    count = range(len(stack[0][1]))
+    return [from_layers((kernel[k], bias[k]) for kernel, bias in stack) for k in count]

@@ -73,7 +73,7 @@ def _parts(model: Model) -> str:
     if model.params is None:
         return "a spline"
     widths = _widths(model.params)
-    if model.held_out is not None:
+    if model.held_out is not None and model.held_out.num_members > 1:
         members = each_member(model.held_out.members)
         began = " that began as splines" if model.spline is not None else ""
         return f"a network ({widths}), the mean of {len(members)} ({_widths(members[0])}){began}"

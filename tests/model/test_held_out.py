@@ -98,9 +98,27 @@ def test_scaled_intervals_are_wide_where_residuals_are_large():
     assert (sizes_at(held.spread, far) <= np.exp(held.spread.high)).all()
 
 
+@pytest.mark.parametrize("make", [several, lambda task: fitted(task)[0]])
+def test_fresh_rows_bound_any_network(make, tmp_path):
+    model, (frame, y) = make("regression"), table(150, seed=5)
+    fresh = model.calibrated(frame.assign(price=y))
+    new, _ = table(20, seed=6)
+    np.testing.assert_array_equal(fresh.predict(new), model.predict(new))
+    reach = np.sort(np.abs(y - fresh.predict(frame)))[135]  # ceil(0.9 * 151) = 136
+    # The network is the mean of several members but for rounding to float32.
+    for method, wanted in (("cv+", reach), ("minmax", reach)):
+        lower, upper = fresh.predict_interval(new, method=method)
+        if model.held_out is None:
+            np.testing.assert_allclose(upper - lower, 2 * wanted, rtol=1e-9)
+        np.testing.assert_allclose((upper + lower) / 2, fresh.predict(new), rtol=0.05)
+    fresh.save(tmp_path / "m.npz")
+    again = sfc.load_model(tmp_path / "m.npz")
+    np.testing.assert_array_equal(again.predict_interval(new), fresh.predict_interval(new))
+
+
 def test_what_cannot_be_bounded_is_named():
     (one, _), model, (frame, _) = fitted("regression"), several("regression"), table()
-    with pytest.raises(ValueError, match="must have residuals of rows held out; it is no ensemble"):
+    with pytest.raises(ValueError, match="must have residuals of rows held out; it has none"):
         one.predict_interval(frame)
     with pytest.raises(ValueError, match="predict_set must be asked of a classification"):
         model.predict_set(frame)
