@@ -19,6 +19,7 @@ from experiments import (
     ensemble_variants,
     estimators,
     head_table,
+    intervals,
     peers_table,
     startup,
 )
@@ -73,6 +74,12 @@ TABLES = (
         "variants",
         "results/ensembles/variants.json",
         _of_file(ensemble_variants.table),
+    ),
+    Table(
+        "docs/ensembles.md",
+        "intervals",
+        "results/ensembles/intervals.json",
+        _of_file(intervals.table),
     ),
     Table("docs/heads.md", "heads", "results/head/cpu.json", _of_file(head_table.table)),
     Table("docs/classes.md", "classes", "results/classes", _classes),

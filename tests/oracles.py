@@ -1,5 +1,8 @@
 """Slow, obviously right NumPy versions of what the library computes fast."""
 
+import fractions
+import math
+
 import numpy as np
 
 
@@ -135,3 +138,45 @@ def logistic(design: np.ndarray, y: np.ndarray, weights: np.ndarray, ridge: np.n
     if k == 1:
         loss = loss - ((1 - y) * np.log(1 - mean)).sum(axis=1)
     return coef, float(share @ loss)
+
+
+def jackknife_quantile(values, level: float) -> float:
+    """The ceil(level (n + 1))-th smallest, by exact fractions (Barber et al. 2021, section 1)."""
+    place = math.ceil(fractions.Fraction(str(level)) * (len(values) + 1))
+    return sorted(values)[place - 1] if place <= len(values) else math.inf
+
+
+def jackknife(y, out_of_fold, held_out, outputs, level, minmax=False):
+    """Loops over new rows and rows i: mu_-i is the mean of the members that held row i out.
+
+    CV+ takes quantiles of mu_-i(x) -+ R_i; minmax the outermost mu_-i(x) and a quantile of R_i.
+    """
+    num_members, num_new, num_targets = outputs.shape
+    lower, upper = np.zeros((num_new, num_targets)), np.zeros((num_new, num_targets))
+    for r in range(num_new):
+        for t in range(num_targets):
+            centres, sizes = [], []
+            for i in range(len(y)):
+                holders = [k for k in range(num_members) if held_out[k, i]]
+                centres.append(sum(outputs[k, r, t] for k in holders) / len(holders))
+                sizes.append(abs(y[i, t] - out_of_fold[i, t]))
+            if minmax:
+                reach = jackknife_quantile(sizes, level)
+                lower[r, t], upper[r, t] = min(centres) - reach, max(centres) + reach
+            else:
+                pairs = list(zip(centres, sizes, strict=True))
+                upper[r, t] = jackknife_quantile([c + s for c, s in pairs], level)
+                lower[r, t] = -jackknife_quantile([s - c for c, s in pairs], level)
+    return lower, upper
+
+
+def prediction_sets(scores, groups, new_scores, level):
+    """Loops over new rows and classes: a class stays unless enough rows have smaller scores."""
+    num_new, num_classes = new_scores.shape[1:]
+    found = np.zeros((num_new, num_classes), bool)
+    most = fractions.Fraction(str(level)) * (len(scores) + 1)
+    for r in range(num_new):
+        for c in range(num_classes):
+            pairs = zip(scores, groups, strict=True)
+            found[r, c] = sum(s < new_scores[g, r, c] for s, g in pairs) < most
+    return found

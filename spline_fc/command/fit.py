@@ -11,7 +11,7 @@ from spline_fc import data
 from spline_fc.checks import check
 from spline_fc.data.load import find_path
 from spline_fc.model import Model, fit_model, load_model
-from spline_fc.model.summary import describe, score_table
+from spline_fc.model.summary import describe, interval_table, score_table
 from spline_fc.runs import Progress, to_terminal
 
 
@@ -30,6 +30,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def positive(text: str) -> int:
+    """Reads an integer >= 1 that 32 bits hold."""
+    if count(text) == 0:
+        raise argparse.ArgumentTypeError("must be above 0; got 0")
+    return count(text)
+
+
 def fit(options: argparse.Namespace) -> None:
     """Reads a table, fits, writes the model file and says how good it is."""
     output = pathlib.Path(options.output)
@@ -40,7 +47,8 @@ def fit(options: argparse.Namespace) -> None:
     finally:
         progress.close()
     model.save(output)
-    print(f"{describe(model)}\n\n{score_table(model)}\n")
+    parts = (describe(model), score_table(model), interval_table(model))
+    print("\n\n".join(part for part in parts if part), end="\n\n")
     print(f"The model is in {output}. Next: spline_fc show {output}")
 
 
@@ -58,6 +66,7 @@ def _fitted(options: argparse.Namespace, progress: Progress) -> Model:
         seed=options.seed,
         training_config={"epochs": options.epochs},
         start_options={"directions": ()} if options.readable else {},
+        members=options.members,
         extrapolate="clip" if options.clip else "linear",
         made=made,
         on_phase=lambda phase: progress.phase(phase, options.epochs),

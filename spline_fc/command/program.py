@@ -9,6 +9,7 @@ from spline_fc.command.session import keep_compiled_programs, run
 from spline_fc.data.cells import KINDS
 from spline_fc.data.encode import MISSING_POLICIES
 from spline_fc.data.records import TASKS
+from spline_fc.ensemble import METHODS
 from spline_fc.model.export import FORMATS
 
 Command = Callable[[argparse.Namespace], None]
@@ -54,7 +55,18 @@ def command_line() -> argparse.ArgumentParser:
     predict = _add(commands, "predict", use.predict, "predict the rows of a table")
     _add_rows(predict)
     predict.add_argument("-o", "--output", metavar="FILE", help="a CSV file; standard output")
-    predict.add_argument("--proba", action="store_true", help="the probability of every class")
+    what = predict.add_mutually_exclusive_group()
+    what.add_argument("--proba", action="store_true", help="the probability of every class")
+    what.add_argument(
+        "--interval",
+        type=float,
+        metavar="LEVEL",
+        help="also the ends between which the target lies for this share of rows, as 0.9; of "
+        "classes a 1 for each that the row may have (by a model of several members)",
+    )
+    predict.add_argument(
+        "--method", choices=METHODS, default=METHODS[0], help="of intervals (%(default)s)"
+    )
     explain = _add(commands, "explain", use.explain, "say what each column adds to one prediction")
     _add_rows(explain)
     explain.add_argument("--row", type=fit.count, default=0, metavar="N", help="which, from 0 (0)")
@@ -114,6 +126,14 @@ def _add_fit(commands: Any) -> None:
     add("--in-order", action="store_true", help="rows are ordered in time: test on the last ones")
     add("--hidden", type=fit.widths, default=(64, 64), metavar="WIDTHS", help="layers (64,64)")
     add("--epochs", type=fit.count, default=100, metavar="N", help="passes of training (100)")
+    add(
+        "--members",
+        type=fit.positive,
+        default=1,
+        metavar="N",
+        help="networks whose mean predicts, each stopped by rows it holds out; 8 are better than "
+        "one and give intervals (1)",
+    )
     add("--seed", type=fit.count, default=0, metavar="N", help="of splits, start, training (0)")
     add(
         "--readable",

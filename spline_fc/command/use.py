@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 
+import numpy as np
 from tabulate import tabulate
 
 from spline_fc import files
@@ -19,13 +20,15 @@ _ENDINGS = {"onnx": ".onnx", "json": ".json", "safetensors": ".safetensors", "py
 
 
 def predict(options: argparse.Namespace) -> None:
-    """Writes a line of CSV per row: the prediction, or a probability per class."""
+    """Writes a line of CSV per row: the prediction, its interval, or a probability per class."""
     _check_apart(options.output, options.model, options.rows)
     model = load_model(options.model)
     if options.proba:
         wanted = f"--proba must be asked of a classification; {options.model} is a regression."
         check(model.task != "regression", wanted)
         heads, found = list(model.classes), model.predict_proba(options.rows)
+    elif options.interval is not None:
+        heads, found = _bounded(model, options)
     else:
         found = model.predict(options.rows)
         heads = list(model.target_names) if model.task == "regression" else [_label(model)]
@@ -38,6 +41,18 @@ def predict(options: argparse.Namespace) -> None:
         sys.stdout.write(text.getvalue())
     else:
         files.write_text(options.output, text.getvalue())
+
+
+def _bounded(model: Model, options: argparse.Namespace) -> tuple[list[str], np.ndarray]:
+    """Heads and cells of predictions with their intervals, or with the classes that may be."""
+    x, known = model.inputs(options.rows), model._replace(encoding=None)  # notes are told once
+    if model.task != "regression":
+        found = known.predict_set(x, options.interval).astype(int).astype(object)
+        return [_label(model), *model.classes], np.column_stack([known.predict(x), found])
+    ends = known.predict_interval(x, options.interval, options.method)
+    heads = [f"{name}{end}" for name in model.target_names for end in ("", " lower", " upper")]
+    found = np.stack([known.predict(x), *ends], axis=-1)
+    return heads, found.reshape(len(found), -1)
 
 
 def explain(options: argparse.Namespace) -> None:

@@ -44,8 +44,7 @@ class FittedSpline(BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Predicts the targets of rows: (n,), or (n, k) where y had two axes in `fit`."""
         rows = self._rows(X)
-        found = self.model_.predict(rows)
-        return found if self._vector or found.ndim == 2 else found[:, None]
+        return self._shaped(self.model_.predict(rows))
 
     @told_once()
     def explain(self, X: Any, index: int = 0) -> Explanation:
@@ -127,6 +126,10 @@ class FittedSpline(BaseEstimator):
         check_is_fitted(self)
         return reading.read_again(self, self._features, X)
 
+    def _shaped(self, found: np.ndarray) -> np.ndarray:
+        """What is told of the targets, with as many axes as they had."""
+        return found if self._vector or found.ndim == 2 else found[:, None]
+
     def _decimals(self) -> list[int]:
         """How many decimals a knot has along each thing that the spline bends along."""
         spline: Any = self.model_.spline  # every estimator has one
@@ -144,9 +147,11 @@ class FittedSpline(BaseEstimator):
     def _keep(self, known: Known, standard: Dataset, fit: FitResult, model: Model) -> None:
         """Sets what all fitted estimators have; the model's spline is that of the fit."""
         spline, params = jax.tree.map(np.asarray, (fit.spline, model.params))
-        # Scores and rows are told of test rows, of which there are none here.
-        made = {name: what for name, what in model.made.items() if name not in ("scores", "rows")}
-        self.model_ = model._replace(spline=spline, params=params, made=made)
+        # These are told of test rows, of which there are none here.
+        absent = ("scores", "rows", "intervals")
+        made = {name: what for name, what in model.made.items() if name not in absent}
+        held_out = jax.tree.map(np.asarray, model.held_out)
+        self.model_ = model._replace(spline=spline, params=params, made=made, held_out=held_out)
         self.spline_ = raw_spline(spline, model.scaler)
         self.basis_coef_ = np.asarray(self.spline_.coef)
         self.params_ = jax.tree.map(np.asarray, self.model_.network())

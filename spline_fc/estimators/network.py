@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from spline_fc.checks import check_boolean, check_integer, check_number, check_one_of
+from spline_fc.checks import check, check_boolean, check_integer, check_number, check_one_of
 from spline_fc.data import Dataset, join_validation, standardize
+from spline_fc.ensemble import LEVEL
 from spline_fc.estimators import reading
 from spline_fc.estimators.fitted import FittedSpline, Regression, seed_of
 from spline_fc.estimators.notes import told_once
 from spline_fc.estimators.reading import Known
 from spline_fc.model import Trained, make_model, train_network
+from spline_fc.model.fitting import told_of, train_members
 from spline_fc.model.record import EXTRAPOLATE
 from spline_fc.training import LEARNING_RATES, TrainResult
 
@@ -40,6 +42,7 @@ class _SplineFC(FittedSpline):
         validation_fraction: float = 0.2,
         patience: int = 20,
         refit: bool = False,
+        members: int = 1,
         extrapolate: str = "linear",
         random_state: Any = 0,
     ) -> None:
@@ -58,11 +61,14 @@ class _SplineFC(FittedSpline):
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.refit = refit
+        self.members = members
         self.extrapolate = extrapolate
         self.random_state = random_state
 
     def _fit(self, known: Known) -> None:
         road = self._road(known)
+        if self.members > 1:
+            return self._fit_members(known, road)
         held = bool(self.early_stopping) and len(known.encoded.x) >= _FEWEST
         raw = reading.parts(known, road.name, self.validation_fraction * held, road.seed)
         standard = standardize(raw)
@@ -88,11 +94,42 @@ class _SplineFC(FittedSpline):
         self.history_ = _history(found.result)
         self._keep(known, standard, fit, model)
 
+    def _fit_members(self, known: Known, road: "_Road") -> None:
+        """Several networks, which stop by rows that they hold out in turn."""
+        wanted = f"with {self.members} members, which stop by rows that they hold out"
+        check(bool(self.early_stopping), f"early_stopping must be True {wanted}; got False.")
+        wanted = f"refit must be False with {self.members} members, which know all rows"
+        check(not self.refit, f"{wanted}; got True.")
+        rows = len(known.encoded.x)
+        check(rows >= _FEWEST, f"X must have {_FEWEST} distinct rows for members > 1; got {rows}.")
+        raw = reading.parts(known, road.name, self.validation_fraction, road.seed)
+        rates = LEARNING_RATES if self.learning_rate is None else [self.learning_rate]
+        found = train_members(
+            raw,
+            self.hidden_sizes,
+            self.members,
+            seed=road.seed,
+            training_config={**road.training, "batch_size": min(self.batch_size, rows // 2)},
+            start_options=road.start,
+            learning_rates=rates,
+        )
+        fit: Any = found.ensemble.fits[0]  # no start but a spline has members here
+        model = make_model(
+            found.pooled,
+            spline=fit,
+            held_out=found.held_out,
+            loss=found.ensemble.loss,
+            extrapolate=self.extrapolate,
+            made={"seed": road.seed, **told_of(found)},
+        )
+        self._keep(known, found.pooled, fit, model)
+
     def _road(self, known: Known) -> "_Road":
         """The options, checked as far as nothing later does so, for these rows."""
         check_one_of("extrapolate", self.extrapolate, EXTRAPOLATE)
         check_boolean("early_stopping", self.early_stopping)
         check_boolean("refit", self.refit)
+        check_integer("members", self.members, 1)
         check_number("validation_fraction", self.validation_fraction, above=0, below=1)
         check_integer("max_terms", self.max_terms, 1)
         check_integer("batch_size", self.batch_size, 1)
@@ -171,6 +208,9 @@ class SplineFCRegressor(Regression, _SplineFC):
       patience: epochs; 0 waits to the end.
       refit: then begin anew on all rows, at the rate and for the epochs that were chosen. Better
         on small tables with little noise; where labels are noisy nothing is left to stop it.
+      members: networks whose mean predicts, 8 are better than one: each holds another part of the
+        rows out to stop by, so that all rows are learnt from and `validation_fraction` has no say;
+        rows held out give intervals. Takes at most as many times as long.
       extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
         pulls every column in to the range of the training rows.
       random_state: of the rows held out, free units and the order of rows; an integer, a
@@ -178,15 +218,35 @@ class SplineFCRegressor(Regression, _SplineFC):
 
     Attributes:
       model_: Model, which predicts, explains and is saved (`model_.save`).
-      spline_: Spline that the network began as, of the encoded columns in raw units.
+      spline_: Spline that the network, or the first member, began as, of the encoded columns in raw
+        units.
       basis_coef_: (m, k) its coefficients.
       params_: the network in raw units; `to_linen` and `to_nnx` wrap it.
-      history_: {"train_loss", "validation_loss"}: (epochs + 1,) of the run that chose.
+      history_: {"train_loss", "validation_loss"}: (epochs + 1,) of the run that chose; several
+        members have none.
       gcv_: generalised cross-validation score of the spline on targets of deviation 1.
       feature_importances_: (n_features_in_,) shares of what shuffling a column, with all its
-        levels, costs on the rows held out.
+        levels, costs on the rows held out, of which several members have known most.
       n_features_in_, feature_names_in_: of X.
     """
+
+    @told_once()
+    def predict_interval(
+        self, X: Any, level: float = LEVEL, method: str = "cv+"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds the targets of rows, with members > 1: lower and upper, each as from `predict`.
+
+        Args:
+          X: as in `predict`.
+          level: share of new rows whose target is to lie within, in (0, 1); of each target by
+            itself.
+          method: "cv+", "minmax" or "scaled", see `Model.predict_interval`.
+
+        Raises:
+          ValueError: members is 1, or a level that the rows cannot give.
+        """
+        lower, upper = self.model_.predict_interval(self._rows(X), level, method)
+        return self._shaped(lower), self._shaped(upper)
 
 
 class SplineFCClassifier(ClassifierMixin, _SplineFC):
@@ -221,6 +281,7 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
         validation_fraction: float = 0.2,
         patience: int = 20,
         refit: bool = False,
+        members: int = 1,
         extrapolate: str = "linear",
         random_state: Any = 0,
         class_weight: Any = None,
@@ -242,6 +303,7 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
             validation_fraction,
             patience,
             refit,
+            members,
             extrapolate,
             random_state,
         )
@@ -270,6 +332,19 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
         """Predicts the probability of every class: (n, c) float64."""
         rows = self._rows(X)
         return self.model_.predict_proba(rows)
+
+    @told_once()
+    def predict_set(self, X: Any, level: float = LEVEL) -> np.ndarray:
+        """Says which classes rows may have, with members > 1: (n, c) bool, in their order.
+
+        Args:
+          X: as in `predict`.
+          level: share of new rows whose class is to be among them, in (0, 1).
+
+        Raises:
+          ValueError: members is 1, or a level that the rows cannot give.
+        """
+        return self.model_.predict_set(self._rows(X), level)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predicts the most probable label of each row: (n,)."""

@@ -17,9 +17,10 @@ from spline_fc.checks import (
 from spline_fc.cpwl import check_spline
 from spline_fc.data import Scaler
 from spline_fc.data.records import TASKS
+from spline_fc.ensemble import HeldOut, check_held_out
 from spline_fc.model.record import EXTRAPOLATE, Model
-from spline_fc.network import layer_sizes
-from spline_fc.network.structure import check_network
+from spline_fc.network import layer_sizes, merge_params
+from spline_fc.network.structure import check_network, flatten
 from spline_fc.training.losses import LOSSES
 
 
@@ -49,24 +50,46 @@ def check_model(model: Model) -> None:
         sizes = layer_sizes(model.params)
         ends = (sizes[0], sizes[-1])
         check(ends == (d, k), f"params must have {d} inputs and {k} outputs; got {ends}.")
+    if model.held_out is not None:
+        _check_members(model, k)
+
+
+def _check_members(model: Model, outputs: int) -> None:
+    """Checks the members of an ensemble, and that the network is their mean."""
+    held: Any = model.held_out
+    check_kind("held_out", held, HeldOut)
+    check_network(held.members)
+    check_held_out(held, outputs, model.task == "regression")
+    wanted = flatten(merge_params(held.members))
+    came = {} if model.params is None else flatten(model.params)
+    same = wanted.keys() == came.keys() and all(
+        np.array_equal(leaf, came[name]) for name, leaf in wanted.items()
+    )
+    check(same, "params must be the mean of the members of held_out; it is not.")
 
 
 def check_made(made: Any) -> None:
-    """Checks how a model was made: rows and scores, which summaries tell; all else is free.
+    """Checks how a model was made: rows, scores, intervals, which are told; all else is free.
 
     Raises:
       ValueError: the sentence names the field.
     """
     check_mapping("made", made)
-    for field in ("rows", "scores"):
+    for field in ("rows", "scores", "intervals"):
         check_mapping(f"made[{field!r}]", made.get(field, {}))
     for part, count in made.get("rows", {}).items():
         check_integer(f"made['rows'][{part!r}]", count, 0)
-    for name, own in made.get("scores", {}).items():
-        check_mapping(f"made['scores'][{name!r}]", own)
+    named = [
+        (field, n, own)
+        for field in ("scores", "intervals")
+        for n, own in made.get(field, {}).items()
+    ]
+    for field, name, own in named:
+        where = f"made[{field!r}][{name!r}]"
+        check_mapping(where, own)
         for score, value in own.items():
             if value is not None:  # JSON has no NaN
-                check_number(f"made['scores'][{name!r}][{score!r}]", value)
+                check_number(f"{where}[{score!r}]", value)
 
 
 def _check_names(model: Model) -> None:

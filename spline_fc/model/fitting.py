@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc import protocol, training
-from spline_fc.checks import as_sizes
+from spline_fc.checks import as_sizes, check_integer
 from spline_fc.cpwl import FitResult
-from spline_fc.data import Dataset, standardize
+from spline_fc.data import Dataset, join_validation, standardize
+from spline_fc.ensemble import Ensemble, HeldOut, of_ensemble, train_ensemble
 from spline_fc.model.make import make_model
 from spline_fc.model.record import Model
 from spline_fc.printing import printed
@@ -21,8 +22,17 @@ class Fitted(NamedTuple):
     """A model, and what its making left."""
 
     model: Model
-    start: Start  # the network before training, and the fit that it came from
-    result: TrainResult  # of the learning rate that was chosen
+    start: Start | None  # the network before training, and the fit that it came from
+    result: TrainResult | None  # of the learning rate that was chosen
+    ensemble: Ensemble | None = None  # of several members, in place of both
+
+
+class Members(NamedTuple):
+    """An ensemble, the rows that it knows, and what its members held out of them."""
+
+    ensemble: Ensemble
+    pooled: Dataset  # standardised; the training part and the validation part are both together
+    held_out: HeldOut
 
 
 class Trained(NamedTuple):
@@ -39,6 +49,7 @@ def fit_model(
     dataset: Dataset,
     hidden_sizes: int | Sequence[int] = (64, 64),
     *,
+    members: int = 1,
     seed: int = 0,
     training_config: TrainingConfig | Mapping[str, Any] | None = None,
     start_options: Mapping[str, Any] | None = None,
@@ -54,6 +65,9 @@ def fit_model(
       dataset: in raw units, from `load` or `from_arrays`; its test rows are scored once, at the
         end.
       hidden_sizes: widths.
+      members: of an ensemble that is cross-fitted to training and validation rows together, see
+        `train_ensemble`; the model is the mean of its members and bounds what it predicts. 1 is a
+        single network, which is chosen on the validation rows.
       seed: of the start and of the order of the rows.
       training_config: a TrainingConfig or any of its fields.
       start_options: of `network.spline_start`.
@@ -67,38 +81,79 @@ def fit_model(
       Fitted.
 
     Raises:
-      ValueError: what `standardize`, `spline_start` and `train_replicas` refuse.
+      ValueError: what `standardize`, `spline_start`, `train_replicas` and `train_ensemble` refuse.
     """
-    standard, told = standardize(dataset), on_phase or (lambda phase: None)
-    options = dict(start_options or {})
-    found = train_network(
-        standard,
-        hidden_sizes,
-        seed=seed,
-        training_config=training_config,
-        start_options=options,
-        learning_rates=learning_rates,
-        on_phase=told,
-        on_epochs=on_epochs,
-    )
-    told("scoring")
-    options = {
-        "hidden_sizes": as_sizes("hidden_sizes", hidden_sizes),
+    check_integer("members", members, 1)
+    told = on_phase or (lambda phase: None)
+    own = {"hidden_sizes": as_sizes("hidden_sizes", hidden_sizes), "start": start_options or {}}
+    passed: dict[str, Any] = {
+        "seed": seed,
+        "training_config": training_config,
+        "start_options": start_options,
+        "learning_rates": learning_rates,
+        "on_phase": told,
+        "on_epochs": on_epochs,
+    }
+
+    def model_of(standard: Dataset, loss: str, what: dict[str, Any], **parts: Any) -> Model:
+        told("scoring")
+        kept = {"seed": seed, **own, **what, **(made or {}), "scores": training.baselines(standard)}
+        return make_model(standard, loss=loss, extrapolate=extrapolate, made=kept, **parts)
+
+    if members > 1:
+        many = train_members(dataset, hidden_sizes, members, **passed)
+        parts = {"spline": many.ensemble.fits[0], "held_out": many.held_out}
+        model = model_of(many.pooled, many.ensemble.loss, told_of(many), **parts)
+        return Fitted(model, None, None, many.ensemble)
+    standard = standardize(dataset)
+    found = train_network(standard, hidden_sizes, **passed)
+    what = {
         "learning_rate": found.learning_rate,
         "epochs": found.result.history["validation_loss"].size - 1,
         "best_epoch": int(found.result.best_epoch),
-        "start": options,
         "directions": found.start.directions and found.start.directions.reason,
     }
-    model = make_model(
-        standard,
-        spline=found.start.fit,
-        params=found.result.params,
-        loss=found.loss,
-        extrapolate=extrapolate,
-        made={"seed": seed, **options, **(made or {}), "scores": training.baselines(standard)},
-    )
-    return Fitted(model, found.start, found.result)
+    parts = {"spline": found.fit, "params": found.result.params}
+    return Fitted(model_of(standard, found.loss, what, **parts), found.start, found.result)
+
+
+def train_members(
+    dataset: Dataset,
+    hidden_sizes: int | Sequence[int],
+    members: int,
+    *,
+    seed: int = 0,
+    on_phase: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Members:
+    """Cross-fits an ensemble, and keeps what its members held out.
+
+    Args:
+      dataset: in raw units.
+      hidden_sizes, members, seed, **options: of `train_ensemble`.
+      on_phase: told what is being done.
+
+    Raises:
+      ValueError: what `train_ensemble` refuses.
+    """
+    told = on_phase or (lambda phase: None)
+    told("training the networks")
+    ensemble = train_ensemble(seed, dataset, hidden_sizes, members=members, **options)
+    told("fitting the size of residuals")
+    pooled = standardize(join_validation(dataset))
+    return Members(ensemble, pooled, of_ensemble(ensemble, pooled))
+
+
+def told_of(found: Members) -> dict[str, Any]:
+    """What is kept of the making of an ensemble, plain JSON."""
+    ensemble, pooled = found.ensemble, found.pooled
+    return {
+        "members": found.held_out.num_members,
+        "diverged": ensemble.dropped,
+        "learning_rate": float(ensemble.learning_rate),
+        "best_epochs": np.asarray(ensemble.best_epochs).tolist(),
+        "rows": {"train": len(pooled.train.x), "test": len(pooled.test.x)},
+    }
 
 
 def train_network(

@@ -4,12 +4,15 @@ about                   UTF-8 bytes of the JSON: format, names, task, encoding, 
 x_shift, x_scale, ...   the scaler
 low, high, importance
 spline/intercept, ...   the tables of the spline, if there is one
-network/Dense_0/kernel, ...
+network/Dense_0/kernel, ...   if there is one and it is no mean of members
+members/Dense_0/kernel, ...   else the networks that it is the mean of, leaves (K, ...)
+held_out/holders, ...   of an ensemble: which members held which rows out, and residuals
+spread/intercept, ...   how large residuals are, a spline with its ends
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,15 +23,17 @@ from spline_fc import files
 from spline_fc.checks import check, check_known_keys, check_mapping, shown
 from spline_fc.cpwl import Spline, check_spline
 from spline_fc.data import Scaler, encoding_from_json
+from spline_fc.ensemble import Groups, HeldOut, Spread
 from spline_fc.model.checked import check_model
 from spline_fc.model.record import Model
-from spline_fc.network import Params
+from spline_fc.network import Params, merge_params
 from spline_fc.network.structure import check_network, flatten, unflatten
 
-FORMAT = "spline_fc.model/2"
+FORMAT = "spline_fc.model/3"
 _ABOUT = ("name", "task", "feature_names", "target_names", "classes", "extrapolate", "loss")
 _ARRAYS = ("low", "high", "importance")
-_SPLINE, _NETWORK = "spline/", "network/"
+_SPLINE, _NETWORK, _MEMBERS = "spline/", "network/", "members/"
+_HELD_OUT, _SPREAD = "held_out/", "spread/"
 
 
 def save_model(model: Model, path: str | os.PathLike) -> None:
@@ -53,12 +58,29 @@ def save_model(model: Model, path: str | os.PathLike) -> None:
     arrays |= {name: np.asarray(getattr(model, name)) for name in _ARRAYS}
     arrays |= {name: np.asarray(value) for name, value in model.scaler._asdict().items()}
     if model.spline is not None:
-        tables = model.spline._asdict()
-        arrays |= {f"{_SPLINE}{name}": np.asarray(table) for name, table in tables.items()}
-    if model.params is not None:
-        leaves = flatten(model.params)
-        arrays |= {f"{_NETWORK}{name}": np.asarray(leaf) for name, leaf in leaves.items()}
+        arrays |= _named(_SPLINE, model.spline._asdict())
+    if model.held_out is not None:
+        arrays |= _members_to_arrays(model.held_out)
+    elif model.params is not None:
+        arrays |= _named(_NETWORK, flatten(model.params))
     files.write_npz(path, arrays, compressed=True)
+
+
+def _members_to_arrays(held: HeldOut) -> dict[str, np.ndarray]:
+    """The members, of which the network follows, and what they held out."""
+    rows: dict[str, Any] = {**held.groups._asdict(), "sizes": held.sizes}
+    if held.weights is not None:
+        rows["weights"] = held.weights
+    arrays = _named(_MEMBERS, flatten(held.members))
+    if held.spread is not None:
+        ends = held.spread._asdict()
+        arrays |= _named(_SPREAD, ends.pop("spline")._asdict())
+        rows |= ends
+    return arrays | _named(_HELD_OUT, rows)
+
+
+def _named(prefix: str, tables: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {f"{prefix}{name}": np.asarray(table) for name, table in tables.items()}
 
 
 def load_model(path: str | os.PathLike) -> Model:
@@ -95,15 +117,17 @@ def _model(arrays: dict[str, np.ndarray]) -> Model:
     check(not missing, f"it must have all arrays; {', '.join(missing)} missing.")
     scaler = Scaler(*(arrays.pop(name) for name in Scaler._fields))
     others = {name: arrays.pop(name) for name in _ARRAYS}
-    spline = _spline(_below(_SPLINE, arrays))
-    params = _params(_below(_NETWORK, arrays))
+    spline = _spline(_SPLINE, arrays)
+    params = _params(_NETWORK, arrays)
+    held_out = _held_out(arrays)
+    params = params if held_out is None else merge_params(held_out.members)
     check(not arrays, f"it must hold no other arrays; got {', '.join(sorted(arrays)[:3])}.")
     encoding = about["encoding"]
     fields: dict[str, Any] = {**about, **others}
     fields["encoding"] = None if encoding is None else encoding_from_json(encoding)
     for name in ("feature_names", "target_names", "classes"):
         fields[name] = _texts(name, about[name])
-    model = Model(**fields, scaler=scaler, spline=spline, params=params)
+    model = Model(**fields, scaler=scaler, spline=spline, params=params, held_out=held_out)
     check_model(model)
     return model
 
@@ -137,12 +161,11 @@ def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): arrays.pop(name) for name in own}
 
 
-def _spline(tables: Mapping[str, np.ndarray]) -> Spline | None:
+def _spline(part: str, arrays: dict[str, np.ndarray]) -> Spline | None:
+    tables = _below(part, arrays)
     if not tables:
         return None
-    check_known_keys("spline", tables, Spline._fields)
-    missing = [field for field in Spline._fields if field not in tables]
-    check(not missing, f"spline must have all tables; {', '.join(missing)} missing.")
+    _check_whole(part, tables, Spline._fields)
     fields: dict[str, Any] = dict(tables)
     spline = Spline(**fields)
     check_spline(spline)
@@ -151,13 +174,39 @@ def _spline(tables: Mapping[str, np.ndarray]) -> Spline | None:
     return spline if is_wide else jax.tree.map(jnp.asarray, spline)
 
 
-def _params(leaves: Mapping[str, np.ndarray]) -> Params | None:
+def _params(part: str, arrays: dict[str, np.ndarray]) -> Params | None:
+    leaves = _below(part, arrays)
     if not leaves:
         return None
     params = unflatten(leaves)
     check_network(params)
     is_wide = next(iter(leaves.values())).dtype == np.float64
     return params if is_wide else jax.tree.map(jnp.asarray, params)
+
+
+def _held_out(arrays: dict[str, np.ndarray]) -> HeldOut | None:
+    members, spline = _params(_MEMBERS, arrays), _spline(_SPREAD, arrays)
+    rows: dict[str, Any] = _below(_HELD_OUT, arrays)
+    if members is None:
+        check(not rows and spline is None, "it must have the members of held_out.")
+        return None
+    weights = rows.pop("weights", None)
+    fields = [*Groups._fields, "sizes"]
+    if spline is not None:
+        fields += (field for field in Spread._fields if field != "spline")
+    _check_whole(_HELD_OUT, rows, fields)
+    groups = Groups(*(rows.pop(field) for field in Groups._fields))
+    sizes = rows.pop("sizes")
+    spread = None if spline is None else Spread(spline, **rows)
+    return HeldOut(members, groups, sizes, weights, spread)
+
+
+def _check_whole(part: str, tables: Mapping[str, Any], fields: Sequence[str]) -> None:
+    """Checks that a part has these tables and no others."""
+    name = part.rstrip("/")
+    check_known_keys(name, tables, fields)
+    missing = [field for field in fields if field not in tables]
+    check(not missing, f"{name} must have all tables; {', '.join(missing)} missing.")
 
 
 def _texts(name: str, values: Any) -> tuple[str, ...]:

@@ -12,11 +12,12 @@ from spline_fc.data import Dataset, Encoding, Scaler, check_dataset, unscale_x
 from spline_fc.data.cells import Format
 from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding, spell
 from spline_fc.data.records import PARTS
+from spline_fc.ensemble import LEVEL, METHODS, HeldOut
 from spline_fc.files import plain
 from spline_fc.model.checked import check_made, check_model
 from spline_fc.model.environment import versions
 from spline_fc.model.record import Model
-from spline_fc.network import Params
+from spline_fc.network import Params, merge_params
 from spline_fc.training import LOSS_OF, LOSS_OF_LINK, joint_error, scores
 
 SPLINE_ALONE, NETWORK = "spline alone", "network"
@@ -32,6 +33,7 @@ def make_model(
     loss: str | None = None,
     extrapolate: str = "linear",
     made: Mapping[str, Any] | None = None,
+    held_out: HeldOut | None = None,
 ) -> Model:
     """Puts what was fitted to a data set together with what makes x of new rows.
 
@@ -45,6 +47,7 @@ def make_model(
         in to the range of the training rows.
       made: what else is to be kept, plain JSON: date, seed, options; scores by name, to which those
         of spline and network on test rows come.
+      held_out: of an ensemble, whose network is the mean of its members (`params` is left out).
 
     Returns:
       Model.
@@ -57,6 +60,9 @@ def make_model(
     check_dataset(dataset)
     made = {} if made is None else plain(made)
     check_made(made)
+    if held_out is not None:
+        check(params is None, "params must be None with held_out, whose members they follow from.")
+        params = merge_params(held_out.members)
     check(spline is not None or params is not None, "spline or params must be given; got neither.")
     link = getattr(getattr(spline, "fit", spline), "link", None)
     spline = None if spline is None else spline_of(spline)
@@ -78,6 +84,7 @@ def make_model(
         importance=np.zeros(0),
         loss=loss,
         made={},
+        held_out=held_out,
     )
     check_model(model)
     return model._replace(importance=_importance(model, dataset), made=_made(model, dataset, made))
@@ -147,7 +154,36 @@ def _made(model: Model, dataset: Dataset, made: Mapping[str, Any]) -> dict[str, 
     for name in (name for name, part in kinds.items() if part is not None):
         alone = model if name == NETWORK else model._replace(params=None)
         found[name] = _scores(alone, alone.evaluate(dataset.test.x), dataset.test.y)
-    return plain({"versions": versions(), "rows": rows, **made, "scores": found})
+    told = {"versions": versions(), "rows": rows, **made, "scores": found}
+    if model.held_out is not None:
+        told["intervals"] = _coverage(model, dataset)
+    return plain(told)
+
+
+def _coverage(model: Model, dataset: Dataset) -> dict[str, dict[str, float]]:
+    """What share of the test rows intervals of the usual level hold, and how wide they are.
+
+    By method, in raw units; of classes how many a set has. Without rows enough there is nothing.
+    """
+    held: Any = model.held_out
+    if held.most_level < LEVEL:
+        return {}
+    x, y = (np.asarray(array, np.float64) for array in dataset.test)
+    if model.task != "regression":
+        found = held.classes(x, model.loss)
+        truth = y if y.shape[1] > 1 else np.hstack([1 - y, y])
+        share, count = (found * truth).sum() / len(y), found.sum() / len(y)
+        return {"sets": {"coverage": share, "classes": count}}
+    told: dict[str, dict[str, float]] = {}
+    names = [""] if len(model.target_names) == 1 else [f" {name}" for name in model.target_names]
+    for method in METHODS:
+        lower, upper = held.interval(x, LEVEL, method)
+        shares = ((lower <= y) & (y <= upper)).mean(axis=0)
+        widths = (upper - lower).mean(axis=0) * model.scaler.y_scale
+        told[method] = {}
+        for name, share, width in zip(names, shares, widths, strict=True):
+            told[method] |= {f"coverage{name}": share, f"mean width{name}": width}
+    return told
 
 
 def _scores(model: Model, outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:

@@ -8,7 +8,9 @@ import numpy as np
 from spline_fc.analysis.forward import output
 from spline_fc.checks import check
 from spline_fc.cpwl import Spline, evaluate_float64
-from spline_fc.data import Encoding, Scaler, scale_x, unscale_y
+from spline_fc.data import Encoding, Scaler, encode_with_targets, scale_x, scale_y, unscale_y
+from spline_fc.ensemble import LEVEL, HeldOut, keep_held_out
+from spline_fc.ensemble.held_out import num_members
 from spline_fc.model.columns import Column, file_columns
 from spline_fc.model.explanation import Explanation, as_rows, explain, one_row
 from spline_fc.model.formula import MOST_WEIGHTS, formula_lines, raw_spline
@@ -45,11 +47,15 @@ class Model(NamedTuple):
     importance: np.ndarray  # (c,) share of each column of the file, on held-out rows; or (0,)
     loss: str  # what the outputs were trained on: of a cross-entropy they are logits
     made: dict[str, Any]  # plain JSON: versions, seed, options, scores
+    held_out: HeldOut | None = None  # what intervals take; params is the mean of its members
 
     def _sentence(self) -> str:
         kinds = [k for k, part in (("spline", self.spline), ("network", self.params)) if part]
         d = len(self.feature_names)
-        return f"Model of {self.name}: {self.task} by a {' and a '.join(kinds)} of {d} features"
+        count = 1 if self.held_out is None else self.held_out.num_members
+        several = f", the mean of {count}," if count > 1 else ""
+        by = f"a {' and a '.join(kinds)}{several}"
+        return f"Model of {self.name}: {self.task} by {by} of {d} features"
 
     def _table(self) -> list[list[str]]:
         return self.score_rows()
@@ -96,8 +102,7 @@ class Model(NamedTuple):
         Raises:
           ValueError: as for `outputs`.
         """
-        x = read_rows(self.encoding, self.feature_names, rows)
-        return np.clip(x, self.low, self.high) if self.extrapolate == "clip" else x
+        return self._clipped(read_rows(self.encoding, self.feature_names, rows))
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Evaluates the part that predicts, in standardised units: x (n, d) to (n, k) float64."""
@@ -138,6 +143,75 @@ class Model(NamedTuple):
         check(self.task != "regression", "predict_proba must be asked of a classification.")
         return probabilities(self.loss, self.outputs(rows))
 
+    def predict_interval(
+        self, rows: Any, level: float = LEVEL, method: str = "cv+"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds the target of each row, from the residuals of rows that members held out.
+
+        Args:
+          rows: as in `outputs`.
+          level: share of new rows whose target is to lie within, in (0, 1).
+          method: "cv+", "minmax" or "scaled", see `HeldOut.interval`.
+
+        Returns:
+          lower, upper: as from `predict`, in the target's units; of several targets each has its
+          own interval, and `level` is that of one.
+
+        Raises:
+          ValueError: as for `outputs`, the model is a classification or no ensemble, a level that
+            the rows held out cannot give.
+        """
+        check(self.task == "regression", "predict_interval must be asked of a regression.")
+        x = scale_x(self.scaler, self.inputs(rows))
+        ends = self._held_out().interval(x, level, method)
+        lower, upper = (unscale_y(self.scaler, end) for end in ends)
+        return (lower[:, 0], upper[:, 0]) if lower.shape[1] == 1 else (lower, upper)
+
+    def predict_set(self, rows: Any, level: float = LEVEL) -> np.ndarray:
+        """Says which classes each row may have, from rows that members held out.
+
+        Args:
+          rows: as in `outputs`.
+          level: share of new rows whose class is to be among them, in (0, 1).
+
+        Returns:
+          (n, c) bool, columns in the order of `classes`; the class predicted is always among them.
+
+        Raises:
+          ValueError: as for `outputs`, the model is a regression or no ensemble, a level that the
+            rows held out cannot give.
+        """
+        check(self.task != "regression", "predict_set must be asked of a classification.")
+        x = scale_x(self.scaler, self.inputs(rows))
+        return self._held_out().classes(x, self.loss, level)
+
+    def calibrated(self, rows: Any) -> "Model":
+        """Takes intervals or sets from rows that nothing of the model has seen, with their targets.
+
+        These hold a new target with probability `level` at least, whatever the model (Vovk et al.
+        2005): split conformal prediction, which "cv+" and "minmax" then are. Any network will do.
+
+        Args:
+          rows: as in `outputs`, with the columns of the targets.
+
+        Returns:
+          Model that predicts the same.
+
+        Raises:
+          ValueError: as for `outputs`, no column of targets, there is no network.
+        """
+        if self.params is None or self.encoding is None:
+            raise ValueError("the model must have a network and an encoding; it has not.")
+        x, y = encode_with_targets(self.encoding, rows)
+        standard = scale_x(self.scaler, self._clipped(x)), scale_y(self.scaler, y)
+        one = {n: {k: leaf[None] for k, leaf in own.items()} for n, own in self.params.items()}
+        members = one if self.held_out is None else self.held_out.members
+        fresh = np.ones((num_members(members), len(x)), bool)
+        loss = None if self.task == "regression" else self.loss
+        made = {name: what for name, what in self.made.items() if name != "intervals"}
+        held_out = keep_held_out(members, fresh, *standard, loss=loss)
+        return self._replace(held_out=held_out, made=made)
+
     def explain(self, rows: Any, row: int = 0) -> Explanation:
         """Explains one prediction: what each column of the file adds to that of the average row.
 
@@ -153,7 +227,7 @@ class Model(NamedTuple):
           ValueError: as for `outputs`, or there is no such row.
         """
         x = one_row(read_rows(self.encoding, self.feature_names, as_rows(rows)), row)
-        clipped = np.clip(x, self.low, self.high) if self.extrapolate == "clip" else x
+        clipped = self._clipped(x)
         params, names = self._standard_network(), self.output_names()
         return explain(params, self.scaler, x, clipped, self.columns(), names, self.output_scale())
 
@@ -231,6 +305,15 @@ class Model(NamedTuple):
         if self.spline is None:
             raise ValueError("the model must have a spline; it is a network alone.")
         return self.spline
+
+    def _clipped(self, x: np.ndarray) -> np.ndarray:
+        return np.clip(x, self.low, self.high) if self.extrapolate == "clip" else x
+
+    def _held_out(self) -> HeldOut:
+        if self.held_out is None:
+            wanted = "the model must have residuals of rows held out"
+            raise ValueError(f"{wanted}; it has none (fit with members=8, or see `calibrated`).")
+        return self.held_out
 
     def _standard_network(self) -> Params:
         return to_params(self._spline()) if self.params is None else self.params

@@ -6,14 +6,17 @@ from typing import Any
 from tabulate import tabulate
 
 from spline_fc.data.encoding import FEATURE, WEIGHTS
+from spline_fc.ensemble import LEVEL
+from spline_fc.ensemble.held_out import each_member
 from spline_fc.model.make import NETWORK, SPLINE_ALONE
 from spline_fc.model.record import Model
-from spline_fc.network import layer_sizes
+from spline_fc.network import Params, layer_sizes
+from spline_fc.printing import significant
 
 
 def summarize_model(model: Model, most: int | None) -> str:
     """Writes what there is to know of a model: what, of which rows, how good, why, the formula."""
-    parts = [describe(model), score_table(model), _importance(model)]
+    parts = [describe(model), score_table(model), interval_table(model), _importance(model)]
     if model.spline is not None:
         parts.append(f"{_formula_head(model)}\n\n{model.formula(most)}")
     return "\n\n".join(part for part in parts if part)
@@ -23,6 +26,24 @@ def score_table(model: Model) -> str:
     """The scores on test rows, a line each for the mean, a linear model, spline and network."""
     rows = model.score_rows()
     return _table(rows[1:], rows[0]) if rows else ""
+
+
+def interval_table(model: Model) -> str:
+    """How many test rows the intervals of an ensemble hold, and how wide they are; "" if none."""
+    found = model.made.get("intervals", {})
+    names = list(next(iter(found.values()), {}))
+    rows = [
+        [method, *(_measure(name, own.get(name)) for name in names)]
+        for method, own in found.items()
+    ]
+    what = "sets" if model.task != "regression" else "intervals"
+    return _table(rows, [f"{100 * LEVEL:g} % {what} on test rows", *names]) if rows else ""
+
+
+def _measure(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return _share(value) if name.startswith("coverage") else significant(value, 4)
 
 
 def describe(model: Model) -> str:
@@ -53,8 +74,20 @@ def describe(model: Model) -> str:
 def _parts(model: Model) -> str:
     if model.params is None:
         return "a spline"
-    widths = ", ".join(map(str, layer_sizes(model.params)[1:-1]))
+    widths = _widths(model.params)
+    if model.held_out is not None and model.held_out.num_members > 1:
+        members = each_member(model.held_out.members)
+        began = " that began as splines" if model.spline is not None else ""
+        return f"a network ({widths}), the mean of {len(members)} ({_widths(members[0])}){began}"
     return f"a network ({widths})" + (" that began as a spline" if model.spline is not None else "")
+
+
+def _widths(params: Params) -> str:
+    return ", ".join(map(str, layer_sizes(params)[1:-1]))
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _gaps(model: Model, used: int) -> str:
@@ -76,7 +109,7 @@ def _gaps(model: Model, used: int) -> str:
 def _importance(model: Model) -> str:
     shares = zip((column.name for column in model.columns()), model.importance, strict=False)
     rows = sorted(((name, share) for name, share in shares if share > 0), key=lambda r: -r[1])
-    cells = [[name, f"{100 * share:.1f} %"] for name, share in rows]
+    cells = [[name, _share(share)] for name, share in rows]
     # An estimator has no test rows: its importance is of rows held out, or of those it learnt from.
     head = "importance on test rows" if model.score_rows() else "importance"
     return _table(cells, [head, "share"]) if cells else ""
@@ -89,7 +122,12 @@ def _formula_head(model: Model) -> str:
         score, made = _telling(model), model.made.get("scores", {})
         known = [made.get(name, {}).get(score) for name in (SPLINE_ALONE, NETWORK)]
         told = "" if None in known else f" ({score} {known[0]:.4g}, the network {known[1]:.4g})"
-        what = f"The spline with which the network began{told}"
+        began = (
+            "the network"
+            if model.held_out is None
+            else f"the first of {model.held_out.num_members}"
+        )
+        what = f"The spline with which {began} began{told}"
     if model.task != "regression":
         logits = model.output_scale() == "logit"
         what += (

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from spline_fc.analysis import ImportanceTable, Permutation
 from spline_fc.arrays import numbers_float64
-from spline_fc.checks import check, check_finite, check_integer, check_rank
+from spline_fc.checks import as_list, check, check_finite, check_integer, check_rank
 from spline_fc.plots import look
 from spline_fc.plots.about import About, AboutLike, known
 from spline_fc.printing import significant
@@ -84,7 +84,12 @@ def importance(
 
 @look.styled
 def predicted_against_observed(
-    predicted: Any, observed: Any, about: AboutLike = None, *, ax: look.AxesLike = None
+    predicted: Any,
+    observed: Any,
+    about: AboutLike = None,
+    *,
+    interval: tuple[Any, Any] | None = None,
+    ax: look.AxesLike = None,
 ) -> Axes | np.ndarray:
     """Draws predictions over what came, a panel for each target; on the line they are right.
 
@@ -96,6 +101,8 @@ def predicted_against_observed(
       predicted: (n,) or (n, k), in raw units; probabilities of a class.
       observed: (n,) or (n, k) alike; 0 and 1 for a class.
       about: a Dataset, Model or About: names of targets, and the task.
+      interval: lower and upper, each as `predicted`, of numbers: bands through the dots, pale where
+        what came lies within and red where it does not, and told what share does.
       ax: an Axes for each target.
 
     Returns:
@@ -107,10 +114,14 @@ def predicted_against_observed(
     given, came = (_rows(n, v) for n, v in (("predicted", predicted), ("observed", observed)))
     check(given.shape == came.shape, f"predicted must have shape {came.shape}; got {given.shape}.")
     about = known(about)
+    numeric = about.task == "regression"
+    bands = None if interval is None else _bands(interval, given.shape, numeric)
     axes = look.axes_for(given.shape[1], ax, columns=3, size=(3.3, 3.2))
     for index, panel in enumerate(axes):
-        draw = _scatter if about.task == "regression" else _shares
+        draw = _scatter if numeric else _shares
         said = draw(panel, given[:, index], came[:, index])
+        if bands is not None:
+            said += _draw_band(panel, bands[0][:, index], bands[1][:, index], came[:, index])
         look.label(panel, title=about.target(index), aside=said)
         look.ticks(panel.xaxis, 5)
         look.ticks(panel.yaxis, 5)
@@ -190,6 +201,34 @@ def _rows(name: str, values: Any) -> np.ndarray:
     check(len(array) > 0, f"{name} must have at least one row; got none.")
     check_finite(name, array)
     return array
+
+
+def _bands(interval: Any, shape: tuple[int, ...], numeric: bool) -> list[np.ndarray]:
+    """Lower and upper ends (n, k) of intervals."""
+    check(numeric, "interval must be None of classes, which have sets; got one.")
+    pair = as_list("interval", interval, "lower and upper")
+    check(len(pair) == 2, f"interval must be lower and upper; got {len(pair)} arrays.")
+    ends = [_rows(n, end) for n, end in zip(("lower", "upper"), pair, strict=True)]
+    for name, end in zip(("lower", "upper"), ends, strict=True):
+        check(end.shape == shape, f"{name} must have shape {shape}; got {end.shape}.")
+    return ends
+
+
+def _draw_band(ax: Axes, lower: np.ndarray, upper: np.ndarray, came: np.ndarray) -> str:
+    """Draws an interval per row through its dot; returns what share of the rows lie within."""
+    some, within = (
+        slice(None, None, -(-came.size // MOST_POINTS)),
+        (lower <= came) & (came <= upper),
+    )
+    colors = np.where(within[some], look.SKY, look.VERMILION)
+    ends = lower[some], upper[some]
+    width = 0.9 if came.size > 500 else 1.4
+    lines = {"linewidth": width, "alpha": 0.4, "zorder": 1, "rasterized": came.size > 500}
+    ax.vlines(came[some], *ends, color=colors, **lines)
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(min(bottom, ends[0].min()), max(top, ends[1].max()))
+    ax.set_xlim(ax.get_ylim())
+    return f", {100 * within.mean():.1f} % within"
 
 
 def _scatter(ax: Axes, given: np.ndarray, came: np.ndarray) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 import spline_fc as sfc
 from spline_fc.command import main, program
-from tests.model.houses import fitted, labelled, table
+from tests.model.houses import fitted, labelled, several, table
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -105,6 +105,27 @@ def test_classes_and_their_probabilities(task, tmp_path, capsys):
     assert "Contributions are to the logit" in told and "Probabilities: " in told
 
 
+def test_intervals_and_sets_stand_beside_predictions(tmp_path, capsys):
+    model, (frame, _) = several("regression"), table(7, seed=3)
+    model.save(tmp_path / "m.npz")
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    given = ["predict", f"{tmp_path}/m.npz", f"{tmp_path}/rows.csv", "--interval", "0.8"]
+    assert main([*given, "--method", "minmax"]) == 0
+    head, *rows = csv.reader(capsys.readouterr().out.splitlines())
+    assert head == ["price", "price lower", "price upper"]
+    expected = [model.predict(frame), *model.predict_interval(frame, 0.8, "minmax")]
+    np.testing.assert_allclose(np.array(rows, float), np.transpose(expected), rtol=1e-8)
+    model = several("multiclass")
+    model.save(tmp_path / "m.npz")
+    assert main(given) == 0
+    head, *rows = csv.reader(capsys.readouterr().out.splitlines())
+    assert head == ["label", *model.classes]
+    assert [row[0] for row in rows] == model.predict(frame).tolist()
+    np.testing.assert_array_equal(
+        [[cell == "1" for cell in row[1:]] for row in rows], model.predict_set(frame, 0.8)
+    )
+
+
 def test_export_names_what_it_wrote(folder, capsys):
     assert main(["export", f"{folder}/m.npz", "--format", "json"]) == 0
     assert (folder / "m.json").is_file() and "m.json" in capsys.readouterr().out
@@ -122,6 +143,7 @@ def test_export_names_what_it_wrote(folder, capsys):
         ),
         ("predict m.npz none.csv", "none.csv does not exist."),
         ("predict m.npz houses.csv --proba", "--proba must be asked of a classification"),
+        ("predict m.npz houses.csv --interval 0.9", "must have residuals of rows held out"),
         ("explain m.npz houses.csv --row 150", "row must be one of the 150 there are"),
         ("export m.npz --format json -o nowhere/m.json", "must lie in a folder that exists"),
         ("export m.npz --format onnx -o m.npz", "must name another file than what is read"),
@@ -147,7 +169,15 @@ def test_an_error_is_one_sentence_and_status_1(folder, words, told, capsys, monk
 
 @pytest.mark.parametrize(
     "words",
-    ["fit", "fit a.csv --epochs -1", "fit a.csv --hidden 8,x", f"fit a.csv --epochs {2**31}", "go"],
+    [
+        "fit",
+        "fit a.csv --epochs -1",
+        "fit a.csv --hidden 8,x",
+        f"fit a.csv --epochs {2**31}",
+        "fit a.csv --members 0",
+        "predict m.npz a.csv --proba --interval 0.9",
+        "go",
+    ],
 )
 def test_a_command_line_that_makes_no_sense_is_status_2(words, capsys):
     with pytest.raises(SystemExit) as caught:

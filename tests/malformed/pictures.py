@@ -73,7 +73,7 @@ PICTURES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     ),
     "predicted_against_observed": (
         plots.predicted_against_observed,
-        {"predicted": _Y, "observed": _Y, "about": None},
+        {"predicted": _Y, "observed": _Y, "about": None, "interval": (_Y - 1, _Y + 1)},
     ),
 }
 # What no argument takes, whatever it is; and what some take and draw.

@@ -2,13 +2,16 @@
 
 import functools
 
+import jax
 import numpy as np
 import pandas as pd
 
 import spline_fc as sfc
 from spline_fc.cpwl.terms import Term, as_spline, term_values
+from spline_fc.ensemble import keep_held_out
 
 LEVELS = ("ash", "elm", "oak")
+MEMBERS = 4
 
 
 def table(rows=120, seed=0):
@@ -71,3 +74,21 @@ def fitted(task, parts=("spline", "params"), **options):
     found = {"spline": spline(*dataset.train)}
     found["params"] = sfc.to_params(found["spline"])
     return sfc.make_model(dataset, **{part: found[part] for part in parts}, **options), dataset
+
+
+@functools.cache
+def several(task, **options):
+    """A model of members that are a network with a little noise; each holds a fourth out."""
+    one, dataset = fitted(task)
+    rng = np.random.default_rng(0)
+
+    def noisy(leaf):
+        noise = 1 + 0.05 * rng.normal(size=(MEMBERS, *leaf.shape))
+        return (np.asarray(leaf) * noise).astype(np.float32)
+
+    members = jax.tree.map(noisy, one.params)
+    x, y = dataset.train
+    held_out = np.arange(len(x)) % MEMBERS == np.arange(MEMBERS)[:, None]
+    loss = None if task == "regression" else one.loss
+    held = keep_held_out(members, held_out, x, y, loss=loss)
+    return sfc.make_model(dataset, spline=one.spline, held_out=held, loss=one.loss, **options)

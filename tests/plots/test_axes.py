@@ -48,7 +48,7 @@ PICTURES = {
     "calibration": (1, lambda ax: plots.calibration([0.2, 0.9], [0, 1], ax=ax)),
     "predicted_against_observed": (
         2,
-        lambda ax: plots.predicted_against_observed(Y, Y, ax=ax),
+        lambda ax: plots.predicted_against_observed(Y, Y, interval=(Y - 1, Y + 1), ax=ax),
     ),
 }
 

@@ -257,6 +257,24 @@ def test_predictions_are_dots_and_their_errors_are_told():
     assert first.get_xlim() == first.get_ylim()
 
 
+def test_intervals_are_bands_and_what_lies_without_is_red():
+    observed, predicted = np.array([1.0, 2, 4]), np.array([1.5, 2, 3])
+    band = predicted - [1, 0.5, 0.5], predicted + [1, 0.5, 0.5]
+    ax = plots.predicted_against_observed(predicted, observed, interval=band, ax=records.axes(1))
+    (lines,) = ax.collections
+    ends = [segment[:, 1] for segment in lines.get_segments()]
+    np.testing.assert_array_equal(ends, np.transpose(band))
+    reds = (lines.get_colors()[:, 0] > 0.5).tolist()
+    assert reds == [False, False, True] and ax.get_title("right").endswith(", 66.7 % within")
+    assert ax.get_ylim()[0] <= 0.5 and ax.get_xlim() == ax.get_ylim()
+    with pytest.raises(ValueError, match=r"upper must have shape \(3, 1\); got \(2, 1\)"):
+        plots.predicted_against_observed(predicted, observed, interval=(band[0], [1, 2]))
+    with pytest.raises(ValueError, match="interval must be None of classes"):
+        plots.predicted_against_observed(
+            [0.5], [1], plots.About(task="binary"), interval=([0], [1])
+        )
+
+
 def test_a_reliability_diagram_has_bins_of_confidence_and_its_error():
     p, label = np.array([0.1, 0.12, 0.9, 0.99, 0.99]), np.array([0, 1, 1, 1, 1])
     ax = plots.calibration(p, label, name="network", ax=records.axes(1)[0])

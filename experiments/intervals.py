@@ -1,0 +1,149 @@
+"""What intervals of 90 % hold on test rows of the UCI sets, and how wide they are.
+
+    python -m experiments.intervals --output=results/ensembles/intervals.json
+    python -m experiments.intervals --ensembles=runs/anchors/ensembles
+    python -m experiments.intervals --table=results/ensembles/intervals.json
+
+An ensemble of eight is cross-fitted to the rows of a published split that are not its test rows. A
+width is told over that of a Gaussian: 2 * 1.645 times the root mean square of the residuals of
+rows held out.
+"""
+
+import pathlib
+import pickle
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+import spline_fc as sfc
+from experiments import startup
+from experiments.benchmarks import machine, tables
+from spline_fc.data import Dataset, join_validation
+from spline_fc.ensemble import LEVEL, METHODS, Ensemble, of_ensemble, train_ensemble
+from spline_fc.ensemble.held_out import outputs_float64
+
+GAUSSIAN = 2 * 1.6449  # deviations between the ends of 90 % of a Gaussian
+SMALL, LARGE = {"splits": 20, "epochs": 150}, {"splits": 20, "epochs": 20}
+SETS: dict[str, dict[str, int]] = {
+    "uci_yacht": {**SMALL, "epochs": 300},
+    "uci_boston": SMALL,
+    "uci_energy": SMALL,
+    "uci_concrete": SMALL,
+    "uci_wine_red": {**SMALL, "epochs": 80},
+    "uci_kin8nm": {**LARGE, "epochs": 40},
+    "uci_power": LARGE,
+    "uci_naval": LARGE,
+    "uci_protein": {"splits": 5, "epochs": 8},
+}
+WIDTHS = (64, 64)
+MEMBERS = 8
+
+
+def main(argv: list[str]) -> None:
+    """Measures every split, writes the record after each, and prints the table."""
+    given = flags.FLAGS
+    if tables.shown(argv, given.table, table):
+        return
+    tables.check_cases(given.cases, list(SETS))
+    record: dict[str, Any] = {**machine.stamp(), "members": MEMBERS, "widths": WIDTHS, "rows": []}
+    for name in given.cases or SETS:
+        for split in range(SETS[name]["splits"]):
+            found = trained(name, split) if given.ensembles is None else kept(name, split)
+            if found is None:
+                continue
+            row = {"set": name, "split": split, **interval_row(found, sfc.load(name, split=split))}
+            record["rows"].append(row)
+            machine.write(given.output, record)
+            print(" | ".join(line(f"{name} {split}", [row])), flush=True)
+    print(table(record))
+
+
+def trained(name: str, split: int) -> Ensemble:
+    """Trains an ensemble on a published split."""
+    config = {"epochs": SETS[name]["epochs"]}
+    dataset = sfc.load(name, split=split)
+    return train_ensemble(split, dataset, WIDTHS, members=MEMBERS, training_config=config)
+
+
+def kept(name: str, split: int) -> Ensemble | None:
+    """The ensemble that `experiments.anchors` trained on a split; None if it did not yet."""
+    path = pathlib.Path(flags.FLAGS.ensembles) / f"{name}-{split}-spline.pickle"
+    return pickle.loads(path.read_bytes()) if path.is_file() else None
+
+
+def interval_row(ensemble: Ensemble, dataset: Dataset) -> dict[str, Any]:
+    """Measures the intervals of an ensemble on the test rows of the set that it was trained on.
+
+    Args:
+      ensemble: of a regression on one target.
+      dataset: in raw units, as `train_ensemble` took it.
+
+    Returns:
+      {"rows": of the test part, "known": rows held out by any member, "rmse": of the mean of the
+      members, "rmse_members": of one, "rmse_out_of_fold", "methods": {method: {"coverage",
+      "width"}}}; errors and widths in the units of the target.
+    """
+    pooled = sfc.standardize(join_validation(dataset))
+    held_out = of_ensemble(ensemble, pooled)
+    x, y, scale = *pooled.test, pooled.scaler.y_scale
+    errors = scale * (outputs_float64(ensemble.params, x) - y)
+    methods = {}
+    for method in METHODS:
+        lower, upper = held_out.interval(x, LEVEL, method)
+        inside = (lower <= y) & (y <= upper)
+        methods[method] = {"coverage": inside.mean(), "width": (scale * (upper - lower)).mean()}
+    return {
+        "rows": len(y),
+        "known": len(held_out.sizes),
+        "rmse": np.sqrt(np.mean(errors.mean(axis=0) ** 2)),
+        "rmse_members": np.sqrt(np.mean(errors**2)),
+        "rmse_out_of_fold": np.sqrt(np.mean((scale * held_out.sizes) ** 2)),
+        "methods": methods,
+    }
+
+
+def table(record: Mapping[str, Any]) -> str:
+    """Sets a record as markdown, a line for each set."""
+    heads = ["set", "splits, test rows", *(f"{m}: coverage, width" for m in METHODS)]
+    heads += ["error held out", "of the mean"]
+    names = dict.fromkeys(row["set"] for row in record["rows"])
+    body = tables.markdown(
+        heads, [line(n, [r for r in record["rows"] if r["set"] == n]) for n in names]
+    )
+    said = (
+        "Coverage in per cent of the test rows with its standard error, over splits where there "
+        "are 3 or more; mean width over that of a Gaussian. The error of members on rows held out "
+        "and that of their mean on test rows, over that of members on test rows. Ensembles of "
+        f"{record['members']}. {machine.sentence(record)}"
+    )
+    return f"{body}\n\n{said}"
+
+
+def line(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The cells of a set, of all its splits."""
+    counts = np.array([row["rows"] for row in rows])
+    cells = []
+    for method in METHODS:
+        shares = np.array([row["methods"][method]["coverage"] for row in rows])
+        widths = [
+            row["methods"][method]["width"] / (GAUSSIAN * row["rmse_out_of_fold"]) for row in rows
+        ]
+        share = (shares * counts).sum() / counts.sum()
+        error = np.sqrt(share * (1 - share) / counts.sum())
+        if len(rows) > 2:
+            error = shares.std(ddof=1) / np.sqrt(len(rows))
+        cells.append(f"{100 * share:.1f} ± {100 * error:.1f}, {np.mean(widths):.2f}")
+    for error in ("rmse_out_of_fold", "rmse"):
+        ratios = [row[error] / row["rmse_members"] for row in rows]
+        cells.append(f"{np.exp(np.mean(np.log(ratios))):.2f}")
+    return [name, f"{len(rows)}, {counts.sum()}", *cells]
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("output", "results/ensembles/intervals.json", "JSON file to write.")
+    flags.DEFINE_string("table", None, "Print the table of this file, and end.")
+    flags.DEFINE_string("ensembles", None, "Folder of ensembles that were trained; none is then.")
+    flags.DEFINE_list("cases", [], "Measure these sets alone.")
+    startup.start(main)
