@@ -89,10 +89,10 @@ class _Earth:
         return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def _ours(seed: int, name: str) -> Any:
+def _ours(seed: int, name: str, **options: Any) -> Any:
     import spline_fc as sfc
 
-    return getattr(sfc, name)(random_state=seed)
+    return getattr(sfc, name)(random_state=seed, **options)
 
 
 def _lazy(module: str, name: str, **options: Any) -> Callable[[int], Any]:
@@ -120,6 +120,13 @@ CONTENDERS = {
         "spline_fc",
         lambda seed: _ours(seed, "SplineFCRegressor"),
         "its spline, moved knots, exact shapes",
+        compiles=True,
+    ),
+    "members": Contender(
+        "ours, members=8",
+        "spline_fc",
+        lambda seed: _ours(seed, "SplineFCRegressor", members=8),
+        "as above, of each; intervals",
         compiles=True,
     ),
     "earth": Contender("R earth", "Rscript", lambda seed: _Earth(), _FORMULA),
