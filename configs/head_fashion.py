@@ -22,11 +22,8 @@ def get_config(mode: str = "") -> config_dict.ConfigDict:
         raise ValueError(f"the mode of a config must be 'smoke' or left out; got {mode!r}.")
     config = config_dict.ConfigDict()
     config.data = "fashion_mnist"  # square images that load knows by name, or their folder
-    config.rows = (10_000, 5_000, 5_000)  # of the training, validation and test part, at most
-    config.fit_rows = 8_000  # of the training part that splines are fitted to
-    config.fit = config_dict.ConfigDict(
-        {"num_directions": 9}
-    )  # of spline_start; one less than classes
+    config.rows = (20_000, 5_000, 5_000)  # of the training, validation and test part, at most
+    config.fit_rows = 20_000  # of the training part that splines are fitted to
     config.models = ("convolutions", "one_layer", "nnx", "encoder")  # of experiments/head_models.py
     config.width = 128  # of the head's hidden layer
     config.channels = (16, 32)  # of the convolutions

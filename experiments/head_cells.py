@@ -141,10 +141,9 @@ def starting_points(
 
     starts = {FRESH: fresh(model), OLD: Start(model, tree)}
     if wider is None:
-        return starts | {SPLINE: spline(model, **config.fit)}
+        return starts | {SPLINE: spline(model)}
     starts[SPLINE] = spline(model)  # the best linear head
-    options = {"hidden_sizes": (config.width,), **config.fit}
-    two = {FRESH: fresh(wider), SPLINE: spline(wider, **options)}
+    two = {FRESH: fresh(wider), SPLINE: spline(wider, hidden_sizes=(config.width,))}
     return starts | {f"{name}, two layers": start for name, start in two.items()}
 
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments import (
+    anchors_table,
     bake_off_table,
     classes_table,
-    distilled,
     ensemble_variants,
     estimators,
     head_table,
@@ -47,6 +47,10 @@ def _bake_off(folder: pathlib.Path) -> str:
 
 def _classes(folder: pathlib.Path) -> str:
     return classes_table.markdown(bake_off_table.read(folder))
+
+
+def _anchors(folder: pathlib.Path) -> str:
+    return anchors_table.markdown(anchors_table.read(folder))
 
 
 def _candidates(folder: pathlib.Path) -> str:
@@ -82,9 +86,9 @@ TABLES = (
     Table("docs/classes.md", "alone", "results/fit/classes.json", _of_file(classes.table)),
     Table(
         "docs/ensembles.md",
-        "distilled",
-        "results/ensembles/distilled.json",
-        _of_file(distilled.table),
+        "anchors",
+        "results/anchors",
+        _anchors,
     ),
     Table("docs/fit.md", "generated data", "results/fit/cpu.json", _of_file(fit.table)),
     Table("docs/fit.md", "real tables", "results/fit/real.json", _of_file(fit.table)),

@@ -19,7 +19,7 @@ from spline_fc import data, network, training
 from spline_fc.checks import as_key
 from spline_fc.cpwl import FitResult, evaluate_float64
 from spline_fc.data import Dataset
-from spline_fc.network import Params
+from spline_fc.network import DirectionsChoice, Params
 from spline_fc.printing import printed
 from spline_fc.timing import Seconds, Stopwatch
 from spline_fc.training import LOSS_OF_LINK, TrainingConfig, TrainResult
@@ -43,6 +43,7 @@ class Start(NamedTuple):
 
     params: Params
     fit: FitResult | None  # the spline that the network equals
+    directions: DirectionsChoice | None  # of that spline
     seconds: Seconds  # of all that it took
 
 
@@ -80,20 +81,20 @@ def make_start(
     """
     with Stopwatch() as clock:
         x, y = (jnp.asarray(array) for array in dataset.train)
-        fit = None
+        fit = directions = None
         if contender.start == SPLINE:
             task = training.fitted_as(contender.training.loss, dataset.task)
-            named = {"names": dataset.feature_names, "task": task}
+            named: dict[str, Any] = {"names": dataset.feature_names, "task": task}
             named["shared_scale"] = dataset.shared_scale
-            given: dict[str, Any] = {**named, **contender.options}
+            given = {**named, **contender.options}
             if dataset.weights is not None:
                 given["weights"] = dataset.weights.train
             found = network.spline_start(key, x, y, hidden_sizes, **given)
-            params, fit = found.params, found.fit
+            params, fit, directions = found.params, found.fit, found.directions
         else:
             params = network.init_params(contender.start, key, x, y, hidden_sizes)
         jax.block_until_ready(params)
-    return Start(params, fit, clock.seconds)
+    return Start(params, fit, directions, clock.seconds)
 
 
 def train(
@@ -195,7 +196,7 @@ def refit(
     seeds: Sequence[int],
     rates: Sequence[float],
     epochs: Sequence[int],
-) -> list[dict[str, float]]:
+) -> list[tuple[Params, dict[str, float]]]:
     """Trains once more on training and validation rows, with what the validation rows chose.
 
     This is how published errors mostly come about: tuned on a part of the training rows, then
@@ -209,9 +210,9 @@ def refit(
       rates, epochs: what was chosen for each seed.
 
     Returns:
-      Scores on the test part, one dict per seed.
+      The network and its scores on the test part, per seed.
     """
-    found: list[dict[str, float]] = [{} for _ in seeds]
+    found: list[Any] = [None for _ in seeds]
     for rate in sorted(set(rates)):
         own = [i for i, chosen in enumerate(rates) if chosen == rate]
         sets = [data.standardize(data.join_validation(raw[i])) for i in own]
@@ -225,7 +226,8 @@ def refit(
         result = train(longest, starts, sets, [rate], [seeds[i] for i in own], keep_epochs=kept)
         for place, (i, dataset) in enumerate(zip(own, sets, strict=True)):
             params = training.replica(result.kept[epochs[i]], place, 0)
-            found[i] = score(params, dataset, contender.training.loss_of(dataset.task))
+            loss = contender.training.loss_of(dataset.task)
+            found[i] = params, score(params, dataset, loss)
     return found
 
 

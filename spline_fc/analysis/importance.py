@@ -228,10 +228,9 @@ def compare_importance(
 def _metric_of(model: Model) -> Metric:
     """What a model was fitted for; networks and functions do not say whether they return logits."""
     fit = model.fit if isinstance(model, SplineStart) else model
-    loss = LOSS_OF_LINK[fit.link] if isinstance(fit, FitResult) else "squared_error"
-    if loss == "squared_error":
+    if not isinstance(fit, FitResult) or fit.link == "identity":
         return squared_error
-    task = "binary" if fit.link == "logit" else "multiclass"
+    task, loss = "binary" if fit.link == "logit" else "multiclass", LOSS_OF_LINK[fit.link]
     return lambda wanted, given: joint_error(task, loss, given, wanted)
 
 

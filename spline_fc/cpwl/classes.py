@@ -65,7 +65,7 @@ def fit_classes(
         options = {"names": names, **options}
         fit = fit_mars(data.x, data.y, weights=data.weights, **options)
         wide = data.widened()
-        best, least = refit_logits(fit, wide, ridge)
+        best, least = refit_logits(fit, wide, ridge, is_compared=passes > 0)
         if fit.spline.projection.shape[1]:
             options |= {"directions": np.asarray(fit.spline.projection)}
         for _ in range(passes):

@@ -75,22 +75,27 @@ def fit_logits(
         data = checked_data(x, y, weights, fit.names[: num_features(fit.spline)]).widened()
         check_fits(fit.spline, data)
         check_labels(data.y)
-        found, _ = refit_logits(fit, data, ridge)
+        found, _ = refit_logits(fit, data, ridge, is_compared=False)
     return found._replace(seconds=fit.seconds + clock.seconds)
 
 
-def refit_logits(fit: FitResult, data: CheckedData, ridge: float | None) -> tuple[FitResult, float]:
+def refit_logits(
+    fit: FitResult, data: CheckedData, ridge: float | None, is_compared: bool = True
+) -> tuple[FitResult, float]:
     """Does what `fit_logits` says on data that were checked, in float64.
+
+    Args:
+      is_compared: whether the expected loss is wanted where a given ridge does not need it.
 
     Returns:
       The fit, and the log loss that is expected of a new row, by which fits of one data set can be
-      compared: that of rows which were held out, with the charge for the search.
+      compared: that of rows which were held out, with the charge for the search; or NaN.
     """
     basis = regressors(fit.spline, data)
     rows, unscale = _rows(basis, data)
-    ridges, expected = _choice(
-        rows, data, max(fit.penalty, 0) / 2, RIDGES if ridge is None else (ridge,)
-    )
+    ridges, expected = RIDGES if ridge is None else (ridge,), float("nan")
+    if ridge is None or is_compared:
+        ridges, expected = _choice(rows, data, max(fit.penalty, 0) / 2, ridges)
     coef = unscale(_chosen(rows, ridges))
     spline = with_coefficients(fit.spline, basis, coef[1:], coef[0])
     return _described(fit._replace(spline=spline), data), expected
@@ -117,6 +122,13 @@ def check_labels(y: np.ndarray, name: str = "y") -> None:
 def probabilities_of(logits: np.ndarray) -> np.ndarray:
     """Means (n, k) of labels whose logits are given: sigmoid of one column, softmax of several."""
     return expit(logits) if logits.shape[1] == 1 else softmax(logits, axis=1)
+
+
+def log_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Log loss (n,) of every row of labels y (n, k) whose logits (n, k) are given."""
+    if logits.shape[1] == 1:
+        return -(log_expit(-logits) + y * logits)[:, 0]
+    return -(y * log_softmax(logits, axis=1)).sum(axis=1)
 
 
 class _Rows(NamedTuple):
@@ -228,11 +240,7 @@ def _part(rows: _Rows, chosen: np.ndarray) -> _Rows:
 
 
 def _losses(rows: _Rows, coef: np.ndarray) -> np.ndarray:
-    """Log loss (n,) of every row."""
-    logits = rows.design @ coef
-    if logits.shape[1] == 1:
-        return -(log_expit(-logits) + rows.y * logits)[:, 0]
-    return -(rows.y * log_softmax(logits, axis=1)).sum(axis=1)
+    return log_losses(rows.design @ coef, rows.y)
 
 
 def _rates(rows: _Rows) -> np.ndarray:

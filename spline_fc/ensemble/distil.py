@@ -2,8 +2,7 @@
 
 Members of an ensemble agree on the rows that they were trained on, and differ between them, where
 new rows will be. So the student is trained on rows drawn around the known ones, at distances as
-those of neighbours, and judged on others drawn like them. The teacher's outputs bear no noise: more
-rows and more steps bring the student nearer, and nothing is lost by long training.
+those of neighbours, and judged on others drawn like them. The teacher's outputs bear no noise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +23,8 @@ from spline_fc.protocol import SPLINE, Contender
 from spline_fc.timing import Seconds, Stopwatch
 from spline_fc.training import LEARNING_RATES, TrainingConfig, TrainResult, as_config, replica
 
-MATCHING = {"epochs": 60, "schedule": "cosine"}
-LEAST_ROWS = 8192  # that the student is trained on
+MATCHING = {"epochs": 30, "schedule": "cosine"}
+LEAST_ROWS = 32768  # that the student is trained on; drawing new ones is cheap
 JUDGED_ON = 2048  # rows, on which the rate and the epoch are chosen
 NEIGHBOURS = 5
 
@@ -72,11 +71,11 @@ def distil_network(
       dataset: standardised as the teacher takes it; rows are drawn around those of the training and
         the validation part, in proportion to their weights if there are any.
       hidden_sizes: widths of the hidden layers.
-      rows: how many the student is trained on; None for 8192, or as many as there are known rows if
-        these are more.
+      rows: how many the student is trained on; None for 32768, or as many as there are known rows
+        if these are more.
       start: "spline", or an initialiser of `network.init_params`.
       start_options: of `network.spline_start`.
-      training_config: a TrainingConfig or any of its fields; 60 epochs of a falling rate where they
+      training_config: a TrainingConfig or any of its fields; 30 epochs of a falling rate where they
         are not named.
       learning_rates: the grid.
 

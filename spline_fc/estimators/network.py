@@ -195,7 +195,8 @@ class SplineFCRegressor(Regression, _SplineFC):
     Args:
       hidden_sizes: widths of the hidden layers.
       max_terms, max_degree, penalty, directions, threshold, share: of `spline_start`;
-        directions=() keeps every hinge on a column, so that the spline can be read.
+        directions=() keeps every hinge on a column, so that the spline can be read, and None
+        lets rows held out decide whether directions are worth more.
       candidate_knots: `knots` of `spline_start`: so many quantiles per column, or "all" values.
       epochs: passes over the training rows, at most.
       learning_rate: of Adam; None tries 0.001, 0.003 and 0.01 and keeps the one that is best on the

@@ -111,6 +111,7 @@ def fit_model(
         "learning_rate": found.learning_rate,
         "epochs": found.result.history["validation_loss"].size - 1,
         "best_epoch": int(found.result.best_epoch),
+        "directions": found.start.directions and found.start.directions.reason,
     }
     parts = {"spline": found.fit, "params": found.result.params}
     return Fitted(model_of(standard, found.loss, what, **parts), found.start, found.result)

@@ -60,6 +60,8 @@ def describe(model: Model) -> str:
         lines.append(f"rows: {listed}{_gaps(model, sum(rows.values()))}")
     if model.extrapolate == "clip":
         lines.append("rows beyond the range of the training rows are pulled in to it")
+    if isinstance(made.get("directions"), str):
+        lines.append(made["directions"].rstrip("."))
     versions = made.get("versions")
     versions = versions if isinstance(versions, Mapping) else {}
     told = {"date": made.get("date"), "seed": made.get("seed")}

@@ -1,5 +1,6 @@
 """The network that equals a spline, in whatever architecture is wanted."""
 
+from spline_fc.network.choice import DirectionsChoice
 from spline_fc.network.convert import (
     Hinges,
     clip_inputs,
@@ -53,6 +54,7 @@ __all__ = [
     "MLP",
     "NNXMLP",
     "START_OPTIONS",
+    "DirectionsChoice",
     "Hinges",
     "Params",
     "SplineStart",

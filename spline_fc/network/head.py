@@ -29,7 +29,7 @@ from spline_fc.data.scaling import fit_scaler, scale_x, scale_y
 from spline_fc.network.convert import fold_scaler
 from spline_fc.network.linear import fit_linear
 from spline_fc.network.modules import from_nnx, to_nnx
-from spline_fc.network.spline_start import spline_start
+from spline_fc.network.spline_start import DIRECTIONS_OF, spline_start
 from spline_fc.network.structure import (
     Params,
     dtype_of,
@@ -40,6 +40,10 @@ from spline_fc.network.structure import (
 )
 
 Keys = tuple[str | int, ...]
+WIDE = 64  # features or more, of which linear logits tell most of what there is to tell
+LEAST_PAIRS = 10  # of hinges, along the logits of a wide head for classes
+BEND_ROWS = 8192  # at most, on which a wide head is bent; its linear logits are of all rows
+RIDGE = 3e-4  # of its few terms, along directions that a ridge chose
 TARGETS = {"regression": "(n, k)", "binary": "(n, 1)", "multiclass": "(n, k), one-hot"}
 
 
@@ -74,6 +78,11 @@ def replace_head(
     the last, which is up to the caller. A head of one layer has no room for a hinge: it becomes the
     best linear one, by least squares or by logistic regression.
 
+    64 features or more are told apart by classes linearly for the most part, as a body is trained
+    to make them so. The spline of classes then bends along the logits of the linear fit alone: 20
+    hinges, or 2 a class, with a small ridge, sought once on 8192 rows that are drawn. Any of these
+    options may be given, and with `directions` the recipe of `spline_start` holds.
+
     With `hidden_sizes` the head gets other layers, e.g. (128,) makes one of two. What lies at the
     path then becomes the tree of `MLP(hidden_sizes, k)`, which the caller's Linen module must have
     under this name in place of its own layers; an NNX module gets an `NNXMLP` there by itself.
@@ -93,7 +102,8 @@ def replace_head(
       names: the head's layers below `path`, in order; by default all entries there that hold a
         matrix "kernel" and a "bias", in natural order (Dense_2 before Dense_10).
       weights: (n,), >= 0, of the rows.
-      **options: of `spline_start`; a head of one layer takes none.
+      **options: of `spline_start`, by default with the directions of DIRECTIONS_OF; a head of one
+        layer takes none.
 
     Returns:
       A new tree that shares every leaf but the head's with `model`, or a new NNX module.
@@ -145,6 +155,15 @@ def _fit(
     narrow = np.promote_types(np.float32, jax.dtypes.canonicalize_dtype(dtype))
     x, y = scale_x(scaler, part.x).astype(narrow), scale_y(scaler, part.y).astype(narrow)
     if hidden_sizes:
+        rows = x, y, weights
+        if options.get("directions", ()) is None:
+            options = {name: given for name, given in options.items() if name != "directions"}
+        if task != "regression" and x.shape[1] >= WIDE and "directions" not in options:
+            options = {**_along_logits(*rows, task), **options}
+            rows = _some(*rows)
+        # Nobody reads shapes of what a body computes.
+        options = {"directions": DIRECTIONS_OF[task], **options}
+        x, y, weights = rows
         start = spline_start(key, x, y, hidden_sizes, task=task, weights=weights, **options)
         new = start.params
     else:
@@ -152,6 +171,26 @@ def _fit(
             check(False, f"{name} must be left out for a head of one layer; got {shown(value)}.")
         new = from_layers([fit_linear(x, y, task, weights)], narrow)
     return from_layers(layers(fold_scaler(new, scaler)), dtype)
+
+
+def _along_logits(x: np.ndarray, y: np.ndarray, weights: Any, task: str) -> dict[str, Any]:
+    """Options of a spline that bends along the logits of the linear fit, a few times each."""
+    kernel, _ = fit_linear(x, y, task, weights)
+    kernel -= kernel.mean(axis=1, keepdims=True) if y.shape[1] > 1 else 0.0
+    size = np.sqrt((kernel**2).sum(axis=0))
+    if not size.any():
+        return {}
+    max_terms = 1 + 2 * max(y.shape[1], LEAST_PAIRS)
+    searched = {"directions": kernel[:, size > 0] / size[size > 0], "screen": 0}
+    return {**searched, "max_terms": max_terms, "passes": 0, "ridge": RIDGE}
+
+
+def _some(x: np.ndarray, y: np.ndarray, weights: Any) -> tuple[np.ndarray, np.ndarray, Any]:
+    """As many rows as bends are looked for on; drawn, as rows may come in an order."""
+    if len(x) <= BEND_ROWS:
+        return x, y, weights
+    rows = np.random.default_rng(0).choice(len(x), BEND_ROWS, replace=False)
+    return x[rows], y[rows], None if weights is None else np.asarray(weights)[rows]
 
 
 def _find(tree: Any, keys: Keys, names: Sequence[str | int] | None) -> _Head:

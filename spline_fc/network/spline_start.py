@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from spline_fc.arrays import columns
 from spline_fc.checks import (
@@ -20,8 +21,15 @@ from spline_fc.checks import (
     check_one_of,
 )
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
-from spline_fc.cpwl.inputs import checked_data
+from spline_fc.cpwl.inputs import CheckedData, checked_data
 from spline_fc.data.records import TASKS
+from spline_fc.network.choice import (
+    MOST_COLUMNS,
+    DirectionsChoice,
+    choose_directions,
+    must_have_directions,
+    unasked,
+)
 from spline_fc.network.convert import to_params
 from spline_fc.network.reshape import max_terms_for, reshape
 from spline_fc.network.structure import Params
@@ -35,7 +43,9 @@ DIRECTIONS_OF = {
     "binary": ("pairs",),
     "multiclass": ("pairs",),
 }  # chosen on small tables and images, see docs/classes.md
+COMPARED_KNOTS = 32  # a column, of fits that are only compared
 PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
+Options = dict[str, Any]
 
 
 @printed
@@ -44,6 +54,7 @@ class SplineStart(NamedTuple):
 
     params: Params
     fit: FitResult  # its coefficients shrunk, or those of logits
+    directions: DirectionsChoice  # whether the fit has them, and why
     seconds: Seconds  # of directions, fit, coefficients, conversion and reshape together
 
 
@@ -64,21 +75,25 @@ def spline_start(
 ) -> SplineStart:
     """Fits a spline that leaves a network of the given shape room to learn, and fills it in.
 
-    An additive spline on the features and a few directions; at most half of the first layer are its
-    hinges, the other half is free for what the spline does not see. Their number is chosen by GCV,
-    at 3 per knot as directions found from y come at no charge. Coefficients are shrunk as far as
-    the residuals hardly tell: large ones that cancel make the first steps of training wild. For
-    classes the network begins with the logits of `fit_classes`, whose ridge does the same.
+    An additive spline on the features and, where that pays, a few directions; at most half of the
+    first layer are its hinges, the other half is free for what the spline does not see. Their
+    number is chosen by GCV, at 3 per knot as directions found from y come at no charge.
+    Coefficients are shrunk as far as the residuals hardly tell: large ones that cancel make the
+    first steps of training wild. For classes the network begins with the logits of `fit_classes`,
+    whose ridge does the same.
 
     Args:
-      key: JAX key or integer seed, for the units that carry no hinge and for directions "random".
+      key: JAX key or integer seed, for the units that carry no hinge, for directions "random" and
+        for the rows that `choose_directions` holds out.
       x: (n, d), standardised; the names of a data frame are kept. y: (n,) or (n, k), standardised;
         of classes (n,) or (n, 1) of 0 and 1, or (n, k) one-hot.
       hidden_sizes: widths of the hidden layers; one integer for one layer.
       task: "regression", "binary" or "multiclass".
       weights: (n,), >= 0, of directions, fit and coefficients alike.
       directions: as in `fit_mars`; () for hinges on features alone, which can be read as shape
-        functions; None for those of DIRECTIONS_OF the task.
+        functions; None for those of DIRECTIONS_OF the task where they lower the error on rows held
+        out by enough, else (): see `choose_directions`. With more than MOST_COLUMNS columns, or
+        where other options speak of directions, they are taken without that.
       max_terms: of the forward pass, intercept included; no more than there are rows.
       share: of the first layer's units that hinges may take, > 0 and <= 1.
       tolerance: of `shrink`, for regression.
@@ -100,22 +115,59 @@ def spline_start(
     check_number("tolerance", tolerance, above=0)
     with Stopwatch() as clock:
         x, names = columns("x", x)
-        x, y, weights, _ = checked_data(x, y, weights)
+        data = checked_data(x, y, weights)
         room = int(share * hidden_sizes[0])
         if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
-            room = min(room, max_terms_for(hidden_sizes, num_outputs=y.shape[1]) - 1)
-        options = {**CHOICES, "max_hinges": max(1, room), **options}
-        k_directions, k_fill = jax.random.split(as_key(key))
-        directions = DIRECTIONS_OF[task] if directions is None else directions
-        chosen = {"directions": directions, "max_terms": min(max_terms, len(x))}
-        options = {"names": names, "weights": weights, "key": k_directions, **chosen, **options}
+            room = min(room, max_terms_for(hidden_sizes, num_outputs=data.y.shape[1]) - 1)
+        key = as_key(key)
+        k_directions, k_fill = jax.random.split(key)
+        given = {"max_hinges": max(1, room), "names": names, "key": k_directions, **options}
+        options = {**CHOICES, "max_terms": max_terms, **given}
+        chosen, directions = _directions(key, data, task, directions, options)
+        fit = _fit(data, task, directions, options)
         if task == "regression":
-            searched = {name: value for name, value in options.items() if name not in _CLASSES}
-            fit = shrink(fit_mars(x, y, **searched), x, y, weights=weights, tolerance=tolerance)
-        else:
-            fit = fit_classes(x, y, **options)
-        params = fill_in(k_fill, fit, x, hidden_sizes)
-    return SplineStart(params, fit, clock.seconds)
+            fit = shrink(fit, data.x, data.y, weights=data.weights, tolerance=tolerance)
+        params = fill_in(k_fill, fit, data.x, hidden_sizes)
+    return SplineStart(params, fit, chosen, clock.seconds)
+
+
+def _directions(
+    key: jax.Array, data: CheckedData, task: str, directions: Any, options: Options
+) -> tuple[DirectionsChoice, Any]:
+    """The choice, and what it chose; rows held out are asked where nobody else has chosen."""
+    num_columns, wanted = data.x.shape[1], DIRECTIONS_OF[task]
+    if directions is not None:
+        return unasked(np.size(directions) > 0, "so was asked for"), directions
+    if must_have_directions(options, num_columns):
+        return unasked(True, "other options speak of them"), wanted
+    if num_columns > MOST_COLUMNS:
+        why = f"of {num_columns} columns nobody reads the shapes"
+        return unasked(True, why), wanted
+
+    def fit(rows: CheckedData, own: Any) -> FitResult:
+        return _fit(rows, task, own, _cheaper(options, len(rows.x)))
+
+    k_choice = jax.random.fold_in(key, 1)
+    chosen = choose_directions(k_choice, data, task, wanted, fit)
+    return chosen, wanted if chosen.taken else ()
+
+
+def _cheaper(options: Options, num_rows: int) -> Options:
+    """Options of fits that are only compared: quicker, and possible on fewer rows."""
+    most = {"num_folds": num_rows, "end_span": (num_rows - 1) // 2}
+    given = {name: options.get(name) for name in most}
+    fewer = {n: min(value, most[n]) for n, value in given.items() if isinstance(value, int)}
+    return {**options, **fewer, "knots": COMPARED_KNOTS, "passes": 0, "on_step": None}
+
+
+def _fit(data: CheckedData, task: str, directions: Any, options: Options) -> FitResult:
+    """The spline of some rows with some directions, its coefficients as they come."""
+    max_terms = min(options["max_terms"], len(data.x))
+    options = {**options, "max_terms": max_terms, "directions": directions}
+    if task != "regression":
+        return fit_classes(data.x, data.y, weights=data.weights, **options)
+    searched = {name: value for name, value in options.items() if name not in _CLASSES}
+    return fit_mars(data.x, data.y, weights=data.weights, **searched)
 
 
 def fill_in(

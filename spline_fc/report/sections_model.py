@@ -81,10 +81,21 @@ def formula(study: Study) -> list[Block]:
             f"constant. The trained network is near it and has no formula of its own.{what}"
         )
     ]
+    parts += [Words(said) for said in _directions(study)]
     if study.terms:  # a column for each output
         body = [["constant", *study.terms[0][1:]], *study.terms[1:]]
         return [*parts, Table(["term", *study.outputs], body, []), Formula([], lines[split + 1 :])]
     return [*parts, Formula(lines[:split], lines[split + 1 :])]
+
+
+def _directions(study: Study) -> list[str]:
+    """Whether the spline bends along directions, and why; a run of before says nothing."""
+    own = [fit for fit in study.work.fits if fit["init"] == study.init and "directions_why" in fit]
+    said = [f"{fit['directions_why']}" for fit in own if fit["seed"] == study.seed]
+    taken = sum(fit["directions_taken"] is True for fit in own)
+    if said and 0 < taken < len(own):
+        said = [f"{said[0]} Of {count(len(own), 'seed')}, {taken} took them."]
+    return said
 
 
 def importance(study: Study) -> list[Block]:

@@ -10,7 +10,7 @@ from spline_fc import protocol, training
 from spline_fc.cpwl import FitResult, evaluate_float64
 from spline_fc.data import Dataset, Part
 from spline_fc.model import Model, make_model
-from spline_fc.network import Params
+from spline_fc.network import DirectionsChoice, Params
 from spline_fc.protocol import Contender, Start, Verdict
 from spline_fc.runs.plan import Plan
 from spline_fc.runs.watch import Watch
@@ -64,7 +64,16 @@ def _fit_row(
         "validation_loss": _mean_loss(fit, dataset.validation, loss),
         "test_loss": _mean_loss(fit, dataset.test, loss),
         **_flat("test", protocol.score(fit, dataset, loss)),
+        **_directions(start.directions),
     }
+
+
+def _directions(choice: DirectionsChoice | None) -> dict[str, Any]:
+    if choice is None:
+        return {}
+    told = {"taken": choice.taken, "why": choice.reason}
+    errors = {"error_with": choice.error_with, "error_without": choice.error_without}
+    return _flat("directions", {**told, **errors})
 
 
 def _mean_loss(fit: FitResult, part: Part, loss: str) -> float:
@@ -124,7 +133,7 @@ def run_rows(
     return rows
 
 
-def _flat(when: str, scores: Mapping[str, float]) -> dict[str, float]:
+def _flat(when: str, scores: Mapping[str, Any]) -> dict[str, Any]:
     """Scores as columns: rows of these files are the rows of a table."""
     return {f"{when}_{name}": value for name, value in scores.items()}
 
@@ -156,5 +165,7 @@ def chosen_model(
         "learning_rate": plan.learning_rates[rate],
         "config": plan.config,
     }
+    if start.directions is not None:
+        made["directions"] = start.directions.reason
     loss = contender.training.loss_of(dataset.task)
     return make_model(dataset, spline=start.fit, params=params, loss=loss, made=made)

@@ -5,7 +5,7 @@
     environment.json        date, command, versions, device
     data/seed0.npz          training and test rows of a seed, their names, the seed's own scaler
     data/encoding-seed0.json   how columns became features, where there were columns
-    starts.json             seconds of the starts that are there
+    starts.json             seconds and directions of the starts that are there
     baselines.json          scores of the mean and of a linear model
     fits.json, fits/spline-seed0.json   the spline of a seed: its scores; all of it
     params/spline-seed0-initial.npz, ...-best.npz

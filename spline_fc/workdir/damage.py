@@ -12,6 +12,7 @@ from spline_fc.checks import check, check_known_keys
 
 # The fields of every row of runs.json and fits.json; scores, which others are, may be null.
 _KEYS = ("init", "seed", "run")
+OR_ABSENT = ", if it is there"
 NUMBER, SCORE = "a number", "a number or null"  # the first is null too where a run diverged
 RUN_FIELDS = {
     **{"run": "text", "init": "text", "stop_reason": "text"},
@@ -24,6 +25,7 @@ FIT_FIELDS = {
     **{"init": "text", "stop_reason": "text"},
     **dict.fromkeys(("seed", "terms"), "an integer >= 0"),
     **dict.fromkeys(("rss", "r2", "validation_loss", "test_loss"), NUMBER),
+    **{"directions_taken": f"true or false{OR_ABSENT}", "directions_why": f"text{OR_ABSENT}"},
 }
 
 
@@ -54,6 +56,10 @@ def sound_rows(file: pathlib.Path, rows: Any, kinds: Mapping, damage: list[str])
 
 def _is_kind(row: Mapping[str, Any], name: str, kinds: Mapping[str, str]) -> bool:
     kind, value = kinds.get(name, SCORE), row.get(name)
+    if kind.endswith(OR_ABSENT):
+        kind = kind.removesuffix(OR_ABSENT)
+        if name not in row:
+            return True
     if name == "alone":  # seconds by name, of a run that was timed
         return isinstance(value, dict)
     whole = isinstance(value, int) and not isinstance(value, bool)

@@ -1,6 +1,7 @@
 """What a run writes and reads of its own, file by file; nothing of it is pickled."""
 
 import datetime
+import math
 import pathlib
 import shlex
 import sys
@@ -12,12 +13,21 @@ import numpy as np
 
 from spline_fc import files
 from spline_fc.analysis import KnotTrack
-from spline_fc.checks import check, check_finite, check_integer, check_number, check_one_of
+from spline_fc.checks import (
+    check,
+    check_boolean,
+    check_finite,
+    check_integer,
+    check_known_keys,
+    check_mapping,
+    check_number,
+    check_one_of,
+)
 from spline_fc.cpwl import FitResult, load_fit, save_fit
 from spline_fc.data import Dataset, Encoding, Scaler, encoding_from_json
 from spline_fc.data.records import PARTS, TASKS
 from spline_fc.model import Model, environment, save_model
-from spline_fc.network import Params, layer_sizes
+from spline_fc.network import DirectionsChoice, Params, layer_sizes
 from spline_fc.network.structure import check_network, flatten, unflatten
 from spline_fc.protocol import Start
 from spline_fc.timing import Seconds
@@ -155,8 +165,9 @@ def write_start(folder: pathlib.Path, name: str, start: Start) -> None:
     if start.fit is not None:
         save_fit(folder / "fits" / f"{name}.json", start.fit)
     write_params(folder, f"{name}-initial", start.params)
-    found = read_record(folder / "starts.json", {})
-    files.write_json(folder / "starts.json", {**found, name: start.seconds})
+    found, choice = read_record(folder / "starts.json", {}), start.directions
+    told = {"seconds": start.seconds, "directions": choice and choice._asdict()}
+    files.write_json(folder / "starts.json", {**found, name: told})
 
 
 def read_start(folder: pathlib.Path, name: str, sizes: Sequence[int]) -> Start | None:
@@ -174,20 +185,40 @@ def read_start(folder: pathlib.Path, name: str, sizes: Sequence[int]) -> Start |
       ValueError: a file is damaged, or the network has other sizes.
     """
     clock = folder / "starts.json"
-    seconds = read_record(clock, {}).get(name)
+    told = read_record(clock, {}).get(name)
     params = read_params(folder, f"{name}-initial")
-    if seconds is None or params is None:
+    if told is None or params is None:
         return None
     with naming(clock):
-        pair = isinstance(seconds, list) and len(seconds) == 2
-        check(pair, f"{name} must be a pair of seconds; got {seconds!r}.")
-        for number in seconds:
-            check_number(name, number, at_least=0)
+        seconds, directions = _told(name, told)
     wanted, came = tuple(sizes), layer_sizes(params)
     weights, file = _params_file(folder, f"{name}-initial"), folder / "fits" / f"{name}.json"
     check(came == wanted, f"{weights} must hold a network of sizes {wanted}; got {came}.")
     fit = load_fit(file) if file.is_file() else None
-    return Start(jax.tree.map(jax.numpy.asarray, params), fit, Seconds(*seconds))
+    return Start(jax.tree.map(jax.numpy.asarray, params), fit, directions, seconds)
+
+
+def _told(name: str, told: Any) -> tuple[Seconds, DirectionsChoice | None]:
+    """What starts.json says of a start, checked."""
+    check_mapping(name, told)
+    seconds, choice = told.get("seconds"), told.get("directions")
+    pair = isinstance(seconds, list) and len(seconds) == 2
+    check(pair, f"{name} must have a pair of seconds; got {seconds!r}.")
+    for number in seconds:
+        check_number(name, number, at_least=0)
+    if choice is None:
+        return Seconds(*seconds), None
+    where = f"directions of {name}"
+    check_mapping(where, choice)
+    check_known_keys(where, choice, DirectionsChoice._fields)
+    taken, reason = choice.get("taken"), choice.get("reason")
+    check_boolean(where, taken)
+    check(isinstance(reason, str), f"{where} must have a reason; got {reason!r}.")
+    errors = [choice.get(error) for error in ("error_with", "error_without")]
+    for error in errors:
+        check_number(where, error or 0, at_least=0)
+    error_with, error_without = (math.nan if error is None else error for error in errors)
+    return Seconds(*seconds), DirectionsChoice(taken, error_with, error_without, reason)
 
 
 def finished_rows(folder: pathlib.Path, init: str, epochs: int) -> list[dict[str, Any]]:

@@ -119,7 +119,16 @@ def test_a_sweep_is_locked_before_anything_runs(cell):
         sweeps.expand("configs/nothing.py")
 
 
-@pytest.mark.parametrize("name, least", [("bake_off", 8), ("ablation_recipe", 8), ("classes", 5)])
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("bake_off", 8),
+        ("ablation_recipe", 8),
+        ("ablation_directions", 7),
+        ("ablation_directions_classes", 2),
+        ("classes", 5),
+    ],
+)
 def test_every_cell_of_the_sweeps_is_a_plan(name, least):
     cells = sweeps.expand(f"configs/{name}.py:smoke")
     assert len(cells) >= least

@@ -1,15 +1,29 @@
 """The table of what makes members differ: a variant is measured, a record makes a table."""
 
+import types
+
+import numpy as np
+
+import spline_fc as sfc
 from experiments import ensemble_variants
-from tests.ensemble.problems import table
+from spline_fc.ensemble import ErrorParts
+from spline_fc.timing import Seconds
 
 
-def test_a_variant_is_measured(monkeypatch):
-    monkeypatch.setattr(ensemble_variants, "SIZES", (8, 8))
-    monkeypatch.setattr(ensemble_variants, "TRAINING", {"epochs": 3, "batch_size": 16})
-    found = ensemble_variants.measure(table(), 0, {"members": 2})
-    assert found["ensemble"] <= found["members"] and found["seconds"] > 0
-    assert -1 <= found["correlation"] <= 1
+def test_a_variant_is_measured_with_its_options(monkeypatch):
+    given = {}
+
+    def train(seed, dataset, sizes, **options):
+        given.update(options, seed=seed)
+        return types.SimpleNamespace(seconds=Seconds(1.0, 2.0))
+
+    parts = ErrorParts(np.array([1.0, 3.0]), 0.5, 1.5)
+    monkeypatch.setattr(sfc, "train_ensemble", train)
+    monkeypatch.setattr(sfc, "error_parts", lambda ensemble, x, y: parts)
+    found = ensemble_variants.measure(sfc.load("diabetes", seed=0), 2, {"members": 16})
+    assert found == {"members": 2.0, "correlation": 0.5, "ensemble": 1.5, "seconds": 3.0}
+    assert given["members"] == 16 and given["seed"] == 2
+    assert given["training_config"] == ensemble_variants.TRAINING
 
 
 def test_errors_are_told_over_those_of_the_first_variant():

@@ -26,6 +26,9 @@ def test_classes_are_trained_as_logits_that_begin_as_the_spline():
     assert made["learning_rate"] in (1e-3, 1e-2) and made["hidden_sizes"] == [8]
     rows = {part: len(getattr(dataset, part).x) for part in ("train", "validation", "test")}
     assert made["rows"] == rows
+    assert (
+        made["directions"].startswith("Directions ") and made["directions"][:-1] in model.summary()
+    )
     losses = fitted.result.history["validation_loss"]
     assert losses.shape == (3,) and losses[0] < np.log(2)  # better than a coin before training
     assert losses[made["best_epoch"]] == losses.min()

@@ -99,7 +99,7 @@ def test_directions_and_new_units_get_keys_of_their_own(rows, monkeypatch):
             return real(*arguments, **options)
 
         monkeypatch.setattr(HOME, name, spy)
-    network.spline_start(KEY, *rows, SIZES)
+    network.spline_start(KEY, *rows, SIZES, directions=network.DIRECTIONS_OF["regression"])
     assert len(keys) == 2
     assert keys[0] != keys[1]
     assert jax.random.key_data(KEY).tolist() not in keys

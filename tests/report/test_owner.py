@@ -75,6 +75,20 @@ def test_the_formula_is_in_raw_units_and_has_the_words_of_the_file(said):
     assert "Its value is the logit of sold=slow: 0.69 more doubles" in said["sold"]["formula"]
 
 
+def test_the_formula_tells_why_it_has_directions_or_none(workdir):
+    file = workdir / "fits.json"
+    fits = json.loads(file.read_text())
+    why = ["Directions left out: on rows held out nothing.", "Directions taken: much."]
+    for fit, reason in zip(fits, why, strict=True):
+        fit |= {"directions_taken": "taken" in reason, "directions_why": reason}
+    file.write_text(json.dumps(fits))
+    assert f"{why[0]} Of 2 seeds, 1 took them." in words(write_report(workdir))["formula"]
+    fits[1]["directions_taken"] = "yes"
+    file.write_text(json.dumps(fits))
+    damage = "directions_taken must be true or false, if it is there; got 'yes'"
+    assert damage in plain(write_report(workdir).read_text(encoding="utf-8"))
+
+
 def test_columns_of_the_file_are_ranked_and_levels_count_together(houses, said):
     found = study(read_workdir(houses["price"])).answers
     names = [column.name for column in found.columns]

@@ -1,0 +1,45 @@
+"""Single networks, ensembles and their distillates on the nine UCI sets, all published splits.
+
+python -m experiments.anchors --config=configs/anchors.py --workdir=runs/anchors
+python -m experiments.anchors --config=configs/anchors.py:smoke --workdir=runs/anchors_smoke
+
+Epochs and batch sizes are those of configs/bake_off.py. Needs the folder of the UCI sets.
+"""
+
+from ml_collections import config_dict
+
+from configs import bake_off
+
+SPLITS = {"uci_protein": 5}  # 20 of the others
+WIDTH = 64
+
+
+def get_config(mode: str = "") -> config_dict.ConfigDict:
+    """The recipe and He's start, each with one rate of the same grid for a whole ensemble.
+
+    Args:
+      mode: "smoke" for seconds on one small set.
+
+    Raises:
+      ValueError: another mode.
+    """
+    if mode not in ("", "smoke"):
+        raise ValueError(f"the mode of a config must be 'smoke' or left out; got {mode!r}.")
+    config = config_dict.ConfigDict()
+    config.starts = ("spline", "he_normal")
+    config.hidden_sizes = (WIDTH, WIDTH)
+    config.members = 8
+    config.learning_rates = (1e-3, 3e-3, 1e-2)
+    sets = {name: fields for name, fields in bake_off.SETS.items() if name.startswith("uci_")}
+    config.sets = {
+        name: {
+            "splits": SPLITS.get(name, 20),
+            "batch_size": fields["training.batch_size"],
+            "epochs": fields["training.epochs"],
+        }
+        for name, fields in sets.items()
+    }
+    if mode == "smoke":
+        config.hidden_sizes, config.members, config.learning_rates = (8, 8), 2, (1e-2,)
+        config.sets = {"uci_yacht": {"splits": 2, "batch_size": 64, "epochs": 3}}
+    return config.lock()

@@ -1,0 +1,195 @@
+"""What is measured on one published split: every way to end training, from every start."""
+
+import pathlib
+import pickle
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spline_fc import data, ensemble, network, protocol, training
+from spline_fc.data import Dataset
+from spline_fc.ensemble import Ensemble
+from spline_fc.protocol import Contender
+
+
+class Cell(NamedTuple):
+    """One start on one split."""
+
+    contender: Contender
+    raw: Dataset
+    split: int
+    hidden_sizes: tuple[int, ...]
+    learning_rates: tuple[float, ...]
+    members: int
+    kept: pathlib.Path  # file of the ensemble
+
+
+def settings(config: Any, name: str) -> dict[str, Any]:
+    """What decides the figures of a set, as JSON."""
+    fields = config.to_dict()
+    own = {field: value for field, value in fields.items() if field != "sets"}
+    return {**own, **{k: v for k, v in fields["sets"][name].items() if k != "splits"}}
+
+
+def measure(
+    raw: Dataset, config: Any, split: int, folder: pathlib.Path, row: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Measures what a row does not hold yet.
+
+    Args:
+      raw: the split, in raw units.
+      config: of configs/anchors.py.
+      split: its number.
+      folder: where ensembles are kept, so that more can be measured of them later.
+      row: what an earlier run found, or nothing.
+
+    Returns:
+      {"split", "leaked", "starts": {start: {way: scores and costs}}}.
+    """
+    fields = config.sets[raw.name]
+    trained = training.as_config({"epochs": fields.epochs, "batch_size": fields.batch_size})
+    clean = unseen(raw)
+    starts: dict[str, Any] = {}
+    for start in config.starts:
+        contender = Contender(start, start, {}, trained)
+        own = folder / f"{raw.name}-{split}-{start}.pickle"
+        shape = tuple(config.hidden_sizes), tuple(config.learning_rates), config.members
+        cell = Cell(contender, raw, split, *shape, own)
+        starts[start] = _ways(cell, clean, dict(row.get("starts", {}).get(start, {})))
+    return {"split": split, "leaked": float(1 - clean.mean()), "starts": starts}
+
+
+def unseen(raw: Dataset) -> np.ndarray:
+    """Which test rows (n,) have features that stand in no training or validation row."""
+    known = {row.tobytes() for part in (raw.train, raw.validation) for row in part.x + 0.0}
+    return np.array([row.tobytes() not in known for row in raw.test.x + 0.0])
+
+
+def _ways(cell: Cell, clean: np.ndarray, found: dict[str, Any]) -> dict[str, Any]:
+    """Adds the ways that are missing; those of the ensemble need it, trained or kept."""
+    if "single" not in found:
+        found |= _single(cell, clean)
+    if "ensemble" not in found:
+        found |= _together(cell, clean, kept(cell))
+    if "distilled" not in found:
+        found |= _distilled(cell, clean, kept(cell))
+    return found
+
+
+def errors(cell: Cell, outputs: Any, dataset: Dataset, clean: np.ndarray) -> dict[str, float]:
+    """Test RMSE in raw units, of all rows and of those that are in no training row."""
+    given = np.asarray(data.unscale_y(dataset.scaler, np.asarray(outputs, np.float64)))
+    squares = ((given - cell.raw.test.y) ** 2).mean(axis=1)
+    of_clean = float(np.sqrt(squares[clean].mean())) if clean.any() else None
+    return {"rmse": float(np.sqrt(squares.mean())), "clean_rmse": of_clean}
+
+
+def _single(cell: Cell, clean: np.ndarray) -> dict[str, Any]:
+    """One network by the protocol, and the same trained again on all rows; the spline alone."""
+    began = time.perf_counter()
+    dataset = data.standardize(cell.raw)
+    start = protocol.make_start(
+        protocol.key_of(cell.split, cell.contender), cell.contender, dataset, cell.hidden_sizes
+    )
+    rules = [dataset], cell.learning_rates, [cell.split]
+    result = protocol.train(cell.contender, [start], *rules)
+    rate = int(protocol.best_losses(result)[0].argmin())
+    epoch = int(result.best_epoch[0, rate])
+    outputs = _apply(training.replica(result.params, 0, rate), dataset.test.x)
+    took = time.perf_counter() - began
+    chosen = [cell.split], [cell.learning_rates[rate]], [epoch]
+    ((params, _),) = protocol.refit(cell.contender, [cell.raw], cell.hidden_sizes, *chosen)
+    joined = data.standardize(data.join_validation(cell.raw))
+    again = errors(cell, _apply(params, joined.test.x), joined, clean)
+    curve = result.history["validation_loss"][0, rate]
+    single = {
+        **errors(cell, outputs, dataset, clean),
+        "learning_rate": chosen[1][0],
+        "best_epoch": epoch,
+        "steps_per_epoch": result.steps_per_epoch,
+        "validation": _short(curve),
+        "seconds": took,
+    }
+    first = errors(cell, _apply(start.params, dataset.test.x), dataset, clean)
+    again["seconds"] = time.perf_counter() - began
+    return {"start": first, "single": single, "again": again}
+
+
+def kept(cell: Cell) -> Ensemble:
+    """The ensemble of a cell, from its file where there is one."""
+    if cell.kept.is_file():
+        return pickle.loads(cell.kept.read_bytes())
+    found = ensemble.train_ensemble(
+        cell.split,
+        cell.raw,
+        cell.hidden_sizes,
+        members=cell.members,
+        start=cell.contender.start,
+        training_config=cell.contender.training,
+        learning_rates=cell.learning_rates,
+    )
+    found = jax.tree.map(lambda a: np.asarray(a) if isinstance(a, jax.Array) else a, found)
+    cell.kept.parent.mkdir(parents=True, exist_ok=True)
+    partial = cell.kept.with_suffix(".partial")
+    partial.write_bytes(pickle.dumps(found))
+    partial.replace(cell.kept)
+    return found
+
+
+def rows_of(cell: Cell, found: Ensemble) -> Dataset:
+    """The split in the units of an ensemble."""
+    pooled = data.standardize(data.join_validation(cell.raw))
+    np.testing.assert_array_equal(pooled.scaler.x_scale, found.scaler.x_scale)
+    return pooled
+
+
+def _together(cell: Cell, clean: np.ndarray, found: Ensemble) -> dict[str, Any]:
+    """The cross-fitted ensemble: its error, that of its members, and how alike these are."""
+    pooled = rows_of(cell, found)
+    outputs = np.asarray(ensemble.member_outputs(found, pooled.test.x))
+    parts = ensemble.error_parts(found, pooled.test.x, pooled.test.y)
+    told = {
+        **errors(cell, outputs.mean(axis=0), pooled, clean),
+        "member_rmse": [errors(cell, one, pooled, clean)["rmse"] for one in outputs],
+        "correlation": parts.correlation,
+        "learning_rate": found.learning_rate,
+        "best_epochs": found.best_epochs.tolist(),
+        "dropped": found.dropped,
+        "validation": _short(found.history["validation_loss"].mean(axis=0)),
+        "steps_per_epoch": found.steps_per_epoch,
+        "seconds": found.seconds.compile + found.seconds.run,
+        "compile_seconds": found.seconds.compile,
+    }
+    return {"ensemble": told}
+
+
+def _distilled(cell: Cell, clean: np.ndarray, found: Ensemble) -> dict[str, Any]:
+    """One network of a member's size that was trained to return what the ensemble does."""
+    pooled, merged = rows_of(cell, found), network.merge_params(found.params)
+    student = ensemble.distil_network(cell.split, merged, pooled, cell.hidden_sizes)
+    told = {
+        **errors(cell, _apply(student.params, pooled.test.x), pooled, clean),
+        "function_error": float(student.error[0]),
+        "learning_rate": student.learning_rate,
+        "seconds": student.seconds.compile + student.seconds.run,
+    }
+    return {"distilled": told}
+
+
+@jax.jit
+def _evaluate(params: Any, x: jax.Array) -> jax.Array:
+    return network.apply_params(params, x)
+
+
+def _apply(params: Any, x: np.ndarray) -> np.ndarray:
+    return np.asarray(_evaluate(params, jnp.asarray(x)))
+
+
+def _short(values: Any) -> list[float]:
+    """Five significant digits, to the last epoch that was trained."""
+    values = np.asarray(values)
+    return [float(f"{value:.5g}") for value in values[np.isfinite(values)]]
