@@ -8,6 +8,7 @@ copy of its own.
 import pathlib
 import re
 import shlex
+import sys
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -37,6 +38,8 @@ def run_blocks(name: str, at_least: int) -> None:
         exec(compile(above + block[2], str(DOCS / name), "exec"), names)
         if block[2].startswith(SETUP):
             shared = names
+    if "matplotlib.pyplot" in sys.modules:  # what blocks draw would stay open for other tests
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def commands(name: str) -> list[list[str]]:

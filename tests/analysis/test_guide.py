@@ -2,15 +2,12 @@
 
 import re
 
-import matplotlib.pyplot as plt
-
 from spline_fc.analysis import KnotTrack, Reach
 from tests import guides
 
 
 def test_code_blocks_run():
     guides.run_blocks("analysis.md", at_least=19)
-    plt.close("all")
 
 
 def test_tables_name_every_field_of_what_they_describe():
