@@ -21,6 +21,7 @@ MOST_ROWS = 500  # that averages are taken over
 MOST_CELLS = 60_000  # rows times columns that are shuffled, so that wide tables take no longer
 MOST_TARGETS = 3  # whose importance is measured apart
 REPEATS = 3  # shuffles per seed
+MOST_CURVES = 64  # of features, those that matter most: of images all would take hours
 GRID = 41  # points of a curve that has no exact breakpoints
 BEFORE, AFTER = "spline alone", "network"
 
@@ -59,6 +60,7 @@ class Answers(NamedTuple):
     num_averaged: int  # training rows that shapes are averaged over
     loss: str  # that the networks were trained on
     shapes: dict[str, list[ShapeFunctions]]  # before and after, by seed, in raw units
+    num_drawn: int  # features that have been asked for a curve
     columns: tuple[Column, ...]  # of the file
     # Of the one error that a model is judged by, or of each of several targets: before and after,
     # means over seeds and their deviation.
@@ -69,8 +71,7 @@ class Answers(NamedTuple):
     @property
     def ranking(self) -> np.ndarray:
         """(c,) how much the columns of the file matter to the network, on average over targets."""
-        costs = np.stack([np.maximum(one[AFTER].mean, 0) for one in self.importance])
-        return (costs / np.maximum(costs.sum(axis=1, keepdims=True), 1e-300)).mean(axis=0)
+        return _ranking(self.importance)
 
 
 def answer(trained: Sequence[Trained]) -> Answers:
@@ -83,19 +84,22 @@ def answer(trained: Sequence[Trained]) -> Answers:
     first = trained[0]
     columns = file_columns(first.encoding, first.rows.feature_names)
     observed, predicted = _predictions(first)
-    shapes = {AFTER: [_shapes(one, one.after) for one in trained]}
+    importance = [
+        _importance(trained, {one.name: one.places for one in columns}, target)
+        for target in _judged(first.rows)
+    ]
+    drawn = _drawn(columns, _ranking(importance))
+    shapes = {AFTER: [_shapes(one, one.after, drawn) for one in trained]}
     if is_comparable(first.fit, first.loss):
-        shapes = {BEFORE: [_shapes(one, one.start) for one in trained], **shapes}
+        shapes = {BEFORE: [_shapes(one, one.start, drawn) for one in trained], **shapes}
     return Answers(
         seeds=tuple(one.seed for one in trained),
         num_averaged=len(some(first.rows.x)),
         loss=first.loss,
         shapes=shapes,
+        num_drawn=len(drawn),
         columns=columns,
-        importance=[
-            _importance(trained, {one.name: one.places for one in columns}, target)
-            for target in _judged(first.rows)
-        ],
+        importance=importance,
         observed=observed,
         predicted=predicted,
     )
@@ -130,8 +134,25 @@ def some(x: np.ndarray, most: int = MOST_ROWS) -> np.ndarray:
     return x[:: -(-len(x) // most)]
 
 
-def _shapes(one: Trained, model: Spline | Params) -> ShapeFunctions:
-    return shape_functions(model, some(one.rows.x), size=GRID, scaler=one.rows.scaler)
+def _ranking(importance: Sequence[dict[str, Permutation]]) -> np.ndarray:
+    """(c,) how much columns matter to the network, on average over targets."""
+    costs = np.stack([np.maximum(one[AFTER].mean, 0) for one in importance])
+    return (costs / np.maximum(costs.sum(axis=1, keepdims=True), 1e-300)).mean(axis=0)
+
+
+def _drawn(columns: Sequence[Column], ranking: np.ndarray) -> list[int]:
+    """The features whose curves are measured: all, or those of the columns that matter most."""
+    found: list[int] = []
+    for j in np.argsort(-ranking, kind="stable"):
+        if found and len(found) + len(columns[j].places) > MOST_CURVES:
+            break
+        found += columns[j].places
+    return sorted(found)
+
+
+def _shapes(one: Trained, model: Spline | Params, features: list[int]) -> ShapeFunctions:
+    rows, scaler = some(one.rows.x), one.rows.scaler
+    return shape_functions(model, rows, features=features, size=GRID, scaler=scaler)
 
 
 def _judged(rows: Rows) -> Sequence[slice]:

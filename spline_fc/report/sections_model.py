@@ -209,7 +209,11 @@ def _carried(found: Answers, outputs: tuple[str, ...]) -> str:
         if len(shown) > 1:
             each = [f"{share} ({one_line(of)})" for share, of in zip(each, shown, strict=True)]
         left.append(f"{', '.join(each)} for the {name}")
-    said = "The sum of all curves leaves out interaction between columns: of the variance of the "
+    every, drawn = sum(len(column.places) for column in found.columns), found.num_drawn
+    which = (
+        "all curves" if drawn == every else f"the curves of the first {drawn} of {every} features"
+    )
+    said = f"The sum of {which} leaves out interaction between columns: of the variance of the "
     said += f"prediction {'; '.join(left)}."
     if len(shown) < len(outputs):
         said += f" Shown are the first {len(shown)} of {len(outputs)} outputs."

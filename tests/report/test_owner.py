@@ -2,11 +2,12 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
 
-from spline_fc.report import write_report
+from spline_fc.report import answers, write_report
 from spline_fc.report.answers import AFTER, BEFORE, is_comparable
 from spline_fc.report.study import study
 from spline_fc.report.tables_model import confusion_table
@@ -75,7 +76,8 @@ def test_the_formula_is_in_raw_units_and_has_the_words_of_the_file(said):
     assert "Its value is the logit of sold=slow: 0.69 more doubles" in said["sold"]["formula"]
 
 
-def test_the_formula_tells_why_it_has_directions_or_none(workdir):
+def test_the_formula_tells_why_it_has_directions_or_none(houses, tmp_path):
+    workdir = shutil.copytree(houses["price"], tmp_path / "run")
     file = workdir / "fits.json"
     fits = json.loads(file.read_text())
     why = ["Directions left out: on rows held out nothing.", "Directions taken: much."]
@@ -101,6 +103,20 @@ def test_columns_of_the_file_are_ranked_and_levels_count_together(houses, said):
     assert alone["garden"] < 2_000
     told = said["price"]["importance"]
     assert "Rise of the test RMSE, €" in told and "heating=" not in told
+
+
+def test_of_many_features_the_first_have_curves(houses, tmp_path, monkeypatch):
+    monkeypatch.setattr(answers, "MOST_CURVES", 2)
+    workdir = shutil.copytree(houses["price"], tmp_path / "run")
+    found = study(read_workdir(workdir)).answers
+    first = found.columns[int(found.ranking.argmax())]
+    assert {curve.feature for one in found.shapes[AFTER] for curve in one.curves} >= {
+        place for place in first.places if len(first.places) == 1
+    }
+    assert found.num_drawn <= max(2, len(first.places))
+    count = sum(len(column.places) for column in found.columns)
+    told = words(write_report(workdir))["shapes"]
+    assert f"the curves of the first {found.num_drawn} of {count} features" in told
 
 
 def test_a_class_has_probabilities_counts_and_no_line_from_0_to_1(houses, said):
