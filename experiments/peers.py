@@ -46,7 +46,8 @@ def main(argv: list[str]) -> None:
         raise ValueError(f"--contenders must be of {', '.join(CONTENDERS)}; got {unknown[0]!r}.")
     path = pathlib.Path(_OUTPUT.value)
     record = json.loads(path.read_text()) if path.is_file() else {"sets": {}}
-    record = {**record, **machine.stamp(), "versions": _versions(), "note": _NOTE.value}
+    versions = {**record.get("versions", {}), **_versions()}  # cells of other runs stay
+    record = {**record, **machine.stamp(), "versions": versions, "note": _NOTE.value}
     for data in _SETS.value:
         load(data)  # what cannot be read ends the program here
         record["sets"].setdefault(data, {})
