@@ -105,13 +105,11 @@ def _single(cell: Cell, clean: np.ndarray) -> dict[str, Any]:
     ((params, _),) = protocol.refit(cell.contender, [cell.raw], cell.hidden_sizes, *chosen)
     joined = data.standardize(data.join_validation(cell.raw))
     again = errors(cell, _apply(params, joined.test.x), joined, clean)
-    curve = result.history["validation_loss"][0, rate]
     single = {
         **errors(cell, outputs, dataset, clean),
         "learning_rate": chosen[1][0],
         "best_epoch": epoch,
         "steps_per_epoch": result.steps_per_epoch,
-        "validation": _short(curve),
         "seconds": took,
     }
     first = errors(cell, _apply(start.params, dataset.test.x), dataset, clean)

@@ -115,10 +115,13 @@ def _wins(found: Comparison) -> str:
 
 
 def kept_share(record: Mapping[str, Any], start: str) -> float:
-    """The share of the ensemble's gain over the single network that distilling keeps."""
+    """The share of the ensemble's gain over the single network that distilling keeps.
+
+    nan where there is no gain, or something was not measured yet.
+    """
     ways = ("single", "ensemble", "distilled")
     single, whole, distilled = (errors(record, start, way).mean() for way in ways)
-    return float((single - distilled) / (single - whole))
+    return float((single - distilled) / (single - whole)) if single > whole else np.nan
 
 
 def _kept(record: Mapping[str, Any], start: str) -> str:
