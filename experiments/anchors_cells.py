@@ -50,17 +50,21 @@ def measure(
     Returns:
       {"split", "leaked", "starts": {start: {way: scores and costs}}}.
     """
-    fields = config.sets[raw.name]
-    trained = training.as_config({"epochs": fields.epochs, "batch_size": fields.batch_size})
     clean = unseen(raw)
     starts: dict[str, Any] = {}
     for start in config.starts:
-        contender = Contender(start, start, {}, trained)
-        own = folder / f"{raw.name}-{split}-{start}.pickle"
-        shape = tuple(config.hidden_sizes), tuple(config.learning_rates), config.members
-        cell = Cell(contender, raw, split, *shape, own)
-        starts[start] = _ways(cell, clean, dict(row.get("starts", {}).get(start, {})))
+        found = dict(row.get("starts", {}).get(start, {}))
+        starts[start] = _ways(cell_of(raw, config, split, start, folder), clean, found)
     return {"split": split, "leaked": float(1 - clean.mean()), "starts": starts}
+
+
+def cell_of(raw: Dataset, config: Any, split: int, start: str, folder: pathlib.Path) -> Cell:
+    """One start on one split; arguments as for `measure`."""
+    fields = config.sets[raw.name]
+    trained = training.as_config({"epochs": fields.epochs, "batch_size": fields.batch_size})
+    shape = tuple(config.hidden_sizes), tuple(config.learning_rates), config.members
+    kept_in = folder / f"{raw.name}-{split}-{start}.pickle"
+    return Cell(Contender(start, start, {}, trained), raw, split, *shape, kept_in)
 
 
 def unseen(raw: Dataset) -> np.ndarray:
@@ -103,7 +107,7 @@ def _single(cell: Cell, clean: np.ndarray) -> dict[str, Any]:
     took = time.perf_counter() - began
     chosen = [cell.split], [cell.learning_rates[rate]], [epoch]
     ((params, _),) = protocol.refit(cell.contender, [cell.raw], cell.hidden_sizes, *chosen)
-    joined = data.standardize(data.join_validation(cell.raw))
+    joined = rows_of(cell)
     again = errors(cell, _apply(params, joined.test.x), joined, clean)
     single = {
         **errors(cell, outputs, dataset, clean),
@@ -118,9 +122,15 @@ def _single(cell: Cell, clean: np.ndarray) -> dict[str, Any]:
 
 
 def kept(cell: Cell) -> Ensemble:
-    """The ensemble of a cell, from its file where there is one."""
+    """The ensemble of a cell, from its file where there is one.
+
+    Raises:
+      ValueError: the file holds an ensemble of another config or of other rows.
+    """
     if cell.kept.is_file():
-        return pickle.loads(cell.kept.read_bytes())
+        found = pickle.loads(cell.kept.read_bytes())
+        _check_kept(cell, found)
+        return found
     found = ensemble.train_ensemble(
         cell.split,
         cell.raw,
@@ -138,16 +148,24 @@ def kept(cell: Cell) -> Ensemble:
     return found
 
 
-def rows_of(cell: Cell, found: Ensemble) -> Dataset:
-    """The split in the units of an ensemble."""
-    pooled = data.standardize(data.join_validation(cell.raw))
-    np.testing.assert_array_equal(pooled.scaler.x_scale, found.scaler.x_scale)
-    return pooled
+def _check_kept(cell: Cell, found: Ensemble) -> None:
+    wanted = cell.contender.training.epochs, cell.hidden_sizes, cell.members
+    epochs = found.history["validation_loss"].shape[-1] - 1
+    sizes = network.layer_sizes(found.params, 1)[1:-1]
+    members = len(found.held_out) + found.dropped
+    same_rows = np.array_equal(rows_of(cell).scaler.x_scale, found.scaler.x_scale)
+    if (epochs, tuple(sizes), members) != wanted or not same_rows:
+        raise ValueError(f"{cell.kept} must hold an ensemble of this config; it holds another.")
+
+
+def rows_of(cell: Cell) -> Dataset:
+    """The split in the units of its ensemble."""
+    return data.standardize(data.join_validation(cell.raw))
 
 
 def _together(cell: Cell, clean: np.ndarray, found: Ensemble) -> dict[str, Any]:
     """The cross-fitted ensemble: its error, that of its members, and how alike these are."""
-    pooled = rows_of(cell, found)
+    pooled = rows_of(cell)
     outputs = np.asarray(ensemble.member_outputs(found, pooled.test.x))
     parts = ensemble.error_parts(found, pooled.test.x, pooled.test.y)
     told = {
@@ -167,7 +185,7 @@ def _together(cell: Cell, clean: np.ndarray, found: Ensemble) -> dict[str, Any]:
 
 def _distilled(cell: Cell, clean: np.ndarray, found: Ensemble) -> dict[str, Any]:
     """One network of a member's size that was trained to return what the ensemble does."""
-    pooled, merged = rows_of(cell, found), network.merge_params(found.params)
+    pooled, merged = rows_of(cell), network.merge_params(found.params)
     student = ensemble.distil_network(cell.split, merged, pooled, cell.hidden_sizes)
     told = {
         **errors(cell, _apply(student.params, pooled.test.x), pooled, clean),
@@ -178,9 +196,7 @@ def _distilled(cell: Cell, clean: np.ndarray, found: Ensemble) -> dict[str, Any]
     return {"distilled": told}
 
 
-@jax.jit
-def _evaluate(params: Any, x: jax.Array) -> jax.Array:
-    return network.apply_params(params, x)
+_evaluate = jax.jit(network.apply_params)
 
 
 def _apply(params: Any, x: np.ndarray) -> np.ndarray:

@@ -1,16 +1,13 @@
 """What intervals of 90 % hold on test rows of the UCI sets, and how wide they are.
 
-    python -m experiments.intervals --output=results/ensembles/intervals.json
-    python -m experiments.intervals --ensembles=runs/anchors/ensembles
+    python -m experiments.intervals --workdir=runs/anchors
     python -m experiments.intervals --table=results/ensembles/intervals.json
 
-An ensemble of eight is cross-fitted to the rows of a published split that are not its test rows. A
-width is told over that of a Gaussian: 2 * 1.645 times the root mean square of the residuals of
-rows held out.
+Measured are the ensembles that `python -m experiments.anchors` has kept in its workdir. A width is
+told over that of a Gaussian: 2 * 1.645 times the root mean square of residuals of rows held out.
 """
 
 import pathlib
-import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,59 +15,38 @@ import numpy as np
 from absl import flags
 
 import spline_fc as sfc
-from experiments import startup
+from experiments import anchors_cells, startup, sweeps
 from experiments.benchmarks import machine, tables
 from spline_fc.data import Dataset, join_validation
-from spline_fc.ensemble import LEVEL, METHODS, Ensemble, of_ensemble, train_ensemble
+from spline_fc.ensemble import LEVEL, METHODS, Ensemble, of_ensemble
 from spline_fc.ensemble.held_out import outputs_float64
+from spline_fc.protocol import SPLINE
 
 GAUSSIAN = 2 * 1.6449  # deviations between the ends of 90 % of a Gaussian
-SMALL, LARGE = {"splits": 20, "epochs": 150}, {"splits": 20, "epochs": 20}
-SETS: dict[str, dict[str, int]] = {
-    "uci_yacht": {**SMALL, "epochs": 300},
-    "uci_boston": SMALL,
-    "uci_energy": SMALL,
-    "uci_concrete": SMALL,
-    "uci_wine_red": {**SMALL, "epochs": 80},
-    "uci_kin8nm": {**LARGE, "epochs": 40},
-    "uci_power": LARGE,
-    "uci_naval": LARGE,
-    "uci_protein": {"splits": 5, "epochs": 8},
-}
-WIDTHS = (64, 64)
-MEMBERS = 8
 
 
 def main(argv: list[str]) -> None:
-    """Measures every split, writes the record after each, and prints the table."""
+    """Measures every split that has an ensemble, writes the record after each, prints the table."""
     given = flags.FLAGS
     if tables.shown(argv, given.table, table):
         return
-    tables.check_cases(given.cases, list(SETS))
-    record: dict[str, Any] = {**machine.stamp(), "members": MEMBERS, "widths": WIDTHS, "rows": []}
-    for name in given.cases or SETS:
-        for split in range(SETS[name]["splits"]):
-            found = trained(name, split) if given.ensembles is None else kept(name, split)
-            if found is None:
-                continue
-            row = {"set": name, "split": split, **interval_row(found, sfc.load(name, split=split))}
-            record["rows"].append(row)
-            machine.write(given.output, record)
-            print(" | ".join(line(f"{name} {split}", [row])), flush=True)
+    config, folder = sweeps.read(given.config), pathlib.Path(given.workdir) / "ensembles"
+    sizes = {"members": config.members, "widths": config.hidden_sizes}
+    record: dict[str, Any] = {**machine.stamp(), **sizes, "rows": []}
+    for name in config.sets:
+        for split in range(config.sets[name].splits):
+            dataset = sfc.load(name, split=split)
+            cell = anchors_cells.cell_of(dataset, config, split, SPLINE, folder)
+            if cell.kept.is_file():
+                row = interval_row(anchors_cells.kept(cell), dataset)
+                record["rows"].append({"set": name, "split": split, **row})
+                machine.write(given.output, record)
+                print(" | ".join(line(f"{name} {split}", [row])), flush=True)
+    if not record["rows"]:
+        raise ValueError(
+            f"--workdir must be that of experiments.anchors; {folder} has no ensemble."
+        )
     print(table(record))
-
-
-def trained(name: str, split: int) -> Ensemble:
-    """Trains an ensemble on a published split."""
-    config = {"epochs": SETS[name]["epochs"]}
-    dataset = sfc.load(name, split=split)
-    return train_ensemble(split, dataset, WIDTHS, members=MEMBERS, training_config=config)
-
-
-def kept(name: str, split: int) -> Ensemble | None:
-    """The ensemble that `experiments.anchors` trained on a split; None if it did not yet."""
-    path = pathlib.Path(flags.FLAGS.ensembles) / f"{name}-{split}-spline.pickle"
-    return pickle.loads(path.read_bytes()) if path.is_file() else None
 
 
 def interval_row(ensemble: Ensemble, dataset: Dataset) -> dict[str, Any]:
@@ -144,6 +120,6 @@ def line(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 if __name__ == "__main__":
     flags.DEFINE_string("output", "results/ensembles/intervals.json", "JSON file to write.")
     flags.DEFINE_string("table", None, "Print the table of this file, and end.")
-    flags.DEFINE_string("ensembles", None, "Folder of ensembles that were trained; none is then.")
-    flags.DEFINE_list("cases", [], "Measure these sets alone.")
+    flags.DEFINE_string("config", "configs/anchors.py", "Config file[:mode] of the ensembles.")
+    flags.DEFINE_string("workdir", "runs/anchors", "Workdir of experiments.anchors.")
     startup.start(main)

@@ -210,7 +210,7 @@ class SplineFCRegressor(Regression, _SplineFC):
         on small tables with little noise; where labels are noisy nothing is left to stop it.
       members: networks whose mean predicts, 8 are better than one: each holds another part of the
         rows out to stop by, so that all rows are learnt from and `validation_fraction` has no say;
-        rows held out give intervals. Takes at most as many times as long.
+        rows held out give intervals. Takes about as many times as long.
       extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
         pulls every column in to the range of the training rows.
       random_state: of the rows held out, free units and the order of rows; an integer, a

@@ -155,15 +155,12 @@ def _fit(
     narrow = np.promote_types(np.float32, jax.dtypes.canonicalize_dtype(dtype))
     x, y = scale_x(scaler, part.x).astype(narrow), scale_y(scaler, part.y).astype(narrow)
     if hidden_sizes:
-        rows = x, y, weights
-        if options.get("directions", ()) is None:
-            options = {name: given for name, given in options.items() if name != "directions"}
-        if task != "regression" and x.shape[1] >= WIDE and "directions" not in options:
-            options = {**_along_logits(*rows, task), **options}
-            rows = _some(*rows)
-        # Nobody reads shapes of what a body computes.
-        options = {"directions": DIRECTIONS_OF[task], **options}
-        x, y, weights = rows
+        if options.get("directions") is None:  # nobody reads shapes of what a body computes
+            is_wide = task != "regression" and x.shape[1] >= WIDE
+            found = _along_logits(x, y, weights, task) if is_wide else {}
+            given = {name: value for name, value in options.items() if name != "directions"}
+            options = {"directions": DIRECTIONS_OF[task], **found, **given}
+            x, y, weights = _some(x, y, weights) if is_wide else (x, y, weights)
         start = spline_start(key, x, y, hidden_sizes, task=task, weights=weights, **options)
         new = start.params
     else:

@@ -68,3 +68,17 @@ def test_recorded_files_are_of_the_config():
     for record in anchors_table.read(RESULTS):
         wanted = json.loads(json.dumps(anchors_cells.settings(config.get_config(), record["set"])))
         assert record["settings"] == wanted
+
+
+def test_an_ensemble_is_kept_for_its_own_config_and_rows(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    raw = data.from_arrays(rng.normal(size=(80, 2)), rng.normal(size=80), name="uci_yacht")
+    smoke = config.get_config("smoke")
+    cell = anchors_cells.cell_of(raw, smoke, 0, "he_normal", tmp_path)
+    trained = anchors_cells.kept(cell)
+    monkeypatch.setattr(anchors_cells.ensemble, "train_ensemble", None)  # it is not trained again
+    np.testing.assert_array_equal(anchors_cells.kept(cell).targets, trained.targets)
+    moved = raw._replace(train=raw.train._replace(x=2 * raw.train.x))
+    for other in ({"hidden_sizes": (4, 4)}, {"members": 3}, {"raw": moved}):
+        with pytest.raises(ValueError, match="must hold an ensemble of this config"):
+            anchors_cells.kept(cell._replace(**other))
