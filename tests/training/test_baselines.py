@@ -73,3 +73,15 @@ def test_logistic_regression_is_that_of_scikit_learn(classes):
     mean = training.baselines(found)[training.MEAN]
     assert mean["log_loss"] == pytest.approx(-np.log(shares[wanted.astype(int)]).mean())
     assert mean["auc"] == 0.5
+
+
+@pytest.mark.parametrize("seen", [(0, 2), (1,)])
+def test_a_class_without_training_rows_is_likely_nowhere(seen):
+    def labels(x, rng):
+        one_hot = np.eye(3)[rng.choice(seen, len(x))]
+        one_hot[60:63] = np.eye(3)  # rows of validation
+        return one_hot
+
+    found = table("multiclass", labels, np.random.default_rng(3))
+    came = training.baselines(found)[training.LINEAR]
+    assert came["accuracy"] == 1 if len(seen) == 1 else np.isfinite(came["log_loss"])
