@@ -75,13 +75,12 @@ def test_logistic_regression_is_that_of_scikit_learn(classes):
     assert mean["auc"] == 0.5
 
 
-@pytest.mark.parametrize("seen", [(0, 2), (1,)])
-def test_a_class_without_training_rows_is_likely_nowhere(seen):
+def test_a_class_without_training_rows_is_thought_unlikely():
     def labels(x, rng):
-        one_hot = np.eye(3)[rng.choice(seen, len(x))]
-        one_hot[60:63] = np.eye(3)  # rows of validation
+        one_hot = np.eye(3)[2 * rng.integers(0, 2, len(x))]
+        one_hot[70] = [0, 1, 0]  # of the test part
         return one_hot
 
     found = table("multiclass", labels, np.random.default_rng(3))
     came = training.baselines(found)[training.LINEAR]
-    assert came["accuracy"] == 1 if len(seen) == 1 else np.isfinite(came["log_loss"])
+    assert 0.2 < came["log_loss"] < 3  # 30 rows, one of which has about exp(-15)
