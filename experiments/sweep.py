@@ -77,7 +77,8 @@ def _run(folder: SweepFolder, chosen: Sequence[Cell]) -> None:
     for place, cell in enumerate(chosen):
         progress.turn_to(place)
         with folder.lend(cell) as ours:
-            if not ours or folder.state(cell) in (DONE, DIVERGED):
+            recorded = _record_of(folder, cell).is_file()
+            if not ours or (recorded and folder.state(cell) in (DONE, DIVERGED)):
                 continue
             if shape not in (None, cell.shape):
                 jax.clear_caches()  # hundreds of programs of shapes that never come back
@@ -91,17 +92,18 @@ def _run_cell(folder: SweepFolder, cell: Cell, progress: SweepProgress) -> str:
         workdir = folder.path / cell.name
         pipeline.run(cell.config, workdir, page=_PAGES.value, progress=progress)
         record = bake_off_records.of_run(workdir)
-        files.write_json(_records(folder) / f"{cell.name}.json", record)
+        path = _record_of(folder, cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_json(path, record)
     except Exception as error:  # noqa: BLE001 - whatever it is, the next cell may do well
         return f"failed: {folder.note_failure(cell, error)}"
     folder.forget_failure(cell)
     return f"{folder.state(cell)}, {bake_off_records.said(record)}"
 
 
-def _records(folder: SweepFolder) -> pathlib.Path:
+def _record_of(folder: SweepFolder, cell: Cell) -> pathlib.Path:
     records = pathlib.Path(_RECORDS.value) if _RECORDS.value else folder.path / "records"
-    records.mkdir(parents=True, exist_ok=True)
-    return records
+    return records / f"{cell.name}.json"
 
 
 def _finish(sweep: Sweep, folder: SweepFolder, chosen: Sequence[Cell]) -> int:
