@@ -1,6 +1,6 @@
 """Gatehouse: what surrounds a run: its plan, its place, its progress, its rows."""
 
-from spline_fc.runs.place import check_place, claim, is_finished
+from spline_fc.runs.place import check_place, claim, differences, is_finished
 from spline_fc.runs.plan import Plan, check_against_data, defaults, read_plan
 from spline_fc.runs.progress import Progress, to_terminal
 from spline_fc.runs.reading import load_seeds
@@ -17,6 +17,7 @@ __all__ = [
     "chosen_model",
     "claim",
     "defaults",
+    "differences",
     "fit_rows",
     "is_finished",
     "load_seeds",
