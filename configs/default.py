@@ -135,7 +135,7 @@ def finish(config: config_dict.ConfigDict, mode: str) -> config_dict.ConfigDict:
         raise ValueError(f"the mode of a config must be 'smoke' or left out; got {mode!r}.")
     if mode == "smoke":
         config.training.epochs, config.training.warmup_epochs = 2, 1
-        config.network.hidden_sizes = (16, 16)
+        config.network.hidden_sizes = tuple(-(-size // 4) for size in config.network.hidden_sizes)
         config.fit.max_terms = min(config.fit.max_terms, 9)
         config.learning_rates, config.seeds = config.learning_rates[:1], 1
     return config.lock()
