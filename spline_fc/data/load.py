@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spline_fc.checks import check, check_integer, check_known_keys, check_one_of, shown
-from spline_fc.data import arrays, named, parted
+from spline_fc.data import arrays, joined, named, parted
 from spline_fc.data.encoding import Encoding
 from spline_fc.data.files import COMPRESSED, first_file, read_npz
 from spline_fc.data.frames import is_frame
@@ -37,7 +37,8 @@ Options = dict[str, Any]
 
 def dataset_names() -> tuple[str, ...]:
     """Returns every name that `load` knows."""
-    known = (SOURCES, named.SHIPPED, named.TABLES, named.UCI, parted.PARTED, named.IMAGES)
+    tables = (named.TABLES, joined.JOINED, named.UCI, parted.PARTED)
+    known = (SOURCES, named.SHIPPED, *tables, named.IMAGES)
     return tuple(name for group in known for name in group)
 
 
@@ -70,7 +71,8 @@ def load(
     """Loads a data set by name or from a file.
 
     Names: the embedded friedman1, friedman2, friedman3, cpwl; scikit-learn's diabetes,
-    breast_cancer, digits; abalone, wine_quality_red, wine_quality_white, california_housing; with
+    breast_cancer, digits; abalone, wine_quality_red, wine_quality_white and both together as
+    wine_quality, california_housing; with
     published splits uci_boston, uci_concrete, uci_energy, uci_kin8nm, uci_naval, uci_power,
     uci_protein, uci_wine_red, uci_yacht; with a test part of their own adult and the images mnist,
     fashion_mnist. What is neither embedded nor shipped is looked for in `data_dir`, then in the
@@ -192,6 +194,9 @@ def _load_name(
     if name in named.TABLES:
         _check_options(name, "table", options)
         return named.load_table(name, folders, cache_dir, seed, **options)
+    if name in joined.JOINED:
+        _check_options(name, "table", options)
+        return joined.load_joined(name, folders, cache_dir, seed, **options)
     if name in named.UCI:
         _check_options(name, "uci", options)
         return named.load_uci(name, folders, cache_dir, seed, **options)

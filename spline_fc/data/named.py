@@ -161,16 +161,24 @@ def load_table(
       FileNotFoundError: found nowhere.
       ValueError: the file is malformed.
     """
+    return table_dataset(name, read_named(name, folders, cache_dir), seed, split=options)
+
+
+def read_named(name: str, folders: list[pathlib.Path], cache_dir: pathlib.Path | None) -> Table:
+    """Reads one of TABLES from the first folder that has it, else from OpenML.
+
+    Raises:
+      FileNotFoundError: found nowhere.
+      ValueError: the file is malformed.
+    """
     source = TABLES[name]
     path = pathlib.Path(source.path)
     found = first_file([folder / p for folder in folders for p in (path, path.name)])
     if found is None:
         assert source.openml is not None  # every one of TABLES lies there
-        return table_dataset(name, load_openml(name, source.openml, cache_dir), seed, split=options)
+        return load_openml(name, source.openml, cache_dir)
     table = read_arff(found) if ".arff" in found.name else read_csv(found)
-    if source.columns:
-        table = with_names(table, source.columns)
-    return table_dataset(name, table, seed, split=options)
+    return with_names(table, source.columns) if source.columns else table
 
 
 def with_names(table: Table, names: tuple[str, ...]) -> Table:

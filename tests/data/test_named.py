@@ -17,6 +17,7 @@ SIZES = {
     "abalone": (4177, 10, "regression"),
     "wine_quality_red": (1599, 11, "regression"),
     "wine_quality_white": (4898, 11, "regression"),
+    "wine_quality": (6497, 12, "regression"),
     "california_housing": (20640, 8, "regression"),
     "uci_boston": (506, 13, "regression"),
     "uci_concrete": (1030, 8, "regression"),
@@ -69,6 +70,30 @@ def test_columns_of_abalone_and_california(data_dir):
     house = data.load("california_housing", data_dir=data_dir)
     assert house.target_names == ("medianHouseValue",)
     assert int((whole(house)[1] == 500001).sum()) == 965
+
+
+def test_both_wines_are_those_of_each_with_their_colour(data_dir):
+    both = data.load("wine_quality", data_dir=data_dir)
+    assert both.feature_names[-1] == "colour=white" and both.target_names == ("quality",)
+    x, y = whole(both)
+    for is_white, name in enumerate(("wine_quality_red", "wine_quality_white")):
+        rows = x[:, -1] == is_white
+        one, target = whole(data.load(name, data_dir=data_dir))
+        mine = np.concatenate([x[rows, :-1], y[rows]], axis=1)
+        theirs = np.concatenate([one, target], axis=1)
+        np.testing.assert_array_equal(mine[np.lexsort(mine.T)], theirs[np.lexsort(theirs.T)])
+
+
+def test_tables_that_differ_are_not_joined(tmp_path):
+    folder = tmp_path / "wine_quality"
+    folder.mkdir()
+    (folder / "winequality-red.csv").write_text("a;b;quality\n1;2;3\n2;3;4\n")
+    (folder / "winequality-white.csv").write_text("a;c;quality\n1;2;3\n2;x;4\n")
+    with pytest.raises(ValueError, match="must have the columns a, b, quality; got a, c, quality"):
+        data.load("wine_quality", data_dir=tmp_path)
+    (folder / "winequality-white.csv").write_text("a;b;quality\n1;2;3\n2;inf;4\n")
+    with pytest.raises(ValueError, match="winequality-white.csv, line 3"):
+        data.load("wine_quality", data_dir=tmp_path)
 
 
 def test_naval_traps(data_dir):
