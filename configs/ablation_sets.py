@@ -22,22 +22,26 @@ SETS = {
     # Heavy tails, two columns that are a place on a map.
     "california_housing": {
         "data.name": "california_housing",
-        "data.num_train": 2000,
-        "data.validation_fraction": 0.1,
-        "data.test_fraction": 0.15,
+        "data.num_train": 1000,
+        "data.validation_fraction": 0.05,
+        "data.test_fraction": 0.1,
     },
     # A robot arm: smooth, hardly any noise, all columns act together.
-    "kin8nm": {"data.name": "uci_kin8nm", "data.num_train": 2000},
+    "kin8nm": {
+        "data.name": "uci_kin8nm",
+        "data.num_train": 1000,
+        "data.validation_fraction": 0.1,
+    },
     # Two classes, 107 features of numbers and words.
     "adult": {
         "data.name": "adult/adult-train.csv",
         "data.header": False,
         "data.target": (14,),
         "data.missing": "median",
-        "data.num_train": 3000,
+        "data.num_train": 2000,
         "data.validation_fraction": 0.05,
         "data.test_fraction": 0.1,
-        "training.epochs": 25,
+        "training.epochs": 20,
     },
 }
 CLASSES = "adult"
