@@ -2,7 +2,7 @@
 
 python -m experiments.train --config=configs/ablation_sets.py --workdir=runs/ablation_sets
 
-The config alone is the recipe against He on the first set. `ablation_directions` and
+The config alone is the recipe against He on Friedman 1. `ablation_directions` and
 `ablation_recipe` are on other sets: those on which these choices were made.
 """
 
@@ -62,9 +62,6 @@ def get_config(
     with config.unlocked():
         config.variants = {RECIPE: {"start": "spline"}, **own}
     config.initialisations = (RECIPE, *others, *own)
-    config.data.update_from_flattened_dict(
-        {name.removeprefix("data."): value for name, value in SETS["friedman1"].items()}
-    )
     config.learning_rates = (1e-3, 3e-3, 1e-2)
     config.seeds, config.training.epochs, config.training.batch_size = 5, 60, 64
     config.knot_records, config.checkpoint_every = 1, 1000

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments import (
-    ablations,
     anchors_table,
     bake_off_table,
     classes_table,
