@@ -24,13 +24,14 @@ SETS = {
         "data.name": "california_housing",
         "data.num_train": 1000,
         "data.validation_fraction": 0.05,
-        "data.test_fraction": 0.1,
+        "data.test_fraction": 0.05,
     },
     # A robot arm: smooth, hardly any noise, all columns act together.
     "kin8nm": {
         "data.name": "uci_kin8nm",
         "data.num_train": 1000,
         "data.validation_fraction": 0.1,
+        "data.test_fraction": 0.1,
     },
     # Two classes, 107 features of numbers and words.
     "adult": {
@@ -38,9 +39,9 @@ SETS = {
         "data.header": False,
         "data.target": (14,),
         "data.missing": "median",
-        "data.num_train": 2000,
-        "data.validation_fraction": 0.05,
-        "data.test_fraction": 0.1,
+        "data.num_train": 1000,
+        "data.validation_fraction": 0.03,
+        "data.test_fraction": 0.05,
         "training.epochs": 20,
     },
 }

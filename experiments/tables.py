@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments import (
+    ablations,
     anchors_table,
     bake_off_table,
     classes_table,
@@ -26,6 +27,7 @@ from experiments import (
 from experiments.benchmarks import classes, fit, machine, wide
 
 ROOT = pathlib.Path(__file__).parents[1]
+ABLATIONS = ("controls",)
 
 
 class Table(NamedTuple):
@@ -93,6 +95,10 @@ TABLES = (
     Table("docs/fit.md", "generated data", "results/fit/cpu.json", _of_file(fit.table)),
     Table("docs/fit.md", "real tables", "results/fit/real.json", _of_file(fit.table)),
     Table("docs/fit.md", "wide data", "results/fit/wide.json", _of_file(wide.table)),
+    *(
+        Table("docs/ablations.md", name, f"results/ablations/{name}.json", _of_file(ablations.table))
+        for name in ABLATIONS
+    ),
 )
 
 
