@@ -9,7 +9,7 @@ VARIANTS = {f"rows_{part}": {"fit": {"row_share": part / 100}} for part in (10, 
 
 
 def get_config(mode: str = ""):
-    """The recipe (all rows), He, and shares; training uses all rows in every case."""
+    """The recipe (all rows), cold starts, and shares; training uses all rows in every case."""
     return ablation_sets.get_config(mode, VARIANTS)
 
 

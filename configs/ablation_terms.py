@@ -12,7 +12,7 @@ VARIANTS = {
 
 
 def get_config(mode: str = ""):
-    """The recipe (at most 61 terms and half of the layer), He, and fewer or more."""
+    """The recipe (at most 61 terms and half of the layer), cold starts, and fewer or more."""
     return ablation_sets.get_config(mode, VARIANTS)
 
 

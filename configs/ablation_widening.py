@@ -5,7 +5,7 @@ python -m experiments.sweep --config=configs/ablation_widening.py --workdir=runs
 
 from configs import ablation_sets
 
-SAMPLERS = ("orthogonal", "lsuv", "box_lsq", "swim")
+SAMPLERS = ("glorot_uniform", "orthogonal", "lsuv", "box_lsq", "swim")
 VARIANTS = {
     **{name: {"fit": {"incoming": name}} for name in SAMPLERS},
     "never_learn": {"training": {"group_rates": {"new_units": 0.0}}},
