@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments import (
-    ablations,
+    ablations_table,
     anchors_table,
     bake_off_table,
     classes_table,
@@ -27,7 +27,22 @@ from experiments import (
 from experiments.benchmarks import classes, fit, machine, wide
 
 ROOT = pathlib.Path(__file__).parents[1]
-ABLATIONS = ("controls",)
+ABLATIONS = (
+    "controls",
+    "initialisation",
+    "noise",
+    "terms",
+    "degree",
+    "knots",
+    "pruning",
+    "row_share",
+    "widening",
+    "balance",
+    "mask",
+    "steps",
+    "batch",
+    "rows",
+)
 
 
 class Table(NamedTuple):
@@ -96,7 +111,12 @@ TABLES = (
     Table("docs/fit.md", "real tables", "results/fit/real.json", _of_file(fit.table)),
     Table("docs/fit.md", "wide data", "results/fit/wide.json", _of_file(wide.table)),
     *(
-        Table("docs/ablations.md", name, f"results/ablations/{name}.json", _of_file(ablations.table))
+        Table(
+            "docs/ablations.md",
+            name,
+            f"results/ablations/{name}.json",
+            _of_file(ablations_table.table),
+        )
         for name in ABLATIONS
     ),
 )
