@@ -17,9 +17,9 @@ OPTIMISERS = {
         "training.averaging": 0.0,
     },
     "gauss_newton": {
-        "learning_rates": (0.03, 0.1, 0.3),
+        "learning_rates": (0.1, 0.3, 1.0),
         "training.batch_size": 256,
-        "training.epochs": 20,
+        "training.averaging": 0.9,  # of 180 steps
     },
 }
 
