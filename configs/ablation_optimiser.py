@@ -1,6 +1,10 @@
 """Optimisers, each with a grid of rates of its own: the recipe against cold starts.
 
 python -m experiments.sweep --config=configs/ablation_optimiser.py --workdir=runs/optimiser
+
+Six minutes of one CPU core (AMD EPYC), without the pages of cells.
+The advantage over He and Glorot is about the same with all five.
+Record: results/ablations/optimiser.json, page: docs/ablations.md.
 """
 
 from configs import ablation_sets

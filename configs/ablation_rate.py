@@ -1,6 +1,10 @@
 """The learning rate: the recipe against cold starts at six rates, none chosen.
 
 python -m experiments.sweep --config=configs/ablation_rate.py --workdir=runs/rate
+
+Two to three minutes of one CPU core (AMD EPYC), without the pages of cells.
+Cold starts need large rates, larger than the grid of the others has; the recipe does not mind.
+Record: results/ablations/rate.json, page: docs/ablations.md.
 """
 
 from configs import ablation_sets

@@ -40,7 +40,10 @@ ABLATIONS = (
     "balance",
     "mask",
     "steps",
+    "optimiser",
+    "rate",
     "batch",
+    "shape",
     "rows",
 )
 
