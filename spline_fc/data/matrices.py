@@ -232,6 +232,12 @@ def row_weights(encoding: Encoding, reads: Mapping[str, Read]) -> np.ndarray | N
     return reads[weighing[0].name].values if weighing else None
 
 
+def _kind(format: Format) -> str:
+    kind = {"category": "words"}.get(format.kind, f"{format.kind}s")
+    zone = " with a zone" if format.zoned else " without a zone"
+    return kind + zone * (format.kind == "date")
+
+
 def _read_like(table: Table, column: ColumnEncoding) -> Read:
     """A column of another table in the format of the first."""
     found = table.columns[table.names.index(column.name)]
@@ -249,7 +255,7 @@ def _read_like(table: Table, column: ColumnEncoding) -> Read:
             )
         return words
     same = came.kind == wanted.kind and came.zoned == wanted.zoned
-    kinds = f"a {wanted.kind}{' with a zone' * wanted.zoned}", came.kind
-    check(same, f"{table.path}: column {column.name!r} must hold {kinds[0]}; got {kinds[1]}.")
+    told = f"{table.path}: column {column.name!r} must hold {_kind(wanted)}; got {_kind(came)}."
+    check(same, told)
     days = {"days": 86400.0}.get(came.unit, 1.0) / {"days": 86400.0}.get(wanted.unit, 1.0)
     return Read(wanted, found.values * (days if wanted.kind == "date" else 1.0))
