@@ -114,7 +114,8 @@ def _numbered(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
         return False
     names = [int(first[j]) for j in places]
     years = 1900 <= names[0] and names[-1] <= 2100 and names == sorted(set(names))
-    counted = names[0] in (0, 1) and names == list(range(names[0], names[0] + len(names)))
+    counted = names == list(range(names[0], names[0] + len(names)))
+    counted = counted and (names[0] == 0 or (names[0] == 1 and len(names) > 2))
     if not counted and not years:
         return False
     if not first[0] and names[0] == 0 and columns[0][:1] in (["0"], ("0",)):

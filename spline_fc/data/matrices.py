@@ -8,6 +8,7 @@ from absl import logging
 
 from spline_fc.checks import check
 from spline_fc.data.cells import Cells, Format, Read, read_as
+from spline_fc.data.dress import is_code, plain_numbers
 from spline_fc.data.encoding import (
     FEATURE,
     MISSING_LEVEL,
@@ -216,7 +217,12 @@ def _level_codes(column: ColumnEncoding, values: np.ndarray, path: object) -> np
 
 
 def _plainly(level: str | float) -> str:
-    return level.casefold().strip(" .") if isinstance(level, str) else spell(level)
+    """What levels have in common that differ in spelling alone: case, spaces, 1 for 1.0."""
+    if not isinstance(level, str):
+        return spell(level)
+    number = None if is_code(level) else plain_numbers([level])
+    plain = number is not None and np.isfinite(number).all()
+    return spell(float(number[0])) if plain else level.casefold().strip(" .")
 
 
 def _one_hot(column: ColumnEncoding, codes: np.ndarray, every: bool = False) -> np.ndarray:

@@ -118,8 +118,9 @@ def _counted(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     return _safe_indexing(X, kept), _safe_indexing(y, kept), weights[kept]
 
 
-def _rows_of(y: Any) -> tuple[int, ...]:
-    return y.shape[:1] if hasattr(y, "shape") else () if y is None else (len(y),)
+def _rows_of(given: Any) -> tuple[int, ...]:
+    """The number of rows, () of what has none; lists may be ragged here."""
+    return (len(given),) if isinstance(given, (list, tuple)) else np.shape(given)[:1]
 
 
 def _as_labels(y: Any) -> Any:
