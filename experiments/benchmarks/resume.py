@@ -35,8 +35,8 @@ CONFIG = (
     "--config.training.batch_size=32",
     "--config.checkpoint_every=5",
 )
-# What is not compared: state to go on from (its bits are those of the end), pages, seconds, date and
-# command.
+# What is not compared: state to go on from (its bits are those of the end), pages, seconds, date
+# and command.
 LEFT_OUT = ("checkpoints", "environment.json", "figures", "report.html", "starts.json")
 PARTIAL = ".partial"  # added to the name of the workdir while its run is not finished
 _POLL = 0.0005  # seconds
