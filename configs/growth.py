@@ -1,7 +1,7 @@
 """Cost as the data grow: the same network from a spline and from He on more and more rows.
 
-python -m experiments.sweep --config=configs/growth.py --workdir=runs/growth --records=results/growth
-python -m experiments.growth --workdir=runs/growth --output=results/growth/seconds.json
+python -m experiments.sweep --config=configs/growth.py --records=results/growth/cells
+python -m experiments.growth --output=results/growth/seconds.json
 
 The first trains, the second times starts and steps alone. Of a set, validation and test part are
 the same for all numbers of training rows. "tenth" fits its spline on a tenth of the rows.
