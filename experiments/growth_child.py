@@ -31,7 +31,7 @@ Spent = dict[str, float]  # "clock" and "processor", seconds
 
 
 def main(cell: str, rounds: int, *names: str) -> None:
-    """Prints the seconds of a cell: of every contender starts, trainings, and a training's steps."""
+    """Prints the seconds of a cell: every contender's starts, trainings and steps of one."""
     plan = sweep_cells.expand(CONFIG).cells[cell].plan
     contenders = [one for one in plan.contenders if one.name in names]
     found: dict[str, Any] = {one.name: {"start": [], "training": []} for one in contenders}
