@@ -1,0 +1,19 @@
+"""Rows per step, at equal epochs: the recipe against He.
+
+python -m experiments.sweep --config=configs/ablation_batch.py --workdir=runs/batch
+"""
+
+from configs import ablation_sets
+
+SIZES = (16, 64, 256)
+
+
+def get_config(mode: str = ""):
+    """He and the recipe."""
+    return ablation_sets.get_config(mode)
+
+
+def sweep(add) -> None:
+    """Every batch size on every set."""
+    for size in SIZES:
+        ablation_sets.every_set(add, f"batch_{size}", {"training.batch_size": size})

@@ -1,0 +1,25 @@
+"""Is it the knots, the coefficients or the scale? The start with one of them taken away.
+
+python -m experiments.sweep --config=configs/ablation_controls.py --workdir=runs/controls
+"""
+
+from configs import ablation_sets
+from spline_fc import network
+
+VARIANTS = {
+    **{control: {"control": control} for control in network.CONTROLS},
+    "frozen_random_knots": {
+        "control": "random_knots",
+        "training": {"group_rates": {"knots": 0.0}},
+    },
+}
+
+
+def get_config(mode: str = ""):
+    """The recipe, He and every control; random knots also where they cannot move."""
+    return ablation_sets.get_config(mode, VARIANTS)
+
+
+def sweep(add) -> None:
+    """All of them on every set."""
+    ablation_sets.every_set(add)

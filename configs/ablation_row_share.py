@@ -1,0 +1,18 @@
+"""The share of the training rows that the spline is fitted on.
+
+python -m experiments.sweep --config=configs/ablation_row_share.py --workdir=runs/row_share
+"""
+
+from configs import ablation_sets
+
+VARIANTS = {f"rows_{part}": {"fit": {"row_share": part / 100}} for part in (5, 10, 25, 50)}
+
+
+def get_config(mode: str = ""):
+    """The recipe (all rows), He, and shares; training uses all rows in every case."""
+    return ablation_sets.get_config(mode, VARIANTS)
+
+
+def sweep(add) -> None:
+    """All of them on every set."""
+    ablation_sets.every_set(add)

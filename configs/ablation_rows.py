@@ -1,0 +1,23 @@
+"""Training rows: the recipe against He on 200, 800 and 3200 of every set.
+
+python -m experiments.sweep --config=configs/ablation_rows.py --workdir=runs/rows
+"""
+
+from configs import ablation_sets
+
+SIZES = {
+    200: {"training.batch_size": 32, "training.epochs": 200},
+    800: {"training.epochs": 100},
+    3200: {"training.epochs": 40},
+}
+
+
+def get_config(mode: str = ""):
+    """He and the recipe."""
+    return ablation_sets.get_config(mode)
+
+
+def sweep(add) -> None:
+    """Every size of every set, validation and test rows the same; 1200 to 2000 steps."""
+    for rows, fields in SIZES.items():
+        ablation_sets.every_set(add, f"{rows}_rows", {"data.num_train": rows, **fields})

@@ -1,0 +1,21 @@
+"""How many terms, and how much of the first layer they may take.
+
+python -m experiments.sweep --config=configs/ablation_terms.py --workdir=runs/terms
+"""
+
+from configs import ablation_sets
+
+VARIANTS = {
+    **{f"terms_{count}": {"fit": {"max_terms": count}} for count in (3, 6, 11, 21)},
+    **{f"share_{share:.0%}"[:-1]: {"fit": {"share": share}} for share in (0.25, 0.9)},
+}
+
+
+def get_config(mode: str = ""):
+    """The recipe (at most 61 terms and half of the layer), He, and fewer or more."""
+    return ablation_sets.get_config(mode, VARIANTS)
+
+
+def sweep(add) -> None:
+    """All of them on every set."""
+    ablation_sets.every_set(add)
