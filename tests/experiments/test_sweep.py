@@ -1,13 +1,15 @@
 """Sweeps: cells before anything runs, the folder they share, and a small one from end to end."""
 
+import io
 import pathlib
 
 import jax
 import pytest
 
-from experiments import sweep, sweep_cells
+from experiments import sweep_cells, sweep_run
 from experiments.benchmarks import sweep_resume
 from experiments.sweep_folder import SweepFolder
+from experiments.sweep_progress import SweepProgress
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIG = """
@@ -190,7 +192,7 @@ def finished(tmp_path_factory):
     cleared = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jax, "clear_caches", lambda: cleared.append(list(folder.states().values())))
-        sweep.run_cells(folder, folder.sweep.in_order())
+        sweep_run.run_cells(folder, folder.sweep.in_order())
     return folder, cleared
 
 
@@ -198,7 +200,7 @@ def test_a_cell_that_fails_or_diverges_is_a_row_and_stops_no_other(finished):
     folder, _ = finished
     ended = {"alone": "done", "charged": "done", "explodes": "diverged"}
     assert folder.states() == {**ended, "lost": "failed"} and folder.is_over()
-    shown = sweep.finish(folder)
+    shown = sweep_run.finish(folder)
     lines = {line.split()[0]: line for line in shown.splitlines() if line}
     assert "failed: data file nothing.csv does not exist." in lines["lost"]
     assert "diverged: The loss was not finite" in lines["explodes"]
@@ -220,9 +222,9 @@ def test_a_cell_of_a_known_shape_compiles_nothing(finished, tmp_path, caplog):
     one, other = cells.chosen(
         ["charged-penalty=1.5-averaging=0.9", "charged-penalty=2.5-averaging=0.9"]
     )
-    sweep.run_cells(folder, [one])
+    sweep_run.run_cells(folder, [one])
     with jax.log_compiles():
-        sweep.run_cells(folder, [other])
+        sweep_run.run_cells(folder, [other])
     compiled = [r.getMessage() for r in caplog.records if "XLA compilation" in r.getMessage()]
     assert folder.state(other) == "done" and not compiled
 
@@ -243,3 +245,43 @@ def test_a_sweep_that_is_killed_ends_as_one_that_is_not(tmp_path):
     (tmp_path / "killed" / "penalty=0.5-averaging=0.5" / "status").write_text("diverged")
     found = sweep_resume.differences(tmp_path / "unbroken", tmp_path / "killed")
     assert found == ["penalty=0.5-averaging=0.5/status"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def told(stream, config):
+    """What is said of three cells that take 10, 10 and 40 s: the last has four times the epochs."""
+    more = 'add("longer", {"training.epochs": 12, "initialisations": ("spline",)})'
+    alone, charged, longer = expand(config, more).cells.values()
+    cells = [alone, charged._replace(plan=alone.plan), longer]
+    now = [0.0]
+    progress = SweepProgress(cells, stream, clock=lambda: now[0])
+    for place, seconds in enumerate((10.0, 10.0, 40.0)):
+        progress.turn_to(place)
+        progress.phase("reading")
+        now[0] += seconds / 2
+        progress.phase("training", 4)
+        now[0] += seconds / 2
+        progress.step(2, "epoch 2 of 4")
+        progress.tell("done")
+    return stream.getvalue()
+
+
+def test_a_log_has_a_line_per_cell_and_the_time_left(config):
+    lines = told(io.StringIO(), config).splitlines()
+    assert [line for line in lines if "done" in line] == [
+        "1/3 alone: done (10 s, about 50 s left)",
+        "2/3 charged: done (10 s, about 40 s left)",
+        "3/3 longer: done (40 s)",
+    ]
+    assert not any("reading" in line for line in lines)
+
+
+def test_a_terminal_has_one_line_that_tells_of_the_whole_sweep(config, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    said = told(Terminal(), config)
+    assert "\r\033[K2/3 charged: reading; sweep: about 50 s left" in said
+    assert max(len(piece) for piece in said.split("\r\033[K")) < 61
