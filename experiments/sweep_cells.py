@@ -75,12 +75,11 @@ class Sweep(NamedTuple):
         """
         cells = self.in_order()
         if len(only) == 1 and "/" in only[0]:
-            share, _, count = only[0].partition("/")
-            numbers = [int(word) if word.isdecimal() else 0 for word in (share, count)]
-            if not 1 <= numbers[0] <= numbers[1]:
+            words = only[0].split("/", 1)
+            share, count = (int(word) if word.isdecimal() else 0 for word in words)
+            if not 1 <= share <= count:
                 raise ValueError(f"--only must be i/n with i from 1 to n; got {only[0]!r}.")
-            begin, end = (k * len(cells) // numbers[1] for k in (numbers[0] - 1, numbers[0]))
-            return cells[begin:end]
+            return cells[(share - 1) * len(cells) // count : share * len(cells) // count]
         unknown = [name for name in only if name not in self.cells]
         if unknown:
             known = ", ".join(itertools.islice(self.cells, 20))
@@ -138,7 +137,7 @@ def _own_cells(module: Any, file: str) -> list[tuple[str, Fields]]:
 
 def _check_name(name: str, cells: Mapping[str, Cell], file: str) -> None:
     """Names are those of folders, with what a run sets beside its own."""
-    reserved = name in RESERVED or name.endswith((".partial", ".replaced"))
+    reserved = name in RESERVED or str(name).endswith((".partial", ".replaced"))
     if not isinstance(name, str) or not _NAME.fullmatch(name) or reserved:
         raise ValueError(
             f"a cell of {file} must have the name of a folder, of letters, digits and _.=+-; "

@@ -25,14 +25,9 @@ from spline_fc.runs import differences
 
 FORMAT = "spline_fc.sweep/1"
 LOCKS = ".locks"  # empty files; one that is deleted could be held by two processes
-DONE, DIVERGED, FAILED, PARTIAL, RUNNING, MISSING = (
-    "done",
-    "diverged",
-    "failed",
-    "partial",
-    "running",
-    "missing",
-)
+PATIENCE = 0.5  # seconds; who asks whether a cell is lent holds its lock for a moment
+DONE, DIVERGED = "done", "diverged"  # how far a cell is
+FAILED, PARTIAL, RUNNING, MISSING = "failed", "partial", "running", "missing"
 ENDED = (DONE, DIVERGED)
 
 
@@ -67,7 +62,8 @@ class SweepFolder:
                 not self.path.exists() or self.path.is_dir(),
                 f"--workdir must be a folder; got the file {self.path}.",
             )
-            strange = [p.name for p in self._entries() if p.name != LOCKS]
+            there = sorted(path.name for path in self.path.iterdir()) if self.path.is_dir() else []
+            strange = [name for name in there if not name.startswith(".")]  # of one cut off
             check(
                 not strange,
                 f"--workdir must be a new folder or that of an earlier sweep; {self.path} holds "
@@ -88,14 +84,14 @@ class SweepFolder:
     def begin(self) -> None:
         """Says whose folder it is, after `check`; makes it if need be."""
         (self.path / LOCKS).mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self.path / LOCKS / "sweep"):  # of processes that begin at once
+        with filelock.FileLock(self.path / LOCKS / ".sweep"):  # of processes that begin at once
             self.check()
             files.write_json(self.path / "sweep.json", self._about())
 
     @contextlib.contextmanager
     def lend(self, cell: Cell) -> Iterator[bool]:
         """Gives a cell to this process while the block lasts; False if another one has it."""
-        lock = filelock.FileLock(self.path / LOCKS / cell.name, blocking=False)
+        lock = filelock.FileLock(self.path / LOCKS / cell.name, timeout=PATIENCE)
         try:
             lock.acquire()
         except filelock.Timeout:
@@ -166,9 +162,6 @@ class SweepFolder:
                 told = differences(fields, now["cells"][name])
                 found += [f"cell {name!r}, {difference}" for difference in told]
         return found
-
-    def _entries(self) -> list[pathlib.Path]:
-        return sorted(self.path.iterdir()) if self.path.is_dir() else []
 
     def _record(self, cell: Cell) -> pathlib.Path:
         return self.records / f"{cell.name}.json"
