@@ -81,11 +81,8 @@ def sweep_table(study: SweepStudy) -> Table:
     }
     errors = [next((error_of(row)[0] for row in own if row.seeds.size), "") for own in study.rows]
     one_error = len(set(errors)) <= 1
-    note = (
-        f"{errors[0] if errors and one_error else 'Test error'}: mean ± standard error over seeds; "
-        "of the learning rate that validation rows chose for each seed."
-    )
-    note = note[:1].upper() + note[1:]
+    note = f"{_error_words(study.names, errors)}: mean ± standard error over seeds; of the "
+    note += "learning rate that validation rows chose for each seed."
     if _is_turned(study):
         columns = [("start", contenders)]
         columns += [(n, [cells[n].get(c, "") for c in contenders]) for n in study.names]
@@ -103,6 +100,17 @@ def sweep_table(study: SweepStudy) -> Table:
     if set(states) != {"done"}:
         columns.append(("status", states))
     return table_of(columns, [note], words)
+
+
+def _error_words(names: Sequence[str], errors: Sequence[str]) -> str:
+    """What is measured, and where there are several measures, in which of the workdirs each."""
+    found = [error for error in dict.fromkeys(errors) if error]
+    if len(found) > 1:
+        own = [[n for n, e in zip(names, errors, strict=True) if e == error] for error in found]
+        found = [f"{error} of {', '.join(n)}" for error, n in zip(found, own, strict=True)]
+        found = found if len(names) <= MOST_FIELDS else ["test error"]
+    said = "; ".join(found) or "test error"
+    return said[:1].upper() + said[1:]
 
 
 def _contenders(study: SweepStudy) -> list[str]:
