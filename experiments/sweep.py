@@ -116,7 +116,7 @@ def finish(folder: SweepFolder) -> str:
         if states[cell.name] == FAILED
     ]
     left = len(states) - len(ended) - len(failures)
-    said = [f"{count(left, 'cell')} of {len(states)} are left."] if left else []
+    said = [f"Of {count(len(states), 'cell')}, {left} left."] if left else []
     if ended or failures:
         study = report.read_sweep(ended, failures)
         page = report.write_sweep(study, folder.path)
