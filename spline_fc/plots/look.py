@@ -230,9 +230,11 @@ def beside(ax: Axes, labels: Sequence[tuple[float, str, Any]]) -> None:
 def legend(ax: Axes) -> None:
     """A legend of what has a label in the axes, at the top of their figure, covering nothing."""
     handles, labels = ax.get_legend_handles_labels()
+    longest = max(map(len, labels), default=0)
+    beside = most_letters(ax.figure.bbox.width / ax.figure.dpi, 8) // (longest + 8)
     place: dict[str, Any] = {
         "loc": "outside upper right",
-        "ncols": max(len(labels), 1),
+        "ncols": max(min(len(labels), beside), 1),
         "handlelength": 2.6,
     }
     ax.figure.legend(handles, labels, frameon=False, fontsize=8, **place)

@@ -1,5 +1,6 @@
 """The figures of how starts trained: what each is called, says of itself, and shows in numbers."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from spline_fc.report.rows import Contest, Row
 from spline_fc.workdir import Workdir
 
 CURVE = ("epoch", "step", "seconds")
+MOST_MARKS = 6  # starts on a line
 MOST_LINES = 30  # cells that have a line each in the figure of a sweep
 
 
@@ -87,10 +89,12 @@ def sweep(contests: Sequence[Contest]) -> fig.Picture:
         ("steps to its best", f"over {reference}'s", 1),
         ("seconds to its best", f"over {reference}'s", 1),
     )
-    many = len(titles) > MOST_LINES
-    height = 3.4 if many else 1.1 + 0.32 * len(titles)
+    starts = dict.fromkeys(c.start for c in contests)
+    turned = len(starts) > max(len(titles), MOST_MARKS)
+    many = not turned and len(titles) > MOST_LINES
+    height = 3.4 if many else 1.1 + 0.32 * len(starts if turned else titles)
     axes = fig.panels(3, columns=3, height=height, share_y=True)
-    draw = _shares if many else _lines
+    draw = _shares if many else functools.partial(_lines, turned=turned)
     for ax, values, (title, x, par) in zip(axes, found.values(), about, strict=True):
         draw(contests, values, par, ax)
         look.label(ax, title=title, x=x)
@@ -107,9 +111,10 @@ def sweep(contests: Sequence[Contest]) -> fig.Picture:
         "paired ratios, is at most so much. Left of the dark line is better. A curve that ends "
         "below 100 % belongs to a start that did not arrive everywhere."
         if many
-        else "One line per cell: means of the paired differences and medians of the paired "
-        "ratios, with 95 % bootstrap intervals over seeds, from three seeds on. Left of the dark "
-        "line is better. A start without a mark never arrived, or was not measured."
+        else f"One line per {'start' if turned else 'cell'}: means of the paired differences and "
+        "medians of the paired ratios, with 95 % bootstrap intervals over seeds, from three seeds "
+        "on. Left of the dark line is better. Where a mark is missing a start never arrived, or "
+        "was not measured."
     )
     return fig.Picture(
         "sweep",
@@ -120,11 +125,14 @@ def sweep(contests: Sequence[Contest]) -> fig.Picture:
     )
 
 
-def _lines(contests: Sequence[Contest], values: Sequence[Interval], par: int, ax: Axes) -> None:
-    """A line per cell, a mark with its interval per start."""
-    rows: dict[str, dict[str, Interval]] = {contest.title: {} for contest in contests}
+def _lines(
+    contests: Sequence[Contest], values: Sequence[Interval], par: int, ax: Axes, *, turned: bool
+) -> None:
+    """A line per cell and a mark per start, or the other way round where starts are many."""
+    rows: dict[str, dict[str, Interval]] = {}
     for contest, value in zip(contests, values, strict=True):
-        rows[contest.title][contest.start] = value
+        line, mark = (contest.title, contest.start)[:: -1 if turned else 1]
+        rows.setdefault(line, {})[mark] = value
     plots.intervals(rows, par=par, logarithmic=par == 1, ax=ax)
 
 

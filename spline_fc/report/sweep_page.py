@@ -15,6 +15,8 @@ from spline_fc.report.sweep_study import SweepStudy, fields_table, sweep_table, 
 from spline_fc.report.tables import Table
 
 MOST_WARNINGS = 12
+MOST_TOLD = 3  # starts that have a sentence each; more have a table
+CLEARLY = "Clearly: a paired t test over at least three seeds says so."
 TALL = 30  # rows of a table that are more than a look; they scroll, or are folded away
 
 
@@ -85,20 +87,35 @@ def contest_table(contests: Sequence[Contest]) -> Table:
 
 
 def _finding(contests: Sequence[Contest]) -> str:
-    """How often each start ended below the reference, with how often that is no chance."""
-    sentences = []
+    """How often each start ended below the reference; of many starts the table tells it."""
+    if not contests:
+        return "No cell has a reference to compare with."
+    body = verdict_table(contests).body
+    reference = contests[0].reference
+    if len(body) > MOST_TOLD:
+        least = [row[0] for row in body if row[1] == row[2]]
+        where = f"in every cell: {', '.join(least)}" if least else "in every cell: none"
+        return f"Of {len(body)} starts, a lower mean test error than {reference} {where}."
+    sentences = [
+        f"{start[0].upper()}{start[1:]}: a lower mean test error than {reference} in "
+        f"{lower} of {count(int(cells), 'cell')}, clearly lower in {clearly}, clearly higher in "
+        f"{higher}."
+        for start, cells, lower, clearly, higher in body
+    ]
+    return " ".join(sentences) + f" {CLEARLY}"
+
+
+def verdict_table(contests: Sequence[Contest]) -> Table:
+    """Counts, start by start, in how many cells it ended below or above the reference."""
+    body = []
     for start in dict.fromkeys(c.start for c in contests):
         own = [c for c in contests if c.start == start]
         lower = sum(c.against.relative.value < 0 for c in own)
         verdicts = [c.against.verdict for c in own]
-        sentences.append(
-            f"{start[0].upper()}{start[1:]}: a lower mean test error than {own[0].reference} in "
-            f"{lower} of {count(len(own), 'cell')}, clearly lower in {verdicts.count('lower')}, "
-            f"clearly higher in {verdicts.count('higher')}."
-        )
-    if not sentences:
-        return "No cell has a reference to compare with."
-    return " ".join(sentences) + " Clearly: a paired t test over at least three seeds says so."
+        counts = (len(own), lower, verdicts.count("lower"), verdicts.count("higher"))
+        body.append([start, *map(str, counts)])
+    header = ["start", "cells", "lower", "clearly lower", "clearly higher"]
+    return Table(header, body, [CLEARLY])
 
 
 def _sides(study: SweepStudy) -> list[Block]:
@@ -114,8 +131,10 @@ def _results(contests: Sequence[Contest], folder: pathlib.Path) -> list[Block]:
     page.check_packages()
     from spline_fc.report import figures, pictures_training  # as in `write_report`
 
+    many = len({contest.start for contest in contests}) > MOST_TOLD
     return [
         Words("Every start against the reference of the same cell."),
+        *([verdict_table(contests)] if many else []),
         figures.place(folder, pictures_training.sweep, contests),
         contest_table(contests),
     ]
