@@ -1,0 +1,169 @@
+"""What is claimed for the method, judged by the records of results/: the tables of results/README.md.
+
+A claim of a ratio to He is confirmed if the ratio is below 1 on every set of the record, confirmed
+with conditions if on more than half of them, else not confirmed. Nothing is typed by hand but the
+words of a claim.
+"""
+
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments import anchors_table, bake_off_table, equivalence, growth_table
+from experiments.benchmarks import tables
+from spline_fc import files
+from spline_fc.printing import significant
+
+CONFIRMED, PARTLY, NOT = "confirmed", "confirmed with conditions", "not confirmed"
+EXACT = 1e-4  # of the target's deviation: far below any error, far above rounding
+REFERENCE = "he_normal"
+Ratios = dict[str, float]  # set -> ratio to He, infinite where a run never got there
+
+
+class Claim(NamedTuple):
+    """A row of the table."""
+
+    claim: str
+    verdict: str
+    numbers: str
+    record: str  # below results/
+
+
+def judge(ratios: Mapping[str, float]) -> tuple[str, str]:
+    """The verdict on ratios that were to be below 1, and the numbers in words.
+
+    Returns:
+      (verdict, "median 0.5 (0.1 to 1.2), below 1 on 3 of 4; not on a (1.2)").
+    """
+    values = np.array(list(ratios.values()))
+    below = int((values < 1).sum())
+    verdict = CONFIRMED if below == values.size else PARTLY if 2 * below > values.size else NOT
+    middle, least, most = (_number(v) for v in (np.median(values), values.min(), values.max()))
+    told = f"median {middle} ({least} to {most}), below 1 on {below} of {values.size}"
+    above = [f"{name} ({_number(value)})" for name, value in ratios.items() if not value < 1]
+    if above:
+        told += f"; not on {', '.join(above)}"
+    return verdict, told
+
+
+def _number(value: float) -> str:
+    return "never" if np.isinf(value) else f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def claims(root: pathlib.Path) -> list[Claim]:
+    """All claims whose records are there."""
+    found: list[Claim] = []
+    for record, make in MAKERS.items():
+        if (root / record).exists():
+            found += make(root / record)
+    order = list(dict.fromkeys(SUBJECTS))
+    return sorted(found, key=lambda claim: order.index(claim.claim.split(":")[0]))
+
+
+SUBJECTS = ("The same function", "Fewer steps", "Less time", "A better end")
+
+
+def _ratio_claim(claim: str, ratios: Mapping[str, float], record: str) -> Claim:
+    return Claim(claim, *judge(ratios), record)
+
+
+def _equivalence(path: pathlib.Path) -> Iterator[Claim]:
+    record = files.read_json(path)
+    worst = equivalence.worst(record)
+    told = (
+        f"at most {worst:.0e} standard deviations of the target from it, float32, on "
+        f"{len(record['sets'])} sets and {len(record['shapes'])} shapes: rounding"
+    )
+    verdict = CONFIRMED if worst < EXACT else NOT
+    yield Claim(
+        "The same function: the untrained network is the spline", verdict, told, "equivalence"
+    )
+
+
+def _growth(folder: pathlib.Path) -> Iterator[Claim]:
+    found = growth_table.growths(growth_table.read(folder))
+    own = [one for one in found if one.name == "spline"]
+    measures: dict[str, Callable[[growth_table.Growth], np.ndarray]] = {
+        "Fewer steps: to He's best validation loss, as rows grow": growth_table.Growth.ratio,
+        "Less time: one run, warm, start included": growth_table.Growth.seconds,
+        "Less time: one run in a fresh process": lambda one: one.seconds("cold"),
+        "Less time: a whole grid of rates": lambda one: one.seconds("warm", one.rates),
+        "Less time: a whole grid in a fresh process": lambda one: one.seconds("cold", one.rates),
+    }
+    for claim, measure in measures.items():
+        yield _ratio_claim(claim, {_cell(o): np.median(measure(o)[:, 0]) for o in own}, "growth")
+    ends = {_cell(one): _ends(one.record, one.name) for one in own}
+    yield _ratio_claim("A better end: test RMSE, as rows grow", ends, "growth")
+
+
+def _cell(one: growth_table.Growth) -> str:
+    return f"{one.set} {one.rows:,}"
+
+
+def _ends(record: Mapping[str, Any], ours: str) -> float:
+    """Our mean test error over He's."""
+    field = f"test_{bake_off_table.score_of(record['contenders'][ours])}"
+    mine, his = (
+        np.mean([pair[field] for pair in record["contenders"][name]["pairs"]])
+        for name in (ours, REFERENCE)
+    )
+    return float(mine / his)
+
+
+def _bake_off(folder: pathlib.Path) -> Iterator[Claim]:
+    for width in (64, 128):
+        own = [r for r in bake_off_table.read(folder) if r["width"] == width]
+        contests = {r["set"]: bake_off_table.contest(r, REFERENCE) for r in own}
+        size = f"({width}, {width}), recipe of {own[0]['date']}"
+        steps = {name: float(np.median(c.steps_ratio)) for name, c in contests.items()}
+        times = {name: float(np.median(c.time_ratio)) for name, c in contests.items()}
+        ends = {r["set"]: _ends(r, bake_off_table.OURS) for r in own}
+        yield _ratio_claim(f"Fewer steps: twelve tables, {size}", steps, "bake_off")
+        yield _ratio_claim(f"Less time: twelve tables, {size}, one run, warm", times, "bake_off")
+        said = _ratio_claim(f"A better end: twelve tables, {size}, test RMSE", ends, "bake_off")
+        lower, higher = (
+            sum(c.errors.verdict == word for c in contests.values()) for word in ("lower", "higher")
+        )
+        yield said._replace(
+            numbers=f"{said.numbers}; significantly lower on {lower}, higher on {higher}"
+        )
+
+
+def _anchors(folder: pathlib.Path) -> Iterator[Claim]:
+    records = anchors_table.read(folder)
+    for way, words in (("single", "one network"), ("ensemble", "ensembles of eight")):
+        ends = {r["set"]: _anchor(r, way) for r in records}
+        yield _ratio_claim(f"A better end: all published splits, {words}", ends, "anchors")
+
+
+def _anchor(record: Mapping[str, Any], way: str) -> float:
+    ours, his = (anchors_table.errors(record, start, way) for start in ("spline", REFERENCE))
+    return float(np.nanmean(ours) / np.nanmean(his))
+
+
+def _classes(folder: pathlib.Path) -> Iterator[Claim]:
+    own = bake_off_table.read(folder)
+    contests = {r["set"]: bake_off_table.contest(r, REFERENCE) for r in own}
+    fields = {"Fewer steps": "steps_ratio", "Less time": "time_ratio"}
+    for claim, field in fields.items():
+        ratios = {name: float(np.median(getattr(c, field))) for name, c in contests.items()}
+        yield _ratio_claim(f"{claim}: classifiers, to He's best log loss", ratios, "classes")
+    ends = {r["set"]: _ends(r, bake_off_table.OURS) for r in own}
+    yield _ratio_claim("A better end: classifiers, test log loss", ends, "classes")
+
+
+MAKERS: dict[str, Callable[[pathlib.Path], Iterator[Claim]]] = {
+    "equivalence/cpu.json": _equivalence,
+    "growth": _growth,
+    "bake_off": _bake_off,
+    "anchors": _anchors,
+    "classes": _classes,
+}
+
+
+def table(root: pathlib.Path) -> str:
+    """The claims as markdown."""
+    body = [[one.claim, f"**{one.verdict}**", one.numbers, one.record] for one in claims(root)]
+    return tables.markdown(["claim", "verdict", "ratios to He, set by set", "record"], body)
