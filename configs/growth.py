@@ -35,13 +35,13 @@ ROWS = {
     "friedman1": {
         2000: {**SMALL, "training.epochs": 100},
         8000: {**SMALL, "training.epochs": 60},
-        50000: {**LARGE, "training.epochs": 30},
-        500000: {**LARGE, "training.epochs": 10},
+        50000: {**LARGE, "training.epochs": 20},
+        500000: {**LARGE, "training.epochs": 6},
     },
     "diamonds": {
         2000: {**SMALL, "training.epochs": 150},
-        8000: {**SMALL, "training.epochs": 100},
-        40000: {**LARGE, "training.epochs": 60},
+        8000: {**SMALL, "training.epochs": 80},
+        40000: {**LARGE, "training.epochs": 40},
     },
 }
 

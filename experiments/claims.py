@@ -1,4 +1,4 @@
-"""What is claimed for the method, judged by the records of results/: the tables of results/README.md.
+"""What is claimed for the method, judged by the records of results/: tables of its README.
 
 A claim of a ratio to He is confirmed if the ratio is below 1 on every set of the record, confirmed
 with conditions if on more than half of them, else not confirmed. Nothing is typed by hand but the
@@ -14,7 +14,6 @@ import numpy as np
 from experiments import anchors_table, bake_off_table, equivalence, growth_table
 from experiments.benchmarks import tables
 from spline_fc import files
-from spline_fc.printing import significant
 
 CONFIRMED, PARTLY, NOT = "confirmed", "confirmed with conditions", "not confirmed"
 EXACT = 1e-4  # of the target's deviation: far below any error, far above rounding
