@@ -5,8 +5,7 @@
 
 One network of (64, 64) from a spline and from He per split and set, at one learning rate, scored on
 all test rows, on those within the range of the training rows in every column, and on all with each
-column pulled in to that range, as `extrapolate="clip"` of a model does. Errors are in standard deviations
-of the target. A few minutes.
+column pulled in to that range, as `extrapolate="clip"` of a model does. A few minutes.
 """
 
 from typing import Any
@@ -73,18 +72,16 @@ def measure(name: str, seed: int) -> dict[str, Any]:
         contender = Contender(start, start, {}, config)
         begun = protocol.make_start(protocol.key_of(seed, contender), contender, dataset, SIZES)
         params = training.train(begun.params, dataset, config, seed=seed).params
+        scale = float(dataset.scaler.y_scale[0])
         found["starts"][start] = {
-            "all": _rmse(params, x, y),
-            "within": _rmse(params, x[~beyond], y[~beyond]),
-            "pulled in": _rmse(params, np.clip(x, *ends), y),
+            "all": scale * _rmse(params, x, y),
+            "within": scale * _rmse(params, x[~beyond], y[~beyond]) if (~beyond).any() else None,
+            "pulled in": scale * _rmse(params, np.clip(x, *ends), y),
         }
     return {**found, "beyond": int(beyond.sum())}
 
 
-def _rmse(params: Params, x: np.ndarray, y: np.ndarray) -> float | None:
-    """None without rows, as where time goes on beyond the training rows."""
-    if not len(x):
-        return None
+def _rmse(params: Params, x: np.ndarray, y: np.ndarray) -> float:
     return float(np.sqrt(np.mean((np.asarray(sfc.apply_params(params, x)) - y) ** 2)))
 
 
