@@ -11,9 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import anchors_table, bake_off_table, equivalence, growth_table
+from experiments import (
+    anchors_table,
+    bake_off_table,
+    classes_table,
+    equivalence,
+    growth_table,
+)
 from experiments.benchmarks import tables
 from spline_fc import files
+from spline_fc.printing import significant
 
 CONFIRMED, PARTLY, NOT = "confirmed", "confirmed with conditions", "not confirmed"
 EXACT = 1e-4  # of the target's deviation: far below any error, far above rounding
@@ -48,7 +55,7 @@ def judge(ratios: Mapping[str, float]) -> tuple[str, str]:
 
 
 def _number(value: float) -> str:
-    return "never" if np.isinf(value) else f"{value:.2f}" if value < 10 else f"{value:.0f}"
+    return "never" if np.isinf(value) else "0" if value == 0 else significant(value, 3)
 
 
 def claims(root: pathlib.Path) -> list[Claim]:
@@ -61,7 +68,7 @@ def claims(root: pathlib.Path) -> list[Claim]:
     return sorted(found, key=lambda claim: order.index(claim.claim.split(":")[0]))
 
 
-SUBJECTS = ("The same function", "Fewer steps", "Less time", "A better end")
+SUBJECTS = ("The same function", "Fewer steps", "Less time", "A better end", "Easier to read")
 
 
 def _ratio_claim(claim: str, ratios: Mapping[str, float], record: str) -> Claim:
@@ -143,7 +150,7 @@ def _anchor(record: Mapping[str, Any], way: str) -> float:
 
 
 def _classes(folder: pathlib.Path) -> Iterator[Claim]:
-    own = bake_off_table.read(folder)
+    own = [classes_table.one_pace(r) for r in bake_off_table.read(folder)]
     contests = {r["set"]: bake_off_table.contest(r, REFERENCE) for r in own}
     fields = {"Fewer steps": "steps_ratio", "Less time": "time_ratio"}
     for claim, field in fields.items():
@@ -153,16 +160,60 @@ def _classes(folder: pathlib.Path) -> Iterator[Claim]:
     yield _ratio_claim("A better end: classifiers, test log loss", ends, "classes")
 
 
+READ = {
+    "additive": "share of the predictions' variance that shape functions carry",
+    "on_axis": "share of its units that bend along one feature",
+    "agreement": "rank correlation of importances with those of the spline alone",
+    "distilled_share": "share of it that a spline of at most 61 terms explains",
+}
+MODELS = ("spline", "masked", "penalised", "oblique", REFERENCE)
+
+
+def _reproduce(folder: pathlib.Path) -> Iterator[Claim]:
+    records = {path.stem: files.read_json(path) for path in sorted(folder.glob("*.json"))}
+    contests = {name: bake_off_table.contest(r, REFERENCE, "spline") for name, r in records.items()}
+    for claim, field in {"Fewer steps": "steps_ratio", "Less time": "time_ratio"}.items():
+        ratios = {name: float(np.median(getattr(c, field))) for name, c in contests.items()}
+        yield _ratio_claim(f"{claim}: the method's own tables, 20 splits", ratios, "reproduce")
+    ends = {name: _ends(r, "spline") for name, r in records.items()}
+    yield _ratio_claim("A better end: the method's own tables, 20 splits", ends, "reproduce")
+    for measure, words in READ.items():
+        yield _readable("after training", measure, words, records, "")
+    for measure in ("additive", "on_axis"):
+        yield _readable("before training", measure, READ[measure], records, ", before training")
+
+
+def _readable(
+    when: str, measure: str, words: str, records: Mapping[str, Any], suffix: str
+) -> Claim:
+    """Whether a measure of the network from a spline is above that of one from He, set by set."""
+    told, means = [], {}
+    for model in MODELS:
+        found = [r["readout"].get(f"{model}{suffix}", {}).get(measure) for r in records.values()]
+        if None not in found:
+            means[model] = [
+                float(np.mean([v for v in values if v is not None])) for values in found
+            ]
+            low, high = (significant(v, 3) for v in (min(means[model]), max(means[model])))
+            name = "He" if model == REFERENCE else "free" if model == "spline" else model
+            told.append(f"{name} {low} to {high}")
+    above = [a > b for a, b in zip(means["spline"], means[REFERENCE], strict=True)]
+    verdict = CONFIRMED if all(above) else PARTLY if 2 * sum(above) > len(above) else NOT
+    numbers = f"{', '.join(told)}; free above He on {sum(above)} of {len(above)} sets"
+    return Claim(f"Easier to read: {when}, {words}", verdict, numbers, "reproduce")
+
+
 MAKERS: dict[str, Callable[[pathlib.Path], Iterator[Claim]]] = {
     "equivalence/cpu.json": _equivalence,
     "growth": _growth,
     "bake_off": _bake_off,
     "anchors": _anchors,
     "classes": _classes,
+    "reproduce": _reproduce,
 }
 
 
 def table(root: pathlib.Path) -> str:
     """The claims as markdown."""
     body = [[one.claim, f"**{one.verdict}**", one.numbers, one.record] for one in claims(root)]
-    return tables.markdown(["claim", "verdict", "ratios to He, set by set", "record"], body)
+    return tables.markdown(["claim", "verdict", "numbers", "record"], body)

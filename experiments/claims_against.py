@@ -18,7 +18,6 @@ from experiments.anchors_published import ANY
 from experiments.bake_off_table import OURS, REFERENCE
 from experiments.benchmarks import tables
 from spline_fc import files
-from spline_fc.training import LINEAR
 
 NOTHING = 0.99  # of the spline's own error: an end above that is no gain
 LATE = 0.5  # of He's steps: a start that needs more is far from the end
@@ -102,7 +101,7 @@ def _classes(folder: pathlib.Path) -> Iterator[Doubt]:
         found = bake_off_table.contest(r, REFERENCE)
         said = [f"log loss {end:.3g} from the spline, {his:.3g} from He"]
         said += [f"{alone:.3g} of the spline alone"] if end >= alone else []
-        said += [f"{linear:.3g} of {LINEAR} regression"] if linear <= end else []
+        said += [f"{linear:.3g} of logistic regression"] if linear <= end else []
         time = np.median(found.time_ratio)
         said.append(f"seconds to He's best over He's own: {_times(time)}")
         if end >= his or end >= alone or time >= 1:

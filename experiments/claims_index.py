@@ -17,6 +17,11 @@ class Folder(NamedTuple):
 
 SWEEP = "experiments.sweep --config=configs/{0}.py --records=results/{1}"
 FOLDERS = {
+    "ablations": Folder(
+        "what each choice of the recipe is worth, and controls: knots, coefficients or scale",
+        SWEEP.format("ablation_controls", "ablations"),
+        "../docs/ablations.md",
+    ),
     "anchors": Folder(
         "all published splits of nine UCI sets: one network, ensembles, distillates",
         "experiments.anchors --config=configs/anchors.py --output=results/anchors",
@@ -80,6 +85,11 @@ FOLDERS = {
         "what a user would pick instead, at its defaults",
         "experiments.peers --output=results/peers/cpu.json",
         "../README.md",
+    ),
+    "reproduce": Folder(
+        "the method's own tables on 20 splits: errors, cost, readout",
+        "experiments.reproduce --workdir=runs/reproduce --output=results/reproduce",
+        "../docs/reproduction.md",
     ),
     "recording": Folder(
         "what it costs to record knots",
