@@ -34,7 +34,7 @@ SETS = {
 ROWS = {
     "friedman1": {
         2000: {**SMALL, "training.epochs": 100},
-        8000: {**SMALL, "training.epochs": 60},
+        8000: {**SMALL, "training.epochs": 120},
         50000: {**LARGE, "training.epochs": 20},
         500000: {**LARGE, "training.epochs": 6},
     },
