@@ -35,7 +35,7 @@ ROWS = {
     "friedman1": {
         2000: {**SMALL, "training.epochs": 100},
         8000: {**SMALL, "training.epochs": 120},
-        50000: {**LARGE, "training.epochs": 20},
+        50000: {**LARGE, "training.epochs": 40},
         500000: {**LARGE, "training.epochs": 6},
     },
     "diamonds": {
