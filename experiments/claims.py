@@ -6,7 +6,7 @@ words of a claim.
 """
 
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,8 +100,23 @@ def _growth(folder: pathlib.Path) -> Iterator[Claim]:
     }
     for claim, measure in measures.items():
         yield _ratio_claim(claim, {_cell(o): np.median(measure(o)[:, 0]) for o in own}, "growth")
+    many = [one for one in own if one.rows > growth_table.MANY_ROWS]
+    for what, measure in (
+        ("steps", growth_table.Growth.ratio),
+        ("seconds", growth_table.Growth.seconds),
+    ):
+        yield _wanted(what, [np.median(measure(one)[:, 0]) for one in many], "growth")
     ends = {_cell(one): _ends(one.record, one.name) for one in own}
     yield _ratio_claim("A better end: test RMSE, as rows grow", ends, "growth")
+
+
+def _wanted(what: str, ratios: Sequence[float], record: str, size: str = "") -> Claim:
+    """What was wanted of sets of many rows, in the median."""
+    bound, middle = growth_table.WANTED[what], float(np.median(ratios))
+    subject = {"steps": "Fewer steps", "seconds": "Less time"}[what]
+    claim = f"{subject}: at most {bound:.2f} of He's where there are more than 5,000 rows{size}"
+    told = f"median {_number(middle)} over {len(ratios)} sets"
+    return Claim(claim, CONFIRMED if middle <= bound else NOT, told, record)
 
 
 def _cell(one: growth_table.Growth) -> str:
@@ -125,6 +140,9 @@ def _bake_off(folder: pathlib.Path) -> Iterator[Claim]:
         size = f"({width}, {width}), recipe of {own[0]['date']}"
         steps = {name: float(np.median(c.steps_ratio)) for name, c in contests.items()}
         times = {name: float(np.median(c.time_ratio)) for name, c in contests.items()}
+        many = [r["set"] for r in own if _rows(r) > growth_table.MANY_ROWS]
+        for what, ratios in (("steps", steps), ("seconds", times)):
+            yield _wanted(what, [ratios[name] for name in many], "bake_off", f", {size}")
         ends = {r["set"]: _ends(r, bake_off_table.OURS) for r in own}
         yield _ratio_claim(f"Fewer steps: twelve tables, {size}", steps, "bake_off")
         yield _ratio_claim(f"Less time: twelve tables, {size}, one run, warm", times, "bake_off")
@@ -135,6 +153,12 @@ def _bake_off(folder: pathlib.Path) -> Iterator[Claim]:
         yield said._replace(
             numbers=f"{said.numbers}; significantly lower on {lower}, higher on {higher}"
         )
+
+
+def _rows(record: Mapping[str, Any]) -> int:
+    """Rows that are trained on, about."""
+    cell = record["contenders"][bake_off_table.OURS]
+    return cell["steps_per_epoch"] * cell["settings"]["training"]["batch_size"]
 
 
 def _anchors(folder: pathlib.Path) -> Iterator[Claim]:

@@ -19,11 +19,8 @@ def contender(validation, seeds=3):
     return {"pairs": [pair] * seeds, "steps_per_epoch": 100, "settings": settings}
 
 
-def timing(start, cold_start, compiling):
-    spent = lambda seconds: {"processor": seconds, "clock": 9.0}  # noqa: E731
-    warm = {"start": [spent(start)] * 3, "training": [spent(0.3)] * 3, "steps": 300}
-    cold = {"start": [spent(cold_start)], "training": [spent(0.3 + compiling)], "steps": 300}
-    return warm, cold
+def spent(*seconds):
+    return [{"processor": value, "clock": 9.0} for value in seconds]
 
 
 def made():
@@ -37,12 +34,9 @@ def made():
         "processor": "abacus",
         "environment": dict.fromkeys(("jax", "flax", "optax", "numpy", "cpu_count"), "1"),
     }
-    ours, theirs = timing(0.1, 1.0, 2.0), timing(0.0, 0.5, 2.0)
-    names = ("spline", "he_normal")
-    timed = {
-        "warm": dict(zip(names, (ours[0], theirs[0]), strict=True)),
-        "cold": dict(zip(names, (ours[1], theirs[1]), strict=True)),
-    }
+    ours = {"start": spent(1.0, 0.1, 0.1), "training": spent(2.3, 0.3, 0.3)}
+    theirs = {"start": spent(0.5, 0.0, 0.0), "training": spent(0.3, 0.3, 0.3)}
+    timed = [{"contenders": {"spline": ours, "he_normal": theirs}, "steps": 300}]
     return Records({"friedman1-8000": cell}, {"cells": {"friedman1-8000": timed}})
 
 
@@ -84,33 +78,20 @@ def test_records_are_read_in_the_order_of_rows(tmp_path):
     assert found == ["friedman1-8000", "friedman1-50000", "diamonds-2000"]
 
 
-@pytest.mark.parametrize("rounds, names", [(0, ["he_normal"]), (1, ["spline", "he_normal"])])
-def test_starts_and_trainings_are_timed_apart(rounds, names, monkeypatch, capsys):
+def test_starts_and_trainings_are_timed_cold_and_warm(monkeypatch, capsys):
     small = sweep_cells.expand(SMOKE, TINY)
     monkeypatch.setattr(growth_child.sweep_cells, "expand", lambda config: small)
     monkeypatch.setattr(growth_child, "STEPS", 5)
-    growth_child.main("friedman1-2000", rounds, *names)
+    growth_child.main("friedman1-2000", 1, "spline", "he_normal")
     found = json.loads(capsys.readouterr().out)
-    assert list(found["contenders"]) == names and found["load_average"] >= 0
+    assert list(found["contenders"]) == ["spline", "he_normal"] and found["load_average"] >= 0
+    assert found["steps"] == 6  # two epochs of three batches
     for told in found["contenders"].values():
-        assert told["steps"] == 6  # two epochs of three batches
         for what in ("start", "training"):
-            assert [set(spent) for spent in told[what]] == [{"clock", "processor"}]
+            assert [set(spent) for spent in told[what]] == [{"clock", "processor"}] * 2
 
 
-def test_each_contender_is_timed_cold_by_itself_and_warm_with_the_others(monkeypatch):
-    calls = []
-
-    def child(cell, rounds, names):
-        calls.append((cell, rounds, names))
-        return {"contenders": {name: rounds for name in names}, "load_average": 2.0}
-
-    monkeypatch.setattr(growth, "_child", child)
-    found = growth.timed("a", ["spline", "he_normal"], 5)
-    assert calls == [
-        ("a", 0, ["spline"]),
-        ("a", 0, ["he_normal"]),
-        ("a", 5, ["spline", "he_normal"]),
-    ]
-    assert found["cold"] == {"spline": 0, "he_normal": 0}
-    assert found["warm"] == {"spline": 5, "he_normal": 5} and found["load_average"] == 2.0
+def test_the_spline_and_he_share_a_process_and_others_have_their_own(monkeypatch):
+    monkeypatch.setattr(growth, "_child", lambda *asked: asked)
+    found = growth.timed("a", ["spline", "tenth", "he_normal"], 5)
+    assert found == [("a", 5, ["spline", "he_normal"]), ("a", 5, ["tenth"])]
