@@ -36,7 +36,7 @@ ROWS = {
         2000: {**SMALL, "training.epochs": 100},
         8000: {**SMALL, "training.epochs": 120},
         50000: {**LARGE, "training.epochs": 40},
-        500000: {**LARGE, "training.epochs": 6},
+        500000: {**LARGE, "training.epochs": 20, "learning_rates": (3e-4, 1e-3, 3e-3, 1e-2)},
     },
     "diamonds": {
         2000: {**SMALL, "training.epochs": 150},
