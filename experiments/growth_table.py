@@ -233,9 +233,9 @@ def _seconds(found: Sequence[Growth]) -> str:
         others.append(one.seconds("cold", one.rates))
         cells = [*starts, f"{1e6 * one.step:.0f}", f"{he:.2g}", *ratios]
         body.append([*_names(one), *cells, *(median(other[:, 0]) for other in others)])
-    head = ["set", "rows", "start", "start, s", "cold", "step, µs", "He's best, s", *_targets()]
+    head = ["set", "rows", "start", "start, s", "cold, s", "step, µs", "He's best, s", *_targets()]
     return tables.markdown(
-        [*head, "cold", "grid", "grid, cold"],
+        [*head, "fresh process", "grid", "grid, fresh process"],
         body,
         "Seconds of the processor, one thread: of a start, warm and in a fresh process with what "
         "it and training compile; of a step of one run alone; until He's best. Then ratios to "
