@@ -31,11 +31,11 @@ from experiments import (
     sweep_cells,
 )
 from experiments.sweep_cells import Cell, Sweep
-from experiments.sweep_folder import DIVERGED, DONE, FAILED, RUNNING, SweepFolder
+from experiments.sweep_folder import DIVERGED, ENDED, FAILED, SweepFolder
 from experiments.sweep_progress import SweepProgress
-from spline_fc import files, pipeline, report
+from spline_fc import pipeline, report
 from spline_fc.report.formats import count
-from spline_fc.report.tables import Table, set_text
+from spline_fc.report.tables import Table
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: configs/NAME.py[:mode].")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the sweep; runs/NAME of the config.")
@@ -59,75 +59,73 @@ def main(argv: list[str]) -> None:
     path = config_flags.get_config_filename(flag)
     sweep = sweep_cells.expand(path, config_flags.get_override_values(flag), _GRID.value)
     workdir = _WORKDIR.value or f"runs/{pathlib.Path(config_files.split(path)[0]).stem}"
-    folder = SweepFolder(pathlib.Path(workdir), sweep)
+    folder = SweepFolder(workdir, sweep, _RECORDS.value)
     folder.check()
     chosen = sweep.chosen(_ONLY.value)
     if _DRY_RUN.value:
-        print(_plan(sweep, folder, chosen))
+        print(plan(sweep, folder, chosen))
         return
     report.check_packages()
     folder.begin()
-    _run(folder, chosen)
-    sys.exit(_finish(sweep, folder, chosen))
+    run_cells(folder, chosen, pages=_PAGES.value)
+    if folder.is_over() or not _ONLY.value:
+        print(finish(folder))
+    states = {folder.state(cell) for cell in chosen}
+    sys.exit(int(bool(states & {FAILED, DIVERGED})))
 
 
-def _run(folder: SweepFolder, chosen: Sequence[Cell]) -> None:
-    """Runs what is not finished, but for the cells that another process is at."""
-    progress, shape = SweepProgress(chosen), None
-    for place, cell in enumerate(chosen):
+def run_cells(folder: SweepFolder, cells: Sequence[Cell], *, pages: bool = False) -> None:
+    """Runs what is not finished of some cells, but for those that another process is at.
+
+    Args:
+      folder: of the sweep, begun.
+      cells: in the order in which they are run; those of one shape should follow each other.
+      pages: whether every cell gets a page of its own.
+    """
+    progress, shape = SweepProgress(cells), None
+    for place, cell in enumerate(cells):
         progress.turn_to(place)
-        with folder.lend(cell) as ours:
-            recorded = _record_of(folder, cell).is_file()
-            if not ours or (recorded and folder.state(cell) in (DONE, DIVERGED)):
+        with folder.lend(cell) as is_ours:
+            if not is_ours or folder.is_recorded(cell):
                 continue
             if shape not in (None, cell.shape):
                 jax.clear_caches()  # hundreds of programs of shapes that never come back
             shape = cell.shape
-            progress.tell(_run_cell(folder, cell, progress))
+            progress.tell(_run_cell(folder, cell, progress, pages))
 
 
-def _run_cell(folder: SweepFolder, cell: Cell, progress: SweepProgress) -> str:
-    """Runs one cell; a failure is noted and does not stop the others."""
+def _run_cell(folder: SweepFolder, cell: Cell, progress: SweepProgress, pages: bool) -> str:
+    """Runs one cell; a failure is noted and does not stop the others. Says what came of it."""
+    workdir = folder.path / cell.name
     try:
-        workdir = folder.path / cell.name
-        pipeline.run(cell.config, workdir, page=_PAGES.value, progress=progress)
+        pipeline.run(cell.config, workdir, page=pages, progress=progress)
         record = bake_off_records.of_run(workdir)
-        path = _record_of(folder, cell)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_json(path, record)
+        folder.record(cell, record)
     except Exception as error:  # noqa: BLE001 - whatever it is, the next cell may do well
         return f"failed: {folder.note_failure(cell, error)}"
-    folder.forget_failure(cell)
     return f"{folder.state(cell)}, {bake_off_records.said(record)}"
 
 
-def _record_of(folder: SweepFolder, cell: Cell) -> pathlib.Path:
-    records = pathlib.Path(_RECORDS.value) if _RECORDS.value else folder.path / "records"
-    return records / f"{cell.name}.json"
+def finish(folder: SweepFolder) -> str:
+    """Writes page and CSV of what there is, and returns the table for the terminal."""
+    states = folder.states()
+    ended = {name: folder.path / name for name, state in states.items() if state in ENDED}
+    failures = [
+        report.Failure(cell.name, cell.plan.config, folder.reason(cell))
+        for cell in folder.sweep.cells.values()
+        if states[cell.name] == FAILED
+    ]
+    left = len(states) - len(ended) - len(failures)
+    said = [f"Of {count(len(states), 'cell')}, {left} left."] if left else []
+    if ended or failures:
+        study = report.read_sweep(ended, failures)
+        page = report.write_sweep(study, folder.path)
+        table = report.set_text(report.sweep_table(study))
+        said = [table, *said, f"report: {page}", f"runs: {page.with_name('sweep.csv')}"]
+    return "\n".join(said)
 
 
-def _finish(sweep: Sweep, folder: SweepFolder, chosen: Sequence[Cell]) -> int:
-    """Writes page and table when no cell of the sweep is left to be run; the exit status."""
-    states = {cell.name: folder.state(cell) for cell in sweep.cells.values()}
-    ended = [name for name, state in states.items() if state in (DONE, DIVERGED)]
-    failed = {c.name: folder.reason(c) for c in sweep.cells.values() if states[c.name] == FAILED}
-    others = [name for name, state in states.items() if state == RUNNING]
-    left = len(states) - len(ended) - len(failed) - len(others)
-    if others:
-        print(f"{count(len(others), 'cell')} are with other processes.", file=sys.stderr)
-    if (left or others) and _ONLY.value:
-        print(f"{len(ended)} of {count(len(states), 'cell')} are done; the page comes last.")
-    elif ended:
-        workdirs = [folder.path / name for name in ended]
-        page = report.write_sweep(workdirs, folder.path)
-        print(f"report: {page}")
-    for name, reason in failed.items():
-        print(f"{name} failed: {reason}", file=sys.stderr)
-    own = [states[cell.name] for cell in chosen]
-    return int(FAILED in own or DIVERGED in own)
-
-
-def _plan(sweep: Sweep, folder: SweepFolder, chosen: Sequence[Cell]) -> str:
+def plan(sweep: Sweep, folder: SweepFolder, chosen: Sequence[Cell]) -> str:
     """The cells as they will be run: in what each differs, how many runs, how far it is."""
     short = sweep_cells.short_names([field for cell in chosen for field in cell.fields])
     body = []
@@ -136,7 +134,8 @@ def _plan(sweep: Sweep, folder: SweepFolder, chosen: Sequence[Cell]) -> str:
         body.append([cell.name, fields, str(cell.runs), folder.state(cell)])
     runs = sum(cell.runs for cell in chosen)
     said = f"{count(len(chosen), 'cell')} of {len(sweep.cells)}, {count(runs, 'run')}."
-    return set_text(Table(["cell", "differs in", "runs", "state"], body, ["", said], words=2))
+    table = Table(["cell", "differs in", "runs", "state"], body, ["", said], words=2)
+    return report.set_text(table)
 
 
 def _tables(folder: pathlib.Path) -> str:

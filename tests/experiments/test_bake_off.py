@@ -165,6 +165,7 @@ def _class_record(ours, theirs):
                 "validation": losses,
                 "validation_accuracy": accuracies,
                 "learning_rate": rate,
+                "diverged": False,
                 "worst": max(losses) / losses[0],
                 **{f"test_{score}": min(losses) for score in training.CLASS_SCORES},
                 **{f"start_{score}": losses[0] for score in training.CLASS_SCORES},
