@@ -84,12 +84,11 @@ def growths(records: Records) -> list[Growth]:
     ]
 
 
-def _growth(cell: str, record: Record, name: str, timed: Record) -> Growth:
+def _growth(cell: str, record: Record, name: str, timed: Sequence[Record]) -> Growth:
     ours, theirs = (record["contenders"][one] for one in (name, REFERENCE))
     pairs = list(zip(ours["pairs"], theirs["pairs"], strict=True))
     own = [_reached(a["validation"], b["validation"]) for a, b in pairs]
     reference = [_reached(b["validation"], b["validation"]) for _, b in pairs]
-    step = np.median([_step(timed["warm"][one]) for one in (name, REFERENCE)])
     return Growth(
         *_set_and_rows(cell),
         name,
@@ -97,7 +96,7 @@ def _growth(cell: str, record: Record, name: str, timed: Record) -> Growth:
         reference=np.array(reference) * theirs["steps_per_epoch"],
         start=_starts(timed, name),
         reference_start=_starts(timed, REFERENCE),
-        step=float(step),
+        step=_step(timed),
         rates=len(ours["settings"]["learning_rates"]),
         record=record,
     )
@@ -107,16 +106,24 @@ def _reached(losses: Sequence[float], reference: Sequence[float]) -> list[float]
     return [first(losses, multiple * min(reference)) for multiple in TARGETS]
 
 
-def _step(timed: Record) -> float:
-    return float(np.median([spent["processor"] for spent in timed["training"]])) / timed["steps"]
+def _step(timed: Sequence[Record]) -> float:
+    """Seconds of a step: networks of one shape differ by noise alone."""
+    first_child = timed[0]
+    trainings = [_warm(told["training"]) for told in first_child["contenders"].values()]
+    return float(np.median(trainings)) / first_child["steps"]
 
 
-def _starts(timed: Record, name: str) -> dict[str, float]:
+def _warm(spent: Sequence[Record]) -> float:
+    return float(np.median([one["processor"] for one in spent[1:]]))
+
+
+def _starts(timed: Sequence[Record], name: str) -> dict[str, float]:
     """Seconds until the first step can be taken; cold they hold what training compiles as well."""
-    warm, cold = (timed[when][name] for when in ("warm", "cold"))
-    begun = float(np.median([spent["processor"] for spent in warm["start"]]))
-    compiling = cold["training"][0]["processor"] - cold["steps"] * _step(warm)
-    return {"warm": begun, "cold": cold["start"][0]["processor"] + max(0.0, compiling)}
+    child = next(told["contenders"] for told in timed if name in told["contenders"])
+    compiled = next(iter(child.values()))["training"]
+    compiling = max(0.0, compiled[0]["processor"] - _warm(compiled))
+    start = child[name]["start"]
+    return {"warm": _warm(start), "cold": start[0]["processor"] + compiling}
 
 
 def markdown(records: Records) -> str:
@@ -226,9 +233,9 @@ def _seconds(found: Sequence[Growth]) -> str:
         others.append(one.seconds("cold", one.rates))
         cells = [*starts, f"{1e6 * one.step:.0f}", f"{he:.2g}", *ratios]
         body.append([*_names(one), *cells, *(median(other[:, 0]) for other in others)])
-    head = ["set", "rows", "start", "start, s", "cold", "step, µs", "He's best, s", *_targets()]
+    head = ["set", "rows", "start", "start, s", "cold, s", "step, µs", "He's best, s", *_targets()]
     return tables.markdown(
-        [*head, "cold", "grid", "grid, cold"],
+        [*head, "fresh process", "grid", "grid, fresh process"],
         body,
         "Seconds of the processor, one thread: of a start, warm and in a fresh process with what "
         "it and training compile; of a step of one run alone; until He's best. Then ratios to "
