@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments import (
+    ablations,
     anchors_table,
     bake_off_table,
     claims,
@@ -32,6 +33,7 @@ from experiments import (
 from experiments.benchmarks import classes, fit, machine, wide
 
 ROOT = pathlib.Path(__file__).parents[1]
+ABLATIONS = ("controls",)
 
 
 class Table(NamedTuple):
@@ -119,6 +121,10 @@ TABLES = (
         _of_file(equivalence.table),
     ),
     Table("results/README.md", "index", "results", claims_index.table),
+    *(
+        Table("docs/ablations.md", name, f"results/ablations/{name}.json", _of_file(ablations.table))
+        for name in ABLATIONS
+    ),
 )
 
 
