@@ -4,7 +4,7 @@
     python -m experiments.reproduce --table=results/reproduce
 
 Every set of configs/reproduce.py is a run of the pipeline in a folder of its own below --workdir,
-measured when it is done: seconds from cold, and what can be read off the networks. A stopped
+measured when it is done: seconds cold and warm, and what can be read off the networks. A stopped
 program goes on where it was. Each set leaves a small record in --output, from which
 `experiments.tables` and `experiments.pictures` make what README and docs/reproduction.md show.
 """
@@ -41,14 +41,24 @@ def main(argv: list[str]) -> None:
     progress = SweepProgress(cells)
     for place, cell in enumerate(cells):
         progress.turn_to(place)
-        record = _record(folder, cell, progress)
+        record = record_of(folder, cell, progress)
         machine.write(output / f"{cell.name}.json", record)
         progress.tell(bake_off_records.said(record))
     print(reproduce_table.markdown(reproduce_table.read(output)))
 
 
-def _record(folder: pathlib.Path, cell: Cell, progress: SweepProgress) -> dict[str, Any]:
-    """What is kept of a set; of one that was measured before, as it was kept then."""
+def record_of(folder: pathlib.Path, cell: Cell, progress: SweepProgress) -> dict[str, Any]:
+    """Runs a set and measures what came of it; what was measured before is read.
+
+    Args:
+      folder: of all runs; the record is kept in its folder records.
+      cell: a set.
+      progress: where to say how far it is.
+
+    Returns:
+      That of `bake_off_records.of_run` with "sizes" (rows of the three parts), "costs" (of
+      `reproduce_cost.costs`), "readout" (of `reproduce_readout.of_run`) and "config".
+    """
     run, kept = folder / cell.name, folder / "records" / f"{cell.name}.json"
     pipeline.run(cell.config, run, page=False, progress=progress)
     config = files.plain(cell.plan.config)
@@ -57,15 +67,15 @@ def _record(folder: pathlib.Path, cell: Cell, progress: SweepProgress) -> dict[s
         if record["config"] == config:
             return record
     work = workdir.read_workdir(run)
-    progress.phase("cold starts")
-    cold = reproduce_cost.cold(config, [SPLINE, work.reference])
+    progress.phase("timing starts and steps")
+    costs = reproduce_cost.costs(config, [SPLINE, work.reference])
     progress.phase("reading the networks", cell.plan.seeds)
     readout = reproduce_readout.of_run(work, progress.step)
     record = {
         "command": "python -m experiments.reproduce",
         **bake_off_records.of_run(run),
         "sizes": workdir.read_data(work, 0).sizes,
-        "cold": cold,
+        "costs": costs,
         "readout": readout,
         "config": config,
     }

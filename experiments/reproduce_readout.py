@@ -1,17 +1,16 @@
 """How much of a network can be read off before and after training, split by split."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from spline_fc import analysis, network, workdir
-from spline_fc.analysis import Permutation
-from spline_fc.cpwl import FitResult, Spline
+from spline_fc import analysis, data, network, runs, workdir
+from spline_fc.cpwl import FitResult, Spline, evaluate
+from spline_fc.data import Dataset
 from spline_fc.network import Params
 from spline_fc.protocol import SPLINE
-from spline_fc.workdir import Rows, Workdir
+from spline_fc.workdir import Workdir
 
 ALONE, BEFORE = "spline alone", "before training"
 PROBE = 500  # training rows over which shape functions average
@@ -35,12 +34,15 @@ def of_run(work: Workdir, on_split: Callable[[int], None] = lambda done: None) -
       the spline, or of all if there is none, with 0.9 of their weight on one feature), drift
       (median way of their knots in inter-quartile ranges), agreement (rank correlation of the
       permutation importance with that of the spline alone), terms and distilled_share (of a spline
-      that was fitted to the network, the share on test rows), rmse and distilled_rmse.
+      that was fitted to the network) and rmse on test rows; clipped_rmse, and of the distilled
+      spline share and distilled_rmse, on these rows with every column pulled in to the range of
+      the training rows.
     """
     found: Readout = {}
-    splits = [run["seed"] for run in work.chosen(SPLINE)]
-    for done, seed in enumerate(splits):
-        for name, measures in _split(work, seed).items():
+    given = runs.read_plan(work.config).data
+    for done, seed in enumerate(run["seed"] for run in work.chosen(SPLINE)):
+        dataset = data.standardize(data.load(given, seed=seed))
+        for name, measures in _split(work, seed, dataset).items():
             for measure, value in measures.items():
                 short = None if value is None else float(f"{value:.4g}")
                 found.setdefault(name, {}).setdefault(measure, []).append(short)
@@ -48,15 +50,12 @@ def of_run(work: Workdir, on_split: Callable[[int], None] = lambda done: None) -
     return found
 
 
-def _split(work: Workdir, seed: int) -> dict[str, dict[str, float | None]]:
-    rows, fit = workdir.read_data(work, seed), workdir.read_fit(work, SPLINE, seed)
-    assert rows is not None and fit is not None  # of a finished run
-    encoding = workdir.read_encoding(work, seed)
-    groups = None if encoding is None else encoding.groups
-    alone = _shuffled(fit.spline, rows, groups)
-    found: dict[str, dict[str, float | None]] = {
-        ALONE: {"additive": 1.0, "on_axis": 1.0, "terms": _terms(fit), "rmse": _rmse(alone, rows)}
-    }
+def _split(work: Workdir, seed: int, dataset: Dataset) -> dict[str, dict[str, float | None]]:
+    fit = workdir.read_fit(work, SPLINE, seed)
+    assert fit is not None  # of a finished run
+    reference = _importance(fit.spline, dataset)
+    alone = {"additive": 1.0, "on_axis": 1.0, "terms": _terms(fit), **_errors(fit.spline, dataset)}
+    found: dict[str, dict[str, float | None]] = {ALONE: alone}
     for name in work.inits:
         before, after = (_network(work, name, seed, when) for when in ("initial", "best"))
         own = workdir.read_fit(work, name, seed)
@@ -65,13 +64,13 @@ def _split(work: Workdir, seed: int) -> dict[str, dict[str, float | None]]:
         if name in (SPLINE, work.reference):
             models = {f"{name}, {BEFORE}": before, **models}
         for shown, params in models.items():
-            shuffled = _shuffled(params, rows, groups)
+            agreement = spearmanr(reference, _importance(params, dataset)).statistic
             found[shown] = {
-                "additive": _additive(params, rows),
-                **_units(before, params, rows, hinges),
-                "agreement": float(spearmanr(alone.mean, shuffled.mean).statistic),
-                "rmse": _rmse(shuffled, rows),
-                **(_distilled(params, rows) if params is after else {}),
+                "additive": _additive(params, dataset),
+                **_units(before, params, dataset, hinges),
+                "agreement": float(agreement),
+                **_errors(params, dataset),
+                **(_distilled(params, dataset) if params is after else {}),
             }
     return found
 
@@ -83,26 +82,41 @@ def _network(work: Workdir, name: str, seed: int, when: str) -> Params:
     return params
 
 
-def _shuffled(model: Spline | Params, rows: Rows, groups: Mapping | None) -> Permutation:
-    """Permutation importance on the test part, by the same shuffles for every model."""
-    return analysis.permutation_importance(model, rows.test_x, rows.test_y, key=0, groups=groups)
+def _importance(model: Spline | Params, dataset: Dataset) -> np.ndarray:
+    """By shuffling columns of the test part, in the same way for every model."""
+    groups = None if dataset.encoding is None else dataset.encoding.groups
+    return analysis.permutation_importance(model, *dataset.test, key=0, groups=groups).mean
 
 
-def _rmse(shuffled: Permutation, rows: Rows) -> float:
-    """The error of the unshuffled test rows, in raw units."""
-    return math.sqrt(shuffled.baseline) * float(rows.scaler.y_scale[0])
+def _errors(model: Spline | Params, dataset: Dataset) -> dict[str, float]:
+    clipped = _rmse(model, _clipped(dataset), dataset)
+    return {"rmse": _rmse(model, np.asarray(dataset.test.x), dataset), "clipped_rmse": clipped}
 
 
-def _additive(params: Params, rows: Rows) -> float:
-    probe = rows.x[:: -(-len(rows.x) // PROBE)]
+def _clipped(dataset: Dataset) -> np.ndarray:
+    """The test rows, every column pulled in to its range among the training rows."""
+    known = np.asarray(dataset.train.x)
+    return np.clip(np.asarray(dataset.test.x), known.min(axis=0), known.max(axis=0))
+
+
+def _rmse(model: Spline | Params, x: np.ndarray, dataset: Dataset) -> float:
+    """The error on test rows, in raw units, with x in their place."""
+    given = network.apply_params(model, x) if isinstance(model, dict) else evaluate(model, x)
+    error = np.asarray(given) - np.asarray(dataset.test.y)
+    return float(np.sqrt(np.mean(error**2)) * dataset.scaler.y_scale[0])
+
+
+def _additive(params: Params, dataset: Dataset) -> float:
+    x = np.asarray(dataset.train.x)
+    probe = x[:: -(-len(x) // PROBE)]
     return 1.0 - float(analysis.shape_functions(params, probe, size=POINTS).non_additive[0])
 
 
 def _units(
-    before: Params, after: Params, rows: Rows, hinges: int | None
+    before: Params, after: Params, dataset: Dataset, hinges: int | None
 ) -> dict[str, float | None]:
     """Where the units of the first layer are; of a spline start its own, the first so many."""
-    track = analysis.knot_drift(before, after, rows.x, min_alignment=ON_AXIS)
+    track = analysis.knot_drift(before, after, dataset.train.x, min_alignment=ON_AXIS)
     if hinges is None:
         return {"on_axis": float((track.alignment[1] >= ON_AXIS).mean())}
     own = track.select(track.unit < hinges)
@@ -111,13 +125,14 @@ def _units(
     return {"on_axis": float(own.aligned[1].mean()), "drift": drift}
 
 
-def _distilled(params: Params, rows: Rows) -> dict[str, float]:
+def _distilled(params: Params, dataset: Dataset) -> dict[str, float]:
     """A spline fitted to the network: its terms, its share of the network, its own error."""
-    back = analysis.distil(params, rows.x, held_out=rows.test_x, **DISTILLED)
+    x = _clipped(dataset)
+    back = analysis.distil(params, dataset.train.x, held_out=x, **DISTILLED)
     return {
         "terms": _terms(back.fit),
         "distilled_share": float(back.held_out_share[0]),
-        "distilled_rmse": _rmse(_shuffled(back.fit.spline, rows, None), rows),
+        "distilled_rmse": _rmse(back.fit.spline, x, dataset),
     }
 
 
