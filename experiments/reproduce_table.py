@@ -113,7 +113,7 @@ def errors_of(record: Record, name: str, field: str = "rmse") -> np.ndarray:
 
 
 def _views(records: Sequence[Record]) -> list[tuple[str, Record, str]]:
-    """Sets with the field of their errors; those where clipping changes a mean by 1 % come twice."""
+    """Sets with the field of their errors; twice where clipping changes a mean by 1 %."""
     found = []
     for record in records:
         found.append((record["set"], record, "rmse"))
