@@ -15,12 +15,12 @@ from typing import Any
 from absl import flags
 
 from experiments import (
-    bake_off_records,
     reproduce_cost,
     reproduce_readout,
     reproduce_table,
     startup,
     sweep_cells,
+    sweep_records,
 )
 from experiments.benchmarks import machine
 from experiments.sweep_cells import Cell
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
         progress.turn_to(place)
         record = record_of(folder, cell, progress)
         machine.write(output / f"{cell.name}.json", record)
-        progress.tell(bake_off_records.said(record))
+        progress.tell(sweep_records.said(record))
     print(reproduce_table.markdown(reproduce_table.read(output)))
 
 
@@ -56,7 +56,7 @@ def record_of(folder: pathlib.Path, cell: Cell, progress: SweepProgress) -> dict
       progress: where to say how far it is.
 
     Returns:
-      That of `bake_off_records.of_run` with "sizes" (rows of the three parts), "costs" (of
+      That of `sweep_records.of_run` with "sizes" (rows of the three parts), "costs" (of
       `reproduce_cost.costs`), "readout" (of `reproduce_readout.of_run`) and "config".
     """
     run, kept = folder / cell.name, folder / "records" / f"{cell.name}.json"
@@ -73,7 +73,7 @@ def record_of(folder: pathlib.Path, cell: Cell, progress: SweepProgress) -> dict
     readout = reproduce_readout.of_run(work, progress.step)
     record = {
         "command": "python -m experiments.reproduce",
-        **bake_off_records.of_run(run),
+        **sweep_records.of_run(run),
         "sizes": workdir.read_data(work, 0).sizes,
         "costs": costs,
         "readout": readout,
