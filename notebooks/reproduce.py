@@ -68,8 +68,8 @@ if importlib.util.find_spec("spline_fc") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", wanted], check=True)
 
 # %% [markdown]
-# How much is computed: `"quick"` takes some minutes on two processor cores, `"full"` as many splits
-# and epochs as the tables of the repository have, about ten times as long.
+# How much is computed: `"quick"` takes about two minutes on two processor cores, `"full"` as many
+# splits and epochs as the tables of the repository have, about ten times as long.
 
 # %%
 import os
@@ -94,6 +94,7 @@ import spline_fc as sfc
 from spline_fc import analysis, network, pipeline, training, workdir
 from spline_fc.data import join_validation, unscale_y
 from spline_fc.ensemble import of_ensemble
+from spline_fc.printing import significant
 from spline_fc.report.formats import display_name, mean_error
 
 # %% [markdown]
@@ -186,8 +187,9 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# That is single precision: the network computes what the spline computes. So it begins with the
-# spline's error, which a network of random numbers reaches after many steps, if at all.
+# That is single precision: the network computes what the spline computes. # That is single
+# precision: the network computes what the spline computes. So it begins with the spline's error, to
+# which a network of random numbers has to come down first.
 
 # %% [markdown]
 # ## 3. Training on, against a random start
@@ -244,7 +246,8 @@ _ = sfc.plots.convergence(
 # %% [markdown]
 # How many steps does it take to come within 5 % of the best validation loss of He's network, and to
 # that loss? 0 means that the spline is there before the first step. Ratios below 1 speak for the
-# spline; they are medians over splits, with bootstrap intervals where there are three or more.
+# spline; they are medians over splits, with bootstrap intervals where there are three or more; ∞ is
+# never.
 
 # %%
 best = {seed: analysis.best_loss(history) for seed, history in curves["he_normal"].items()}
@@ -257,9 +260,9 @@ for speed in analysis.compare_speed(curves, targets, "he_normal"):
             {
                 "start": display_name(speed.init),
                 "target": reach.target,
-                "median steps": np.median(reach.steps),
-                "over He's": value,
-                "interval": f"{low:.2g} to {high:.2g}" if low < high else "",
+                "median steps": significant(np.median(reach.steps), 4),
+                "over He's": significant(value, 2),
+                "interval": f"{significant(low, 2)} to {significant(high, 2)}",
                 "never there": f"{np.isinf(reach.steps).sum()} of {reach.steps.size} splits",
             }
         )
@@ -349,8 +352,8 @@ _ = sfc.plots.importance({**shuffled, "He": importance(after["He"])}, names)
 # %% [markdown]
 # ## 5. An ablation: knots or coefficients?
 #
-# The start with one of its parts taken away. *random knots* keeps everything but where the hinges
-# bend, *shuffled coefficients* deals the outgoing weights to other hinges, *scale only* keeps no
+# The start with one of its parts taken away. *random knots* puts the hinges elsewhere and fits
+# their coefficients anew, *shuffled coefficients* deals them to other hinges, *scale only* keeps no
 # more than how large the weights are.
 
 # %%
@@ -363,6 +366,11 @@ ablation = {
 }
 _ = pipeline.run(ablation, folder / "ablation", page=False)
 scores("ablation")
+
+# %% [markdown]
+# Where *random knots* do as well as the spline's own, it is little matter where exactly the hinges
+# bend, as their coefficients are fitted anew: what the start brings is the fit. Where *scale only*
+# falls back to He, the size of the weights is not what helps.
 
 # %%
 ablated = analysis.metrics_curves(folder / "ablation" / "metrics")
@@ -414,8 +422,11 @@ scores[f"ensemble of {MEMBERS}"] = float(np.sqrt(np.mean((predicted - observed) 
 pd.DataFrame({"test RMSE": scores}).round(4)
 
 # %% [markdown]
-# On Abalone the spline alone is about as good as any network: what is left is noise. The start
-# saves the steps that a random network needs to come that far, and keeps its hinges where they can
-# be read. Where columns act together, training on pays more: set `NAME = "friedman1"` above, or
-# open `your_table.ipynb` and bring your own rows. The tables of the repository, on twenty splits of
-# four sets and with every start, are in `docs/reproduction.md`.
+# On Abalone these errors are close to each other, as most of what is left is noise. The start gains
+# little error, if any. What it gains are the steps at the beginning, where the random network comes
+# down to what the spline has found; to the very best loss of that network it may come later, or
+# never. And while hinges stay on their columns, a network that is trained freely lets columns act
+# together: its curves then tell part of it only, as the table above says, while the pull to the
+# start keeps more. Where columns do act together training pays more: set `NAME = "friedman1"`
+# above, or open `your_table.ipynb` and bring your own rows. The tables of the repository, on twenty
+# splits of four sets and with their intervals, are in `docs/reproduction.md`.
