@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     for place, cell in enumerate(cells):
         progress.turn_to(place)
         record = record_of(folder, cell, progress)
-        machine.write(output / f"{cell.name}.json", record)
+        machine.write(output / f"{cell.name}.json", reproduce_cost.told(record))
         progress.tell(sweep_records.said(record))
     print(reproduce_table.markdown(reproduce_table.read(output)))
 

@@ -40,6 +40,15 @@ def costs(config: Mapping[str, Any], names: Sequence[str]) -> Costs:
     return found
 
 
+def told(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record whose timed contenders have the seconds of one run alone, as a sweep's may have."""
+    contenders = dict(record["contenders"])
+    for name, found in record["costs"].items():
+        alone = {f"{what}_seconds": float(np.median(found[what])) for what in ("start", "step")}
+        contenders[name] = {**contenders[name], **alone, "timed_alone": True}
+    return {**record, "contenders": contenders}
+
+
 def _measure(config: Mapping[str, Any], name: str) -> dict[str, float]:
     """What `costs` says, once, in this process, which must have compiled nothing."""
     jax.config.update("jax_compilation_cache_dir", None)

@@ -68,9 +68,7 @@ def read(folder: pathlib.Path) -> list[dict[str, Any]]:
 
 def markdown(records: Sequence[Record]) -> str:
     """All tables and sentences."""
-    makers = (short, errors, verdicts, costs, convergence, readouts)
-    parts = [make(records) for make in makers]
-    return "\n\n".join(parts)
+    return "\n\n".join(make(records) for make in TABLES.values())
 
 
 def reached(record: Record, name: str, multiple: float = 1.0) -> Reached:
@@ -121,34 +119,6 @@ def _views(records: Sequence[Record]) -> list[tuple[str, Record, str]]:
         if any(abs(plain / clipped - 1) > 0.01 for plain, clipped in means):
             found.append((f"{record['set']}, clipped", record, "clipped_rmse"))
     return found
-
-
-def short(records: Sequence[Record]) -> str:
-    """The table of the README: errors, and what it took to reach He's best."""
-    head = ["set", "linear", "spline alone", "spline, trained on", "He", "p", "steps", "s, warm"]
-    body = []
-    for label, record, field in _views(records):
-        ours, theirs = reached(record, SPLINE), reached(record, HE)
-        alike = field == FIELDS[0]  # steps are counted once
-        body.append(
-            [
-                label,
-                _linear(record) if alike else NONE,
-                *(mean_error(errors_of(record, name, field)) for name in (ALONE, SPLINE, HE)),
-                _p_value(_compared(record, SPLINE, HE, field)),
-                *(
-                    _median_ratio(ours, theirs, clock) if alike else NONE
-                    for clock in ("steps", "warm", "cold")
-                ),
-            ]
-        )
-    note = (
-        f"Test RMSE, mean ± standard error over {_splits(records)} random splits, each start at "
-        "its own best learning rate; p of a paired t test of trained on against He. Right: steps "
-        "and seconds to He's best validation loss over He's own, median [95 % interval], the fit "
-        f"included; cold with all that is compiled. {machine.sentence(records[0])}"
-    )
-    return f"{tables.markdown([*head, 's, cold'], body)}\n\n{note}".replace(" ± ", "±")
 
 
 def errors(records: Sequence[Record]) -> str:
@@ -364,3 +334,12 @@ def _linear(record: Record) -> str:
 def _measure(values: Sequence[float | None] | None) -> str:
     known = [value for value in values or () if value is not None]
     return mean_error(known) if known else NONE
+
+
+TABLES = {  # by their names on the page
+    "errors": errors,
+    "questions": verdicts,
+    "costs": costs,
+    "convergence": convergence,
+    "readout": readouts,
+}
