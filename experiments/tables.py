@@ -28,6 +28,7 @@ from experiments import (
     intervals,
     outliers,
     peers_table,
+    reproduce_table,
     startup,
 )
 from experiments.benchmarks import classes, fit, machine, wide
@@ -63,6 +64,10 @@ def _anchors(folder: pathlib.Path) -> str:
 
 def _growth(folder: pathlib.Path) -> str:
     return growth_table.markdown(growth_table.read(folder))
+
+
+def _reproduction(make: Callable[[list[dict]], str]) -> Callable[[pathlib.Path], str]:
+    return lambda folder: make(reproduce_table.read(folder))
 
 
 def _candidates(folder: pathlib.Path) -> str:
@@ -111,6 +116,10 @@ TABLES = (
         "outliers",
         "results/growth/outliers.json",
         _of_file(outliers.table),
+    ),
+    *(
+        Table("docs/reproduction.md", name, "results/reproduce", _reproduction(make))
+        for name, make in reproduce_table.TABLES.items()
     ),
     Table("results/README.md", "claims", "results", claims.table),
     Table("results/README.md", "against", "results", claims_against.table),
