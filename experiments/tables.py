@@ -131,7 +131,9 @@ TABLES = (
     ),
     Table("results/README.md", "index", "results", claims_index.table),
     *(
-        Table("docs/ablations.md", name, f"results/ablations/{name}.json", _of_file(ablations.table))
+        Table(
+            "docs/ablations.md", name, f"results/ablations/{name}.json", _of_file(ablations.table)
+        )
         for name in ABLATIONS
     ),
 )
