@@ -1,4 +1,4 @@
-"""Additive splines, directions, and minima of two or three hinges.
+"""Additive splines, directions, and minima of two hinges.
 
 python -m experiments.sweep --config=configs/ablation_degree.py --workdir=runs/degree
 """
@@ -7,8 +7,8 @@ from configs import ablation_sets
 
 VARIANTS = {
     "features": {"fit": {"directions": ()}},
-    "minima_of_2": {"fit": {"directions": (), "max_degree": 2}},
-    "minima_of_3": {"fit": {"directions": (), "max_degree": 3}},
+    "minima": {"fit": {"directions": (), "max_degree": 2}},
+    "minima_and_directions": {"fit": {"max_degree": 2}},
     "random_directions": {"fit": {"directions": ("random",)}},
 }
 

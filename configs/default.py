@@ -47,7 +47,7 @@ def data_fields(default: dict) -> config_dict.ConfigDict:
     d.data_dir = config_dict.placeholder(str)  # folder to look in first
     d.cache_dir = config_dict.placeholder(str)  # of what is fetched
     d.split = config_dict.placeholder(object)  # number of a published split, or "published": seed s
-    d.num_train = config_dict.placeholder(int)  # generated data: training rows
+    d.num_train = config_dict.placeholder(int)  # training rows; all, generated 2000
     d.num_validation = config_dict.placeholder(int)  # generated data: validation rows
     d.num_test = config_dict.placeholder(int)  # generated data: test rows
     d.noise = config_dict.placeholder(float)  # generated data: its standard deviation

@@ -17,7 +17,7 @@ from spline_fc.data.uci import is_uci_folder, load_uci_folder
 
 _SUFFIXES = {".csv", ".tsv", ".txt", ".data", ".dat", ".npz", ".arff", *COMPRESSED}
 _SIZES = ("num_train", "num_validation", "num_test", "noise")
-_SPLIT = ("test_fraction", "validation_fraction", "keep_twins_together")
+_SPLIT = ("test_fraction", "validation_fraction", "keep_twins_together", "num_train")
 _READING = ("header", "delimiter")
 _ENCODING = ("target", "ignore", "task", "missing", "weights", "kinds", "decimal")
 _TABLE = (*_SPLIT, "shuffle", *_ENCODING, *_READING, "encoding")
@@ -27,8 +27,8 @@ _OPTIONS = {
     "shipped": _SPLIT,
     "table": _SPLIT,
     "uci": ("split", *_SPLIT),
-    "table with a test file": ("missing", "validation_fraction", "keep_twins_together"),
-    "images": ("num_train", "validation_fraction", "keep_twins_together"),
+    "table with a test file": ("missing", *_SPLIT[1:]),
+    "images": _SPLIT[1:],
     "npz file": (*_SPLIT, "shuffle", "task"),
     "table file": _TABLE,
 }
@@ -89,8 +89,10 @@ def load(
       split: number of a published split (UCI layout); None for a random split.
       data_dir: folder to look in first; embedded and shipped data ignore it.
       cache_dir: of what is fetched; None for spline_fc below the user's cache folder.
-      num_train, num_validation, num_test: generated data, rows (default 2000, 1000 and 2000);
-        num_train also of images, so many drawn at random (default: all).
+      num_train: training rows: of generated data (default 2000); of all others so many of those
+        that the split gives, drawn by seed, twins together, with shuffle=False the last (default:
+        all). Validation and test part do not depend on it.
+      num_validation, num_test: generated data, rows (default 1000 and 2000).
       noise: generated data, standard deviation in target units (default by source).
       test_fraction: share of all rows that goes to the test part (default 0.2).
       validation_fraction: share of the other rows that goes to the validation part (default 0.2).

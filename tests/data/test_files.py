@@ -146,8 +146,13 @@ BAD_CSV = {
     "policy": ("a,b\n" + NUMBERS, {"missing": "mean"}, "missing must be one of 'drop', 'median'"),
     "no option": (
         "a,b\n" + NUMBERS,
-        {"num_train": 5},
-        "num_train must be left out for .*table file",
+        {"num_test": 5},
+        "num_test must be left out for .*table file",
+    ),
+    "too many training rows": (
+        "a,b\n" + NUMBERS,
+        {"num_train": 500},
+        "num_train must be at most [0-9]+; got 500",
     ),
 }
 

@@ -146,7 +146,7 @@ def test_published_split_is_taken_as_it_is_and_validation_by_seed(data_dir):
         ("uci_yacht", {"split": 1, "test_fraction": 0.5}, "test_fraction must be left out beside"),
         ("uci_yacht", {"split": 1, "validation_fraction": 2}, "validation_fraction must be"),
         ("abalone", {"split": 1}, r"split must be left out for 'abalone' \(table\)"),
-        ("abalone", {"num_train": 10}, "num_train must be left out for 'abalone'"),
+        ("abalone", {"num_test": 10}, "num_test must be left out for 'abalone'"),
         ("friedman1", {"test_fraction": 0.1}, "test_fraction must be left out for 'friedman1'"),
         ("abalnoe", {}, "data set must be one of 'friedman1', .*did you mean 'abalone'"),
     ],
