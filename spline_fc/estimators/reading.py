@@ -109,7 +109,7 @@ def read(
 def _counted(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     """Leaves out the rows of weight 0 before anything else looks at what stands in them."""
     rows = _rows_of(X)
-    if sample_weight is None or np.isscalar(sample_weight) or rows != _rows_of(y):
+    if sample_weight is None or np.isscalar(sample_weight) or not rows or rows != _rows_of(y):
         return X, y, sample_weight
     weights = _weights(sample_weight, *rows)
     kept = np.flatnonzero(weights)
