@@ -108,8 +108,10 @@ def read(
 
 def _counted(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     """Leaves out the rows of weight 0 before anything else looks at what stands in them."""
+    if sample_weight is None or np.isscalar(sample_weight):
+        return X, y, sample_weight
     rows = _rows_of(X)
-    if sample_weight is None or np.isscalar(sample_weight) or not rows or rows != _rows_of(y):
+    if not rows or rows != _rows_of(y):
         return X, y, sample_weight
     weights = _weights(sample_weight, *rows)
     kept = np.flatnonzero(weights)
@@ -120,7 +122,9 @@ def _counted(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
 
 def _rows_of(given: Any) -> tuple[int, ...]:
     """The number of rows, () of what has none; lists may be ragged here."""
-    return (len(given),) if isinstance(given, (list, tuple)) else np.shape(given)[:1]
+    if isinstance(given, (list, tuple)):
+        return (len(given),)
+    return (given if hasattr(given, "shape") else np.asarray(given)).shape[:1]
 
 
 def _as_labels(y: Any) -> Any:
