@@ -85,7 +85,8 @@ def tell_merged(name: str, exact: np.ndarray, values: np.ndarray) -> None:
 
 def tell_order(name: str, x: Any, other_name: str, other: Any) -> None:
     """Says so where two tables have one index in two orders, as rows are paired by position."""
-    index, found = getattr(x, "index", None), getattr(other, "index", None)
+    index: Any = getattr(x, "index", None)
+    found: Any = getattr(other, "index", None)
     if not (hasattr(index, "equals") and hasattr(found, "equals")) or index.equals(found):
         return
     if len(index) == len(found) and set(index) == set(found):
