@@ -14,6 +14,7 @@ REFERENCE = "he_normal"
 LABELS = {"spline": "spline", "tenth": "spline of a tenth of the rows"}
 TARGETS = (1.0, 1.05, 1.2)  # times the best validation loss of the reference
 MANY_ROWS = 5000
+NONE_AT = 0.03  # where a picture with logarithmic axes shows a ratio of 0
 WANTED = {"steps": 1 / 10, "seconds": 1 / 3}  # in the median over sets of more rows than that
 Record = dict[str, Any]
 
@@ -256,12 +257,11 @@ def figure(records: Records) -> Any:
 
     from spline_fc.plots import look
 
-    found, least = growths(records), 1e-3
+    found = growths(records)
     with matplotlib.rc_context(look.STYLE):
         drawn = Figure((8, 3), layout=ConstrainedLayoutEngine(**look.GAPS))
         panels = drawn.subplots(1, 2, sharey=True)
-        lines = list(dict.fromkeys((one.set, one.name) for one in found))
-        for place, key in enumerate(lines):
+        for place, key in enumerate(dict.fromkeys((one.set, one.name) for one in found)):
             own = [one for one in found if (one.set, one.name) == key]
             style = {
                 "color": (look.BLUE, look.SKY, look.VERMILION, look.ORANGE)[place % 4],
@@ -271,12 +271,18 @@ def figure(records: Records) -> Any:
             }
             for ax, measure in zip(panels, (Growth.ratio, Growth.seconds), strict=True):
                 middle = [np.median(measure(one)[:, 0]) for one in own]
-                middle = [max(value, least) if np.isfinite(value) else np.nan for value in middle]
+                middle = [max(value, NONE_AT) if np.isfinite(value) else np.nan for value in middle]
                 ax.plot([one.rows for one in own], middle, **style)
+        rows, ratios = [found[0].rows], (0.1, 0.33, 1, 3)
+        for count in sorted({one.rows for one in found}):
+            rows += [count] if count > 1.5 * rows[-1] else []  # labels must not meet
         for ax, what in zip(panels, ("Steps", "Seconds, start included"), strict=True):
             ax.axhline(1, color=look.MUTED, linewidth=0.8)
-            ax.axhline(WANTED[what.split(",")[0].lower()], color=look.HAIR, linewidth=0.8)
+            ax.axhline(WANTED[what.split(",")[0].lower()], color=look.MUTED, linewidth=0.8, ls=":")
             ax.set(xscale="log", yscale="log", xlabel="training rows", title=what)
+            ax.set_xticks(rows, [f"{count / 1000:g} k" for count in rows])
+            ax.set_yticks([NONE_AT, *ratios], ["0", *(f"{ratio:g}" for ratio in ratios)])
+            ax.minorticks_off()
         panels[0].set_ylabel("to He's best loss, over He's")
-        panels[0].legend(loc="lower left")
+        panels[1].legend(loc="lower left")
     return drawn
