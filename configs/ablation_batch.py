@@ -1,4 +1,4 @@
-"""Rows per step, at equal epochs: the recipe against He.
+"""Rows per step, at equal epochs: the recipe against cold starts.
 
 python -m experiments.sweep --config=configs/ablation_batch.py --workdir=runs/batch
 """
@@ -9,7 +9,7 @@ SIZES = (16, 64, 256)
 
 
 def get_config(mode: str = ""):
-    """He and the recipe."""
+    """The recipe, He and Glorot."""
     return ablation_sets.get_config(mode)
 
 

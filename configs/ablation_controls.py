@@ -16,7 +16,7 @@ VARIANTS = {
 
 
 def get_config(mode: str = ""):
-    """The recipe, He and every control; random knots also where they cannot move."""
+    """The recipe, cold starts and every control; random knots also where they cannot move."""
     return ablation_sets.get_config(mode, VARIANTS)
 
 

@@ -5,11 +5,11 @@ python -m experiments.sweep --config=configs/ablation_noise.py --workdir=runs/no
 
 from configs import ablation_sets
 
-VARIANTS = {f"noise_{part}": {"noise": part / 100} for part in (1, 3, 10, 30, 100)}
+VARIANTS = {f"noise_{part}": {"noise": part / 100} for part in (1, 10, 30, 100)}
 
 
 def get_config(mode: str = ""):
-    """The recipe, He, and noise of 1 to 100 per cent."""
+    """The recipe, cold starts, and noise of 1 to 100 per cent."""
     return ablation_sets.get_config(mode, VARIANTS)
 
 

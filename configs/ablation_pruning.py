@@ -6,7 +6,7 @@ python -m experiments.sweep --config=configs/ablation_pruning.py --workdir=runs/
 from configs import ablation_sets
 
 VARIANTS = {
-    **{f"penalty_{charge}": {"fit": {"penalty": float(charge)}} for charge in (0, 1, 2, 5)},
+    **{f"penalty_{charge}": {"fit": {"penalty": float(charge)}} for charge in (0, 1, 5)},
     **{f"prune_{rule}": {"fit": {"prune": rule}} for rule in ("cv", "none")},
     "unshrunk": {"fit": {"tolerance": 1e-6}},
     "shrunk_more": {"fit": {"tolerance": 1.0}},

@@ -1,4 +1,4 @@
-"""Training rows: the recipe against He on 200, 800 and 3200 of every set.
+"""Training rows: the recipe against cold starts on 200, 800 and 3200 of every set.
 
 python -m experiments.sweep --config=configs/ablation_rows.py --workdir=runs/rows
 """
@@ -13,7 +13,7 @@ SIZES = {
 
 
 def get_config(mode: str = ""):
-    """He and the recipe."""
+    """The recipe, He and Glorot."""
     return ablation_sets.get_config(mode)
 
 

@@ -28,5 +28,6 @@ def get_config(mode: str = ""):
 def sweep(add) -> None:
     """All of them on every set; least squares for the output layer is not for classes."""
     for name, fields in ablation_sets.SETS.items():
-        kept = ("recipe", "he_normal", *VARIANTS)[: -1 if name == ablation_sets.CLASSES else None]
+        all_of_them = (ablation_sets.RECIPE, *ablation_sets.COLD, *VARIANTS)
+        kept = all_of_them[:-1] if name == ablation_sets.CLASSES else all_of_them
         add(name, {**fields, "initialisations": kept})

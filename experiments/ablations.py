@@ -161,7 +161,7 @@ def _row_of_base(base: Mapping[str, Cell], more: Iterable[Column]) -> list[str]:
     shown = [f"{e.mean():.4g} ± {_deviation(e):.1g}" for e in own]
     title = _title(RECIPE, next(iter(base.values()))["label"])
     others = [column(RECIPE, base) for column in more]
-    return [title, *shown, "1", "-", _before(RECIPE, base, base), *others]
+    return [title, *shown, "1.00", "-", _before(RECIPE, base, base), *others]
 
 
 def _row(
@@ -227,7 +227,7 @@ def _steps(name: str, own: Mapping[str, Cell]) -> str:
 def _over_he(name: str, own: Mapping[str, Cell]) -> str:
     """Errors over He's of the same cell, and how often they are lower."""
     if name == HE:
-        return "1"
+        return "1.00"
     pairs = [(_errors(cell, name, "test"), _errors(cell, HE, "test")) for cell in own.values()]
     wins = sum(int((ours < he).sum()) for ours, he in pairs)
     ratio = _geometric(ours.mean() / he.mean() for ours, he in pairs)
@@ -235,7 +235,7 @@ def _over_he(name: str, own: Mapping[str, Cell]) -> str:
 
 
 def _geometric(ratios: Iterable[float]) -> str:
-    return f"{np.exp(np.mean(np.log(list(ratios)))):.3g}"
+    return f"{np.exp(np.mean(np.log(list(ratios)))):.2f}"
 
 
 def _title(name: str, label: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments import (
+    ablations,
     anchors_table,
     bake_off_table,
     claims,
@@ -27,11 +28,13 @@ from experiments import (
     intervals,
     outliers,
     peers_table,
+    reproduce_table,
     startup,
 )
 from experiments.benchmarks import classes, fit, machine, wide
 
 ROOT = pathlib.Path(__file__).parents[1]
+ABLATIONS = ("controls",)
 
 
 class Table(NamedTuple):
@@ -61,6 +64,10 @@ def _anchors(folder: pathlib.Path) -> str:
 
 def _growth(folder: pathlib.Path) -> str:
     return growth_table.markdown(growth_table.read(folder))
+
+
+def _reproduction(make: Callable[[list[dict]], str]) -> Callable[[pathlib.Path], str]:
+    return lambda folder: make(reproduce_table.read(folder))
 
 
 def _candidates(folder: pathlib.Path) -> str:
@@ -110,6 +117,10 @@ TABLES = (
         "results/growth/outliers.json",
         _of_file(outliers.table),
     ),
+    *(
+        Table("docs/reproduction.md", name, "results/reproduce", _reproduction(make))
+        for name, make in reproduce_table.TABLES.items()
+    ),
     Table("results/README.md", "claims", "results", claims.table),
     Table("results/README.md", "against", "results", claims_against.table),
     Table(
@@ -119,6 +130,12 @@ TABLES = (
         _of_file(equivalence.table),
     ),
     Table("results/README.md", "index", "results", claims_index.table),
+    *(
+        Table(
+            "docs/ablations.md", name, f"results/ablations/{name}.json", _of_file(ablations.table)
+        )
+        for name in ABLATIONS
+    ),
 )
 
 
