@@ -23,10 +23,6 @@ from spline_fc.analysis import Comparison, compare
 from spline_fc.training import PRIMARY_SCORE
 from spline_fc.workdir import Workdir
 
-_RUNS = flags.DEFINE_string("runs", None, "Folder of the finished runs of one ablation.")
-_OUTPUT = flags.DEFINE_string("output", None, "The record, a JSON file.")
-_TABLE = flags.DEFINE_string("table", None, "Print the table of this record, and end.")
-
 RECIPE, HE, ALONE = ablation_sets.RECIPE, "he_normal", "spline alone"
 BASES = ("", "64x64", "3200_rows", "batch_64", "rate_0.003", "adam")  # labels of the recipe's own
 Cell = Mapping[str, Any]
@@ -36,12 +32,13 @@ Column = Callable[[str, Mapping[str, Cell]], str]  # of a start and its cells, s
 def main(argv: list[str]) -> None:
     """Writes a record, or prints the table of one."""
     startup.no_arguments(argv)
-    if _TABLE.value:
-        print(table(files.read_json(pathlib.Path(_TABLE.value))))
+    given = flags.FLAGS
+    if given.table:
+        print(table(files.read_json(pathlib.Path(given.table))))
         return
-    if not (_RUNS.value and _OUTPUT.value):
+    if not (given.runs and given.output):
         raise ValueError("--runs and --output must be given together, or --table.")
-    machine.write(_OUTPUT.value, of_sweep(pathlib.Path(_RUNS.value)))
+    machine.write(given.output, of_sweep(pathlib.Path(given.runs)))
 
 
 def of_sweep(folder: pathlib.Path) -> dict[str, Any]:
@@ -249,4 +246,7 @@ def _natural(label: str) -> tuple[list[float], str]:
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("runs", None, "Folder of the finished runs of one ablation.")
+    flags.DEFINE_string("output", None, "The record, a JSON file.")
+    flags.DEFINE_string("table", None, "Print the table of this record, and end.")
     startup.start(main)
