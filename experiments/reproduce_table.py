@@ -22,6 +22,7 @@ from spline_fc.report.formats import display_name, mean_error, ratio
 Record = Mapping[str, Any]
 HE = "he_normal"
 FIELDS = ("rmse", "clipped_rmse")  # of a readout
+CLOCKS = ("warm", "cold")  # of Reached
 TARGETS = (1.05, 1.0)  # multiples of He's best validation loss
 # Models in the order of a readout's table, and the words for each.
 READ = {
@@ -41,7 +42,7 @@ MEASURES = {
     "agreement": "importance agrees",
     "terms": "terms",
     "distilled_share": "share of its spline",
-    "rmse": "test RMSE",
+    "clipped_rmse": "test RMSE",
     "distilled_rmse": "that of its spline",
 }
 
@@ -159,14 +160,15 @@ def costs(records: Sequence[Record]) -> str:
         body,
         f"Medians of {len(records[0]['costs'][SPLINE]['start'])} fresh processes, the two starts "
         "in turn. Cold: nothing was compiled before; a start holds fit, shrinking, conversion and "
-        f"reshaping. {machine.sentence(records[0])}",
+        f"reshaping. {machine.sentence(records[0])} The machine was shared with other work.",
     )
 
 
 def convergence(records: Sequence[Record]) -> str:
     """What it took every start to come to He's best validation loss."""
     head = ["set", "start", *(f"steps to {_times(m)}, over He's" for m in TARGETS)]
-    head += [f"seconds to {_times(1.0)} over He's: warm", "cold", "never there"]
+    head += [f"s to {_times(m)}, {c}" for m in TARGETS for c in CLOCKS]
+    head += ["never at He's best"]
     body = []
     for record in records:
         for name in record["contenders"]:
@@ -174,9 +176,10 @@ def convergence(records: Sequence[Record]) -> str:
                 [reached(record, one, multiple) for multiple in TARGETS] for one in (name, HE)
             )
             steps = [_steps(*pair, name) for pair in zip(found, he, strict=True)]
-            times = [NONE, NONE]
+            times = [NONE] * 4
             if name != HE and name in record["costs"]:
-                times = [_median_ratio(found[-1], he[-1], clock) for clock in ("warm", "cold")]
+                pairs = [(*pair, c) for pair in zip(found, he, strict=True) for c in CLOCKS]
+                times = [_median_ratio(*pair) for pair in pairs]
             missed = np.isinf(found[-1].steps)
             never = f"{missed.sum()} of {missed.size}"
             body.append([record["set"], display_name(name), *steps, *times, never])
@@ -184,8 +187,8 @@ def convergence(records: Sequence[Record]) -> str:
         head,
         body,
         "He's best validation loss of the same split, at He's own best rate. Median steps, and "
-        "the median of the paired ratios with its 95 % interval; seconds hold the start, cold ones "
-        "all that is compiled.",
+        "the median of the paired ratios with its 95 % interval; ratios of seconds hold the start, "
+        "cold ones all that is compiled.",
     )
 
 
@@ -197,7 +200,8 @@ def readouts(records: Sequence[Record]) -> str:
         "feature, of the spline's own hinges, or of all units of a random start. Way of knots: "
         "median, in inter-quartile ranges. Importance agrees: rank correlation with that for the "
         "spline alone. Terms: of the spline itself, or of one that is distilled from the network, "
-        "with the share of the network's variance on test rows that it explains and its own error."
+        "with the share of the network's variance on test rows that it explains and its own error; "
+        "test rows are clipped."
     ]
     for record in records:
         own = {name: record["readout"][name] for name in READ if name in record["readout"]}
