@@ -1,6 +1,10 @@
 """What of the spline may move: everything, hinges on their axes, no knots, or on a leash.
 
 python -m experiments.sweep --config=configs/ablation_mask.py --workdir=runs/mask
+
+One to two minutes of one CPU core (AMD EPYC), without the pages of cells.
+Hinges that stay on their axes cost at most 1 %, frozen knots up to 3 %.
+Record: results/ablations/mask.json, page: docs/ablations.md.
 """
 
 from configs import ablation_sets

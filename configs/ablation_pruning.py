@@ -1,6 +1,10 @@
 """The charge per knot, what prunes, and how far coefficients are shrunk.
 
 python -m experiments.sweep --config=configs/ablation_pruning.py --workdir=runs/pruning
+
+One to two minutes of one CPU core (AMD EPYC), without the pages of cells.
+No rule of pruning matters to the trained network; unshrunk coefficients cost 3 to 7 %.
+Record: results/ablations/pruning.json, page: docs/ablations.md.
 """
 
 from configs import ablation_sets
