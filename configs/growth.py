@@ -34,14 +34,14 @@ SETS = {
 ROWS = {
     "friedman1": {
         2000: {**SMALL, "training.epochs": 100},
-        8000: {**SMALL, "training.epochs": 60},
-        50000: {**LARGE, "training.epochs": 30},
-        500000: {**LARGE, "training.epochs": 10},
+        8000: {**SMALL, "training.epochs": 120},
+        50000: {**LARGE, "training.epochs": 40},
+        500000: {**LARGE, "training.epochs": 20, "learning_rates": (3e-4, 1e-3, 3e-3, 1e-2)},
     },
     "diamonds": {
         2000: {**SMALL, "training.epochs": 150},
-        8000: {**SMALL, "training.epochs": 100},
-        40000: {**LARGE, "training.epochs": 60},
+        8000: {**SMALL, "training.epochs": 80},
+        40000: {**LARGE, "training.epochs": 40},
     },
 }
 

@@ -4,14 +4,16 @@
     python -m experiments.growth --output=results/growth/seconds.json
     python -m experiments.growth --table=results/growth
 
-Each cell of configs/growth.py is timed in processes of its own, on one thread: once cold for every
-contender, then warm, contenders in turn. What is in the file is not timed again.
+Each cell of configs/growth.py is timed in a process of its own, on one thread: the spline and He in
+turn, cold and then warm; further contenders in another process. What is in the file is not timed
+again.
 """
 
 import json
 import pathlib
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
@@ -19,37 +21,35 @@ from absl import flags
 from experiments import growth_table, startup, sweep_cells
 from experiments.benchmarks import machine
 from experiments.growth_child import CONFIG
-
-_OUTPUT = flags.DEFINE_string("output", "results/growth/seconds.json", "File to write.")
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Warm starts and trainings of each contender.", 1)
-_TABLE = flags.DEFINE_string("table", None, "Print the tables of this folder, and end.")
+from experiments.growth_table import REFERENCE
+from spline_fc.protocol import SPLINE
 
 
 def main(argv: list[str]) -> None:
     """Times the cells that are missing; the file is written after each."""
     startup.no_arguments(argv)
-    if _TABLE.value:
-        print(growth_table.markdown(growth_table.read(pathlib.Path(_TABLE.value))))
+    given = flags.FLAGS
+    if given.table:
+        print(growth_table.markdown(growth_table.read(pathlib.Path(given.table))))
         return
-    path = pathlib.Path(_OUTPUT.value)
+    path = pathlib.Path(given.output)
     record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"cells": {}}
     for name, cell in sweep_cells.expand(CONFIG).cells.items():
         if name not in record["cells"]:
             names = [contender.name for contender in cell.plan.contenders]
-            cells = {**record["cells"], name: timed(name, names, _ROUNDS.value)}
+            cells = {**record["cells"], name: timed(name, names, given.rounds)}
             record = {**machine.stamp(), "cells": cells}
             machine.write(path, record)
-            print(f"{name}: load average {cells[name]['load_average']:.1f}", flush=True)
+            print(f"{name}: load average {cells[name][-1]['load_average']:.1f}", flush=True)
 
 
-def timed(cell: str, names: list[str], rounds: int) -> dict[str, Any]:
-    """Times a cell: {"cold": {contender: ...}, "warm": {contender: ...}, "load_average"}."""
-    cold = {name: _child(cell, 0, [name])["contenders"][name] for name in names}
-    warm = _child(cell, rounds, names)
-    return {"cold": cold, "warm": warm["contenders"], "load_average": warm["load_average"]}
+def timed(cell: str, names: Sequence[str], rounds: int) -> list[dict[str, Any]]:
+    """Times a cell: what each child tells."""
+    groups = [[SPLINE, REFERENCE], *([name] for name in names if name not in (SPLINE, REFERENCE))]
+    return [_child(cell, rounds, group) for group in groups]
 
 
-def _child(cell: str, rounds: int, names: list[str]) -> dict[str, Any]:
+def _child(cell: str, rounds: int, names: Sequence[str]) -> dict[str, Any]:
     command = [sys.executable, "-m", "experiments.growth_child", cell, str(rounds), *names]
     told = subprocess.run(
         command, stdout=subprocess.PIPE, text=True, check=True, env=machine.one_thread()
@@ -58,4 +58,7 @@ def _child(cell: str, rounds: int, names: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("output", "results/growth/seconds.json", "File to write.")
+    flags.DEFINE_integer("rounds", 3, "Warm starts and trainings of each contender.", 1)
+    flags.DEFINE_string("table", None, "Print the tables of this folder, and end.")
     startup.start(main)

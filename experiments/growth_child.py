@@ -2,8 +2,8 @@
 
     python -m experiments.growth_child CELL ROUNDS CONTENDER ...
 
-With ROUNDS of 0 it is the first start and the first training of the process, of one contender, that
-are timed, with whatever they compile; else starts and trainings of all contenders in turn, warm.
+Contenders begin and train in turn: once cold, with whatever a fresh process compiles, then ROUNDS
+times. Networks of one shape train by the same program, which the first contender compiles for all.
 Seconds are of the clock, and of the processor: those of one thread hardly depend on what else runs.
 """
 
@@ -31,26 +31,20 @@ Spent = dict[str, float]  # "clock" and "processor", seconds
 
 
 def main(cell: str, rounds: int, *names: str) -> None:
-    """Prints the seconds of a cell: every contender's starts, trainings and steps of one."""
+    """Prints the seconds of a cell: every contender's starts and trainings, the first ones cold."""
     plan = sweep_cells.expand(CONFIG).cells[cell].plan
     contenders = [one for one in plan.contenders if one.name in names]
+    dataset = _cut(data.standardize(data.load(plan.data, seed=0)))
+    epochs = -(-STEPS // contenders[0].training.steps_per_epoch(len(dataset.train.x)))
     found: dict[str, Any] = {one.name: {"start": [], "training": []} for one in contenders}
     jax.block_until_ready(jax.numpy.zeros(1))  # the back end starts here
-    for number in range(max(1, rounds)):
-        seed = number % plan.seeds
-        dataset = _cut(data.standardize(data.load(plan.data, seed=seed)))
+    for _ in range(1 + rounds):
         for contender in contenders:
-            if rounds:
-                begin(contender, dataset, plan.hidden_sizes, seed)  # compiles, where shapes are new
-            params, start = begin(contender, dataset, plan.hidden_sizes, seed)
-            epochs = -(-STEPS // contender.training.steps_per_epoch(len(dataset.train.x)))
-            if rounds:
-                train(contender, params, dataset, seed, epochs)
-            steps, taken = train(contender, params, dataset, seed, epochs)
+            params, start = begin(contender, dataset, plan.hidden_sizes)
+            steps, taken = train(contender, params, dataset, epochs)
             found[contender.name]["start"].append(start)
             found[contender.name]["training"].append(taken)
-            found[contender.name]["steps"] = steps
-    print(json.dumps({"contenders": found, "load_average": os.getloadavg()[0]}))
+    print(json.dumps({"contenders": found, "steps": steps, "load_average": os.getloadavg()[0]}))
 
 
 def _cut(dataset: Dataset) -> Dataset:
@@ -64,22 +58,20 @@ def _cut(dataset: Dataset) -> Dataset:
 
 
 def begin(
-    contender: Contender, dataset: Dataset, hidden_sizes: Sequence[int], seed: int
+    contender: Contender, dataset: Dataset, hidden_sizes: Sequence[int]
 ) -> tuple[Params, Spent]:
     """Makes a start."""
     with _watched() as spent:
-        key = protocol.key_of(seed, contender)
+        key = protocol.key_of(0, contender)
         params = protocol.make_start(key, contender, dataset, hidden_sizes).params
     return params, spent
 
 
-def train(
-    contender: Contender, params: Params, dataset: Dataset, seed: int, epochs: int
-) -> tuple[int, Spent]:
+def train(contender: Contender, params: Params, dataset: Dataset, epochs: int) -> tuple[int, Spent]:
     """Trains one run alone; the number of its steps and what they took, evaluations included."""
     config = replace(contender.training, epochs=epochs, learning_rate=1e-3)
     with _watched() as spent:
-        training.train(params, dataset, config, seed=seed)
+        training.train(params, dataset, config)
     return epochs * config.steps_per_epoch(len(dataset.train.x)), spent
 
 

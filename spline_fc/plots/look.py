@@ -77,8 +77,14 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(draw)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.rc_context(STYLE):
+        # No rc_context: it would also undo that pyplot, which may choose its backend on the way,
+        # is interactive, and a notebook would show no further picture.
+        before = {name: matplotlib.rcParams[name] for name in STYLE}
+        matplotlib.rcParams.update(STYLE)
+        try:
             return draw(*args, **kwargs)
+        finally:
+            matplotlib.rcParams.update(before)
 
     return wrapped
 
