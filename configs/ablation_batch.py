@@ -1,6 +1,10 @@
-"""Rows per step, at equal epochs: the recipe against He.
+"""Rows per step, at equal epochs: the recipe against cold starts.
 
 python -m experiments.sweep --config=configs/ablation_batch.py --workdir=runs/batch
+
+Two to three minutes of one CPU core (AMD EPYC), without the pages of cells.
+Smaller batches are better at equal epochs, for cold starts most.
+Record: results/ablations/batch.json, page: docs/ablations.md.
 """
 
 from configs import ablation_sets
@@ -9,7 +13,7 @@ SIZES = (16, 64, 256)
 
 
 def get_config(mode: str = ""):
-    """He and the recipe."""
+    """The recipe, He and Glorot."""
     return ablation_sets.get_config(mode)
 
 

@@ -1,6 +1,10 @@
 """Additive splines, directions, and minima of two hinges.
 
 python -m experiments.sweep --config=configs/ablation_degree.py --workdir=runs/degree
+
+One to two minutes of one CPU core (AMD EPYC), without the pages of cells.
+Minima take 15 % off on Friedman 1 and nothing on average.
+Record: results/ablations/degree.json, page: docs/ablations.md.
 """
 
 from configs import ablation_sets

@@ -1,4 +1,4 @@
-"""Optimisers, each with a grid of rates of its own: the recipe against He.
+"""Optimisers, each with a grid of rates of its own: the recipe against cold starts.
 
 python -m experiments.sweep --config=configs/ablation_optimiser.py --workdir=runs/optimiser
 """
@@ -13,7 +13,7 @@ OPTIMISERS = {
     "lbfgs": {
         "learning_rates": (0.3, 1.0),
         "training.batch_size": 10_000,
-        "training.epochs": 200,
+        "training.epochs": 50,
         "training.averaging": 0.0,
     },
     "gauss_newton": {
@@ -25,7 +25,7 @@ OPTIMISERS = {
 
 
 def get_config(mode: str = ""):
-    """He and the recipe."""
+    """The recipe, He and Glorot."""
     return ablation_sets.get_config(mode)
 
 

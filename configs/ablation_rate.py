@@ -1,4 +1,4 @@
-"""The learning rate: the recipe against He at six rates, none chosen.
+"""The learning rate: the recipe against cold starts at six rates, none chosen.
 
 python -m experiments.sweep --config=configs/ablation_rate.py --workdir=runs/rate
 """
@@ -9,7 +9,7 @@ RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 
 
 def get_config(mode: str = ""):
-    """He and the recipe."""
+    """The recipe, He and Glorot."""
     return ablation_sets.get_config(mode)
 
 

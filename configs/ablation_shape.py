@@ -1,4 +1,4 @@
-"""Width and depth: the recipe against He in five architectures.
+"""Width and depth: the recipe against cold starts in five architectures.
 
 python -m experiments.sweep --config=configs/ablation_shape.py --workdir=runs/shape
 """
@@ -9,7 +9,7 @@ SHAPES = ((64,), (16, 16), (64, 64), (128, 128), (64, 64, 64, 64))
 
 
 def get_config(mode: str = ""):
-    """He and the recipe."""
+    """The recipe, He and Glorot."""
     return ablation_sets.get_config(mode)
 
 

@@ -24,23 +24,20 @@ from experiments.growth_child import CONFIG
 from experiments.growth_table import REFERENCE
 from spline_fc.protocol import SPLINE
 
-_OUTPUT = flags.DEFINE_string("output", "results/growth/seconds.json", "File to write.")
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Warm starts and trainings of each contender.", 1)
-_TABLE = flags.DEFINE_string("table", None, "Print the tables of this folder, and end.")
-
 
 def main(argv: list[str]) -> None:
     """Times the cells that are missing; the file is written after each."""
     startup.no_arguments(argv)
-    if _TABLE.value:
-        print(growth_table.markdown(growth_table.read(pathlib.Path(_TABLE.value))))
+    given = flags.FLAGS
+    if given.table:
+        print(growth_table.markdown(growth_table.read(pathlib.Path(given.table))))
         return
-    path = pathlib.Path(_OUTPUT.value)
+    path = pathlib.Path(given.output)
     record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"cells": {}}
     for name, cell in sweep_cells.expand(CONFIG).cells.items():
         if name not in record["cells"]:
             names = [contender.name for contender in cell.plan.contenders]
-            cells = {**record["cells"], name: timed(name, names, _ROUNDS.value)}
+            cells = {**record["cells"], name: timed(name, names, given.rounds)}
             record = {**machine.stamp(), "cells": cells}
             machine.write(path, record)
             print(f"{name}: load average {cells[name][-1]['load_average']:.1f}", flush=True)
@@ -61,4 +58,7 @@ def _child(cell: str, rounds: int, names: Sequence[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("output", "results/growth/seconds.json", "File to write.")
+    flags.DEFINE_integer("rounds", 3, "Warm starts and trainings of each contender.", 1)
+    flags.DEFINE_string("table", None, "Print the tables of this folder, and end.")
     startup.start(main)

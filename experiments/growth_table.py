@@ -14,6 +14,7 @@ REFERENCE = "he_normal"
 LABELS = {"spline": "spline", "tenth": "spline of a tenth of the rows"}
 TARGETS = (1.0, 1.05, 1.2)  # times the best validation loss of the reference
 MANY_ROWS = 5000
+NONE_AT = 0.03  # where a picture with logarithmic axes shows a ratio of 0
 WANTED = {"steps": 1 / 10, "seconds": 1 / 3}  # in the median over sets of more rows than that
 Record = dict[str, Any]
 
@@ -26,6 +27,8 @@ class Growth(NamedTuple):
     name: str
     steps: np.ndarray  # (s, targets) to reach the target, inf if never
     reference: np.ndarray  # (s, targets) those of the reference
+    head_start: np.ndarray  # (s,) steps of the reference to the loss that we begin with
+    epoch: int  # steps
     start: dict[str, float]  # seconds of the processor, "warm" and "cold"
     reference_start: dict[str, float]
     step: float  # seconds of one step of one run alone
@@ -89,11 +92,14 @@ def _growth(cell: str, record: Record, name: str, timed: Sequence[Record]) -> Gr
     pairs = list(zip(ours["pairs"], theirs["pairs"], strict=True))
     own = [_reached(a["validation"], b["validation"]) for a, b in pairs]
     reference = [_reached(b["validation"], b["validation"]) for _, b in pairs]
+    head_start = [first(b["validation"], a["validation"][0]) for a, b in pairs]
     return Growth(
         *_set_and_rows(cell),
         name,
         steps=np.array(own) * ours["steps_per_epoch"],
         reference=np.array(reference) * theirs["steps_per_epoch"],
+        head_start=np.array(head_start) * theirs["steps_per_epoch"],
+        epoch=theirs["steps_per_epoch"],
         start=_starts(timed, name),
         reference_start=_starts(timed, REFERENCE),
         step=_step(timed),
@@ -189,7 +195,7 @@ def _ends(found: Sequence[Growth]) -> str:
         head,
         body,
         "Test RMSE at the best validation step, mean and standard error over seeds, each with the "
-        "best of its own learning rates.",
+        "best of its own learning rates; a star marks one at the edge of the grid.",
     )
 
 
@@ -208,37 +214,47 @@ def _steps(found: Sequence[Growth]) -> str:
     body = [
         [
             *_names(one),
-            f"{np.median(one.reference[:, 0]):,.0f}",
+            f"{one.epoch:,}",
+            *(_counted(steps) for steps in (one.head_start, one.reference[:, 0])),
             *(interval(column) for column in one.ratio().T),
         ]
         for one in found
     ]
-    head = ["set", "rows", "start", "He's steps", *_targets()]
+    head = ["set", "rows", "start", "an epoch", "He's to the spline's loss", "He's to his best"]
     return tables.markdown(
-        head,
+        [*head, *_targets()],
         body,
-        "Steps to He's best validation loss and to multiples of it, over He's own to the same "
-        "loss: median over seeds and its bootstrap interval. Losses are known at the ends of "
-        "epochs: steps are whole epochs. A star marks a rate at the edge of the grid.",
+        "Steps: of an epoch; He's to the validation loss of the spline alone, which is the head "
+        "start, and to his own best. Then the steps from a spline to He's best and to multiples of "
+        "it over his own to the same loss: median over seeds and its bootstrap interval. Losses "
+        "are known at the ends of epochs alone, so all steps are whole epochs, rounded up.",
     )
+
+
+def _counted(steps: np.ndarray) -> str:
+    """The median of steps over seeds."""
+    middle = np.median(steps)
+    return "never" if np.isinf(middle) else f"{middle:,.0f}"
 
 
 def _seconds(found: Sequence[Growth]) -> str:
     body = []
     for one in found:
         starts = [f"{value:.2g}" for value in one.start.values()]
+        starts.append(f"{one.start['warm'] / (one.epoch * one.step):.2g}")
         he = one.reference_start["warm"] + np.median(one.reference[:, 0]) * one.step
         ratios = [median(column) for column in one.seconds().T]
         others = [one.seconds("cold"), one.seconds("warm", one.rates)]
         others.append(one.seconds("cold", one.rates))
         cells = [*starts, f"{1e6 * one.step:.0f}", f"{he:.2g}", *ratios]
         body.append([*_names(one), *cells, *(median(other[:, 0]) for other in others)])
-    head = ["set", "rows", "start", "start, s", "cold, s", "step, µs", "He's best, s", *_targets()]
+    head = ["set", "rows", "start", "start, s", "cold, s", "in epochs", "step, µs", "He's best, s"]
     return tables.markdown(
-        [*head, "fresh process", "grid", "grid, fresh process"],
+        [*head, *_targets(), "fresh process", "grid", "grid, fresh process"],
         body,
         "Seconds of the processor, one thread: of a start, warm and in a fresh process with what "
-        "it and training compile; of a step of one run alone; until He's best. Then ratios to "
+        "it and training compile, and how many epochs of one run take as long as the warm one; of "
+        "a step; until He's best. Then ratios to "
         "He's seconds, the start included: warm, to three targets; and to He's best in a fresh "
         "process, and for all rates of a grid, which share a start.",
     )
@@ -256,12 +272,11 @@ def figure(records: Records) -> Any:
 
     from spline_fc.plots import look
 
-    found, least = growths(records), 1e-3
+    found = growths(records)
     with matplotlib.rc_context(look.STYLE):
         drawn = Figure((8, 3), layout=ConstrainedLayoutEngine(**look.GAPS))
         panels = drawn.subplots(1, 2, sharey=True)
-        lines = list(dict.fromkeys((one.set, one.name) for one in found))
-        for place, key in enumerate(lines):
+        for place, key in enumerate(dict.fromkeys((one.set, one.name) for one in found)):
             own = [one for one in found if (one.set, one.name) == key]
             style = {
                 "color": (look.BLUE, look.SKY, look.VERMILION, look.ORANGE)[place % 4],
@@ -271,12 +286,18 @@ def figure(records: Records) -> Any:
             }
             for ax, measure in zip(panels, (Growth.ratio, Growth.seconds), strict=True):
                 middle = [np.median(measure(one)[:, 0]) for one in own]
-                middle = [max(value, least) if np.isfinite(value) else np.nan for value in middle]
+                middle = [max(value, NONE_AT) if np.isfinite(value) else np.nan for value in middle]
                 ax.plot([one.rows for one in own], middle, **style)
+        rows, ratios = [found[0].rows], (0.1, 0.33, 1, 3)
+        for count in sorted({one.rows for one in found}):
+            rows += [count] if count > 1.5 * rows[-1] else []  # labels must not meet
         for ax, what in zip(panels, ("Steps", "Seconds, start included"), strict=True):
             ax.axhline(1, color=look.MUTED, linewidth=0.8)
-            ax.axhline(WANTED[what.split(",")[0].lower()], color=look.HAIR, linewidth=0.8)
+            ax.axhline(WANTED[what.split(",")[0].lower()], color=look.MUTED, linewidth=0.8, ls=":")
             ax.set(xscale="log", yscale="log", xlabel="training rows", title=what)
+            ax.set_xticks(rows, [f"{count / 1000:g} k" for count in rows])
+            ax.set_yticks([NONE_AT, *ratios], ["0", *(f"{ratio:g}" for ratio in ratios)])
+            ax.minorticks_off()
         panels[0].set_ylabel("to He's best loss, over He's")
-        panels[0].legend(loc="lower left")
+        panels[1].legend(loc="lower left")
     return drawn

@@ -81,7 +81,9 @@ def plan(folder: SweepFolder, chosen: Sequence[Cell]) -> str:
 def tables(folder: pathlib.Path) -> str:
     """The tables of a folder of records, which are all of regressions or all of classes."""
     records = bake_off_table.read(folder)
-    scores = {bake_off_table.score_of(c) for r in records for c in r["contenders"].values()}
-    if len(scores) > 1:
-        raise ValueError(f"records must be of regressions or of classes; {folder} has both.")
+    cells = [cell for record in records for cell in record["contenders"].values()]
+    scores = {bake_off_table.score_of(cell) for cell in cells}
+    if any(f"test_{score}" not in cell["pairs"][0] for cell in cells for score in scores):
+        wanted = "records must all be of classes, or all of regressions of one target"
+        raise ValueError(f"{wanted}; {folder} holds others.")
     return (classes_table if scores == {"log_loss"} else bake_off_table).markdown(records)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments import (
+    ablations_table,
     anchors_table,
     bake_off_table,
     claims,
@@ -33,6 +34,22 @@ from experiments import (
 from experiments.benchmarks import classes, fit, machine, wide
 
 ROOT = pathlib.Path(__file__).parents[1]
+ABLATIONS = (
+    "controls",
+    "initialisation",
+    "noise",
+    "terms",
+    "degree",
+    "knots",
+    "pruning",
+    "row_share",
+    "widening",
+    "balance",
+    "mask",
+    "steps",
+    "batch",
+    "rows",
+)
 
 
 class Table(NamedTuple):
@@ -128,6 +145,15 @@ TABLES = (
         _of_file(equivalence.table),
     ),
     Table("results/README.md", "index", "results", claims_index.table),
+    *(
+        Table(
+            "docs/ablations.md",
+            name,
+            f"results/ablations/{name}.json",
+            _of_file(ablations_table.table),
+        )
+        for name in ABLATIONS
+    ),
 )
 
 

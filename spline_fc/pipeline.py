@@ -58,7 +58,7 @@ def run(
     """
     report.check_packages()  # before hours of training, not after
     plan, progress = runs.read_plan(config), progress or Progress(None)
-    path = pathlib.Path(folder) / "report.html"
+    path = files.as_path(folder) / "report.html"
     if not overwrite and runs.is_finished(folder, plan.config):
         return report.write_report(folder) if page and not path.is_file() else path
     runs.check_place(folder, plan.config, overwrite)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from configs import ablation_sets
-from experiments import ablations, sweep_cells
+from experiments import ablations, ablations_table, sweep_cells
 from spline_fc import pipeline, workdir
 from tests.small_runs import small
 
@@ -82,30 +82,30 @@ def _made_up():
 
 
 def test_the_arithmetic_of_the_table_on_numbers_made_by_hand(monkeypatch):
-    monkeypatch.setattr(ablations.machine, "sentence", lambda record: "A machine.")
-    lines = ablations.table(_made_up()).splitlines()
+    monkeypatch.setattr(ablations_table.machine, "sentence", lambda record: "A machine.")
+    lines = ablations_table.table(_made_up()).splitlines()
     assert lines[0] == "A machine."
     rows = {
         line.split("|")[1].strip(): [c.strip() for c in line.split("|")[2:-1]] for line in lines[4:]
     }
-    assert rows["recipe"] == ["2 ± 0.06", "1", "-", "2", "0.10"]
-    assert rows["he normal"] == ["**2.000** ± 0.03", "2", "0 of 3", "4", "1.00"]
-    assert rows["spline alone"][:4] == ["**2.000** ± 0.03", "2", "0 of 3", "2"]
-    assert rows["worse"] == ["1.150 ± 0.2", "1.15", "1 of 3", "2", "never"]
+    assert rows["recipe"] == ["2 ± 0.06", "1.00", "-", "2.00", "0.10"]
+    assert rows["he normal"] == ["**2.000** ± 0.03", "2.00", "0 of 3", "4.00", "1.00"]
+    assert rows["spline alone"][:4] == ["**2.000** ± 0.03", "2.00", "0 of 3", "2.00"]
+    assert rows["worse"] == ["1.150 ± 0.2", "1.15", "1 of 3", "2.00", "never"]
 
 
 def test_labels_are_sorted_by_their_numbers_and_a_spline_stands_once(monkeypatch):
-    monkeypatch.setattr(ablations.machine, "sentence", lambda record: "A machine.")
+    monkeypatch.setattr(ablations_table.machine, "sentence", lambda record: "A machine.")
     (cell,) = _made_up()["cells"]
     labels = ("batch_16", "batch_256", "batch_64")
-    table = ablations.table({"cells": [{**cell, "label": label} for label in labels]})
+    table = ablations_table.table({"cells": [{**cell, "label": label} for label in labels]})
     titles = [line.split("|")[1].strip() for line in table.splitlines()[4:]]
     first = ["batch 16, recipe", "batch 16, spline alone", "batch 16, he normal"]
     assert titles[:4] == ["batch 64, recipe", *first]
     assert titles[5:] == ["batch 64, he normal", "batch 64, worse"] + [
         f"batch 256, {name}" for name in ("recipe", "he normal", "worse")
     ]
-    assert "| over He |" in table and "| 0.5 (3 of 3) |" in table
+    assert "| over He |" in table and "| 0.50 (3 of 3) |" in table
 
 
 def test_a_folder_without_finished_runs_is_refused(tmp_path):

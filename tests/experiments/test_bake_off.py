@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import spline_fc as sfc
-from experiments import bake_off_table, classes_table, sweep_cells, sweep_records
+from experiments import bake_off_table, classes_table, sweep_cells, sweep_records, sweep_run
 from spline_fc import data, pipeline, protocol, training
 from spline_fc.runs.plan import read_plan
 from tests.small_runs import small
@@ -200,6 +200,17 @@ def test_classes_are_judged_by_log_loss_and_by_steps_to_an_accuracy(monkeypatch)
     assert "| a | he_normal | 2 of 3 | 0.923 [" in shown
     record["contenders"]["he_normal"]["pairs"][0]["validation_accuracy"] = [0.5, 0.6, 0.7]
     assert "| a | 1 | never (1 of 3) |" in classes_table.markdown([record])
+
+
+def test_scores_of_two_kinds_have_no_table(tmp_path):
+    curves = [([0.3, 0.2], [0.9, 0.95])] * 3
+    for name, record in [
+        ("a", _class_record(curves, curves)),
+        ("b", {**_record([[1.0, 0.5]], [[1.0, 0.4]]), "set": "b"}),
+    ]:
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match="all of regressions of one target"):
+        sweep_run.tables(tmp_path)
 
 
 def test_a_classification_becomes_a_record(tmp_path):

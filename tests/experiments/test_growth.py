@@ -45,14 +45,16 @@ def test_steps_and_seconds_are_told_over_those_of_he():
     assert (found.set, found.rows, found.name, found.rates) == ("friedman1", 8000, "spline", 4)
     np.testing.assert_array_equal(found.reference, [[400, 300, 200]] * 3)  # to 0.5, 0.525, 0.6
     np.testing.assert_allclose(found.ratio(), [[1 / 4, 1 / 3, 0]] * 3)
-    assert found.step == pytest.approx(1e-3)
+    np.testing.assert_array_equal(found.head_start, [200] * 3)  # to 0.6
+    assert found.step == pytest.approx(1e-3) and found.epoch == 100
     np.testing.assert_allclose(found.seconds()[0], [0.2 / 0.4, 0.2 / 0.3, 0.1 / 0.2])
     np.testing.assert_allclose(found.seconds("cold")[0, 0], 3.1 / 2.9)
     np.testing.assert_allclose(found.seconds("warm", 4)[0, 0], 0.5 / 1.6)
 
 
 def test_a_target_that_is_not_reached_is_never_and_two_that_begin_there_are_even():
-    one = Growth("a", 1, "b", np.array([[np.inf, 0]]), np.array([[9, 0]]), {}, {}, 1.0, 1, {})
+    steps, his = np.array([[np.inf, 0]]), np.array([[9, 0]])
+    one = Growth("a", 1, "b", steps, his, np.array([1]), 1, {}, {}, 1.0, 1, {})
     np.testing.assert_array_equal(one.ratio(), [[np.inf, 1]])
 
 
@@ -63,7 +65,7 @@ def test_the_tables_say_what_was_wanted_and_mark_rates_at_an_edge():
     assert (
         "| friedman1 | 8,000 | spline | 3 | 3 ± 0 | 2 ± 0 | 2 ± 0 | 4 to 4 of 5 | 0.03* |" in text
     )
-    assert "| 0.1 | 3 | 1000 | 0.4 | 0.50 | 0.67 | 0.50 | 1.07 | 0.31 |" in text
+    assert "| 0.1 | 3 | 1 | 1000 | 0.4 | 0.50 | 0.67 | 0.50 | 1.07 | 0.31 |" in text
     figure = growth_table.figure(made())
     (steps,) = (line for line in figure.axes[0].lines if line.get_marker() == "o")
     np.testing.assert_allclose(steps.get_xydata(), [[8000, 0.25]])
