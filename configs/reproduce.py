@@ -2,8 +2,9 @@
 
 python -m experiments.reproduce --workdir=runs/reproduce
 
-Twenty random splits of four sets, five contenders with a grid of five learning rates each: under 15
-minutes on two CPU cores, all measures of cost and of readout included.
+Twenty random splits of four sets, five contenders with a grid of five learning rates each:
+about a quarter of an hour on two CPU cores, all measures of cost and of readout included. The records
+lie in results/reproduce; what came out, docs/reproduction.md says.
 """
 
 from configs import default

@@ -12,7 +12,7 @@ import numpy as np
 
 from spline_fc import data, protocol, runs, training
 
-REPEATS = 5
+REPEATS = 3
 STEPS = 1500  # of a run alone
 Costs = dict[str, dict[str, list[float]]]  # contender -> seconds of what -> a value per repeat
 

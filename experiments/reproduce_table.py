@@ -23,6 +23,7 @@ Record = Mapping[str, Any]
 HE = "he_normal"
 FIELDS = ("rmse", "clipped_rmse")  # of a readout
 CLOCKS = ("warm", "cold")  # of Reached
+LEAST_ERROR = 5e-4  # below which nobody reads the standard error of a measure
 TARGETS = (1.05, 1.0)  # multiples of He's best validation loss
 # Models in the order of a readout's table, and the words for each.
 READ = {
@@ -337,7 +338,10 @@ def _linear(record: Record) -> str:
 
 def _measure(values: Sequence[float | None] | None) -> str:
     known = [value for value in values or () if value is not None]
-    return mean_error(known) if known else NONE
+    if not known:
+        return NONE
+    error = np.std(known, ddof=1) / np.sqrt(len(known)) if len(known) > 1 else 0.0
+    return mean_error(known) if error >= LEAST_ERROR else f"{np.mean(known):.3f}"
 
 
 TABLES = {  # by their names on the page

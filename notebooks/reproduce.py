@@ -362,7 +362,6 @@ ablation = {
     **config,
     "variants": {name: {"start": "spline", "control": name} for name in controls},
     "initialisations": ("spline", *controls, "he_normal"),
-    "learning_rates": RATES[1:],
 }
 _ = pipeline.run(ablation, folder / "ablation", page=False)
 scores("ablation")
