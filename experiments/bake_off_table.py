@@ -63,17 +63,18 @@ def read(folder: pathlib.Path) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda record: str(record["width"]).zfill(9))
 
 
-def contest(record: Mapping[str, Any], theirs: str) -> Contest:
+def contest(record: Mapping[str, Any], theirs: str, own: str = OURS) -> Contest:
     """Compares our recipe with another contender.
 
     Args:
       record: of one set and size.
       theirs: name of the other contender.
+      own: name of ours.
 
     Returns:
       Contest.
     """
-    ours, others = (record["contenders"][name] for name in (OURS, theirs))
+    ours, others = (record["contenders"][name] for name in (own, theirs))
     pairs = list(zip(ours["pairs"], others["pairs"], strict=False))  # the splits both have
     reached = [first(a["validation"], min(b["validation"])) for a, b in pairs]
     targets = [int(np.argmin(b["validation"])) for _, b in pairs]

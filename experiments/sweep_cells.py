@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import difflib
 import itertools
 import json
 import math
@@ -74,12 +75,11 @@ class Sweep(NamedTuple):
         """
         cells = self.in_order()
         if len(only) == 1 and "/" in only[0]:
-            share, _, count = only[0].partition("/")
-            numbers = [int(word) if word.isdecimal() else 0 for word in (share, count)]
-            if not 1 <= numbers[0] <= numbers[1]:
+            words = only[0].split("/", 1)
+            share, count = (int(word) if word.isdecimal() else 0 for word in words)
+            if not 1 <= share <= count:
                 raise ValueError(f"--only must be i/n with i from 1 to n; got {only[0]!r}.")
-            begin, end = (k * len(cells) // numbers[1] for k in (numbers[0] - 1, numbers[0]))
-            return cells[begin:end]
+            return cells[(share - 1) * len(cells) // count : share * len(cells) // count]
         unknown = [name for name in only if name not in self.cells]
         if unknown:
             known = ", ".join(itertools.islice(self.cells, 20))
@@ -108,13 +108,13 @@ def expand(path: str, given: Mapping[str, Any] | None = None, grid: Sequence[str
     module = config_files.load(file)
     whole = (module.get_config(argument) if argument else module.get_config()).lock()
     given = dict(given or {})
-    base = _with(whole, given, "the command line")
+    base = _with(whole, given, "--config")
     own = _own_cells(module, file)
     if not own and not grid:
         raise ValueError(f"{file} must have a sweep(add), or --grid be given; it has none.")
     cells: dict[str, Cell] = {}
     seen: dict[str, str] = {}
-    for name, fields in _times_grid(own or [("", {})], _grid_points(grid, given)):
+    for name, fields in _times_grid(own or [("", {})], _grid_points(grid, base, given)):
         _check_name(name, cells, file)
         cell = _cell(name, fields, whole, given, mode)
         full = cell if not mode else _cell(name, fields, whole, given, "")  # small ones may agree
@@ -137,7 +137,7 @@ def _own_cells(module: Any, file: str) -> list[tuple[str, Fields]]:
 
 def _check_name(name: str, cells: Mapping[str, Cell], file: str) -> None:
     """Names are those of folders, with what a run sets beside its own."""
-    reserved = name in RESERVED or name.endswith((".partial", ".replaced"))
+    reserved = name in RESERVED or str(name).endswith((".partial", ".replaced"))
     if not isinstance(name, str) or not _NAME.fullmatch(name) or reserved:
         raise ValueError(
             f"a cell of {file} must have the name of a folder, of letters, digits and _.=+-; "
@@ -160,17 +160,36 @@ def _cell(
 
 
 def _with(config: config_dict.ConfigDict, fields: Fields, who: str) -> config_dict.ConfigDict:
+    """A copy of a config with other values; `who` sets them, for errors."""
+    known = _paths(config)
     changed = copy.deepcopy(config)
-    try:
-        changed.update_from_flattened_dict(fields)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        words = " ".join(str(error.args[0] if error.args else error).split())
-        raise ValueError(f"{who} must set known fields to values of their kind; {words}") from error
+    for field, value in fields.items():
+        close = difflib.get_close_matches(field, known, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        if field not in known:
+            raise ValueError(f"{who} must set fields of the config; got {field!r}{hint}.")
+        try:
+            changed.update_from_flattened_dict({field: value})
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"{who} must set {field} to a value of the kind of {known[field]!r}; got {value!r}."
+            ) from error
     return changed
 
 
-def _grid_points(grid: Sequence[str], given: Fields) -> list[Fields]:
+def _paths(config: config_dict.ConfigDict, prefix: str = "") -> Fields:
+    """All fields with their values, sections among them."""
+    found: Fields = {}
+    for name, value in config.items():
+        found[f"{prefix}{name}"] = value
+        if isinstance(value, config_dict.ConfigDict):
+            found |= _paths(value, f"{prefix}{name}.")
+    return found
+
+
+def _grid_points(grid: Sequence[str], base: config_dict.ConfigDict, given: Fields) -> list[Fields]:
     """All combinations of a grid's values, the last field changing first."""
+    known = _paths(base)
     axes: dict[str, list[Any]] = {}
     for words in grid:
         field, _, values = words.partition("=")
@@ -179,7 +198,9 @@ def _grid_points(grid: Sequence[str], given: Fields) -> list[Fields]:
             raise ValueError(f"--grid must be FIELD=VALUE,VALUE,...; got {words!r}.")
         if field in axes or field in given:
             raise ValueError(f"--grid must name a field that is given once; got {field!r} twice.")
-        axes[field] = _values(values)
+        listed = isinstance(known.get(field), tuple)  # of which one value may stand for itself
+        found = _values(values)
+        axes[field] = [(v,) if listed and not isinstance(v, tuple) else v for v in found]
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 

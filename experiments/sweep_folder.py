@@ -10,6 +10,7 @@ A cell is lent to one process at a time, so that any number of them may share th
 """
 
 import contextlib
+import os
 import pathlib
 import traceback
 from collections.abc import Iterator
@@ -24,14 +25,10 @@ from spline_fc.runs import differences
 
 FORMAT = "spline_fc.sweep/1"
 LOCKS = ".locks"  # empty files; one that is deleted could be held by two processes
-DONE, DIVERGED, FAILED, PARTIAL, RUNNING, MISSING = (
-    "done",
-    "diverged",
-    "failed",
-    "partial",
-    "running",
-    "missing",
-)
+PATIENCE = 0.5  # seconds; who asks whether a cell is lent holds its lock for a moment
+DONE, DIVERGED = "done", "diverged"  # how far a cell is
+FAILED, PARTIAL, RUNNING, MISSING = "failed", "partial", "running", "missing"
+ENDED = (DONE, DIVERGED)
 
 
 class SweepFolder:
@@ -40,10 +37,17 @@ class SweepFolder:
     Args:
       path: of the folder; it need not exist.
       sweep: that is run in it.
+      records: where the records of its cells go; "records" in the folder by default.
     """
 
-    def __init__(self, path: pathlib.Path, sweep: Sweep) -> None:
-        self.path, self._sweep = path, sweep
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        sweep: Sweep,
+        records: str | os.PathLike | None = None,
+    ) -> None:
+        self.path, self.sweep = pathlib.Path(path), sweep
+        self.records = self.path / "records" if records is None else pathlib.Path(records)
 
     def check(self) -> None:
         """Refuses a folder of another sweep.
@@ -58,7 +62,8 @@ class SweepFolder:
                 not self.path.exists() or self.path.is_dir(),
                 f"--workdir must be a folder; got the file {self.path}.",
             )
-            strange = [p.name for p in self._entries() if p.name != LOCKS]
+            there = sorted(path.name for path in self.path.iterdir()) if self.path.is_dir() else []
+            strange = [name for name in there if not name.startswith(".")]  # of one cut off
             check(
                 not strange,
                 f"--workdir must be a new folder or that of an earlier sweep; {self.path} holds "
@@ -79,14 +84,14 @@ class SweepFolder:
     def begin(self) -> None:
         """Says whose folder it is, after `check`; makes it if need be."""
         (self.path / LOCKS).mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self.path / LOCKS / "sweep"):  # of processes that begin at once
+        with filelock.FileLock(self.path / LOCKS / ".sweep"):  # of processes that begin at once
             self.check()
             files.write_json(self.path / "sweep.json", self._about())
 
     @contextlib.contextmanager
     def lend(self, cell: Cell) -> Iterator[bool]:
         """Gives a cell to this process while the block lasts; False if another one has it."""
-        lock = filelock.FileLock(self.path / LOCKS / cell.name, blocking=False)
+        lock = filelock.FileLock(self.path / LOCKS / cell.name, timeout=PATIENCE)
         try:
             lock.acquire()
         except filelock.Timeout:
@@ -108,6 +113,24 @@ class SweepFolder:
             return FAILED
         return PARTIAL if (self.path / f"{cell.name}.partial").is_dir() else MISSING
 
+    def states(self) -> dict[str, str]:
+        """How far every cell of the sweep is, by name."""
+        return {cell.name: self.state(cell) for cell in self.sweep.cells.values()}
+
+    def is_over(self) -> bool:
+        """Whether no cell is left to be run, by this process or another one."""
+        return set(self.states().values()) <= {*ENDED, FAILED}
+
+    def is_recorded(self, cell: Cell) -> bool:
+        """Whether a cell has ended and its record is there, so that it is not run again."""
+        return self._record(cell).is_file() and self.state(cell) in ENDED
+
+    def record(self, cell: Cell, record: Any) -> None:
+        """Keeps what tables need of a cell, which has not failed then, whatever it did before."""
+        self.records.mkdir(parents=True, exist_ok=True)
+        files.write_json(self._record(cell), record)
+        self._failure(cell).unlink(missing_ok=True)
+
     def note_failure(self, cell: Cell, error: BaseException) -> str:
         """Keeps why a cell failed, for the tables; returns the sentence."""
         kind = "" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: "
@@ -117,18 +140,14 @@ class SweepFolder:
         files.write_text(self._failure(cell), f"{sentence}\n\n{where}")
         return sentence
 
-    def forget_failure(self, cell: Cell) -> None:
-        """A cell that is finished after all has failed no more."""
-        self._failure(cell).unlink(missing_ok=True)
-
     def reason(self, cell: Cell) -> str:
         """Why a cell failed, in a sentence; empty if it did not."""
         file = self._failure(cell)
         return file.read_text(encoding="utf-8").splitlines()[0] if file.is_file() else ""
 
     def _about(self) -> dict[str, Any]:
-        cells = {cell.name: cell.fields for cell in self._sweep.cells.values()}
-        about = {"format": FORMAT, "mode": self._sweep.mode, "config": self._sweep.base}
+        cells = {cell.name: cell.fields for cell in self.sweep.cells.values()}
+        about = {"format": FORMAT, "mode": self.sweep.mode, "config": self.sweep.base}
         return files.plain({**about, "cells": cells})
 
     def _differing(self, stored: dict[str, Any]) -> list[str]:
@@ -144,8 +163,8 @@ class SweepFolder:
                 found += [f"cell {name!r}, {difference}" for difference in told]
         return found
 
-    def _entries(self) -> list[pathlib.Path]:
-        return sorted(self.path.iterdir()) if self.path.is_dir() else []
+    def _record(self, cell: Cell) -> pathlib.Path:
+        return self.records / f"{cell.name}.json"
 
     def _failure(self, cell: Cell) -> pathlib.Path:
         return self.path / "failures" / f"{cell.name}.txt"

@@ -1,11 +1,13 @@
 """Says how far a sweep is: its cells, the run at hand, and the time left of them all."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from experiments.sweep_cells import Cell
+from spline_fc.printing import shortened
 from spline_fc.runs import Progress
 from spline_fc.runs.progress import duration
 
@@ -61,9 +63,14 @@ class SweepProgress(Progress):
         return str(cell.plan.data["name"])
 
     def _show(self, line: str, *, at_once: bool) -> None:
-        """Phases are shown at once on a terminal alone; a log of many runs would drown in them."""
+        """Phases are for terminals; a log of many runs would drown in them."""
+        if at_once and not self._rewrites:
+            return
         if self._known:
             here, later = self._cells[self._place], self._cells[self._place + 1 :]
             at_hand = max(self._expected([here]) - (self._clock() - self._since), 0)
-            line = f"{line}; of the sweep about {duration(at_hand + self._expected(later))}"
-        super()._show(f"{self._head()}: {line}", at_once=at_once and self._rewrites)
+            line = f"{line}; sweep: about {duration(at_hand + self._expected(later))} left"
+        line = f"{self._head()}: {line}"
+        if self._rewrites:  # of a line that is broken only the last piece could be rewritten
+            line = shortened(line, shutil.get_terminal_size().columns - 1)
+        super()._show(line, at_once=at_once)

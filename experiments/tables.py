@@ -16,12 +16,19 @@ from experiments import (
     ablations_table,
     anchors_table,
     bake_off_table,
+    claims,
+    claims_against,
+    claims_index,
     classes_table,
     ensemble_variants,
+    equivalence,
     estimators,
+    growth_table,
     head_table,
     intervals,
+    outliers,
     peers_table,
+    reproduce_table,
     startup,
 )
 from experiments.benchmarks import classes, fit, machine, wide
@@ -73,6 +80,14 @@ def _anchors(folder: pathlib.Path) -> str:
     return anchors_table.markdown(anchors_table.read(folder))
 
 
+def _growth(folder: pathlib.Path) -> str:
+    return growth_table.markdown(growth_table.read(folder))
+
+
+def _reproduction(make: Callable[[list[dict]], str]) -> Callable[[pathlib.Path], str]:
+    return lambda folder: make(reproduce_table.read(folder))
+
+
 def _candidates(folder: pathlib.Path) -> str:
     records = bake_off_table.read(folder)
     newest = max(records, key=lambda record: record["date"])
@@ -113,6 +128,26 @@ TABLES = (
     Table("docs/fit.md", "generated data", "results/fit/cpu.json", _of_file(fit.table)),
     Table("docs/fit.md", "real tables", "results/fit/real.json", _of_file(fit.table)),
     Table("docs/fit.md", "wide data", "results/fit/wide.json", _of_file(wide.table)),
+    Table("docs/growth.md", "growth", "results/growth", _growth),
+    Table(
+        "docs/growth.md",
+        "outliers",
+        "results/growth/outliers.json",
+        _of_file(outliers.table),
+    ),
+    *(
+        Table("docs/reproduction.md", name, "results/reproduce", _reproduction(make))
+        for name, make in reproduce_table.TABLES.items()
+    ),
+    Table("results/README.md", "claims", "results", claims.table),
+    Table("results/README.md", "against", "results", claims_against.table),
+    Table(
+        "results/README.md",
+        "equivalence",
+        "results/equivalence/cpu.json",
+        _of_file(equivalence.table),
+    ),
+    Table("results/README.md", "index", "results", claims_index.table),
     *(
         Table(
             "docs/ablations.md",

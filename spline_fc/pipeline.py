@@ -58,7 +58,7 @@ def run(
     """
     report.check_packages()  # before hours of training, not after
     plan, progress = runs.read_plan(config), progress or Progress(None)
-    path = pathlib.Path(folder) / "report.html"
+    path = files.as_path(folder) / "report.html"
     if not overwrite and runs.is_finished(folder, plan.config):
         return report.write_report(folder) if page and not path.is_file() else path
     runs.check_place(folder, plan.config, overwrite)
@@ -95,7 +95,7 @@ def _told(folder: pathlib.Path) -> Iterator[None]:
 
 def _run(road: Road) -> bool:
     """Starts, trains, judges and writes; True when a chosen run diverged."""
-    starts = _starts(road)
+    starts = runs.all_starts(road.plan, road.datasets, road.folder, road.progress)
     files.write_json(road.folder / "fits.json", runs.fit_rows(road.plan, starts, road.datasets))
     files.write_json(road.folder / "baselines.json", runs.baseline_rows(road.datasets))
     contenders = road.plan.contenders
@@ -107,26 +107,6 @@ def _run(road: Road) -> bool:
             found[contender.name] = _contend(road, contender, starts[contender.name])
             files.write_json(road.folder / "runs.json", sum(found.values(), []))
     return any(row["diverged"] for row in sum(found.values(), []) if row["chosen"])
-
-
-def _starts(road: Road) -> dict[str, list[Start]]:
-    """The starts of all contenders and seeds; those that an earlier process wrote are read."""
-    plan = road.plan
-    found: dict[str, list[Start]] = {contender.name: [] for contender in plan.contenders}
-    road.progress.phase("fitting", len(road.datasets))
-    for seed, dataset in enumerate(road.datasets):
-        workdir.write_data(road.folder, seed, dataset)
-        for contender in plan.contenders:
-            name = f"{contender.name}-seed{seed}"
-            sizes = (dataset.train.x.shape[1], *plan.hidden_sizes, dataset.train.y.shape[1])
-            start = workdir.read_start(road.folder, name, sizes)
-            if start is None:
-                key = protocol.key_of(seed, contender)
-                start = protocol.make_start(key, contender, dataset, plan.hidden_sizes)
-                workdir.write_start(road.folder, name, start)
-            found[contender.name].append(start)
-        road.progress.step(seed + 1)
-    return found
 
 
 def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[dict[str, Any]]:

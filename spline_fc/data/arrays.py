@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.arrays import as_names, columns
+from spline_fc.arrays import as_names, columns, tell_order
 from spline_fc.arrays import numbers as as_numbers
 from spline_fc.checks import (
     check,
@@ -119,6 +119,7 @@ def encode_arrays(
       ValueError: wrong ranks or lengths, no rows, infinity, labels of mixed kinds.
     """
     check_one_of("task", task, TASKS)
+    tell_order("x", x, "y", y)
     table = _table(x, feature_names, missing)
     targets = read_targets("y", y, task)
     rows, wanted = len(targets.reads[0].values), table.num_rows
@@ -233,7 +234,8 @@ def _labels(name: str, y: Any) -> np.ndarray:
     check(not np.ma.is_masked(y), f"{name} must have no masked values; got some.")
     y = np.array(y, object) if isinstance(y, (list, tuple)) else y
     kept = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
-    if kept.dtype.kind in "fiu":
+    one_hot = kept.ndim == 2 and kept.shape[1] > 1
+    if kept.dtype.kind in "fiu" or (kept.dtype.kind == "b" and one_hot):
         return _exact(name, y, kept)
     wanted = f"{name} must hold labels, all words or all numbers"
     check(kept.dtype.kind in "OUSTb", f"{wanted}; got {kept.dtype} values.")

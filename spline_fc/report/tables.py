@@ -42,6 +42,7 @@ class Table(NamedTuple):
     body: list[list[str]]
     notes: list[str]
     words: int = 1
+    folded: str = ""  # what is said of a table that is opened by a click
 
     block = "table"
 

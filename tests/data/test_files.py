@@ -267,3 +267,10 @@ def test_damaged_idx_images(tmp_path):
     labels.unlink()
     with pytest.raises(FileNotFoundError, match="must hold t10k-labels-idx1-ubyte"):
         data.load(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_wide_text_with_a_mark(encoding, tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_bytes(("größe,y\n" + "".join(f"{i},{i * i}\n" for i in range(20))).encode(encoding))
+    assert data.load(path).feature_names == ("größe",)

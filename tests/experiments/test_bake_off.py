@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import spline_fc as sfc
-from experiments import bake_off_records, bake_off_table, classes_table, sweep_cells
+from experiments import bake_off_table, classes_table, sweep_cells, sweep_records, sweep_run
 from spline_fc import data, pipeline, protocol, training
 from spline_fc.runs.plan import read_plan
 from tests.small_runs import small
@@ -43,7 +43,7 @@ def cell(tmp_path_factory):
     (folder / "sweep.py").write_text(SWEEP)
     config = sweep_cells.expand(str(folder / "sweep.py")).cells["diabetes-16"].config
     pipeline.run(config, folder / "run", page=False)
-    return config, bake_off_records.of_run(folder / "run"), folder
+    return config, sweep_records.of_run(folder / "run"), folder
 
 
 def test_a_record_holds_every_split_and_the_table_tells_it(cell, tmp_path):
@@ -57,7 +57,7 @@ def test_a_record_holds_every_split_and_the_table_tells_it(cell, tmp_path):
         assert min(pair["validation"]) == pair["validation"][pair["best_epoch"]]
         assert 0 < pair["test_rmse"] < 200 and 0 < pair["refit_rmse"] < 200
     assert min(ours["start_seconds"], ours["step_seconds"]) > 0
-    assert bake_off_records.said(record).startswith("test RMSE of recipe ")
+    assert sweep_records.said(record).startswith("test RMSE of recipe ")
     (tmp_path / "diabetes-16.json").write_text(json.dumps(record))
     shown = " ".join(bake_off_table.markdown(bake_off_table.read(tmp_path)).split())
     assert "| diabetes | 2 |" in shown and "100% of 2" in shown and "not timed" not in shown
@@ -165,6 +165,7 @@ def _class_record(ours, theirs):
                 "validation": losses,
                 "validation_accuracy": accuracies,
                 "learning_rate": rate,
+                "diverged": False,
                 "worst": max(losses) / losses[0],
                 **{f"test_{score}": min(losses) for score in training.CLASS_SCORES},
                 **{f"start_{score}": losses[0] for score in training.CLASS_SCORES},
@@ -190,7 +191,7 @@ def test_classes_are_judged_by_log_loss_and_by_steps_to_an_accuracy(monkeypatch)
         ([0.7, 0.3, 0.15], [0.5, 0.8, 0.8]),  # never
     ]
     record = _class_record(ours, theirs)
-    assert bake_off_records.said(record).startswith("test log loss of recipe 0.2")
+    assert sweep_records.said(record).startswith("test log loss of recipe 0.2")
     shown = classes_table.markdown([record])
     assert "| a | 3 | logistic regression | 0.5 ± 0 | 0.5 ± 0 | 0.5 ± 0 |" in shown
     assert "| a | 3 | spline alone | 0.3 ± 0 | 0.3 ± 0 | 0.3 ± 0 |" in shown
@@ -201,6 +202,17 @@ def test_classes_are_judged_by_log_loss_and_by_steps_to_an_accuracy(monkeypatch)
     assert "| a | 1 | never (1 of 3) |" in classes_table.markdown([record])
 
 
+def test_scores_of_two_kinds_have_no_table(tmp_path):
+    curves = [([0.3, 0.2], [0.9, 0.95])] * 3
+    for name, record in [
+        ("a", _class_record(curves, curves)),
+        ("b", {**_record([[1.0, 0.5]], [[1.0, 0.4]]), "set": "b"}),
+    ]:
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match="all of regressions of one target"):
+        sweep_run.tables(tmp_path)
+
+
 def test_a_classification_becomes_a_record(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 2))
@@ -208,7 +220,7 @@ def test_a_classification_becomes_a_record(tmp_path):
     changes = {"data.name": str(tmp_path / "a.npz"), "data.task": "binary", "seeds": 1}
     changes |= {"initialisations": ("spline",), "learning_rates": (1e-3,), "training.epochs": 2}
     pipeline.run(small(**changes, **dict.fromkeys(SIZES)), tmp_path / "run", page=False)
-    record = bake_off_records.of_run(tmp_path / "run")
+    record = sweep_records.of_run(tmp_path / "run")
     cell = record["contenders"]["spline"]
     (pair,) = cell["pairs"]
     assert len(pair["validation_accuracy"]) == len(pair["validation"]) == 3

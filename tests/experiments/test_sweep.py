@@ -1,11 +1,15 @@
 """Sweeps: cells before anything runs, the folder they share, and a small one from end to end."""
 
+import io
 import pathlib
 
+import jax
 import pytest
 
-from experiments import sweep_cells
+from experiments import sweep_cells, sweep_run
+from experiments.benchmarks import sweep_resume
 from experiments.sweep_folder import SweepFolder
+from experiments.sweep_progress import SweepProgress
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIG = """
@@ -50,8 +54,14 @@ def test_cells_are_the_config_with_their_fields(config):
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ('add("a", {"training.epoch": 3})', "cell 'a' must set known fields.*epoch"),
-        ('add("a", {"training.epochs": "many"})', "cell 'a' must set known fields"),
+        (
+            'add("a", {"training.epoch": 3})',
+            "cell 'a' must set fields.*got 'training.epoch' .did",
+        ),
+        (
+            'add("a", {"training.epochs": "many"})',
+            "'a' must set training.epochs.*kind of 3; got 'many'",
+        ),
         (
             'add("a", {"training.epochs": -1})',
             "cell 'a' must be a config that can run; training.epochs",
@@ -74,7 +84,7 @@ def test_a_config_without_cells_wants_a_grid():
         sweep_cells.expand("configs/friedman1.py")
     with pytest.raises(ValueError, match="must name a file"):
         sweep_cells.expand("configs/nothing.py", grid=["seeds=1,2"])
-    grid = ["fit.max_terms=11,21", "network.hidden_sizes=(8,),(8, 8)", "fit.knots=all,5"]
+    grid = ["fit.max_terms=11,21", "network.hidden_sizes=8,(8, 8)", "fit.knots=all,5"]
     cells = sweep_cells.expand("configs/friedman1.py", grid=grid).cells
     assert len(cells) == 8 and "max_terms=21-hidden_sizes=8x8-knots=all" in cells
     assert cells["max_terms=11-hidden_sizes=8-knots=5"].plan.hidden_sizes == (8,)
@@ -83,9 +93,12 @@ def test_a_config_without_cells_wants_a_grid():
 @pytest.mark.parametrize(
     ("grid", "sentence"),
     [
-        (["fit.max_term=1,2"], "known fields.*max_term"),
+        (
+            ["fit.max_term=1,2"],
+            "got 'fit.max_term' .did you mean 'fit.max_terms'",
+        ),
         (["fit.max_terms"], "--grid must be FIELD=VALUE"),
-        (["fit.max_terms=few,many"], "known fields"),
+        (["fit.max_terms=few,many"], "set fit.max_terms to a value of the kind of 41; got 'few'"),
         (["seeds=1,2", "seeds=3"], "got 'seeds' twice"),
         (["seeds=1,1"], "once; got 'seeds=1' twice"),
         (["training.epochs=2,3"], "'training.epochs' twice"),
@@ -133,7 +146,7 @@ def test_a_folder_is_that_of_one_sweep(config, tmp_path):
     SweepFolder(folder, expand(config)).begin()
     SweepFolder(folder, expand(config)).begin()
     SweepFolder(folder, expand(config, 'add("more", {"seeds": 3})')).begin()
-    for sweep, sentence in [
+    for cells, sentence in [
         (expand(config), "differs in cell 'more', which is no more"),
         (expand(config, 'add("more", {"seeds": 4})'), "cell 'more', seeds: 3, now 4"),
         (
@@ -142,7 +155,7 @@ def test_a_folder_is_that_of_one_sweep(config, tmp_path):
         ),
     ]:
         with pytest.raises(ValueError, match=sentence):
-            SweepFolder(folder, sweep).check()
+            SweepFolder(folder, cells).check()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").touch()
     with pytest.raises(ValueError, match=r"holds letter.txt and no sweep.json"):
@@ -162,3 +175,113 @@ def test_a_cell_is_lent_once(config, tmp_path):
     with other.lend(cell) as theirs:
         assert theirs
     assert other.state(cell) == "missing"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A small sweep from end to end; the last cell, of another shape, fails, and one diverges."""
+    path = tmp_path_factory.mktemp("finished")
+    lines = [
+        'add("explodes", {"learning_rates": (1e30,), "initialisations": ("he_normal",)})',
+        'add("lost", {"data.name": "nothing.csv", **dict.fromkeys(SIZES)})',
+    ]
+    sizes = 'SIZES = ("data.num_train", "data.num_validation", "data.num_test")\n'
+    (path / "small.py").write_text(sizes + CONFIG + "".join(f"    {line}\n" for line in lines))
+    folder = SweepFolder(path / "sweep", sweep_cells.expand(str(path / "small.py")))
+    folder.begin()
+    cleared = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "clear_caches", lambda: cleared.append(list(folder.states().values())))
+        sweep_run.run_cells(folder, folder.sweep.in_order())
+    return folder, cleared
+
+
+def test_a_cell_that_fails_or_diverges_is_a_row_and_stops_no_other(finished):
+    folder, _ = finished
+    ended = {"alone": "done", "charged": "done", "explodes": "diverged"}
+    assert folder.states() == {**ended, "lost": "failed"} and folder.is_over()
+    shown = sweep_run.finish(folder)
+    lines = {line.split()[0]: line for line in shown.splitlines() if line}
+    assert "failed: data file nothing.csv does not exist." in lines["lost"]
+    assert "diverged: The loss was not finite" in lines["explodes"]
+    assert "failed" not in lines["charged"] and str(folder.path / "sweep.csv") in shown
+    assert sorted(path.stem for path in folder.records.glob("*.json")) == sorted(ended)
+
+
+def test_programs_are_forgotten_between_shapes_alone(finished):
+    _, cleared = finished
+    assert len(cleared) == 1  # before "lost": the others are of one shape
+
+
+def test_a_cell_of_a_known_shape_compiles_nothing(finished, tmp_path, caplog):
+    small = finished[0].path.parent / "small.py"
+    grid = ["fit.penalty=1.5,2.5", "training.averaging=0.9"]
+    cells = sweep_cells.expand(str(small), grid=grid)
+    folder = SweepFolder(tmp_path / "sweep", cells)
+    folder.begin()
+    one, other = cells.chosen(
+        ["charged-penalty=1.5-averaging=0.9", "charged-penalty=2.5-averaging=0.9"]
+    )
+    sweep_run.run_cells(folder, [one])
+    with jax.log_compiles():
+        sweep_run.run_cells(folder, [other])
+    compiled = [r.getMessage() for r in caplog.records if "XLA compilation" in r.getMessage()]
+    assert folder.state(other) == "done" and not compiled
+
+
+def test_a_sweep_that_is_killed_ends_as_one_that_is_not(tmp_path):
+    """Once as soon as the second cell has begun, once when the fourth has."""
+    starts = "--config.initialisations=('spline',)"
+    one, other = (
+        [*sweep_resume.sweep_command(tmp_path / name, penalties=3, averages=2), starts]
+        for name in ("unbroken", "killed")
+    )
+    table = sweep_resume.run(one)
+    for count in (2, 4):
+        folder = tmp_path / "killed"
+        assert sweep_resume.kill(other, lambda: sweep_resume.cells_begun(folder) >= count)  # noqa: B023
+    assert sweep_resume.run(other) == table and "averaging" in table
+    assert sweep_resume.differences(tmp_path / "unbroken", tmp_path / "killed") == []
+    (tmp_path / "killed" / "penalty=0.5-averaging=0.5" / "status").write_text("diverged")
+    found = sweep_resume.differences(tmp_path / "unbroken", tmp_path / "killed")
+    assert found == ["penalty=0.5-averaging=0.5/status"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def told(stream, config):
+    """What is said of three cells that take 10, 10 and 40 s: the last has four times the epochs."""
+    more = 'add("longer", {"training.epochs": 12, "initialisations": ("spline",)})'
+    alone, charged, longer = expand(config, more).cells.values()
+    cells = [alone, charged._replace(plan=alone.plan), longer]
+    now = [0.0]
+    progress = SweepProgress(cells, stream, clock=lambda: now[0])
+    for place, seconds in enumerate((10.0, 10.0, 40.0)):
+        progress.turn_to(place)
+        progress.phase("reading")
+        now[0] += seconds / 2
+        progress.phase("training", 4)
+        now[0] += seconds / 2
+        progress.step(2, "epoch 2 of 4")
+        progress.tell("done")
+    return stream.getvalue()
+
+
+def test_a_log_has_a_line_per_cell_and_the_time_left(config):
+    lines = told(io.StringIO(), config).splitlines()
+    assert [line for line in lines if "done" in line] == [
+        "1/3 alone: done (10 s, about 50 s left)",
+        "2/3 charged: done (10 s, about 40 s left)",
+        "3/3 longer: done (40 s)",
+    ]
+    assert not any("reading" in line for line in lines)
+
+
+def test_a_terminal_has_one_line_that_tells_of_the_whole_sweep(config, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    said = told(Terminal(), config)
+    assert "\r\033[K2/3 charged: reading; sweep: about 50 s left" in said
+    assert max(len(piece) for piece in said.split("\r\033[K")) < 61
