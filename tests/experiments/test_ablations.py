@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from configs import ablation_sets
-from experiments import ablations, ablations_table, sweep_cells
+from experiments import ablations_records, ablations_table, sweep_cells
 from spline_fc import pipeline, workdir
 from tests.small_runs import small
 
@@ -39,7 +39,7 @@ def record(tmp_path_factory):
         config.variants = {"recipe": {"start": "spline"}, "shuffled": shuffled}
     config.initialisations = ("recipe", "he_normal", "shuffled")
     pipeline.run(config, folder / "friedman1-300_rows", page=False)
-    return folder, ablations.of_sweep(folder)
+    return folder, ablations_records.of_sweep(folder)
 
 
 def test_a_record_holds_what_the_runs_say(record):
@@ -110,4 +110,4 @@ def test_labels_are_sorted_by_their_numbers_and_a_spline_stands_once(monkeypatch
 
 def test_a_folder_without_finished_runs_is_refused(tmp_path):
     with pytest.raises(ValueError, match="finished runs"):
-        ablations.of_sweep(tmp_path)
+        ablations_records.of_sweep(tmp_path)
