@@ -255,21 +255,23 @@ def curves(records: Sequence[Record]) -> Figure:
 
 
 def additive(records: Sequence[Record]) -> Figure:
-    """How much of each network its shape functions carry, with intervals over splits."""
+    """How much of each network curves can tell: its shape functions, and a distilled spline."""
     shown = (SPLINE, "masked", "penalised", HE, "glorot_uniform")
-    values = {
-        record["set"]: {
-            display_name(name): bootstrap(np.array(record["readout"][name]["additive"]))
-            for name in shown
-            if name in record["readout"]
+    figure = Figure(figsize=(8, 2.8), layout=ConstrainedLayoutEngine(**look.GAPS))
+    panels = {"additive": "shape functions carry", "distilled_share": "a distilled spline explains"}
+    for ax, (field, words) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+        values = {
+            record["set"]: {
+                display_name(name): bootstrap(np.array(record["readout"][name][field]))
+                for name in shown
+                if name in record["readout"]
+            }
+            for record in records
         }
-        for record in records
-    }
-    figure = Figure(figsize=(6.4, 3.0), layout=ConstrainedLayoutEngine(**look.GAPS))
-    ax = figure.subplots()
-    sfc.plots.intervals(values, par=1.0, ax=ax)
-    ax.set_xlabel("share of the predictions' variance that shape functions carry")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper")
+        sfc.plots.intervals(values, par=1.0, ax=ax)
+        ax.set_xlabel(f"share of the variance that {words}")
+    ax.set_yticklabels([])
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=len(shown))
     return figure
 
 

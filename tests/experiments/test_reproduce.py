@@ -73,7 +73,7 @@ def test_tables_and_figures_come_from_records(record):
     for words in ("He, trained", "trained on, masked", "Does training on pay at all?", "ms a step"):
         assert words in text
     assert len(reproduce_table.curves([record]).axes) == 2
-    assert len(reproduce_table.additive([record]).axes) == 1
+    assert len(reproduce_table.additive([record]).axes) == 2
 
 
 def made(validation):
