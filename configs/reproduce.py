@@ -2,8 +2,8 @@
 
 python -m experiments.reproduce --workdir=runs/reproduce
 
-Twenty random splits of four sets, five contenders with a grid of five learning rates each: a quarter
-of an hour of processor time, measures of cost and of readout included. The records lie in
+Twenty random splits of four sets, five contenders with a grid of five learning rates each: a
+quarter of an hour of processor time, measures of cost and of readout included. The records lie in
 results/reproduce; docs/reproduction.md says what came out.
 """
 
