@@ -276,18 +276,19 @@ def additive(records: Sequence[Record]) -> Figure:
 
 
 def _histories(record: Record) -> dict[str, list[History]]:
-    """The curves of the free spline and of He, as `plots.convergence` takes them."""
+    """Quartiles over splits, epoch by epoch, of the free spline and of He."""
     found: dict[str, list[History]] = {}
     for name in (SPLINE, HE):
-        own = record["contenders"][name]
-        found[display_name(name)], cost = [], _costs(record, name)
-        for pair in own["pairs"]:
-            loss = np.array(pair["validation"], np.float64)
-            epoch, none = np.arange(loss.size, dtype=float), np.full(loss.size, np.nan)
-            steps = epoch * own["steps_per_epoch"]
-            clock = cost["start"] + steps * cost["step"]
-            losses = [none, loss, *[none] * 4]
-            found[display_name(name)].append(History(epoch, steps, *losses, clock))
+        own, cost = record["contenders"][name], _costs(record, name)
+        losses = [pair["validation"] for pair in own["pairs"]]
+        epochs = min(map(len, losses))  # a run that diverged ends sooner
+        quartiles = np.quantile([loss[:epochs] for loss in losses], (0.25, 0.5, 0.75), axis=0)
+        epoch, none = np.arange(epochs, dtype=float), np.full(epochs, np.nan)
+        steps = epoch * own["steps_per_epoch"]
+        clock = cost["start"] + steps * cost["step"]
+        found[display_name(name)] = [
+            History(epoch, steps, none, loss, *[none] * 4, clock) for loss in quartiles
+        ]
     return found
 
 

@@ -129,8 +129,8 @@ model = fitted.model
 print(model.summary())
 
 # %% [markdown]
-# Below the scores stands the spline with which the network began; `model.formula()` has it alone. Its
-# terms are hinges, and `[column = level]` is 1 where it holds. The scores say how far network and
+# Below the scores stands the spline with which the network began; `model.formula()` has it alone.
+# Its terms are hinges, and `[column = level]` is 1 where it holds. The scores say how far network and
 # spline are apart; where they are alike, the formula is all there is to know.
 
 # %% [markdown]
