@@ -242,7 +242,7 @@ def verdicts(records: Sequence[Record]) -> str:
 
 def curves(records: Sequence[Record]) -> Figure:
     """Validation losses of spline and He over steps, and over seconds with the start included."""
-    figure = Figure(figsize=(8, 4.2), layout=ConstrainedLayoutEngine(**look.GAPS))
+    figure = Figure(figsize=(8, 3.7), layout=ConstrainedLayoutEngine(**look.GAPS))
     grid = figure.subplots(2, len(records), squeeze=False)
     for column, record in enumerate(records):
         for row, over in enumerate(("step", "seconds")):
