@@ -1,6 +1,6 @@
 """The method's own experiments: Abalone and Wine Quality, a spline start against random ones.
 
-python -m experiments.reproduce --workdir=runs/reproduce
+python -m experiments.reproduce --config=configs/reproduce.py --workdir=runs/reproduce
 
 Twenty random splits of four sets, five contenders with a grid of five learning rates each: a
 quarter of an hour of processor time, measures of cost and of readout included. The records lie in

@@ -9,17 +9,21 @@ import numpy as np
 from experiments import (
     anchors_table,
     bake_off_table,
+    claims,
     classes_table,
     growth_table,
     head_table,
     outliers,
+    reproduce_table,
 )
 from experiments.anchors_published import ANY
 from experiments.bake_off_table import OURS, REFERENCE
 from experiments.benchmarks import tables
 from spline_fc import files
+from spline_fc.protocol import SPLINE
 
 NOTHING = 0.99  # of the spline's own error: an end above that is no gain
+LEGIBLE = 0.9  # of the variance: less than that, and shape functions do not tell what it does
 LATE = 0.5  # of He's steps: a start that needs more is far from the end
 
 
@@ -166,6 +170,23 @@ def _outliers(path: pathlib.Path) -> Iterator[Doubt]:
     yield Doubt(where, "; ".join(told), "growth/outliers.json")
 
 
+def _reproduce(folder: pathlib.Path) -> Iterator[Doubt]:
+    for r in reproduce_table.read(folder):
+        pairs = {f: claims.reached_ratio(r, f) for f in ("steps", "warm", "cold")}
+        words = {"steps": "steps", "warm": "seconds", "cold": "seconds in a fresh process"}
+        said = [f"{words[f]} {_times(value)}" for f, value in pairs.items() if value >= 1]
+        ends = claims.end_ratio(r, "rmse"), claims.end_ratio(r, "clipped_rmse")
+        if ends[0] >= 1:
+            said.append(f"test RMSE {ends[0]:.3f}, {ends[1]:.3f} with columns pulled in")
+        if said:
+            where = f"{r['set']}, 20 splits, over He's, to He's best"
+            yield Doubt(where, ", ".join(said), "reproduce")
+        share = np.mean(r["readout"][SPLINE]["additive"])
+        if share < LEGIBLE:
+            told = f"{share:.2f} of the variance of the trained network, for 1 before training"
+            yield Doubt(f"What shape functions carry: {r['set']}", told, "reproduce")
+
+
 MAKERS: dict[str, Callable[[pathlib.Path], Iterator[Doubt]]] = {
     "growth/seconds.json": lambda path: _growth(path.parent),
     "growth/outliers.json": _outliers,
@@ -174,4 +195,5 @@ MAKERS: dict[str, Callable[[pathlib.Path], Iterator[Doubt]]] = {
     "classes": _classes,
     "head/cpu.json": _head,
     "peers/cpu.json": _peers,
+    "reproduce": _reproduce,
 }

@@ -123,15 +123,13 @@ def train(
         spline_starts = [(start.fit, start.params) for start in starts if start.fit is not None]
         origins = [training.spline_origin(fit.spline, params) for fit, params in spline_starts]
         origin = jax.tree.map(lambda *leaves: np.stack(leaves), *origins)
-    stacked = data.stack(datasets)
     return training.train_replicas(
         training.stack_params([start.params for start in starts]),
-        stacked,
+        data.stack(datasets),
         config,
         learning_rates=learning_rates,
         seeds=seeds,
         origin=origin,
-        weights=None if stacked.weights is None else stacked.weights.train,
         **watched,
     )
 

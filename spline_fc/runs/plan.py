@@ -88,7 +88,9 @@ def read_plan(config: Any) -> Plan:
     checks.check_mapping("config.variants", full["variants"])
     sizes = checks.as_sizes("hidden_sizes", full["network"]["hidden_sizes"])
     full["network"] = {**full["network"], "hidden_sizes": sizes}
-    contenders = tuple(_contender(full, name) for name in _names(full))
+    names = _names(full)
+    read = {name: _contender(full, name) for name in (*full["variants"], *names)}
+    contenders = tuple(read[name] for name in names)
     checks.check(
         not full["refit"] or all(c.training.schedule == "constant" for c in contenders),
         "config.training.schedule must be 'constant' with config.refit, which trains for fewer "

@@ -50,7 +50,7 @@ def prepare(
       params: {"Dense_0": ...}; leaves with the leading axis S if there are replicas.
       dataset: arrays (n, d) and (n, k), or (S, n, d) and (S, n, k).
       config: decides what else is needed.
-      weights: (n,) or (S, n) of the training rows, or None.
+      weights: (n,) or (S, n) of the training rows; None for those of the data set, if it has any.
       origin: of the units, or None.
       replicas: how many seeds there are, or None if the axis S is not there.
 
@@ -67,6 +67,8 @@ def prepare(
     if replicas is not None:
         _check_replicas(params, parts, replicas)
     _check_columns(sizes, parts)
+    if weights is None and dataset.weights is not None:
+        weights = dataset.weights.train
     weight = None if weights is None else _weights(weights, parts[0].x)
     if weight is not None:
         parts[0] = _of_weight(parts[0], weight)

@@ -69,6 +69,7 @@ def _variant(**fields):
         ({"initialisations": "spline"}, "config.initialisations must be a list"),
         ({"learning_rates": 0.1}, "config.learning_rates must be a list"),
         ({"variants": {"a": 1}, "initialisations": ("a",)}, "config.variants.a must be a mapping"),
+        ({"variants": {"a": {"start": "foo"}}}, "config.variants.a.start must be one of"),
         ({"fit": {"linear": (-1,)}}, "config.fit.linear must be an integer >= 0"),
         ({"fit": {"allowed": (0,)}}, "group of config.fit.allowed must be a list"),
         ({"fit": {"knots": 0.5}}, "config.fit.knots.* must be an integer"),
