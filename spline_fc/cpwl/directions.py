@@ -94,6 +94,11 @@ def find_directions(
     return Directions(projection, tuple(f"direction {j + 1}" for j in range(shape[1])))
 
 
+def is_named(directions: Any) -> bool:
+    """Whether directions are asked for by name, and so found from rows."""
+    return isinstance(directions, str) or any(isinstance(name, str) for name in directions)
+
+
 def most_directions(directions: Any, num_features: int, y: np.ndarray, each: int) -> int:
     """How many directions `find_directions` may find at most; 0 for a matrix.
 

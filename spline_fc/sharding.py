@@ -1,0 +1,182 @@
+"""Rows that lie on several devices: which, and how computations run where the rows are.
+
+The caller's arrays decide. An array that is divided by rows over the axes of a mesh is computed on
+by programs of one kind: every device works on its own rows and what is summed over rows is summed
+over devices, once. Nothing else is exchanged.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from spline_fc.arrays import numbers
+from spline_fc.checks import check, check_kind, check_rank, check_same_length
+
+
+@jax.tree_util.register_static
+class Axes(tuple[str, ...]):
+    """Names of mesh axes over which rows are divided; part of a tree's structure, not a leaf."""
+
+
+HERE = Axes()  # all rows on one device
+
+
+def summed(values: Any, axes: Axes) -> Any:
+    """Sums arrays over the devices that share the rows, inside `over_rows`; one all-reduce."""
+    return jax.lax.psum(values, tuple(axes)) if axes else values
+
+
+class Placement(NamedTuple):
+    """Where rows lie: divided evenly, in order, over some axes of a mesh."""
+
+    mesh: Mesh
+    axes: Axes
+
+    @property
+    def num_devices(self) -> int:
+        """Into how many parts the rows are divided."""
+        return int(np.prod([self.mesh.shape[name] for name in self.axes]))
+
+    @property
+    def rows(self) -> PartitionSpec:
+        """How an array is divided whose first axis are the rows."""
+        return PartitionSpec(tuple(self.axes))
+
+    @property
+    def columns(self) -> PartitionSpec:
+        """How an array is divided whose second axis are the rows."""
+        return PartitionSpec(None, tuple(self.axes))
+
+    def put(self, array: Any) -> jax.Array:
+        """An array with its first axis divided as the rows are."""
+        return jax.device_put(array, NamedSharding(self.mesh, self.rows))
+
+
+def placement_of(array: Any, axis: int = 0) -> Placement | None:
+    """Says over which devices the rows of an array are divided; None if they are not.
+
+    Args:
+      array: anything; only arrays of JAX can be divided.
+      axis: of the rows; those before it are whole on every device.
+
+    Raises:
+      ValueError: another axis than that of the rows is divided, or the mesh is not known.
+    """
+    if not isinstance(array, jax.Array) or isinstance(array, jax.core.Tracer):
+        return None
+    sharding = array.sharding
+    if sharding.num_devices == 1 or sharding.is_fully_replicated:
+        return None
+    check(
+        isinstance(sharding, NamedSharding),
+        f"an array on several devices must have a NamedSharding; got {sharding}.",
+    )
+    spec = (*sharding.spec, *(None,) * (array.ndim - len(sharding.spec)))
+    others = [name for place, name in enumerate(spec) if place != axis and name is not None]
+    check(
+        spec[axis] is not None and not others,
+        f"an array on several devices must be divided by its rows alone; got {sharding.spec}.",
+    )
+    names = spec[axis] if isinstance(spec[axis], tuple) else (spec[axis],)
+    return Placement(_automatic(sharding.mesh), Axes(names))
+
+
+def _automatic(mesh: Mesh) -> Mesh:
+    """The mesh with axes of type Auto; sorting and searching refuse arrays of Explicit ones."""
+    kinds = (AxisType.Auto,) * len(mesh.axis_names)
+    return Mesh(mesh.devices, mesh.axis_names, axis_types=kinds)
+
+
+def shard_rows(
+    mesh: Mesh, *arrays: Any, weights: Any = None, axes: Sequence[str] | None = None
+) -> tuple[jax.Array, ...]:
+    """Divides arrays by rows over the devices of a mesh; what is missing is padded.
+
+    Args:
+      mesh: of devices, of this process or of several; then every process gives all rows.
+      *arrays: (n, ...) numbers each, such as x and y.
+      weights: (n,), >= 0; None for ones.
+      axes: of the mesh over which rows are divided; all of them by default.
+
+    Returns:
+      The arrays and the weights, of ceil(n / devices) * devices rows; those that were added repeat
+      the last one and have weight 0, so that no fit sees them.
+
+    Raises:
+      ValueError: no arrays, arrays of unlike lengths or no numbers, an axis that the mesh has not.
+    """
+    check_kind("mesh", mesh, Mesh)
+    check(len(arrays) > 0, "arrays must hold at least one array; got none.")
+    names = Axes(mesh.axis_names if axes is None else axes)
+    check(
+        len(names) > 0 and set(names) <= set(mesh.axis_names),
+        f"axes must be among those of the mesh, {mesh.axis_names}; got {tuple(names)}.",
+    )
+    given = [numbers(f"arrays[{i}]", array) for i, array in enumerate(arrays)]
+    for i, array in enumerate(given):
+        check(array.ndim > 0, f"arrays[{i}] must have rows; got a number.")
+        check_same_length(f"arrays[{i}]", array, "arrays[0]", given[0])
+    count = len(given[0])
+    check(count > 0, "arrays must have at least one row; got none.")
+    counted = np.ones(count, np.float32) if weights is None else numbers("weights", weights)
+    check_rank("weights", counted, 1, "(n,)")
+    check_same_length("weights", counted, "arrays[0]", given[0])
+    place = Placement(_automatic(mesh), names)
+    more = -count % place.num_devices
+    padded = [np.concatenate([a, np.repeat(a[-1:], more, 0)]) if more else a for a in given]
+    counted = np.concatenate([counted, np.zeros(more, counted.dtype)])
+    return tuple(place.put(array) for array in (*padded, counted))
+
+
+@functools.cache
+def over_rows(
+    function: Callable, place: Placement, inputs: Any, outputs: Any, donate: tuple[int, ...] = ()
+) -> Callable:
+    """Compiles a function so that it runs on every device with the rows that are there.
+
+    Args:
+      function: of positional arrays; keywords are compile-time constants. At the top of a module,
+        so that its program is compiled once.
+      place: of the rows.
+      inputs: a PartitionSpec, or a tuple of such and trees of them, one per argument.
+      outputs: the same of the results; what is whole must be the same on every device, see
+        `summed`.
+      donate: arguments whose memory may be used.
+    """
+
+    def run(constants, *arguments):
+        inner = partial(function, **dict(constants))
+        mapped = jax.shard_map(
+            inner, mesh=place.mesh, in_specs=inputs, out_specs=outputs, check_vma=False
+        )
+        return mapped(*arguments)
+
+    run.__name__ = function.__name__.lstrip("_")
+    donated = tuple(1 + number for number in donate)
+    compiled = jax.jit(run, static_argnums=0, donate_argnums=donated)
+    return lambda *arguments, **constants: compiled(tuple(constants.items()), *arguments)
+
+
+def sample_rows(place: Placement, step: int, *arrays: jax.Array) -> list[np.ndarray]:
+    """Rows 0, step, 2 step, ... of arrays that lie on several devices, on the host.
+
+    Only these rows are exchanged.
+    """
+    run = over_rows(_taken, place, place.rows, PartitionSpec())
+    *found, inside = run(*arrays, step=step, axes=place.axes)
+    inside = np.asarray(inside)
+    return [np.asarray(array)[inside] for array in found]
+
+
+def _taken(*parts: jax.Array, step: int, axes: Axes) -> list[jax.Array]:
+    rows = len(parts[0])
+    before = jax.lax.axis_index(tuple(axes)) * rows
+    chosen = -before % step + jnp.arange(-(-rows // step)) * step
+    taken = [part[jnp.minimum(chosen, rows - 1)] for part in parts]
+    return [jax.lax.all_gather(a, tuple(axes), tiled=True) for a in (*taken, chosen < rows)]
