@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from spline_fc.arrays import numbers
@@ -57,6 +58,10 @@ class Placement(NamedTuple):
         """An array with its first axis divided as the rows are."""
         return jax.device_put(array, NamedSharding(self.mesh, self.rows))
 
+    def copy(self, tree: Any) -> Any:
+        """A tree of arrays, whole on every device."""
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+
 
 def placement_of(array: Any, axis: int = 0) -> Placement | None:
     """Says over which devices the rows of an array are divided; None if they are not.
@@ -68,11 +73,9 @@ def placement_of(array: Any, axis: int = 0) -> Placement | None:
     Raises:
       ValueError: another axis than that of the rows is divided, or the mesh is not known.
     """
-    if not isinstance(array, jax.Array) or isinstance(array, jax.core.Tracer):
+    if not is_divided(array):
         return None
     sharding = array.sharding
-    if sharding.num_devices == 1 or sharding.is_fully_replicated:
-        return None
     check(
         isinstance(sharding, NamedSharding),
         f"an array on several devices must have a NamedSharding; got {sharding}.",
@@ -85,6 +88,12 @@ def placement_of(array: Any, axis: int = 0) -> Placement | None:
     )
     names = spec[axis] if isinstance(spec[axis], tuple) else (spec[axis],)
     return Placement(_automatic(sharding.mesh), Axes(names))
+
+
+def is_divided(array: Any) -> bool:
+    """Whether parts of an array lie on different devices, whatever its axes."""
+    known = isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer)
+    return known and array.sharding.num_devices > 1 and not array.sharding.is_fully_replicated
 
 
 def _automatic(mesh: Mesh) -> Mesh:
@@ -111,13 +120,64 @@ def shard_rows(
     Raises:
       ValueError: no arrays, arrays of unlike lengths or no numbers, an axis that the mesh has not.
     """
+    names = _axes(mesh, axes)
+    given, counted = _rows(arrays, weights)
+    place = Placement(_automatic(mesh), names)
+    more = -len(counted) % place.num_devices
+    return tuple(place.put(array) for array in _padded(given, counted, more))
+
+
+def shard_process_rows(
+    mesh: Mesh, *arrays: Any, weights: Any = None, axes: Sequence[str] | None = None
+) -> tuple[jax.Array, ...]:
+    """Arrays divided by rows of which every process has its own; nothing is exchanged but counts.
+
+    Args:
+      mesh: of the devices of all processes, after `jax.distributed.initialize`.
+      *arrays: (n, ...) numbers each, rows of this process; n may differ between processes.
+      weights: (n,), >= 0; None for ones. All processes give them, or none.
+      axes: of the mesh over which rows are divided; all of them by default.
+
+    Returns:
+      The arrays and the weights of all processes, padded with weight 0 to the longest of them.
+
+    Raises:
+      ValueError: as `shard_rows`, and where processes have unlike columns or dtypes.
+    """
+    names = _axes(mesh, axes)
+    given, counted = _rows(arrays, weights)
+
+    kinds = [(a.ndim, a.dtype.itemsize, *a.shape[1:]) for a in (*given, counted)]
+    told = np.array([len(given[0]), *(number for kind in kinds for number in kind)])
+    sizes = np.asarray(multihost_utils.process_allgather(np.array([told.size]))).reshape(-1)
+    every = multihost_utils.process_allgather(np.resize(told, sizes.max())).reshape(len(sizes), -1)
+    alike = (sizes == sizes[0]).all() and (every[:, 1:] == every[0, 1:]).all()
+    check(
+        bool(alike),
+        "arrays must have the same columns and dtypes in every process; here they are "
+        f"{[(str(a.dtype), a.shape[1:]) for a in given]}, and others elsewhere.",
+    )
+    place = Placement(_automatic(mesh), names)
+    parts = place.num_devices // len(sizes)
+    more = -(-int(every[:, 0].max()) // parts) * parts - len(given[0])
+    sharding = NamedSharding(place.mesh, place.rows)
+    padded = _padded(given, counted, more)
+    return tuple(jax.make_array_from_process_local_data(sharding, a) for a in padded)
+
+
+def _axes(mesh: Mesh, axes: Sequence[str] | None) -> Axes:
     check_kind("mesh", mesh, Mesh)
-    check(len(arrays) > 0, "arrays must hold at least one array; got none.")
     names = Axes(mesh.axis_names if axes is None else axes)
     check(
         len(names) > 0 and set(names) <= set(mesh.axis_names),
         f"axes must be among those of the mesh, {mesh.axis_names}; got {tuple(names)}.",
     )
+    return names
+
+
+def _rows(arrays: Sequence[Any], weights: Any) -> tuple[list[np.ndarray], np.ndarray]:
+    """Arrays of one length, and their weights (n,)."""
+    check(len(arrays) > 0, "arrays must hold at least one array; got none.")
     given = [numbers(f"arrays[{i}]", array) for i, array in enumerate(arrays)]
     for i, array in enumerate(given):
         check(array.ndim > 0, f"arrays[{i}] must have rows; got a number.")
@@ -127,11 +187,13 @@ def shard_rows(
     counted = np.ones(count, np.float32) if weights is None else numbers("weights", weights)
     check_rank("weights", counted, 1, "(n,)")
     check_same_length("weights", counted, "arrays[0]", given[0])
-    place = Placement(_automatic(mesh), names)
-    more = -count % place.num_devices
+    return given, counted
+
+
+def _padded(given: Sequence[np.ndarray], counted: np.ndarray, more: int) -> list[np.ndarray]:
+    """The arrays with their last row so many times more, and weights with as many zeros."""
     padded = [np.concatenate([a, np.repeat(a[-1:], more, 0)]) if more else a for a in given]
-    counted = np.concatenate([counted, np.zeros(more, counted.dtype)])
-    return tuple(place.put(array) for array in (*padded, counted))
+    return [*padded, np.concatenate([counted, np.zeros(more, counted.dtype)])]
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import numpy as np
 from spline_fc.arrays import as_names, columns
 from spline_fc.checks import check
 from spline_fc.cpwl import inputs, products, pruning, scaling
-from spline_fc.cpwl.directions import Directions, find_directions, is_named, most_directions
+from spline_fc.cpwl.directions import Directions, find_directions, most_directions
 from spline_fc.cpwl.far import with_far_values
 from spline_fc.cpwl.forward import ForwardTrace, forward
 from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
@@ -78,7 +78,8 @@ def fit_mars(
     charge for: judge such a fit on rows that were held out.
 
     Args:
-      x: (n, d) numbers, finite; a data frame's columns give the names.
+      x: (n, d) numbers, finite; a data frame's columns give the names. Where its rows are divided
+        over several devices (`shard_rows`) the fit is computed there, see docs/scale.md.
       y: (n,) or (n, k), finite; the outputs share one basis.
       max_terms: upper bound on the terms of the forward pass, intercept included.
       max_degree: hinges per term at most; 1 is additive.
@@ -140,11 +141,10 @@ def fit_mars(
         inputs.check_rows(data.num_rows, max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(own_names if names is None else names, data.x.shape[1])
         rule = (num_directions, num_slices, shared_scale, key)
-        seen = data.sample() if is_named(directions) else data
-        found = find_directions(directions, seen, *rule)
+        found = find_directions(directions, data, *rule)
         has_columns = screen != 0 or found.projection.size > 0
         check(has_columns, "screen must leave columns to search; got 0 and no directions.")
-        most = most_directions(directions, data.x.shape[1], seen.y, num_directions)
+        most = most_directions(directions, data.x.shape[1], data.y, num_directions)
         # As many as there could be, so that splits of one data set share their compiled code.
         places = data.x.shape[1] + max(most, found.projection.shape[1])
         rules = (places, *spans, linear, allowed)
@@ -239,8 +239,11 @@ def _search_space(
     linear = inputs.column_set("linear", linear, names)
     groups = None if allowed is None else inputs.column_groups("allowed", allowed, names)
     choices, spans = knot_choices(knots, num_columns), spans_of(min_span, end_span, num_columns)
-    way = sharded_scaling if isinstance(data, ShardedData) else scaling
-    scaled = way.scaled_columns(data, projection, choices, int(spans.end), places, linear)
+    rest = (projection, choices, int(spans.end), places, linear)
+    if isinstance(data, ShardedData):
+        scaled = sharded_scaling.scaled_columns(data, *rest)
+    else:
+        scaled = scaling.scaled_columns(data, *rest)
     tables = scaled.units.scaled, scaled.usable
     return SearchSpace(*tables, spans, linear, groups, num_columns), scaled
 
@@ -272,7 +275,9 @@ def _fit_narrowed(
     kept = searched_columns(*rows, space, data.x.shape[1], screen)
     if len(kept) == len(columns):
         return _fit(data, targets, columns, space, limits, backward, on_step)
-    parts = _fit(data, targets, taken(columns, kept), narrowed(space, kept), limits, backward, on_step)
+    parts = _fit(
+        data, targets, taken(columns, kept), narrowed(space, kept), limits, backward, on_step
+    )
     trace = parts.trace._replace(feature=kept[parts.trace.feature])
     return parts._replace(terms=as_in_all(parts.terms, kept), trace=trace)
 

@@ -88,10 +88,9 @@ def _total(y: Array, weights: Array) -> float:
 
 
 def _search(features: Array, y: Array, weights: Array, space, limits: Limits) -> Search[Any]:
-    if placement_of(features, axis=1) is not None:
-        return ShardedSearch(features, jnp.asarray(y), jnp.asarray(weights), space, limits)
     if isinstance(features, jax.Array):
-        return ManyRows(features, jnp.asarray(y), jnp.asarray(weights), space, limits)
+        kind = ManyRows if placement_of(features, axis=1) is None else ShardedSearch
+        return kind(features, jnp.asarray(y), jnp.asarray(weights), space, limits)
     return FewRows(features, np.asarray(y), np.asarray(weights), space, limits)
 
 

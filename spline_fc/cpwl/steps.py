@@ -287,6 +287,4 @@ class Steps(NamedTuple):
     catch_up: Callable
 
 
-ON_ONE_DEVICE = Steps(
-    prepare, start_constant, start_parent, advance, advance_additive, catch_up
-)
+ON_ONE_DEVICE = Steps(prepare, start_constant, start_parent, advance, advance_additive, catch_up)

@@ -15,13 +15,15 @@ from spline_fc.arrays import columns
 from spline_fc.checks import (
     as_key,
     as_sizes,
+    check,
     check_integer,
     check_known_keys,
     check_number,
     check_one_of,
 )
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
-from spline_fc.cpwl.inputs import CheckedData, checked_data
+from spline_fc.cpwl.inputs import CheckedData
+from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
 from spline_fc.data.records import TASKS
 from spline_fc.network.choice import (
     MOST_COLUMNS,
@@ -34,6 +36,7 @@ from spline_fc.network.convert import to_params
 from spline_fc.network.reshape import max_terms_for, reshape
 from spline_fc.network.structure import Params
 from spline_fc.printing import printed
+from spline_fc.sharding import placement_of
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
@@ -114,8 +117,12 @@ def spline_start(
     check_number("share", share, above=0, at_most=1)
     check_number("tolerance", tolerance, above=0)
     with Stopwatch() as clock:
-        x, names = columns("x", x)
-        data = checked_data(x, y, weights)
+        x, names = (x, None) if placement_of(x) else columns("x", x)
+        data = checked_rows(x, y, weights)
+        check(
+            task == "regression" or not isinstance(data, ShardedData),
+            f'task must be "regression" for rows on several devices; got {task!r}.',
+        )
         room = int(share * hidden_sizes[0])
         if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
             room = min(room, max_terms_for(hidden_sizes, num_outputs=data.y.shape[1]) - 1)
@@ -123,11 +130,11 @@ def spline_start(
         k_directions, k_fill = jax.random.split(key)
         given = {"max_hinges": max(1, room), "names": names, "key": k_directions, **options}
         options = {**CHOICES, "max_terms": max_terms, **given}
-        chosen, directions = _directions(key, data, task, directions, options)
+        chosen, directions = _directions(key, data.sample(), task, directions, options)
         fit = _fit(data, task, directions, options)
         if task == "regression":
             fit = shrink(fit, data.x, data.y, weights=data.weights, tolerance=tolerance)
-        params = fill_in(k_fill, fit, data.x, hidden_sizes)
+        params = fill_in(k_fill, fit, data.sample(PROBE_ROWS).x, hidden_sizes)
     return SplineStart(params, fit, chosen, clock.seconds)
 
 
@@ -160,9 +167,9 @@ def _cheaper(options: Options, num_rows: int) -> Options:
     return {**options, **fewer, "knots": COMPARED_KNOTS, "passes": 0, "on_step": None}
 
 
-def _fit(data: CheckedData, task: str, directions: Any, options: Options) -> FitResult:
+def _fit(data: AnyData, task: str, directions: Any, options: Options) -> FitResult:
     """The spline of some rows with some directions, its coefficients as they come."""
-    max_terms = min(options["max_terms"], len(data.x))
+    max_terms = min(options["max_terms"], data.num_rows)
     options = {**options, "max_terms": max_terms, "directions": directions}
     if task != "regression":
         return fit_classes(data.x, data.y, weights=data.weights, **options)

@@ -55,21 +55,22 @@ def checked_rows(
 
     Arguments and errors as of `cpwl.inputs.checked_data`.
     """
-    if placement_of(x) is None:
+    place = placement_of(x)
+    if place is None:
         return host_inputs.checked_data(x, y, weights, expected)
-    return checked_data(x, y, weights)
+    return checked_data(x, y, weights, place)
 
 
-def checked_data(x: jax.Array, y: Any, weights: Any) -> ShardedData:
+def checked_data(x: jax.Array, y: Any, weights: Any, place: Placement) -> ShardedData:
     """Checks data of which x lies on several devices, and puts y and weights beside it.
 
     Args:
       x: (n, d), divided by rows. y: (n,) or (n, k). weights: (n,), >= 0, or None for ones.
+      place: of the rows of x.
 
     Raises:
       ValueError: as `cpwl.inputs.checked_data`.
     """
-    place = placement_of(x)
     checks.check_rank("x", x, 2, "(n, d)")
     checks.check_not_empty("x", x)
     x, y = _floats("x", x, place), _floats("y", y, place)
@@ -104,7 +105,7 @@ def _floats(name: str, array: Any, place: Placement) -> jax.Array:
         array = numbers(name, array)
         checks.check(
             array.ndim > 0 and len(array) % place.num_devices == 0,
-            f"{name} must have a multiple of {place.num_devices} rows, as x has; got {array.shape}.",
+            f"{name} must have the rows of x, on {place.num_devices} devices; got {array.shape}.",
         )
     array = place.put(array)
     if jnp.issubdtype(array.dtype, jnp.floating) and array.dtype.itemsize >= 4:

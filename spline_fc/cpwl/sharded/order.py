@@ -1,4 +1,4 @@
-"""Order statistics of columns whose rows lie on several devices: exact, and nothing is sorted twice.
+"""Order statistics of columns whose rows lie on several devices, exact on any number of them.
 
 Every device sorts its own rows once. The value at a share of the total weight is then found bit by
 bit, from the highest: is the weight below this number still within the share? That is one binary
@@ -6,7 +6,7 @@ search per device and one all-reduce of counts per bit, 32 of them for float32, 
 there are. So candidate knots are the same on any number of devices, to the last bit.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from jax.sharding import PartitionSpec
 
 from spline_fc.sharding import Axes, Placement, over_rows, summed
 
-MOST_DISTINCT = 4096  # values of a column on one device that are listed one by one
+MOST_DISTINCT = 1024  # values of a column on one device that are listed one by one
 
 
 class Ranked(NamedTuple):
@@ -58,7 +58,8 @@ def _as_values(keys: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def _specs(place: Placement, is_even: bool) -> Ranked:
-    return Ranked(place.columns, None if is_even else place.columns, place.axes)
+    columns: Any = place.columns
+    return Ranked(columns, None if is_even else columns, place.axes)
 
 
 def ranked(place: Placement, columns: jax.Array, weights: jax.Array, is_even: bool) -> Ranked:

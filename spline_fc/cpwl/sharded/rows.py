@@ -1,7 +1,7 @@
 """Least squares on rows that lie on several devices: targets, residuals and orthogonal factors."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +33,7 @@ class Design(NamedTuple):
     """Columns [1, B join] of rows, B being the terms of a spline."""
 
     spline: Spline  # float64; its coefficients are not read
-    join: np.ndarray  # (m, p) float64
+    join: np.ndarray | jax.Array  # (m, p) float64
 
 
 def rows_of(data: AnyData) -> Rows:
@@ -99,7 +99,8 @@ class DeviceRows(Rows):
 
     def _run(self, function, *arguments):
         place = self.data.place
-        inputs = (WHOLE, Part(place.rows, place.rows, place.rows), WHOLE)
+        rows: Any = place.rows
+        inputs = (WHOLE, Part(rows, rows, rows), WHOLE)
         run = over_rows(function, place, inputs, WHOLE)
         with jax.enable_x64(True):
             return jax.tree.map(np.asarray, run(*arguments, axes=place.axes))
@@ -116,7 +117,7 @@ def _size(terms: Sequence[Term]) -> tuple[int, int]:
 
 
 def _widened(spline: Spline) -> Spline:
-    tables = (np.asarray(array) for array in spline)
+    tables: Any = (np.asarray(array) for array in spline)
     return Spline(*(a if a.dtype.kind == "i" else a.astype(np.float64) for a in tables))
 
 
@@ -136,9 +137,7 @@ def _chunks(part: Part) -> tuple[int, int]:
 def _chunk(i: jax.Array, size: int, design: Design, part: Part):
     """[1, B join], y and weights (size, 1) of chunk i; rows of an earlier one get weight 0."""
     start = jnp.minimum(i * size, len(part.x) - size)
-    x, y, weights = (
-        jax.lax.dynamic_slice_in_dim(a, start, size).astype(float) for a in part
-    )
+    x, y, weights = (jax.lax.dynamic_slice_in_dim(a, start, size).astype(float) for a in part)
     weights = jnp.where(start + jnp.arange(size) >= i * size, weights, 0)
     values = basis(design.spline, x) @ design.join
     return jnp.concatenate([jnp.ones((size, 1)), values], axis=1), y, weights[:, None]

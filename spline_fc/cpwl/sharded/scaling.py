@@ -161,7 +161,7 @@ def _filled_up(table: _Table, chosen: np.ndarray, size: int) -> np.ndarray:
 
 
 def _inner(table: _Table, least: np.floating, most: np.floating) -> tuple[float, float]:
-    """The second and the last but one of a column's distinct values, its ends if there are no four."""
+    """The second and the last but one of a column's values, its ends if there are no four."""
     distinct = table.distinct()
     if distinct is not None:
         inner = 1 if len(distinct) > 3 else 0

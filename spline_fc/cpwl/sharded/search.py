@@ -6,6 +6,7 @@ follows from them is computed by every device for itself. No row leaves its devi
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ from spline_fc.cpwl.moments import Grouping
 from spline_fc.cpwl.search import Limits
 from spline_fc.sharding import Axes, Placement, over_rows, placement_of
 
-WHOLE = PartitionSpec()
+WHOLE: Any = PartitionSpec()
 
 
 class ShardedSearch(ManyRows):
@@ -48,13 +49,16 @@ class ShardedSearch(ManyRows):
 
 
 def _grouping(place: Placement) -> Grouping:
-    return Grouping(WHOLE, *(place.rows,) * 4, place.axes)
+    rows: Any = place.rows
+    return Grouping(WHOLE, rows, rows, rows, rows, place.axes)
 
 
 @functools.cache
 def steps_over(place: Placement) -> steps.Steps:
     """The steps of a search, compiled for rows that lie on several devices."""
-    rows, columns, grouping = place.rows, place.columns, _grouping(place)
+    rows: Any = place.rows
+    columns: Any = place.columns
+    grouping = _grouping(place)
     data = steps.Data(columns, rows, WHOLE, WHOLE, WHOLE, grouping)
     basis = steps.Basis(columns, columns, WHOLE, WHOLE, WHOLE, WHOLE)
     parent = steps.Parent(rows, grouping, grouping, None)
@@ -66,9 +70,7 @@ def steps_over(place: Placement) -> steps.Steps:
     own = steps.ON_ONE_DEVICE
     return steps.Steps(
         prepare=over(own.prepare, (columns, rows, WHOLE, WHOLE, grouping), data),
-        start_constant=over(
-            own.start_constant, (data, rows, *several[:4]), (WHOLE, WHOLE, basis)
-        ),
+        start_constant=over(own.start_constant, (data, rows, *several[:4]), (WHOLE, WHOLE, basis)),
         start_parent=over(
             own.start_parent,
             (data, basis, rows, WHOLE, WHOLE, (grouping, grouping, None)),
@@ -90,7 +92,7 @@ def steps_over(place: Placement) -> steps.Steps:
 
 
 def _grouped(features, which, shift, knots, *, axes: Axes) -> Grouping:
-    """Does on a device, with the rows that are there, what `moments.group_rows` does on the host."""
+    """Does on a device, with its own rows, what `moments.group_rows` does on the host."""
     bins, offsets = moments.bins_and_offsets(features, which, shift, knots)
     (num_sets, num_rows), num_bins = bins.shape, knots.shape[1]
     rows, per_chunk, num_chunks = moments.block_layout(num_sets, num_rows, num_bins)
