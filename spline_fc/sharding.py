@@ -56,11 +56,20 @@ class Placement(NamedTuple):
 
     def put(self, array: Any) -> jax.Array:
         """An array with its first axis divided as the rows are."""
-        return jax.device_put(array, NamedSharding(self.mesh, self.rows))
+        return laid_out(array, NamedSharding(self.mesh, self.rows))
 
     def copy(self, tree: Any) -> Any:
         """A tree of arrays, whole on every device."""
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+        whole = NamedSharding(self.mesh, PartitionSpec())
+        return jax.tree.map(lambda array: laid_out(array, whole), tree)
+
+
+def laid_out(array: Any, sharding: jax.sharding.Sharding) -> jax.Array:
+    """An array with another layout; of several processes each has all of it, NaN included."""
+    if sharding.is_fully_addressable or is_divided(array):
+        return jax.device_put(array, sharding)
+    values = np.asarray(array)
+    return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
 
 
 def placement_of(array: Any, axis: int = 0) -> Placement | None:

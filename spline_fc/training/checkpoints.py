@@ -16,7 +16,7 @@ from jax.experimental import multihost_utils
 
 from spline_fc import files
 from spline_fc.checks import check, check_integer, optional
-from spline_fc.sharding import is_divided
+from spline_fc.sharding import is_divided, laid_out
 
 _DIGESTS = "digests.json"
 _PARTIAL = ".tmp-"  # in the name of what is being written
@@ -198,7 +198,7 @@ def _begun(saved: np.ndarray, fresh: jax.Array) -> jax.Array:
     """An array that was saved, with more room if the new one has it."""
     if saved.shape == fresh.shape:
         several = fresh.sharding.num_devices > 1
-        return jax.device_put(saved, fresh.sharding) if several else jnp.asarray(saved)
+        return laid_out(saved, fresh.sharding) if several else jnp.asarray(saved)
     return fresh.at[tuple(slice(0, size) for size in saved.shape)].set(saved)
 
 

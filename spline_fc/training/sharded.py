@@ -10,7 +10,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from spline_fc.arrays import numbers
 from spline_fc.checks import check, check_finite
-from spline_fc.sharding import Placement
+from spline_fc.sharding import Placement, laid_out
 from spline_fc.training.steps import Batch, Evaluation
 
 
@@ -94,7 +94,7 @@ def _blocks(place: Placement, part: SharedPart, own: int, dtype: Any) -> list[ja
         empty = ((1, own * count, a.shape[1]) for a in (part.x, part.y))
         filled = [np.zeros(shape, dtype) for shape in empty]
         filled.append(np.full((1, own * count), np.nan, dtype))
-        return [jax.device_put(a, NamedSharding(place.mesh, place.columns)) for a in filled]
+        return [laid_out(a, NamedSharding(place.mesh, place.columns)) for a in filled]
     weight = jnp.ones_like(part.x[:, 0]) if part.weight is None else part.weight
     arrays = (part.x.astype(dtype), part.y.astype(dtype), (weight / weight.sum()).astype(dtype))
     rows = len(weight) // count
