@@ -12,7 +12,7 @@ DELICATE := tests/cpwl/test_foreign.py tests/cpwl/test_reference.py tests/cpwl/t
   tests/network/test_exactness.py tests/training/test_recording_bits.py
 DELICATE_TEST := $(BIN)/python -m pytest -n auto --dist loadfile $(DELICATE)
 
-.PHONY: run test lint processors bench wheel pictures tables docs lock clean
+.PHONY: run test lint processors bench wheel pictures tables notebooks docs lock clean
 
 run: $(STAMP)
 	$(BIN)/python -m experiments.train --config=configs/friedman1.py --workdir=$(RUN) --overwrite
@@ -53,6 +53,10 @@ pictures: $(STAMP)
 
 tables: $(STAMP)
 	$(BIN)/python -m experiments.tables
+
+# The notebooks from their texts, without outputs.
+notebooks: $(STAMP)
+	$(BIN)/jupytext --quiet --update --to ipynb notebooks/*.py
 
 # Pages of the API from the docstrings of what each room hands out.
 docs: $(STAMP)

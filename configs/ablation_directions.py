@@ -1,6 +1,6 @@
 """Directions always, never, or where rows held out say that they pay: what each ends at.
 
-python -m experiments.bake_off --config=configs/ablation_directions.py --workdir=runs/directions
+python -m experiments.sweep --config=configs/ablation_directions.py --workdir=runs/directions
 
 Seven sets that no other choice of the recipe was judged on, three seeds, two hidden layers of 64:
 a few minutes on one CPU core.

@@ -1,6 +1,6 @@
 """Directions always, never, or where rows held out say that they pay: the same of classes.
 
-python -m experiments.bake_off --config=configs/ablation_directions_classes.py
+python -m experiments.sweep --config=configs/ablation_directions_classes.py
 """
 
 from configs import ablation_directions, default

@@ -1,6 +1,6 @@
 """The choices in the default recipe, each undone alone: which of them the validation loss backs.
 
-python -m experiments.bake_off --config=configs/ablation_recipe.py --workdir=runs/ablation_recipe
+python -m experiments.sweep --config=configs/ablation_recipe.py --workdir=runs/ablation_recipe
 
 Eight sets, five splits each, one size: about half an hour on two CPU cores.
 """

@@ -1,6 +1,7 @@
 """Single networks, ensembles and their distillates on the nine UCI sets, all published splits.
 
 python -m experiments.anchors --config=configs/anchors.py --workdir=runs/anchors
+python -m experiments.anchors --config=configs/anchors.py:wide --workdir=runs/anchors_wide
 python -m experiments.anchors --config=configs/anchors.py:smoke --workdir=runs/anchors_smoke
 
 Epochs and batch sizes are those of configs/bake_off.py. Needs the folder of the UCI sets.
@@ -11,23 +12,23 @@ from ml_collections import config_dict
 from configs import bake_off
 
 SPLITS = {"uci_protein": 5}  # 20 of the others
-WIDTH = 64
+WIDTHS = {"": (64, 64), "wide": (128, 128), "smoke": (8, 8)}
 
 
 def get_config(mode: str = "") -> config_dict.ConfigDict:
     """The recipe and He's start, each with one rate of the same grid for a whole ensemble.
 
     Args:
-      mode: "smoke" for seconds on one small set.
+      mode: "wide" for (128, 128), "smoke" for seconds on one small set.
 
     Raises:
       ValueError: another mode.
     """
-    if mode not in ("", "smoke"):
-        raise ValueError(f"the mode of a config must be 'smoke' or left out; got {mode!r}.")
+    if mode not in WIDTHS:
+        raise ValueError(f"the mode must be 'wide', 'smoke' or left out; got {mode!r}.")
     config = config_dict.ConfigDict()
     config.starts = ("spline", "he_normal")
-    config.hidden_sizes = (WIDTH, WIDTH)
+    config.hidden_sizes = WIDTHS[mode]
     config.members = 8
     config.learning_rates = (1e-3, 3e-3, 1e-2)
     sets = {name: fields for name, fields in bake_off.SETS.items() if name.startswith("uci_")}
@@ -40,6 +41,6 @@ def get_config(mode: str = "") -> config_dict.ConfigDict:
         for name, fields in sets.items()
     }
     if mode == "smoke":
-        config.hidden_sizes, config.members, config.learning_rates = (8, 8), 2, (1e-2,)
+        config.members, config.learning_rates = 2, (1e-2,)
         config.sets = {"uci_yacht": {"splits": 2, "batch_size": 64, "epochs": 3}}
     return config.lock()

@@ -1,6 +1,6 @@
 """The default recipe against cold starts and other warm ones: the sweep of docs/recipe.md's tables.
 
-python -m experiments.bake_off --config=configs/bake_off.py --workdir=runs/bake_off
+python -m experiments.sweep --config=configs/bake_off.py --workdir=runs/bake_off
 
 Twelve sets, two sizes, five contenders: about an hour on two CPU cores.
 """

@@ -1,6 +1,6 @@
 """Classifiers from spline starts against other starts: the sweep of docs/classes.md's tables.
 
-python -m experiments.bake_off --config=configs/classes.py --workdir=runs/classes
+python -m experiments.sweep --config=configs/classes.py --workdir=runs/classes
 
 Three tables and two sets of 48,000 training images; five starts, two hidden layers of 128.
 """

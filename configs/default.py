@@ -27,7 +27,9 @@ def get_config(mode: str = "") -> config_dict.ConfigDict:
     config.network = config_dict.ConfigDict()
     config.network.hidden_sizes = default["network"]["hidden_sizes"]  # widths
     config.initialisations = default["initialisations"]  # "spline", others, names of variants
-    config.variants = config_dict.ConfigDict()  # name -> {"start", "fit": {...}, "training": {...}}
+    config.variants = (
+        config_dict.ConfigDict()
+    )  # name -> {"start", "fit", "training", "control", "noise"}
     config.learning_rates = default["learning_rates"]  # each start gets its own best of them
     config.seeds = default["seeds"]  # of data, start and order of the rows
     config.refit = default["refit"]  # train again on training and validation rows
@@ -45,7 +47,7 @@ def data_fields(default: dict) -> config_dict.ConfigDict:
     d.data_dir = config_dict.placeholder(str)  # folder to look in first
     d.cache_dir = config_dict.placeholder(str)  # of what is fetched
     d.split = config_dict.placeholder(object)  # number of a published split, or "published": seed s
-    d.num_train = config_dict.placeholder(int)  # generated data: training rows
+    d.num_train = config_dict.placeholder(int)  # training rows; all, generated 2000
     d.num_validation = config_dict.placeholder(int)  # generated data: validation rows
     d.num_test = config_dict.placeholder(int)  # generated data: test rows
     d.noise = config_dict.placeholder(float)  # generated data: its standard deviation
@@ -68,7 +70,7 @@ def data_fields(default: dict) -> config_dict.ConfigDict:
 
 
 def fit_fields(default: dict) -> config_dict.ConfigDict:
-    """The spline; see `spline_fc.spline_start` and `spline_fc.fit_mars`."""
+    """The spline and its network; see `spline_fc.spline_start` and `spline_fc.fit_mars`."""
     f = config_dict.ConfigDict()
     f.directions = _free(default["directions"])  # to bend along; () for features; by the task
     f.num_directions = default["num_directions"]  # of each kind
@@ -77,6 +79,9 @@ def fit_fields(default: dict) -> config_dict.ConfigDict:
     f.max_degree = default["max_degree"]  # hinges per term; 1 is additive
     f.share = default["share"]  # of the first layer, at most, are hinges
     f.tolerance = default["tolerance"]  # of the residuals, for smaller coefficients
+    f.row_share = default["row_share"]  # of the training rows that the spline is fitted on
+    f.incoming = default["incoming"]  # how units without a hinge are drawn
+    f.balance = default["balance"]  # of norms in and out of its units: powers_of_two, any, none
     f.penalty = default["penalty"]  # GCV's charge per knot
     f.knots = _free(default["knots"])  # candidates per feature, or "all" for every data point
     f.threshold = default["threshold"]  # least share of the variance that a step explains
@@ -130,7 +135,7 @@ def finish(config: config_dict.ConfigDict, mode: str) -> config_dict.ConfigDict:
         raise ValueError(f"the mode of a config must be 'smoke' or left out; got {mode!r}.")
     if mode == "smoke":
         config.training.epochs, config.training.warmup_epochs = 2, 1
-        config.network.hidden_sizes = (16, 16)
+        config.network.hidden_sizes = tuple(-(-size // 4) for size in config.network.hidden_sizes)
         config.fit.max_terms = min(config.fit.max_terms, 9)
         config.learning_rates, config.seeds = config.learning_rates[:1], 1
     return config.lock()

@@ -12,7 +12,7 @@ import time
 
 from absl import flags
 
-from experiments import anchors_cells, anchors_table, startup, sweeps
+from experiments import anchors_cells, anchors_table, config_files, startup
 from experiments.benchmarks import machine
 from spline_fc import data
 
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
     startup.no_arguments(argv)
     folder = pathlib.Path(_TABLE.value or _OUTPUT.value or _WORKDIR.value)
     if not _TABLE.value:
-        config = sweeps.read(_CONFIG.value)
+        config = config_files.read(_CONFIG.value)
         unknown = [name for name in _ONLY.value if name not in config.sets]
         if unknown:
             known = ", ".join(config.sets)

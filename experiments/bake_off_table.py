@@ -43,26 +43,38 @@ class Contest(NamedTuple):
 
 
 def read(folder: pathlib.Path) -> list[dict[str, Any]]:
-    """Reads the records of a bake-off, sorted by size, in the order of their names within."""
+    """Reads the records of a sweep, sorted by size, in the order of their names within.
+
+    Cells of one set and size that have no contender in common are one record; of cells that do, the
+    later ones stand under their own names.
+    """
     if not any(folder.glob("*.json")):
         raise ValueError(f"--table must name a folder of records; {folder} holds none.")
-    records = [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))
-    ]
-    return sorted(records, key=lambda record: str(record["width"]).zfill(9))
+    found: dict[tuple[str, Any], dict[str, Any]] = {}
+    for path in sorted(folder.glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        earlier = found.get((record["set"], record["width"]), {"contenders": {}})
+        if not earlier["contenders"].keys() & record["contenders"].keys():
+            both = {**earlier["contenders"], **record["contenders"]}
+            record = {**record, **earlier, "contenders": both}
+        else:
+            record = {**record, "set": path.stem}
+        found[record["set"], record["width"]] = record
+    return sorted(found.values(), key=lambda record: str(record["width"]).zfill(9))
 
 
-def contest(record: Mapping[str, Any], theirs: str) -> Contest:
+def contest(record: Mapping[str, Any], theirs: str, own: str = OURS) -> Contest:
     """Compares our recipe with another contender.
 
     Args:
       record: of one set and size.
       theirs: name of the other contender.
+      own: name of ours.
 
     Returns:
       Contest.
     """
-    ours, others = (record["contenders"][name] for name in (OURS, theirs))
+    ours, others = (record["contenders"][name] for name in (own, theirs))
     pairs = list(zip(ours["pairs"], others["pairs"], strict=False))  # the splits both have
     reached = [first(a["validation"], min(b["validation"])) for a, b in pairs]
     targets = [int(np.argmin(b["validation"])) for _, b in pairs]
@@ -127,15 +139,6 @@ def markdown(records: Sequence[Mapping[str, Any]]) -> str:
             "\n".join(f"* {line}" for line in verdicts(own)),
         ]
     return "\n\n".join(parts)
-
-
-def line(cell: Mapping[str, Any]) -> str:
-    """One line on a cell, for the terminal."""
-    score = {"rmse": "RMSE", "log_loss": "log loss"}[score_of(cell)]
-    return (
-        f"test {score} {mean_error(cell)}, worst rise of the validation loss "
-        f"{max(pair['worst'] for pair in cell['pairs']):.3f}"
-    )
 
 
 def verdicts(records: Sequence[Mapping[str, Any]]) -> list[str]:

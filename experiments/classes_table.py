@@ -24,7 +24,7 @@ def markdown(records: Sequence[Mapping[str, Any]]) -> str:
     Returns:
       Markdown.
     """
-    complete = [_one_pace(r) for r in records if {OURS, REFERENCE} <= set(r["contenders"])]
+    complete = [one_pace(r) for r in records if {OURS, REFERENCE} <= set(r["contenders"])]
     if not complete:
         return "No set has both our recipe and the reference yet."
     parts = [machine.sentence(max(complete, key=lambda r: r["date"]))]
@@ -36,7 +36,7 @@ def markdown(records: Sequence[Mapping[str, Any]]) -> str:
     return "\n\n".join(parts)
 
 
-def _one_pace(record: Mapping[str, Any]) -> dict[str, Any]:
+def one_pace(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record with one cost of a step for all: networks of one shape differ by noise alone."""
     cells = record["contenders"]
     pace = float(np.median([cell["step_seconds"] for cell in cells.values()]))

@@ -70,7 +70,7 @@ def _reached(pair: tuple[Run, Run], kind: str = "warm") -> tuple[float, float]:
     return epochs, run[kind] + epochs * run["epoch_seconds"]
 
 
-def _shares(run: Run, fresh: Run) -> tuple[float, float, float]:
+def shares(run: Run, fresh: Run) -> tuple[float, float, float]:
     """Shares of the fresh head's epochs, and of its seconds with a warm and a cold fit."""
     whole = max(1.0, _reached((fresh, fresh))[0])
     epochs, warm = _reached((run, fresh))
@@ -88,7 +88,7 @@ def findings(record: dict[str, Any]) -> list[str]:
                 np.mean([runs[one]["test_accuracy"][0] for runs in seeds]) for one in (name, OLD)
             )
             epochs, warm, cold = np.median(
-                [_shares(runs[name], runs[FRESH]) for runs in seeds], axis=0
+                [shares(runs[name], runs[FRESH]) for runs in seeds], axis=0
             )
             said = (
                 f"{_met(new >= old - POINT)} accuracy at step 0 {new - old:+.1%} on the old head",

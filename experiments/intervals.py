@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags
 
 import spline_fc as sfc
-from experiments import anchors_cells, startup, sweeps
+from experiments import anchors_cells, config_files, startup
 from experiments.benchmarks import machine, tables
 from spline_fc.data import Dataset, join_validation
 from spline_fc.ensemble import LEVEL, METHODS, Ensemble, of_ensemble
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> None:
     given = flags.FLAGS
     if tables.shown(argv, given.table, table):
         return
-    config, folder = sweeps.read(given.config), pathlib.Path(given.workdir) / "ensembles"
+    config, folder = config_files.read(given.config), pathlib.Path(given.workdir) / "ensembles"
     sizes = {"members": config.members, "widths": config.hidden_sizes}
     record: dict[str, Any] = {**machine.stamp(), **sizes, "rows": []}
     for name in config.sets:

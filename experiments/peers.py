@@ -11,7 +11,6 @@ a process of its own and kept at once: a stopped run goes on where it was.
 """
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -25,7 +24,6 @@ from experiments.peers_child import CONTENDERS, missing
 from spline_fc import load
 
 SETS = ("uci_concrete", "abalone", "wine_quality_white", "uci_kin8nm", "uci_power")
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 _SETS = flags.DEFINE_list("sets", list(SETS), "Names that spline_fc.load knows, regressions.")
 _CONTENDERS = flags.DEFINE_list("contenders", list(CONTENDERS), "Who takes part.")
 _SPLITS = flags.DEFINE_integer("splits", 5, "Random splits of each set.", 1)
@@ -69,16 +67,10 @@ def cell(name: str, data: str, splits: int) -> dict[str, Any]:
     if reason:
         return {"reason": reason}
     command = [sys.executable, "-m", "experiments.peers_child", name, data, str(splits)]
-    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=_environment())
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=machine.one_thread())
     if told.returncode:
         return {"reason": f"failed with status {told.returncode}"}
     return {"splits": [json.loads(line) for line in told.stdout.splitlines()]}
-
-
-def _environment() -> dict[str, str]:
-    """One thread for everybody."""
-    eigen = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
-    return {**os.environ, **dict.fromkeys(_THREADS, "1"), "XLA_FLAGS": eigen}
 
 
 def _versions() -> dict[str, str]:

@@ -2,9 +2,9 @@
 
     python -m experiments.pictures
 
-All but one is made here, from fixed seeds: a curve with noise, and the rents of flats that nobody
-ever let; the curves of replaced heads are those of a record. It takes about half a minute; digits
-differ a little from processor to processor.
+Most are made here, from fixed seeds: a curve with noise, and the rents of flats that nobody ever
+let; replaced heads, cost as the data grow and the reproduction are those of records. It takes about
+half a minute; digits differ a little from processor to processor.
 """
 
 import io
@@ -20,13 +20,15 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 import spline_fc as sfc
-from experiments import head_table, startup
+from experiments import growth_table, head_table, reproduce_table, startup
 from spline_fc import analysis, files, network, training
 from spline_fc.data import Dataset, unscale_x, unscale_y
 from spline_fc.plots import look
 
 FOLDER = pathlib.Path(__file__).parents[1] / "docs" / "img"
 HEADS = FOLDER.parents[1] / "results" / "head" / "cpu.json"
+GROWTH = FOLDER.parents[1] / "results" / "growth"
+REPRODUCED = FOLDER.parents[1] / "results" / "reproduce"
 DPI = 200  # twice what a page of 800 pixels shows
 WIDEST = 1500
 COLOURS = 128  # of a file: pictures stay small
@@ -45,6 +47,10 @@ def main(argv: list[str]) -> None:
             save(name, figure)
         save("heads", head_table.figure(files.read_json(HEADS)))
         save("calibration", reliability(quick_lets()))
+        save("growth", growth_table.figure(growth_table.read(GROWTH)))
+        reproduced = reproduce_table.read(REPRODUCED)
+        save("reproduction", reproduce_table.curves(reproduced))
+        save("additive", reproduce_table.additive(reproduced))
 
 
 def curve() -> Dataset:

@@ -13,7 +13,7 @@ from absl import app, flags
 
 from experiments import startup
 from spline_fc import workdir
-from spline_fc.report import text_table, write_report, write_sweep
+from spline_fc.report import read_sweep, text_table, write_report, write_sweep
 
 _SWEEP = flags.DEFINE_string("sweep", None, "Folder for a page over all WORKDIRs.")
 
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
             failed = True
             print(f"error: {error}", file=sys.stderr)
     if _SWEEP.value is not None:
-        print(write_sweep(argv[1:], _SWEEP.value))
+        print(write_sweep(read_sweep(argv[1:]), _SWEEP.value))
     sys.exit(int(failed))
 
 

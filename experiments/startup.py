@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from absl import app, flags
 
-from experiments import sweeps
+from experiments import config_files
 from spline_fc import command
 
 CACHE = flags.DEFINE_string(
@@ -28,7 +28,7 @@ def start(main: Callable[[list[str]], None]) -> None:
     path = _config_path(sys.argv[1:])
     if path is not None:  # flags would tell of a bad one by a traceback
         try:
-            sweeps.read(path)
+            config_files.read(path)
         except ValueError as error:
             sys.exit(f"error: {error}")
     begun: list[bool] = []

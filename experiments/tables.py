@@ -13,19 +13,43 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from experiments import (
+    ablations_table,
     anchors_table,
     bake_off_table,
+    claims,
+    claims_against,
+    claims_index,
     classes_table,
     ensemble_variants,
+    equivalence,
     estimators,
+    growth_table,
     head_table,
     intervals,
+    outliers,
     peers_table,
+    reproduce_table,
     startup,
 )
 from experiments.benchmarks import classes, fit, machine, wide
 
 ROOT = pathlib.Path(__file__).parents[1]
+ABLATIONS = (
+    "controls",
+    "initialisation",
+    "noise",
+    "terms",
+    "degree",
+    "knots",
+    "pruning",
+    "row_share",
+    "widening",
+    "balance",
+    "mask",
+    "steps",
+    "batch",
+    "rows",
+)
 
 
 class Table(NamedTuple):
@@ -51,6 +75,14 @@ def _classes(folder: pathlib.Path) -> str:
 
 def _anchors(folder: pathlib.Path) -> str:
     return anchors_table.markdown(anchors_table.read(folder))
+
+
+def _growth(folder: pathlib.Path) -> str:
+    return growth_table.markdown(growth_table.read(folder))
+
+
+def _reproduction(make: Callable[[list[dict]], str]) -> Callable[[pathlib.Path], str]:
+    return lambda folder: make(reproduce_table.read(folder))
 
 
 def _candidates(folder: pathlib.Path) -> str:
@@ -93,6 +125,35 @@ TABLES = (
     Table("docs/fit.md", "generated data", "results/fit/cpu.json", _of_file(fit.table)),
     Table("docs/fit.md", "real tables", "results/fit/real.json", _of_file(fit.table)),
     Table("docs/fit.md", "wide data", "results/fit/wide.json", _of_file(wide.table)),
+    Table("docs/growth.md", "growth", "results/growth", _growth),
+    Table(
+        "docs/growth.md",
+        "outliers",
+        "results/growth/outliers.json",
+        _of_file(outliers.table),
+    ),
+    *(
+        Table("docs/reproduction.md", name, "results/reproduce", _reproduction(make))
+        for name, make in reproduce_table.TABLES.items()
+    ),
+    Table("results/README.md", "claims", "results", claims.table),
+    Table("results/README.md", "against", "results", claims_against.table),
+    Table(
+        "results/README.md",
+        "equivalence",
+        "results/equivalence/cpu.json",
+        _of_file(equivalence.table),
+    ),
+    Table("results/README.md", "index", "results", claims_index.table),
+    *(
+        Table(
+            "docs/ablations.md",
+            name,
+            f"results/ablations/{name}.json",
+            _of_file(ablations_table.table),
+        )
+        for name in ABLATIONS
+    ),
 )
 
 

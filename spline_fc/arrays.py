@@ -16,6 +16,7 @@ from spline_fc.checks import as_list, check, check_rank, shown
 from spline_fc.printing import printed
 
 MOST_CELLS = 10**8  # of a sparse matrix made dense: 0.8 GB
+EXACT = 2.0**53  # up to here every whole number is a float64
 MISSING = ("NoneType", "NAType", "NaTType")
 
 
@@ -58,7 +59,39 @@ def numbers(name: str, array: Any) -> np.ndarray:
     check(is_float or kind in "biu", f"{name} must be an array of numbers; got {_kind(array)}.")
     narrow = is_float and array.dtype.itemsize <= 4
     with np.errstate(over="ignore"):  # a long double too large for float64 becomes infinite
-        return array.astype(np.float32 if narrow else np.float64, copy=False)
+        values = array.astype(np.float32 if narrow else np.float64, copy=False)
+    if kind in "iu":
+        tell_merged(name, array, values)
+    return values
+
+
+def tell_merged(name: str, exact: np.ndarray, values: np.ndarray) -> None:
+    """Says so where whole numbers that differ became equal.
+
+    Beyond 2**53 a float64 has no digits for them.
+
+    Args:
+      name: of the argument, for the line.
+      exact: whole numbers of any shape, as integers or objects.
+      values: the same as float64.
+    """
+    if values.size == 0 or np.abs(values).max() <= EXACT:
+        return
+    lost = len(set(exact.ravel().tolist())) - len(np.unique(values))
+    if lost > 0:
+        message = "%s: %d value(s) beyond 2**53 became equal to others, as float64 has no digits "
+        logging.warning(message + "for them; subtract what all have in common.", name, lost)
+
+
+def tell_order(name: str, x: Any, other_name: str, other: Any) -> None:
+    """Says so where two tables have one index in two orders, as rows are paired by position."""
+    index: Any = getattr(x, "index", None)
+    found: Any = getattr(other, "index", None)
+    if not (hasattr(index, "equals") and hasattr(found, "equals")) or index.equals(found):
+        return
+    if len(index) == len(found) and set(index) == set(found):
+        message = "%s and %s have the same index in another order; rows are paired by position."
+        logging.warning(message, name, other_name)
 
 
 def numbers_float64(name: str, array: Any) -> np.ndarray:
@@ -180,6 +213,8 @@ def _from_objects(name: str, array: np.ndarray) -> np.ndarray:
             raise ValueError(
                 f"{name} must be an array of numbers within float64; got {shown(value)}."
             ) from error
+    if all(isinstance(value, (int, np.integer)) for value in array.flat):
+        tell_merged(name, array, values)
     return values.reshape(array.shape)
 
 

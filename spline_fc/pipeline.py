@@ -33,6 +33,7 @@ def run(
     folder: str | os.PathLike,
     *,
     overwrite: bool = False,
+    page: bool = True,
     progress: Progress | None = None,
 ) -> pathlib.Path:
     """Runs the road that a config describes and writes everything to a workdir.
@@ -45,10 +46,11 @@ def run(
       folder: the workdir, see `spline_fc.workdir`. Until it is whole, the run lives in
         `<folder>.partial` beside it; what stands in `folder` before is replaced at the very end.
       overwrite: run anew, and replace whatever run is there.
+      page: write the report, which takes longer than a run of seconds.
       progress: where to say how far it is; nowhere by default.
 
     Returns:
-      Path of the report.
+      Path of the report, there or not.
 
     Raises:
       ValueError, FileNotFoundError: bad config, data or workdir.
@@ -56,9 +58,9 @@ def run(
     """
     report.check_packages()  # before hours of training, not after
     plan, progress = runs.read_plan(config), progress or Progress(None)
-    page = pathlib.Path(folder) / "report.html"
+    path = files.as_path(folder) / "report.html"
     if not overwrite and runs.is_finished(folder, plan.config):
-        return page
+        return report.write_report(folder) if page and not path.is_file() else path
     runs.check_place(folder, plan.config, overwrite)
     progress.phase("reading")
     raw = runs.load_seeds(plan)
@@ -70,10 +72,11 @@ def run(
         workdir.write_status(partial, "running")
         diverged = _run(Road(plan, raw, datasets, partial, progress, every))
         workdir.write_status(partial, "diverged" if diverged else "done")
-        progress.phase("writing the report")
-        report.write_report(partial)
+        if page:
+            progress.phase("writing the report")
+            report.write_report(partial)
     progress.close()
-    return page
+    return path
 
 
 @contextlib.contextmanager
@@ -92,9 +95,8 @@ def _told(folder: pathlib.Path) -> Iterator[None]:
 
 def _run(road: Road) -> bool:
     """Starts, trains, judges and writes; True when a chosen run diverged."""
-    starts = _starts(road)
-    fits = runs.fit_rows(road.plan, starts, road.datasets)
-    files.write_json(road.folder / "fits.json", fits)
+    starts = runs.all_starts(road.plan, road.datasets, road.folder, road.progress)
+    files.write_json(road.folder / "fits.json", runs.fit_rows(road.plan, starts, road.datasets))
     files.write_json(road.folder / "baselines.json", runs.baseline_rows(road.datasets))
     contenders = road.plan.contenders
     found = {
@@ -104,28 +106,7 @@ def _run(road: Road) -> bool:
         if not found[contender.name]:
             found[contender.name] = _contend(road, contender, starts[contender.name])
             files.write_json(road.folder / "runs.json", sum(found.values(), []))
-    rows = sum(found.values(), [])
-    return any(row["diverged"] for row in rows if row["chosen"])
-
-
-def _starts(road: Road) -> dict[str, list[Start]]:
-    """The starts of all contenders and seeds; those that an earlier process wrote are read."""
-    plan = road.plan
-    found: dict[str, list[Start]] = {contender.name: [] for contender in plan.contenders}
-    road.progress.phase("fitting", len(road.datasets))
-    for seed, dataset in enumerate(road.datasets):
-        workdir.write_data(road.folder, seed, dataset)
-        for contender in plan.contenders:
-            name = f"{contender.name}-seed{seed}"
-            sizes = (dataset.train.x.shape[1], *plan.hidden_sizes, dataset.train.y.shape[1])
-            start = workdir.read_start(road.folder, name, sizes)
-            if start is None:
-                key = protocol.key_of(seed, contender)
-                start = protocol.make_start(key, contender, dataset, plan.hidden_sizes)
-                workdir.write_start(road.folder, name, start)
-            found[contender.name].append(start)
-        road.progress.step(seed + 1)
-    return found
+    return any(row["diverged"] for row in sum(found.values(), []) if row["chosen"])
 
 
 def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[dict[str, Any]]:

@@ -35,6 +35,8 @@ class Contender(NamedTuple):
     start: str  # SPLINE or a name in network.INITIALISERS
     options: Mapping[str, Any]  # of network.spline_start
     training: TrainingConfig
+    control: str | None = None  # of network.CONTROLS: a spline start with something taken away
+    noise: float = 0.0  # of network.add_noise, on a spline start
 
 
 @printed
@@ -42,7 +44,7 @@ class Start(NamedTuple):
     """What one seed of a contender sets out from."""
 
     params: Params
-    fit: FitResult | None  # the spline that the network equals
+    fit: FitResult | None  # that the network equals, or did before it was altered
     directions: DirectionsChoice | None  # of that spline
     seconds: Seconds  # of all that it took
 
@@ -73,9 +75,6 @@ def make_start(
       dataset: standardised.
       hidden_sizes: widths of the hidden layers.
 
-    Returns:
-      Start.
-
     Raises:
       ValueError: what `network.spline_start` and `network.init_params` refuse.
     """
@@ -84,12 +83,13 @@ def make_start(
         fit = directions = None
         if contender.start == SPLINE:
             task = training.fitted_as(contender.training.loss, dataset.task)
-            named: dict[str, Any] = {"names": dataset.feature_names, "task": task}
-            named["shared_scale"] = dataset.shared_scale
-            given = {**named, **contender.options}
+            named = {"names": dataset.feature_names, "shared_scale": dataset.shared_scale}
+            given: dict[str, Any] = {**named, "task": task, **contender.options}
             if dataset.weights is not None:
                 given["weights"] = dataset.weights.train
             found = network.spline_start(key, x, y, hidden_sizes, **given)
+            altered = {"control": contender.control, "noise": contender.noise}
+            found = network.altered_start(key, found, x, y, given, **altered)
             params, fit, directions = found.params, found.fit, found.directions
         else:
             params = network.init_params(contender.start, key, x, y, hidden_sizes)
@@ -123,15 +123,13 @@ def train(
         spline_starts = [(start.fit, start.params) for start in starts if start.fit is not None]
         origins = [training.spline_origin(fit.spline, params) for fit, params in spline_starts]
         origin = jax.tree.map(lambda *leaves: np.stack(leaves), *origins)
-    stacked = data.stack(datasets)
     return training.train_replicas(
         training.stack_params([start.params for start in starts]),
-        stacked,
+        data.stack(datasets),
         config,
         learning_rates=learning_rates,
         seeds=seeds,
         origin=origin,
-        weights=None if stacked.weights is None else stacked.weights.train,
         **watched,
     )
 

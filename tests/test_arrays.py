@@ -4,6 +4,7 @@ import decimal
 import fractions
 import subprocess
 import sys
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -180,3 +181,13 @@ def test_no_package_is_loaded_for_tables():
     program = "import sys, spline_fc.arrays; print('pandas' in sys.modules, 'scipy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.split()[0] == "False"
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, object])
+def test_whole_numbers_without_digits_of_their_own_are_told(dtype):
+    near, apart = (2**62 + np.arange(8, dtype=np.int64) * step for step in (1, 2**12))
+    with mock.patch("absl.logging.warning") as warning:
+        np.testing.assert_array_equal(numbers("x", apart.astype(dtype)), apart.astype(float))
+        warning.assert_not_called()
+        numbers("x", near.astype(dtype))
+    assert warning.call_args.args[1:] == ("x", 7)

@@ -192,12 +192,23 @@ def test_everything_that_training_can_do_is_said_in_a_config(tmp_path):
     assert any((folder / "tensorboard").iterdir())
 
 
-def test_variants_share_their_random_numbers(tmp_path):
+def test_variants_that_differ_in_training_share_their_start(tmp_path, monkeypatch):
+    made, make = [], protocol.make_start
+
+    def counted(key, contender, *given):
+        made.append(contender.name)
+        return make(key, contender, *given)
+
+    monkeypatch.setattr(protocol, "make_start", counted)
     config = small(seeds=1, learning_rates=(1e-2,))
     with config.unlocked():
-        config.variants = {"slow": {"start": "spline", "training": {"warmup_epochs": 2}}}
-        config.initialisations = ("spline", "slow")
+        config.variants = {
+            "slow": {"start": "spline", "training": {"warmup_epochs": 2}},
+            "noisy": {"start": "spline", "noise": 0.1},
+        }
+        config.initialisations = ("spline", "slow", "noisy")
     folder = pipeline.run(config, tmp_path / "run").parent
+    assert made == ["spline", "noisy"]
     starts = [workdir.read_params(folder, f"{name}-seed0-initial") for name in ("spline", "slow")]
     np.testing.assert_array_equal(*(start["Dense_0"]["kernel"] for start in starts))
     ends = [workdir.read_params(folder, f"{name}-seed0-best") for name in ("spline", "slow")]

@@ -13,6 +13,8 @@ import numpy as np
 
 from spline_fc import model
 
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
+
 
 def stamp() -> dict[str, Any]:
     """What every record of results begins with: {"date", "processor", "environment"}."""
@@ -44,6 +46,12 @@ def write(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
     text = json.dumps(record, indent=1, default=lambda value: np.asarray(value).tolist())
     partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+def one_thread() -> dict[str, str]:
+    """The environment of a process that is to be timed on one thread."""
+    eigen = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
+    return {**os.environ, **dict.fromkeys(_THREADS, "1"), "XLA_FLAGS": eigen}
 
 
 def processor() -> str:

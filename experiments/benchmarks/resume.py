@@ -35,8 +35,9 @@ CONFIG = (
     "--config.training.batch_size=32",
     "--config.checkpoint_every=5",
 )
-# What is not compared: state to go on from (its bits are those of the end), pages and seconds.
-LEFT_OUT = ("checkpoints", "figures", "report.html", "starts.json")
+# What is not compared: state to go on from (its bits are those of the end), pages, seconds, date
+# and command.
+LEFT_OUT = ("checkpoints", "environment.json", "figures", "report.html", "starts.json")
 PARTIAL = ".partial"  # added to the name of the workdir while its run is not finished
 _POLL = 0.0005  # seconds
 _WRITE = 0.03  # seconds, about what the next file of the results takes
@@ -180,13 +181,14 @@ def _bits(array: np.ndarray) -> tuple:
 
 def _record(text: str) -> str:
     """JSON as text again, NaN equal to itself, without the seconds."""
-    return json.dumps(_without_seconds(json.loads(text)), sort_keys=True)
+    return json.dumps(without_seconds(json.loads(text)), sort_keys=True)
 
 
-def _without_seconds(value: Any) -> Any:
+def without_seconds(value: Any) -> Any:
+    """A JSON value without the fields that a clock decided."""
     if isinstance(value, dict):
-        return {k: _without_seconds(v) for k, v in value.items() if "seconds" not in k}
-    return [_without_seconds(v) for v in value] if isinstance(value, list) else value
+        return {k: without_seconds(v) for k, v in value.items() if "seconds" not in k}
+    return [without_seconds(v) for v in value] if isinstance(value, list) else value
 
 
 def _killed(process: subprocess.Popen) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.arrays import as_names, columns
+from spline_fc.arrays import as_names, columns, tell_order
 from spline_fc.arrays import numbers as as_numbers
 from spline_fc.checks import (
     check,
@@ -21,7 +21,7 @@ from spline_fc.data.encoding import Encoding
 from spline_fc.data.frames import frame_table, is_frame
 from spline_fc.data.matrices import Encoded, fill_medians, target_matrix
 from spline_fc.data.records import TASKS, Dataset, Part, Weights, check_dataset, identity_scaler
-from spline_fc.data.splits import Rows, split_in_order, split_rows, twin_groups
+from spline_fc.data.splits import Rows, first_rows, split_in_order, split_rows, twin_groups
 from spline_fc.data.tables import Table
 from spline_fc.data.targets import target_columns
 
@@ -43,6 +43,7 @@ def from_arrays(
     seed: int = 0,
     keep_twins_together: bool = True,
     shuffle: bool = True,
+    num_train: int | None = None,
     name: str = "arrays",
     feature_names: Sequence[str] | None = None,
     target_names: Sequence[str] | None = None,
@@ -64,6 +65,8 @@ def from_arrays(
         so that no test row was seen in training; False splits row by row.
       shuffle: False splits in the given order (for rows ordered in time): training, validation,
         test. Twins are then not looked for.
+      num_train: training rows to keep, drawn by seed, twins together (with shuffle=False the last);
+        None for all. The other parts stay as they are.
       name: of the data set.
       feature_names: d names; None for those of the frame, or x0, x1, ...
       target_names: k names; None for that of the series, y, or y0, y1, ... where there are several,
@@ -76,8 +79,8 @@ def from_arrays(
       Dataset in raw units, float64, with its encoding.
 
     Raises:
-      ValueError: wrong ranks or lengths, no rows, NaN or infinity, bad fractions, labels of mixed
-        kinds, and whatever `check_dataset` refuses.
+      ValueError: wrong ranks or lengths, no rows, NaN or infinity, bad fractions, labels of
+        mixed kinds, num_train beyond the training part, and whatever `check_dataset` refuses.
     """
     encoded = encode_arrays(
         x, y, task=task, feature_names=feature_names, missing=missing, kinds=kinds
@@ -91,6 +94,7 @@ def from_arrays(
         seed=seed,
         keep_twins_together=keep_twins_together,
         shuffle=shuffle,
+        num_train=num_train,
     )
 
 
@@ -115,6 +119,7 @@ def encode_arrays(
       ValueError: wrong ranks or lengths, no rows, infinity, labels of mixed kinds.
     """
     check_one_of("task", task, TASKS)
+    tell_order("x", x, "y", y)
     table = _table(x, feature_names, missing)
     targets = read_targets("y", y, task)
     rows, wanted = len(targets.reads[0].values), table.num_rows
@@ -229,7 +234,8 @@ def _labels(name: str, y: Any) -> np.ndarray:
     check(not np.ma.is_masked(y), f"{name} must have no masked values; got some.")
     y = np.array(y, object) if isinstance(y, (list, tuple)) else y
     kept = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
-    if kept.dtype.kind in "fiu":
+    one_hot = kept.ndim == 2 and kept.shape[1] > 1
+    if kept.dtype.kind in "fiu" or (kept.dtype.kind == "b" and one_hot):
         return _exact(name, y, kept)
     wanted = f"{name} must hold labels, all words or all numbers"
     check(kept.dtype.kind in "OUSTb", f"{wanted}; got {kept.dtype} values.")
@@ -266,13 +272,17 @@ def split(
     seed: int = 0,
     keep_twins_together: bool = True,
     shuffle: bool = True,
+    num_train: int | None = None,
 ) -> Rows:
     """Splits the rows of x (n, d) and y (n, k) as `from_arrays` says."""
     fractions = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
     if not shuffle:
-        return split_in_order(len(x), **fractions)
+        return split_in_order(len(x), num_train=num_train, **fractions)
     groups = twin_groups(x, y) if keep_twins_together else np.arange(len(x))
-    return split_rows(groups, seed=seed, **fractions)
+    rows = split_rows(groups, seed=seed, **fractions)
+    if num_train is None:
+        return rows
+    return rows._replace(train=first_rows(groups, rows.train, num_train))
 
 
 def assemble(

@@ -149,17 +149,17 @@ def read_as(cells: Cells, format: Format) -> Read:
     plain = plain_numbers([w for w in cells.words if w not in gaps])
     if format.decimal == "." and plain is not None:
         return _finite(cells, Read(format, _deal(cells, gaps, plain)))
+    dressed = {w: d for w in cells.words if w not in gaps and (d := undress(w)) is not None}
+    if any(d.unit == format.unit for d in dressed.values()):
+        _one_unit(cells, dressed)  # 0.15 beside 15 % is no 0.15 %
     pattern = body_pattern(format.decimal, format.thousands)
 
     def number(word: str) -> float | None:
-        dressed = undress(word)
-        if dressed is None or not pattern.fullmatch(dressed.body):
+        found = dressed.get(word)
+        if found is None or not pattern.fullmatch(found.body):
             return None
-        return (
-            value_of(dressed, format.decimal, format.thousands)
-            if dressed.unit in ("", format.unit)
-            else None
-        )
+        known = found.unit in ("", format.unit)
+        return value_of(found, format.decimal, format.thousands) if known else None
 
     return _finite(cells, Read(format, _spread(cells, gaps, number, _of_format(format))))
 

@@ -26,10 +26,12 @@ def sniff_delimiter(text: str) -> str | None:
 
     Of those that divide four fifths of the first lines into equally many cells, it is the one whose
     cells are numbers, dates or missing most often: "1,5;2,5" is two numbers at the semicolon and
-    one at the commas. Among equals the order is that of DELIMITERS.
+    one at the commas. One that also divides the first line like the others comes before one that
+    does not, as the white space in "2024-01-01 00:00 CET". Among equals the order is that of
+    DELIMITERS.
     """
     head = [line for line in io.StringIO(text) if line.strip()][:_SNIFFED_LINES]
-    best, most = None, -1.0
+    best, most = None, (False, -1.0)
     for delimiter in DELIMITERS:
         lines = [" ".join(line.split()) for line in head] if delimiter == " " else head
         try:
@@ -43,8 +45,9 @@ def sniff_delimiter(text: str) -> str | None:
             continue
         cells = [cell.strip() for row in rows if len(row) == width for cell in row]
         share = sum(map(_is_value, cells)) / (width * len(rows))
-        if share > most:
-            best, most = delimiter, share
+        header_fits = abs(len(rows[0]) - width) <= 1
+        if (header_fits, share) > most:
+            best, most = delimiter, (header_fits, share)
     return best
 
 
@@ -105,13 +108,15 @@ def is_header(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
 
 
 def _numbered(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row counts (years, or from 0) what the cells below do not."""
+    """Whether the first row counts (years, or from 0 or 1) what the cells below do not."""
     places = [j for j, name in enumerate(first) if name.isdecimal()]
     if len(places) < 2:
         return False
     names = [int(first[j]) for j in places]
     years = 1900 <= names[0] and names[-1] <= 2100 and names == sorted(set(names))
-    if names != list(range(len(names))) and not years:
+    counted = names == list(range(names[0], names[0] + len(names)))
+    counted = counted and (names[0] == 0 or (names[0] == 1 and len(names) > 2))
+    if not counted and not years:
         return False
     if not first[0] and names[0] == 0 and columns[0][:1] in (["0"], ("0",)):
         return True  # what pandas writes for a matrix

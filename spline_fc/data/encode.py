@@ -87,7 +87,8 @@ def encode_table(
     for name in wanted:
         reason = _left_out(table, name, reads[name]) if roles[name] == FEATURE else ""
         if reason and (name not in kinds or reason == "no value at all"):
-            roles[name], why[name] = LEFT_OUT, f"{reason}, left out"
+            roles[name] = LEFT_OUT
+            why[name] = "; ".join(filter(None, (reads[name].note, f"{reason}, left out")))
         elif roles[name] == FEATURE and _hardly_repeats(reads[name].values):
             why.setdefault(name, "words most of which stand there once")
     if why:

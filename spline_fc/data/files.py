@@ -24,7 +24,13 @@ _COMPRESSIONS = (
 )
 _ZIP_MAGIC = b"PK\x03\x04"
 _DAMAGE = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
-_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),  # before the mark of UTF-16, with which it begins
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 _IDX_BYTES = 0x08  # the idx type code of unsigned bytes
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from spline_fc.arrays import numbers_float64
+from spline_fc.arrays import numbers_float64, tell_merged
 from spline_fc.checks import check
 from spline_fc.data.cells import Cells, Format, Read
 from spline_fc.data.encoding import spell
@@ -70,7 +70,9 @@ def _as_pandas(name: str, frame: Any) -> Any:
         f"{name} must have columns of one length; got "
         f"{', '.join(f'{k}: {v[0] if v else 1}' for k, v in lengths.items())}.",
     )
-    return pd.DataFrame({k: v if hasattr(v, "dtype") else list(v) for k, v in frame.items()})
+    # Series go by position, as rows and targets do, and not by their indexes.
+    plain = {k: getattr(v, "array", v) for k, v in frame.items()}
+    return pd.DataFrame({k: v if hasattr(v, "dtype") else list(v) for k, v in plain.items()})
 
 
 def _column(argument: str, name: str, series: Any, place: Any) -> Cells | Read:
@@ -87,10 +89,14 @@ def _column(argument: str, name: str, series: Any, place: Any) -> Cells | Read:
         logging.warning("%s: column %s was taken for seconds.", argument, name)
         return Read(Format("number"), series.dt.total_seconds().to_numpy(np.float64))
     if isinstance(dtype, pd.CategoricalDtype):
-        words = [str(level) for level in series.cat.categories] + [""]
+        words = [_spell(level) for level in series.cat.categories] + [""]
         return Read(Format("category"), np.array(words, object)[series.cat.codes.to_numpy()])
     if types.is_bool_dtype(dtype) or types.is_numeric_dtype(dtype):
         values = series.to_numpy(np.float64, na_value=np.nan)
+        if types.is_integer_dtype(dtype):
+            present = ~np.isnan(values)
+            exact = series[present].to_numpy()
+            tell_merged(f"{argument} column {name!r}", exact, values[present])
         return Read(Format("number"), _finite(argument, name, values))
     return _objects(argument, name, series, wanted, place)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spline_fc.checks import check, check_integer, check_known_keys, check_one_of, shown
-from spline_fc.data import arrays, named, parted
+from spline_fc.data import arrays, joined, named, parted
 from spline_fc.data.encoding import Encoding
 from spline_fc.data.files import COMPRESSED, first_file, read_npz
 from spline_fc.data.frames import is_frame
@@ -17,7 +17,7 @@ from spline_fc.data.uci import is_uci_folder, load_uci_folder
 
 _SUFFIXES = {".csv", ".tsv", ".txt", ".data", ".dat", ".npz", ".arff", *COMPRESSED}
 _SIZES = ("num_train", "num_validation", "num_test", "noise")
-_SPLIT = ("test_fraction", "validation_fraction", "keep_twins_together")
+_SPLIT = ("test_fraction", "validation_fraction", "keep_twins_together", "num_train")
 _READING = ("header", "delimiter")
 _ENCODING = ("target", "ignore", "task", "missing", "weights", "kinds", "decimal")
 _TABLE = (*_SPLIT, "shuffle", *_ENCODING, *_READING, "encoding")
@@ -27,8 +27,8 @@ _OPTIONS = {
     "shipped": _SPLIT,
     "table": _SPLIT,
     "uci": ("split", *_SPLIT),
-    "table with a test file": ("missing", "validation_fraction", "keep_twins_together"),
-    "images": ("num_train", "validation_fraction", "keep_twins_together"),
+    "table with a test file": ("missing", *_SPLIT[1:]),
+    "images": _SPLIT[1:],
     "npz file": (*_SPLIT, "shuffle", "task"),
     "table file": _TABLE,
 }
@@ -37,7 +37,8 @@ Options = dict[str, Any]
 
 def dataset_names() -> tuple[str, ...]:
     """Returns every name that `load` knows."""
-    known = (SOURCES, named.SHIPPED, named.TABLES, named.UCI, parted.PARTED, named.IMAGES)
+    tables = (named.TABLES, joined.JOINED, named.UCI, parted.PARTED)
+    known = (SOURCES, named.SHIPPED, *tables, named.IMAGES)
     return tuple(name for group in known for name in group)
 
 
@@ -70,7 +71,8 @@ def load(
     """Loads a data set by name or from a file.
 
     Names: the embedded friedman1, friedman2, friedman3, cpwl; scikit-learn's diabetes,
-    breast_cancer, digits; abalone, wine_quality_red, wine_quality_white, california_housing; with
+    breast_cancer, digits; abalone, wine_quality_red, wine_quality_white and both together as
+    wine_quality, california_housing; with
     published splits uci_boston, uci_concrete, uci_energy, uci_kin8nm, uci_naval, uci_power,
     uci_protein, uci_wine_red, uci_yacht; with a test part of their own adult and the images mnist,
     fashion_mnist. What is neither embedded nor shipped is looked for in `data_dir`, then in the
@@ -87,8 +89,10 @@ def load(
       split: number of a published split (UCI layout); None for a random split.
       data_dir: folder to look in first; embedded and shipped data ignore it.
       cache_dir: of what is fetched; None for spline_fc below the user's cache folder.
-      num_train, num_validation, num_test: generated data, rows (default 2000, 1000 and 2000);
-        num_train also of images, so many drawn at random (default: all).
+      num_train: training rows: of generated data (default 2000); of all others so many of those
+        that the split gives, drawn by seed, twins together, with shuffle=False the last (default:
+        all). Validation and test part do not depend on it.
+      num_validation, num_test: generated data, rows (default 1000 and 2000).
       noise: generated data, standard deviation in target units (default by source).
       test_fraction: share of all rows that goes to the test part (default 0.2).
       validation_fraction: share of the other rows that goes to the validation part (default 0.2).
@@ -192,6 +196,9 @@ def _load_name(
     if name in named.TABLES:
         _check_options(name, "table", options)
         return named.load_table(name, folders, cache_dir, seed, **options)
+    if name in joined.JOINED:
+        _check_options(name, "table", options)
+        return joined.load_joined(name, folders, cache_dir, seed, **options)
     if name in named.UCI:
         _check_options(name, "uci", options)
         return named.load_uci(name, folders, cache_dir, seed, **options)

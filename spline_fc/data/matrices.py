@@ -8,6 +8,7 @@ from absl import logging
 
 from spline_fc.checks import check
 from spline_fc.data.cells import Cells, Format, Read, read_as
+from spline_fc.data.dress import is_code, plain_numbers
 from spline_fc.data.encoding import (
     FEATURE,
     MISSING_LEVEL,
@@ -216,7 +217,12 @@ def _level_codes(column: ColumnEncoding, values: np.ndarray, path: object) -> np
 
 
 def _plainly(level: str | float) -> str:
-    return level.casefold().strip(" .") if isinstance(level, str) else spell(level)
+    """What levels have in common that differ in spelling alone: case, spaces, 1 for 1.0."""
+    if not isinstance(level, str):
+        return spell(level)
+    number = None if is_code(level) else plain_numbers([level])
+    plain = number is not None and np.isfinite(number).all()
+    return spell(float(number[0])) if plain else level.casefold().strip(" .")
 
 
 def _one_hot(column: ColumnEncoding, codes: np.ndarray, every: bool = False) -> np.ndarray:
@@ -230,6 +236,12 @@ def row_weights(encoding: Encoding, reads: Mapping[str, Read]) -> np.ndarray | N
     """The weights (n,) of an encoded table, None where it has none."""
     weighing = encoding.of_role(WEIGHTS)
     return reads[weighing[0].name].values if weighing else None
+
+
+def _kind(format: Format) -> str:
+    kind = {"category": "words"}.get(format.kind, f"{format.kind}s")
+    zone = " with a zone" if format.zoned else " without a zone"
+    return kind + zone * (format.kind == "date")
 
 
 def _read_like(table: Table, column: ColumnEncoding) -> Read:
@@ -249,7 +261,7 @@ def _read_like(table: Table, column: ColumnEncoding) -> Read:
             )
         return words
     same = came.kind == wanted.kind and came.zoned == wanted.zoned
-    kinds = f"a {wanted.kind}{' with a zone' * wanted.zoned}", came.kind
-    check(same, f"{table.path}: column {column.name!r} must hold {kinds[0]}; got {kinds[1]}.")
+    told = f"{table.path}: column {column.name!r} must hold {_kind(wanted)}; got {_kind(came)}."
+    check(same, told)
     days = {"days": 86400.0}.get(came.unit, 1.0) / {"days": 86400.0}.get(wanted.unit, 1.0)
     return Read(wanted, found.values * (days if wanted.kind == "date" else 1.0))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc.checks import check, check_integer
+from spline_fc.checks import check
 from spline_fc.data import arrays
 from spline_fc.data.encode import encode_table
 from spline_fc.data.encoding import FEATURE, TARGET, WEIGHTS, Encoding
@@ -15,7 +15,7 @@ from spline_fc.data.files import first_file, need_file, read_idx
 from spline_fc.data.matrices import encode_like
 from spline_fc.data.openml import OpenmlSource, load_openml
 from spline_fc.data.records import Dataset
-from spline_fc.data.splits import Rows, split_validation, twin_groups
+from spline_fc.data.splits import Rows, first_rows, split_validation, twin_groups
 from spline_fc.data.tables import Table, read_arff, read_csv
 from spline_fc.data.uci import is_uci_folder, load_uci_folder
 
@@ -161,16 +161,24 @@ def load_table(
       FileNotFoundError: found nowhere.
       ValueError: the file is malformed.
     """
+    return table_dataset(name, read_named(name, folders, cache_dir), seed, split=options)
+
+
+def read_named(name: str, folders: list[pathlib.Path], cache_dir: pathlib.Path | None) -> Table:
+    """Reads one of TABLES from the first folder that has it, else from OpenML.
+
+    Raises:
+      FileNotFoundError: found nowhere.
+      ValueError: the file is malformed.
+    """
     source = TABLES[name]
     path = pathlib.Path(source.path)
     found = first_file([folder / p for folder in folders for p in (path, path.name)])
     if found is None:
         assert source.openml is not None  # every one of TABLES lies there
-        return table_dataset(name, load_openml(name, source.openml, cache_dir), seed, split=options)
+        return load_openml(name, source.openml, cache_dir)
     table = read_arff(found) if ".arff" in found.name else read_csv(found)
-    if source.columns:
-        table = with_names(table, source.columns)
-    return table_dataset(name, table, seed, split=options)
+    return with_names(table, source.columns) if source.columns else table
 
 
 def with_names(table: Table, names: tuple[str, ...]) -> Table:
@@ -324,9 +332,7 @@ def load_images(
     groups = twin_groups(pixels, y) if keep_twins_together else everything
     train, validation = split_validation(groups, everything[:given], validation_fraction, seed)
     if num_train is not None:
-        check_integer("num_train", num_train, 1)
-        check(num_train <= len(train), f"num_train must be at most {len(train)}; got {num_train}.")
-        train = train[:num_train]  # their order is random
+        train = first_rows(groups, train, num_train)
     rows = Rows(train, validation, everything[given:])
     names = [f"pixel_{i}_{j}" for i in range(height) for j in range(width)]
     x = pixels.astype(np.float32) / 255

@@ -92,7 +92,7 @@ def _table(encoding: Encoding, source: Any) -> Table | None:
     if isinstance(source, (str, os.PathLike)):
         path = find_path(os.fspath(source), None) or pathlib.Path(source)
         if not path.is_file():
-            raise FileNotFoundError(f"data file {path} does not exist.")
+            raise FileNotFoundError(f"data file {path} does not exist, or is a folder.")
         return read_table(path, encoding)
     if is_frame(source) or isinstance(source, Mapping):
         return frame_table("source", source)

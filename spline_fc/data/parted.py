@@ -12,7 +12,7 @@ from spline_fc.data.files import first_file
 from spline_fc.data.matrices import encode_like, fill_medians
 from spline_fc.data.named import DATA_DIR_VARIABLE, listed, with_names
 from spline_fc.data.records import Dataset
-from spline_fc.data.splits import Rows, split_validation, twin_groups
+from spline_fc.data.splits import Rows, first_rows, split_validation, twin_groups
 from spline_fc.data.tables import read_csv
 
 
@@ -43,6 +43,7 @@ def load_parted(
     missing: str = "median",
     validation_fraction: float = 0.2,
     keep_twins_together: bool = True,
+    num_train: int | None = None,
 ) -> Dataset:
     """Loads one of PARTED from the first folder that has it.
 
@@ -56,13 +57,14 @@ def load_parted(
       missing: as in `encode_table`, of both files.
       validation_fraction: share of the training file that goes to the validation part.
       keep_twins_together: as in `from_arrays`, within the training file.
+      num_train: as in `from_arrays`.
 
     Returns:
       Dataset in raw units, float64, with its encoding.
 
     Raises:
       FileNotFoundError: found in no folder.
-      ValueError: a file is malformed.
+      ValueError: a file is malformed, or num_train is beyond the training part.
     """
     source = PARTED[name]
     places = [[folder / name / file for folder in folders] for file in source.files]
@@ -76,13 +78,15 @@ def load_parted(
     fitted = encode_table(train, missing=missing)
     count = len(fitted.x)
     groups = twin_groups(fitted.x, fitted.y) if keep_twins_together else np.arange(count)
-    parts = split_validation(groups, np.arange(count), validation_fraction, seed)
+    train_rows, validation = split_validation(groups, np.arange(count), validation_fraction, seed)
+    if num_train is not None:
+        train_rows = first_rows(groups, train_rows, num_train)
     if missing == "median":
-        fitted = fill_medians(fitted, parts[0], train.path)
+        fitted = fill_medians(fitted, train_rows, train.path)
     encoding = fitted.encoding
     other = encode_like(encoding, test, roles=(FEATURE, TARGET), drop=True)
     x, y = np.concatenate([fitted.x, other.x]), np.concatenate([fitted.y, other.y])
-    rows = Rows(*parts, np.arange(count, len(x)))
+    rows = Rows(train_rows, validation, np.arange(count, len(x)))
     named = encoding.feature_names, encoding.target_names
     dataset = arrays.assemble(name, encoding.task, *named, x, y, rows)
     return dataset._replace(encoding=encoding)

@@ -87,8 +87,37 @@ def split_validation(
     return rows[kept], rows[taken]
 
 
+def first_rows(groups: np.ndarray, train: np.ndarray, num_train: int) -> np.ndarray:
+    """Keeps the first training rows of a random split, whole groups at a time.
+
+    Their order is random by the seed of the split already. Where no two rows are equal, fewer rows
+    lie within more.
+
+    Args:
+      groups: (n,) group number of each row of the data set.
+      train: (m,) row numbers.
+      num_train: how many to keep.
+
+    Returns:
+      (num_train,) row numbers in the order of `train`, fewer where groups do not fill the number.
+
+    Raises:
+      ValueError: num_train is not an integer in 1..m, or every group is larger.
+    """
+    check_integer("num_train", num_train, 1)
+    check(num_train <= len(train), f"num_train must be at most {len(train)}; got {num_train}.")
+    _, first, member = np.unique(groups[train], return_index=True, return_inverse=True)
+    chosen = _fill(np.bincount(member), np.argsort(first), num_train)
+    check(bool(chosen.any()), f"num_train must hold a group of equal rows; got {num_train}.")
+    return train[chosen[member]]
+
+
 def split_in_order(
-    num_rows: int, *, test_fraction: float = 0.2, validation_fraction: float = 0.2
+    num_rows: int,
+    *,
+    test_fraction: float = 0.2,
+    validation_fraction: float = 0.2,
+    num_train: int | None = None,
 ) -> Rows:
     """Splits rows that are ordered in time: training first, then validation, the last are test.
 
@@ -96,19 +125,25 @@ def split_in_order(
       num_rows: number of rows.
       test_fraction: share of all rows that goes to the test part.
       validation_fraction: share of the remaining rows that goes to the validation part.
+      num_train: training rows to keep, the last of them; None for all.
 
     Returns:
       Rows, each in the order of the file.
 
     Raises:
-      ValueError: a fraction is not inside (0, 1), or a part would have no row.
+      ValueError: a fraction is not inside (0, 1), a part would have no row, or num_train is not an
+        integer from 1 to the number of training rows.
     """
     check_number("test_fraction", test_fraction, above=0, below=1)
     check_number("validation_fraction", validation_fraction, above=0, below=1)
     num_test = _size(num_rows, test_fraction, "test_fraction")
     rest = num_rows - num_test
-    num_train = rest - _size(rest, validation_fraction, "validation_fraction")
-    train, validation, test = np.split(np.arange(num_rows), [num_train, rest])
+    given = rest - _size(rest, validation_fraction, "validation_fraction")
+    train, validation, test = np.split(np.arange(num_rows), [given, rest])
+    if num_train is not None:
+        check_integer("num_train", num_train, 1)
+        check(num_train <= given, f"num_train must be at most {given}; got {num_train}.")
+        train = train[-num_train:]
     return Rows(train, validation, test)
 
 
@@ -124,14 +159,10 @@ def _size(num_rows: int, fraction: float, name: str) -> int:
 def _take(
     groups: np.ndarray, fraction: float, name: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of `groups` left and taken; a group too large for the room left is passed over."""
+    """Positions of `groups` left and taken, in random order."""
     room = _size(len(groups), fraction, name)
     present, member, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    chosen = np.zeros(len(present), bool)
-    for group in rng.permutation(len(present)):
-        if counts[group] <= room:
-            chosen[group] = True
-            room -= counts[group]
+    chosen = _fill(counts, rng.permutation(len(present)), room)
     order = rng.permutation(len(groups))
     taken = chosen[member][order]
     check(
@@ -140,3 +171,13 @@ def _take(
         f"in {len(present)} group(s) of equal rows.",
     )
     return order[~taken], order[taken]
+
+
+def _fill(counts: np.ndarray, order: np.ndarray, room: int) -> np.ndarray:
+    """Which groups fill the room, in their order; one too large for what is left is passed over."""
+    chosen = np.zeros(len(counts), bool)
+    for group in order:
+        if counts[group] <= room:
+            chosen[group] = True
+            room -= counts[group]
+    return chosen

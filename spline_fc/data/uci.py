@@ -15,7 +15,7 @@ from spline_fc.data.arrays import assemble
 from spline_fc.data.arrays import split as split_all
 from spline_fc.data.files import first_file, need_file, read_matrix
 from spline_fc.data.records import Dataset
-from spline_fc.data.splits import Rows, split_validation, twin_groups
+from spline_fc.data.splits import Rows, first_rows, split_validation, twin_groups
 
 
 def is_uci_folder(folder: pathlib.Path) -> bool:
@@ -34,6 +34,7 @@ def load_uci_folder(
     test_fraction: float | None = None,
     validation_fraction: float = 0.2,
     keep_twins_together: bool = True,
+    num_train: int | None = None,
 ) -> Dataset:
     """Loads a data set in the UCI folder layout.
 
@@ -51,6 +52,7 @@ def load_uci_folder(
       test_fraction: of a random split, None for 0.2; a published split has its own.
       validation_fraction: share of the training rows that goes to the validation part.
       keep_twins_together: as in `from_arrays`, in whatever is drawn at random.
+      num_train: as in `from_arrays`.
 
     Returns:
       Dataset in raw units, float64, y (n, 1).
@@ -58,7 +60,8 @@ def load_uci_folder(
     Raises:
       FileNotFoundError: a file of the layout is absent.
       ValueError: a malformed file, a column or row number out of range, a train and test part that
-        overlap, an unknown split, a test_fraction beside a published split.
+        overlap, an unknown split, a test_fraction beside a published split, a num_train beyond the
+        training part.
     """
     data = read_matrix(need_file(folder, "data.txt"))
     features = _indices(need_file(folder, "index_features.txt"), data.shape[1], "column")
@@ -75,6 +78,7 @@ def load_uci_folder(
             validation_fraction=validation_fraction,
             seed=seed,
             keep_twins_together=keep_twins_together,
+            num_train=num_train,
         )
     else:
         check(
@@ -83,7 +87,10 @@ def load_uci_folder(
         )
         train, test = _published(folder, split, len(data))
         groups = twin_groups(x, y) if keep_twins_together else np.arange(len(x))
-        rows = Rows(*split_validation(groups, train, validation_fraction, seed), test)
+        train, validation = split_validation(groups, train, validation_fraction, seed)
+        if num_train is not None:
+            train = first_rows(groups, train, num_train)
+        rows = Rows(train, validation, test)
     names = names or [f"column_{j}" for j in (*features, *target)]
     d, came = x.shape[1], x.shape[1] + y.shape[1]
     check(len(names) == came, f"{folder} must have {len(names)} columns in use; got {came}.")

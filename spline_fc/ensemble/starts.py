@@ -85,7 +85,7 @@ def make_starts(
     keys = [jax.random.fold_in(key, member) for member in range(members)]
     if spline == "shared":
         first = protocol.make_start(key, contender, fitted_on, hidden_sizes)
-        return [_refilled(own, first, fitted_on, hidden_sizes) for own in keys]
+        return [_refilled(own, contender, first, fitted_on, hidden_sizes) for own in keys]
     starts = []
     for member, (own, options) in enumerate(zip(keys, draw(seed, members, variety), strict=True)):
         chosen = contender._replace(options={**contender.options, **options})
@@ -96,11 +96,18 @@ def make_starts(
     return starts
 
 
-def _refilled(key: jax.Array, start: Start, dataset: Dataset, hidden_sizes: Sequence[int]) -> Start:
+def _refilled(
+    key: jax.Array,
+    contender: Contender,
+    start: Start,
+    dataset: Dataset,
+    hidden_sizes: Sequence[int],
+) -> Start:
     """The start with other free units."""
     if start.fit is None:
         raise ValueError(f"start must be {SPLINE!r} for a shared spline; got an initialiser.")
-    params = network.fill_in(key, start.fit, dataset.train.x, hidden_sizes)
+    given = {n: value for n, value in contender.options.items() if n in network.FILLING}
+    params = network.fill_in(key, start.fit, *dataset.train, hidden_sizes, **given)
     return start._replace(params=params)
 
 

@@ -193,7 +193,8 @@ def seed_of(random_state: Any) -> int:
     """An integer seed; of a RandomState, and of None, the next one of it."""
     if random_state is None or isinstance(random_state, np.random.RandomState):
         return int(check_random_state(random_state).randint(2**31 - 1))
-    known = isinstance(random_state, (int, np.integer)) and 0 <= int(random_state) < 2**32
+    known = not isinstance(random_state, bool) and isinstance(random_state, (int, np.integer))
+    known = known and 0 <= int(random_state) < 2**32
     wanted = "random_state must be an integer >= 0 and < 2**32, a RandomState or None"
     check(known, f"{wanted}; got {shown(random_state)}.")
     return int(random_state)

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_X_y
+from sklearn.utils import _safe_indexing, check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from spline_fc import data
-from spline_fc.arrays import as_names, numbers, numbers_float64
+from spline_fc.arrays import MISSING, as_names, numbers, numbers_float64, tell_order
 from spline_fc.checks import (
     check,
     check_finite,
@@ -76,18 +76,21 @@ def read(
     """
     for argument, given in (("X", X), ("y", y)):
         _check_rows(argument, given)
+    tell_order("X", X, "y", y)
+    tell_order("X", X, "sample_weight", sample_weight)
     name = _name(X, y)
+    X, y, sample_weight = _counted(X, y, sample_weight)
+    if labels and y is not None:
+        y = _as_labels(y)
     if not labels and y is not None and not _is_complex(y):
         y = numbers("y", y)
     with _one_sentence("X must be rows of numbers, and y a target for each"):
         X, y = _checked(estimator, X, y, {} if labels else NUMBERS)
     weights = _weights(sample_weight, len(X))
-    counts = weights > 0
-    if not counts.all():
-        X, y, weights = (X.loc[counts] if is_frame(X) else X[counts]), y[counts], weights[counts]
     vector, classes, task = y.ndim == 1, None, "regression"
     if labels:
-        _check_labels(y)
+        with _one_sentence("y must hold labels"):
+            check_classification_targets(y)
         classes, y = np.unique(y, return_inverse=True)
         check(
             len(classes) > 1, f"y must have at least 2 classes; got 1 class, {shown(classes[0])}."
@@ -103,14 +106,44 @@ def read(
     return Known(encoded, weights, classes, vector)
 
 
-def _check_labels(y: np.ndarray) -> None:
-    """Raises ValueError unless there is a label in every row, and all can be put in order."""
-    gaps = [i for i, label in enumerate(y.tolist()) if label is None or label != label]
+def _counted(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Leaves out the rows of weight 0 before anything else looks at what stands in them."""
+    if sample_weight is None or np.isscalar(sample_weight):
+        return X, y, sample_weight
+    rows = _rows_of(X)
+    if not rows or rows != _rows_of(y):
+        return X, y, sample_weight
+    weights = _weights(sample_weight, *rows)
+    kept = np.flatnonzero(weights)
+    if len(kept) == len(weights):
+        return X, y, weights
+    return _safe_indexing(X, kept), _safe_indexing(y, kept), weights[kept]
+
+
+def _rows_of(given: Any) -> tuple[int, ...]:
+    """The number of rows, () of what has none; lists may be ragged here."""
+    if isinstance(given, (list, tuple)):
+        return (len(given),)
+    return (given if hasattr(given, "shape") else np.asarray(given)).shape[:1]
+
+
+def _as_labels(y: Any) -> Any:
+    """Labels as they came; of lists and objects, which NumPy would mix, once they are of one kind.
+
+    Raises:
+      ValueError: a row has no label, or words stand beside numbers.
+    """
+    listed = isinstance(y, (list, tuple))
+    values = np.array(y, object) if listed else np.asarray(y)
+    if values.dtype != object or values.ndim != 1:
+        return y
+    found = values.tolist()
+    gaps = [i for i, v in enumerate(found) if type(v).__name__ in MISSING or v != v]
     first = f"the first is row {gaps[0]}" if gaps else ""
     check(not gaps, f"y must have a label in every row; {len(gaps)} have none, {first}.")
-    kinds = {isinstance(label, str) for label in y.ravel().tolist()}
+    kinds = {isinstance(label, str) for label in found}
     check(len(kinds) < 2, "y must hold words or numbers; got both.")
-    check_classification_targets(y)
+    return y if kinds == {True} and not listed else np.array(found)
 
 
 def _class_weights(

@@ -9,6 +9,7 @@ import numpy as np
 
 from spline_fc import files
 from spline_fc.checks import check_one_of
+from spline_fc.data.cells import MISSING
 from spline_fc.data.encoding import FEATURE, TARGET
 from spline_fc.model import standalone
 from spline_fc.model.checked import check_model
@@ -57,13 +58,15 @@ def portable(model: Model) -> dict[str, Any]:
     Returns:
       {"format", "name", "task", "target", "outputs": k names, "classes", "loss", "scale": what the
       outputs are ("target units", "logit", "regression of 0 and 1"), "feature_names": d columns of
-      x, "columns": [{"name", "kind", "levels", "shown": levels that have a 0/1 column, "median",
-      "decimal", "thousands", "unit"}], "layers": [{"kernel": (inputs, units), "bias"}]}. The
-      network takes x in raw units; all layers but the last are followed by ReLU.
+      x, "gaps": cells that mean nothing, "columns": [{"name", "kind", "levels", "shown": levels
+      that have a 0/1 column, "median", "decimal", "thousands", "unit"}], "layers": [{"kernel":
+      (inputs, units), "bias"}]}. The network takes x in raw units; all layers but the last are
+      followed by ReLU.
     """
     layers = layers_float64(model.network(np.float64))
     return {
         **_about(model),
+        "gaps": sorted(MISSING),
         "columns": _columns(model),
         "layers": [{"kernel": kernel.tolist(), "bias": bias.tolist()} for kernel, bias in layers],
     }

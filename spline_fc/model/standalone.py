@@ -14,13 +14,13 @@ import json
 import logging
 import math
 import os
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 MODEL: dict[str, Any] = json.loads("{}")  # what `spline_fc export --format json` writes
 
-_GAPS = ("", "NA", "N/A", "nan", "NaN", "NULL", "None", "?")
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -83,9 +83,13 @@ def _encode(row: Mapping[str, Any], counts: dict[str, int]) -> list[float]:
     for column in MODEL["columns"]:
         name, levels = column["name"], column["levels"]
         if name not in row:
-            raise ValueError(f"a row must have the column {name!r}; got {sorted(row)[:8]}.")
+            raise ValueError(f"a row must have the column {name!r}; got {list(row)[:8]}.")
         cell = row[name]
-        gap = cell is None or cell != cell or (isinstance(cell, str) and cell.strip() in _GAPS)
+        gap = (
+            cell is None
+            or cell != cell
+            or (isinstance(cell, str) and cell.strip() in MODEL["gaps"])
+        )
         if gap and "missing" not in levels and column["median"] is None:
             raise ValueError(f"column {name!r} must have a value; got a gap.")
         if levels:
@@ -120,16 +124,25 @@ def _number(column: dict[str, Any], cell: Any) -> float:
     try:
         if column["kind"] in ("date", "time") and not isinstance(cell, (int, float)):
             return _moment(column, cell)
-        if isinstance(cell, str):
-            cell = cell.replace(column["unit"], "") if column["unit"] else cell
-            cell = cell.replace(column["thousands"], "") if column["thousands"] else cell
-            cell = cell.replace(column["decimal"], ".").strip()
-        value = float(cell)
+        value = _value(column, cell) if isinstance(cell, str) else float(cell)
         if math.isfinite(value):
             return value
     except (TypeError, ValueError):
         pass
     raise ValueError(f"column {column['name']!r} must hold {column['kind']}s; got {cell!r}.")
+
+
+def _value(column: dict[str, Any], text: str) -> float:
+    """The number of a text with the marks of the column, and with no others."""
+    decimal, thousands, unit = column["decimal"], column["thousands"], column["unit"]
+    text = (text.replace(unit, "", 1) if unit else text).strip()
+    d, t = re.escape(decimal), re.escape(thousands)
+    whole = rf"[0-9]{{1,3}}(?:{t}[0-9]{{2,3}})*{t}[0-9]{{3}}|[0-9]+" if thousands else "[0-9]+"
+    pattern = rf"[+-]?(?:(?:{whole})(?:{d}[0-9]*)?|{d}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+    if re.fullmatch(pattern, text) is None:
+        raise ValueError("other marks")
+    text = text.replace(thousands, "") if thousands else text
+    return float(text.replace(decimal, "."))
 
 
 def _moment(column: dict[str, Any], cell: Any) -> float:
@@ -146,12 +159,22 @@ def _moment(column: dict[str, Any], cell: Any) -> float:
     return seconds / 86400 if column["unit"] == "days" else seconds
 
 
+def _rows(file: Iterable[str]) -> Iterator[dict[str, str]]:
+    """The rows of a table with a header, all of one length."""
+    reader = csv.DictReader(file)
+    for row in reader:
+        if None in row or None in row.values():
+            width = len(reader.fieldnames or ())
+            raise ValueError(f"line {reader.line_num} must have {width} cells, as the header has.")
+        yield row
+
+
 def _main() -> None:
     if len(sys.argv) != 2:
         sys.exit(f"usage: python {sys.argv[0]} rows.csv > predictions.csv")
     try:
         with open(sys.argv[1], newline="", encoding="utf-8-sig") as file:
-            found = predict(csv.DictReader(file))
+            found = predict(_rows(file))
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
     writer = csv.writer(sys.stdout, lineterminator="\n")

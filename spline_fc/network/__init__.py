@@ -1,6 +1,7 @@
 """The network that equals a spline, in whatever architecture is wanted."""
 
 from spline_fc.network.choice import DirectionsChoice
+from spline_fc.network.controls import CONTROLS, add_noise, altered_start
 from spline_fc.network.convert import (
     Hinges,
     clip_inputs,
@@ -31,14 +32,17 @@ from spline_fc.network.merge import merge_params
 from spline_fc.network.modules import MLP, NNXMLP, from_nnx, to_nnx
 from spline_fc.network.readback import spline_from_params
 from spline_fc.network.reshape import (
+    BALANCES,
     balance_units,
     deepen,
     max_terms_for,
     reshape,
     widen,
 )
+from spline_fc.network.samplers import SAMPLERS
 from spline_fc.network.spline_start import (
     DIRECTIONS_OF,
+    FILLING,
     START_OPTIONS,
     SplineStart,
     fill_in,
@@ -49,15 +53,21 @@ from spline_fc.network.structure import Params, check_same_structure, layer_size
 from spline_fc.network.trees import ensemble_to_params
 
 __all__ = [
+    "BALANCES",
+    "CONTROLS",
     "DIRECTIONS_OF",
+    "FILLING",
     "INITIALISERS",
     "MLP",
     "NNXMLP",
+    "SAMPLERS",
     "START_OPTIONS",
     "DirectionsChoice",
     "Hinges",
     "Params",
     "SplineStart",
+    "add_noise",
+    "altered_start",
     "apply_params",
     "balance_units",
     "check_same_structure",

@@ -25,6 +25,7 @@ from spline_fc.network.structure import (
     layer_sizes,
 )
 
+BALANCES = ("powers_of_two", "any", "none")
 _PROBE_ROWS = 256
 _MAX_SWEEPS = 1000
 _BALANCED = 1e-9  # largest binary logarithm of a factor left to apply
@@ -36,7 +37,7 @@ def reshape(
     key: jax.Array | int,
     *,
     incoming: str = "he_normal",
-    balance: str | None = "powers_of_two",
+    balance: str = "powers_of_two",
     x: ArrayLike | None = None,
     y: ArrayLike | None = None,
 ) -> Params:
@@ -54,7 +55,7 @@ def reshape(
       incoming: their distribution: "he_normal", "glorot_uniform", "lecun_normal", "orthogonal",
         or, given the data, "lsuv", "box_lsq" (both need x) and "swim" (x and y).
       balance: how units get equal norms in and out: "powers_of_two" (within a factor of two, exact
-        in floating point), "any" (equal, each weight rounded) or None for not at all.
+        in floating point), "any" (equal, each weight rounded) or "none" for not at all.
       x: (n, d), rows on which new units must not be dead, in the units the network takes; 256
         standard normal rows by default, which is right for standardised features.
       y: (n, k), read by incoming="swim" alone.
@@ -64,11 +65,13 @@ def reshape(
 
     Raises:
       ValueError: a layer too few or too narrow (the message says how wide it must be and which
-        max_terms would fit), an unknown distribution, data that it needs and did not get.
+        max_terms would fit), an unknown distribution or balance, data that it needs and did not
+        get.
     """
     hidden_sizes = as_sizes("hidden_sizes", hidden_sizes)
+    check_one_of("balance", balance, BALANCES)
     params = deepen(params, hidden_sizes)
-    if balance is not None:
+    if balance != "none":
         params = balance_units(params, factors=balance)
     return widen(params, hidden_sizes, key, incoming=incoming, x=x, y=y)
 
@@ -144,7 +147,7 @@ def balance_units(params: Params, *, factors: str = "powers_of_two") -> Params:
       (2018), Algorithmic regularization in learning deep homogeneous models, NeurIPS: gradient flow
       keeps the difference of the squared norms, so imbalance never heals by itself.
     """
-    check_one_of("factors", factors, ("powers_of_two", "any"))
+    check_one_of("factors", factors, BALANCES[:-1])
     stack = finite_layers(params)
     square = [np.square(kernel) for kernel, _ in stack]
     exponent = [np.zeros(len(bias)) for _, bias in stack[:-1]]

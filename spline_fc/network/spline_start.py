@@ -33,7 +33,8 @@ from spline_fc.network.choice import (
     unasked,
 )
 from spline_fc.network.convert import to_params
-from spline_fc.network.reshape import max_terms_for, reshape
+from spline_fc.network.reshape import BALANCES, max_terms_for, reshape
+from spline_fc.network.samplers import SAMPLERS, generator
 from spline_fc.network.structure import Params
 from spline_fc.printing import printed
 from spline_fc.sharding import placement_of
@@ -47,6 +48,7 @@ DIRECTIONS_OF = {
     "multiclass": ("pairs",),
 }  # chosen on small tables and images, see docs/classes.md
 COMPARED_KNOTS = 32  # a column, of fits that are only compared
+FILLING = ("incoming", "balance")  # options that `fill_in` takes
 PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
 Options = dict[str, Any]
 
@@ -74,6 +76,9 @@ def spline_start(
     max_terms: int = 61,
     share: float = 0.5,
     tolerance: float = 0.2,
+    row_share: float = 1.0,
+    incoming: str = "he_normal",
+    balance: str = "powers_of_two",
     **options: Any,
 ) -> SplineStart:
     """Fits a spline that leaves a network of the given shape room to learn, and fills it in.
@@ -86,8 +91,8 @@ def spline_start(
     whose ridge does the same.
 
     Args:
-      key: JAX key or integer seed, for the units that carry no hinge, for directions "random" and
-        for the rows that `choose_directions` holds out.
+      key: JAX key or integer seed, for the units that carry no hinge, for directions "random", for
+        the rows that `choose_directions` holds out and for those of a row_share.
       x: (n, d), standardised; the names of a data frame are kept. y: (n,) or (n, k), standardised;
         of classes (n,) or (n, 1) of 0 and 1, or (n, k) one-hot.
       hidden_sizes: widths of the hidden layers; one integer for one layer.
@@ -100,6 +105,9 @@ def spline_start(
       max_terms: of the forward pass, intercept included; no more than there are rows.
       share: of the first layer's units that hinges may take, > 0 and <= 1.
       tolerance: of `shrink`, for regression.
+      row_share: of the rows that the spline is fitted on, drawn without replacement, > 0 and <= 1.
+      incoming, balance: of `reshape`: how units without a hinge are drawn, and whether those of the
+        spline get equal norms in and out.
       **options: of `fit_mars`, in place of those named here and of penalty=3, and for classes of
         `fit_classes`.
 
@@ -116,26 +124,54 @@ def spline_start(
     check_integer("max_terms", max_terms, 1)
     check_number("share", share, above=0, at_most=1)
     check_number("tolerance", tolerance, above=0)
+    check_number("row_share", row_share, above=0, at_most=1)
+    check_one_of("incoming", incoming, SAMPLERS)
+    check_one_of("balance", balance, BALANCES)
     with Stopwatch() as clock:
         x, names = (x, None) if placement_of(x) else columns("x", x)
-        data = checked_rows(x, y, weights)
-        check(
-            task == "regression" or not isinstance(data, ShardedData),
-            f'task must be "regression" for rows on several devices; got {task!r}.',
-        )
+        everything = checked_rows(x, y, weights)
+        if isinstance(everything, ShardedData):
+            _check_shared(task, row_share)
         room = int(share * hidden_sizes[0])
         if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
-            room = min(room, max_terms_for(hidden_sizes, num_outputs=data.y.shape[1]) - 1)
+            outputs = everything.y.shape[1]
+            room = min(room, max_terms_for(hidden_sizes, num_outputs=outputs) - 1)
         key = as_key(key)
-        k_directions, k_fill = jax.random.split(key)
+        data = _part(key, everything, row_share)
+        k_directions, k_fill = start_keys(key)
         given = {"max_hinges": max(1, room), "names": names, "key": k_directions, **options}
         options = {**CHOICES, "max_terms": max_terms, **given}
         chosen, directions = _directions(key, data.sample(), task, directions, options)
         fit = _fit(data, task, directions, options)
         if task == "regression":
             fit = shrink(fit, data.x, data.y, weights=data.weights, tolerance=tolerance)
-        params = fill_in(k_fill, fit, data.sample(PROBE_ROWS).x, hidden_sizes)
+        rows = everything.sample(PROBE_ROWS)
+        drawn = {"incoming": incoming, "balance": balance}
+        params = fill_in(k_fill, fit, rows.x, rows.y, hidden_sizes, **drawn)
     return SplineStart(params, fit, chosen, clock.seconds)
+
+
+def start_keys(key: jax.Array | int) -> tuple[jax.Array, jax.Array]:
+    """The keys of random directions and of the units without a hinge, from that of a start."""
+    k_directions, k_fill = jax.random.split(as_key(key))
+    return k_directions, k_fill
+
+
+def _check_shared(task: str, row_share: float) -> None:
+    """Raises ValueError for what rows on several devices cannot have."""
+    where = "for rows on several devices"
+    check(task == "regression", f'task must be "regression" {where}; got {task!r}.')
+    check(row_share == 1, f"row_share must be 1 {where}; got {row_share}.")
+
+
+def _part(key: jax.Array, data: AnyData, share: float) -> AnyData:
+    """A share of the rows, in their order; all of them, not copied, for a share of 1."""
+    if share == 1 or isinstance(data, ShardedData):
+        return data
+    count = max(1, round(share * len(data.x)))
+    k_rows = jax.random.fold_in(key, 2)
+    rows = np.sort(generator(k_rows).permutation(len(data.x))[:count])
+    return data._replace(x=data.x[rows], y=data.y[rows], weights=data.weights[rows])
 
 
 def _directions(
@@ -178,15 +214,23 @@ def _fit(data: AnyData, task: str, directions: Any, options: Options) -> FitResu
 
 
 def fill_in(
-    key: jax.Array | int, fit: FitResult, x: Any, hidden_sizes: int | Sequence[int]
+    key: jax.Array | int,
+    fit: FitResult,
+    x: Any,
+    y: Any,
+    hidden_sizes: int | Sequence[int],
+    *,
+    incoming: str = "he_normal",
+    balance: str = "powers_of_two",
 ) -> Params:
     """Makes the network of a given shape that equals a fit, its other units drawn by the key.
 
     Args:
       key: JAX key or integer seed.
       fit: standardised, as x is.
-      x: (n, d) rows, of which some are looked at so that no new unit is dead.
+      x: (n, d) rows, of which some are looked at so that no new unit is dead. y: (n, k).
       hidden_sizes: widths of the hidden layers.
+      incoming, balance: of `reshape`.
 
     Returns:
       Parameters, in the dtype of the fit.
@@ -194,7 +238,9 @@ def fill_in(
     Raises:
       ValueError: what `reshape` refuses.
     """
-    return reshape(to_params(fit), hidden_sizes, key, x=x[:: -(-len(x) // PROBE_ROWS)])
+    rows = slice(None, None, -(-len(x) // PROBE_ROWS))
+    drawn = {"incoming": incoming, "balance": balance}
+    return reshape(to_params(fit), hidden_sizes, key, x=x[rows], y=y[rows], **drawn)
 
 
 def start_defaults() -> dict[str, Any]:

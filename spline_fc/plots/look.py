@@ -16,12 +16,12 @@ from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from spline_fc.checks import check, check_kind
 from spline_fc.data.cells import Format
 from spline_fc.model.columns import number_word
-from spline_fc.printing import one_line, shortened
+from spline_fc.printing import one_line, shortened, significant
 
 INK = "#1d2733"
 MUTED = "#6b7682"
@@ -77,8 +77,14 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(draw)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.rc_context(STYLE):
+        # No rc_context: it would also undo that pyplot, which may choose its backend on the way,
+        # is interactive, and a notebook would show no further picture.
+        before = {name: matplotlib.rcParams[name] for name in STYLE}
+        matplotlib.rcParams.update(STYLE)
+        try:
             return draw(*args, **kwargs)
+        finally:
+            matplotlib.rcParams.update(before)
 
     return wrapped
 
@@ -230,9 +236,11 @@ def beside(ax: Axes, labels: Sequence[tuple[float, str, Any]]) -> None:
 def legend(ax: Axes) -> None:
     """A legend of what has a label in the axes, at the top of their figure, covering nothing."""
     handles, labels = ax.get_legend_handles_labels()
+    longest = max(map(len, labels), default=0)
+    beside = most_letters(ax.figure.bbox.width / ax.figure.dpi, 8) // (longest + 8)
     place: dict[str, Any] = {
         "loc": "outside upper right",
-        "ncols": max(len(labels), 1),
+        "ncols": max(min(len(labels), beside), 1),
         "handlelength": 2.6,
     }
     ax.figure.legend(handles, labels, frameon=False, fontsize=8, **place)
@@ -249,6 +257,14 @@ def ticks(axis: Axis, most: int, format: Format = Format("number")) -> None:  # 
     else:
         axis.set_major_locator(MaxNLocator(2))
         axis.set_major_formatter(lambda v, _: number_word(format, v, decimals=0))
+
+
+def ratios(ax: Axes) -> None:
+    """Makes x a logarithmic scale from 0 on, which has a place of its own."""
+    ax.set_xscale("symlog", linthresh=0.01, linscale=0.5)
+    ax.set_xlim(0, None)
+    ax.xaxis.set_major_formatter(lambda v, _: significant(v, 1))
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def plain_number(value: float) -> str:

@@ -136,10 +136,7 @@ def intervals(
         ax.axvline(par, color=look.INK, linewidth=0.9, zorder=1)
     ax.grid(True, axis="x", color=look.HAIR, linewidth=0.5)
     if logarithmic:
-        ax.set_xscale("symlog", linthresh=0.01, linscale=0.5)
-        ax.set_xlim(0, None)
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: significant(v, 1)))
-        ax.xaxis.set_minor_locator(NullLocator())
+        look.ratios(ax)
     look.names(ax, [-i for i in range(len(values))], list(values))
     ax.set_ylim(0.6 - len(values), 0.6)
     return ax

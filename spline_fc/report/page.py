@@ -111,12 +111,13 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, s
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", _value(value)
+            yield f"{prefix}{key}", written(value)
 
 
-def _value(value: Any) -> str:
+def written(value: Any) -> str:
+    """A value of a config in words."""
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_value, value)) or "none"
+        return ", ".join(map(written, value)) or "none"
     return "none" if value is None or value == "" else str(value)

@@ -57,9 +57,14 @@ class Contest(NamedTuple):
     against: Comparison
 
 
-def contests_of(title: str, work: Workdir) -> list[Contest]:
-    """Compares every start of a workdir, and the spline alone, with its reference if it has one."""
-    rows = main_rows(work, speeds_of(work))
+def contests_of(title: str, work: Workdir, rows: Sequence[Row]) -> list[Contest]:
+    """Compares every start of a workdir, and the spline alone, with its reference if it has one.
+
+    Args:
+      title: of the workdir.
+      work: that is looked at.
+      rows: of its contenders, from `main_rows`.
+    """
     reference = row_of(rows, work.reference)
     if reference is None:
         return []

@@ -42,6 +42,7 @@ class Table(NamedTuple):
     body: list[list[str]]
     notes: list[str]
     words: int = 1
+    folded: str = ""  # what is said of a table that is opened by a click
 
     block = "table"
 
@@ -163,9 +164,9 @@ def set_text(table: Table) -> str:
     lines = [list(line) for line in zip(*padded, strict=True)]
     grid = lines + table.body
     widths = [max(len(row[i]) for row in grid) for i in range(len(table.header))]
-    ruled = [_aligned(row, widths) for row in lines]
+    ruled = [_aligned(row, widths, table.words) for row in lines]
     ruled += ["  ".join("-" * width for width in widths)]
-    ruled += [_aligned(row, widths) for row in table.body]
+    ruled += [_aligned(row, widths, table.words) for row in table.body]
     return "\n".join([*ruled, *table.notes]).replace(NBSP, " ")
 
 
@@ -243,7 +244,8 @@ def _median(values: np.ndarray, say: Callable[[float], str] = lambda v: signific
     return "never" if math.isinf(median) else say(median)
 
 
-def _aligned(cells: list[str], widths: list[int]) -> str:
-    first, *rest = widths
-    padded = [cell.rjust(width) for cell, width in zip(cells[1:], rest, strict=True)]
-    return "  ".join([cells[0].ljust(first), *padded]).rstrip()
+def _aligned(cells: list[str], widths: list[int], words: int) -> str:
+    """Names to the left, numbers to the right."""
+    sides = [str.ljust] * words + [str.rjust] * (len(cells) - words)
+    padded = [side(cell, width) for side, cell, width in zip(sides, cells, widths, strict=True)]
+    return "  ".join(padded).rstrip()

@@ -39,9 +39,12 @@ WRITTEN_ANEW = (
 
 
 def is_finished(folder: str | os.PathLike, config: Mapping[str, Any]) -> bool:
-    """Says whether a workdir holds the finished run of this config, with all of its results."""
+    """Says whether a workdir holds the finished run of this config, with all of its results.
+
+    The page is none of them: it can be made of the others.
+    """
     folder = pathlib.Path(os.path.realpath(files.as_path(folder)))
-    needed = ("workdir.json", "config.json", "status", "fits.json", "report.html")
+    needed = ("workdir.json", "config.json", "status", "fits.json")
     if not all((folder / name).is_file() for name in needed):
         return False
     expected = config["seeds"] * len(config["learning_rates"]) * len(config["initialisations"])

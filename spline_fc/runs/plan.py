@@ -16,7 +16,7 @@ from spline_fc.training import TrainingConfig
 
 PUBLISHED = "published"  # data.split: seed s takes published split s
 WRITERS = ("stdout", "tensorboard")  # of metrics, beside the JSONL files
-_VARIANT = ("start", "fit", "training")
+_VARIANT = ("start", "fit", "training", "control", "noise")
 
 
 class Plan(NamedTuple):
@@ -88,7 +88,9 @@ def read_plan(config: Any) -> Plan:
     checks.check_mapping("config.variants", full["variants"])
     sizes = checks.as_sizes("hidden_sizes", full["network"]["hidden_sizes"])
     full["network"] = {**full["network"], "hidden_sizes": sizes}
-    contenders = tuple(_contender(full, name) for name in _names(full))
+    names = _names(full)
+    read = {name: _contender(full, name) for name in (*full["variants"], *names)}
+    contenders = tuple(read[name] for name in names)
     checks.check(
         not full["refit"] or all(c.training.schedule == "constant" for c in contenders),
         "config.training.schedule must be 'constant' with config.refit, which trains for fewer "
@@ -157,7 +159,26 @@ def _contender(full: Mapping[str, Any], name: str) -> Contender:
     if start != SPLINE:  # there are no hinges whose groups or axes could be kept
         fields.update(group_rates={}, keep_axes=False)
     given = {key: value for key, value in options.items() if value is not None}
-    return Contender(name, start, given, training.as_config(fields))
+    control, noise = variant.get("control"), variant.get("noise", 0.0)
+    _check_altered(where, start, given, control, noise)
+    return Contender(name, start, given, training.as_config(fields), control, float(noise))
+
+
+def _check_altered(
+    where: str, start: str, options: Mapping[str, Any], control: Any, noise: Any
+) -> None:
+    """What is taken from a spline start, or added to it, is wanted of spline starts alone."""
+    checks.check_number(f"{where}.noise", noise, at_least=0)
+    checks.check(
+        start == SPLINE or (control is None and noise == 0),
+        f"{where}.control and noise must be left out without a spline; got the start {start!r}.",
+    )
+    if control is not None:
+        checks.check_one_of(f"{where}.control", control, network.CONTROLS)
+        checks.check(
+            options["row_share"] == 1,
+            f"{where}.fit.row_share must be 1 with a control; got {options['row_share']!r}.",
+        )
 
 
 def check_against_data(plan: Plan, dataset: Dataset) -> None:
@@ -197,7 +218,10 @@ def _check_fit(name: str, options: Mapping[str, Any]) -> None:
     search = ("max_terms", "max_degree", "penalty", "threshold", "min_span", "end_span", "fast_k",
               "screen")  # fmt: skip
     check_search_options(**{option: options[option] for option in search})
-    checks.check_number(f"{name}.share", options["share"], above=0, at_most=1)
+    for share in ("share", "row_share"):
+        checks.check_number(f"{name}.{share}", options[share], above=0, at_most=1)
+    checks.check_one_of(f"{name}.incoming", options["incoming"], network.SAMPLERS)
+    checks.check_one_of(f"{name}.balance", options["balance"], network.BALANCES)
     checks.check_number(f"{name}.tolerance", options["tolerance"], above=0)
     checks.check_integer(f"{name}.passes", options["passes"], 0)
     if options["ridge"] is not None:

@@ -51,7 +51,7 @@ def prepare(
       params: {"Dense_0": ...}; leaves with the leading axis S if there are replicas.
       dataset: arrays (n, d) and (n, k), or (S, n, d) and (S, n, k).
       config: decides what else is needed.
-      weights: (n,) or (S, n) of the training rows, or None.
+      weights: (n,) or (S, n) of the training rows; None for those of the data set, if it has any.
       origin: of the units, or None.
       replicas: how many seeds there are, or None if the axis S is not there.
 
@@ -68,6 +68,8 @@ def prepare(
     if replicas is not None:
         _check_replicas(params, parts, replicas)
     _check_columns(sizes, parts)
+    if weights is None and dataset.weights is not None:
+        weights = dataset.weights.train
     place, shared = None if lead else placement_of(parts[0].x), []
     if place is not None:
         shared = sharded.shared_parts(place, parts, weights)

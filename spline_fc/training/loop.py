@@ -95,7 +95,8 @@ def train(
       recorder: measurements to take inside the compiled step.
       on_epochs: called now and then with the epochs done and the history so far; a resumed run
         calls it first with all that was done before.
-      weights: (n,) of the training rows, not negative; only their ratios matter.
+      weights: (n,) of the training rows, not negative; only their ratios matter. None for those of
+        the data set, if it has any.
       origin: where the units come from; for `group_rates` and `keep_axes`.
       checkpoints: where to save the state, and to go on from if the folder holds this very run,
         or one of fewer epochs.

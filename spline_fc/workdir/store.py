@@ -284,7 +284,8 @@ def write_knots(
       flips: (records, units) per hidden layer, shares of rows whose activation flipped.
     """
     arrays = {**track._asdict(), **{f"flips/{layer}": share for layer, share in flips.items()}}
-    small = {key: a.astype(np.float32) if a.dtype == np.float64 else a for key, a in arrays.items()}
+    with np.errstate(over="ignore"):  # knots of a run that diverged
+        small = {k: a.astype(np.float32) if a.dtype == np.float64 else a for k, a in arrays.items()}
     files.write_npz(folder / "knots" / f"{name}.npz", small, compressed=True)
 
 

@@ -29,6 +29,7 @@ HEADERS = {
     "years above years": (["2019", "2020"], [["2021", "2018"], ["2000", "1999"]], False),
     "years beside a word": (["tree", "2019", "2020"], [WORDS, NUMBERS, NUMBERS], True),
     "counted above fractions": (["0", "1"], [["0.5", "0.25"], ["1.5", "2.5"]], True),
+    "counted from 1": (["1", "2", "3"], [NUMBERS] * 3, True),
     "counted above counts": (["0", "1"], [["2", "4"], ["3", "5"]], False),
     "the index of pandas": (["", "0", "1"], [["0", "1"], ["2", "4"], ["3", "5"]], True),
     "dates above dates": (
@@ -198,3 +199,9 @@ def test_lines_of_errors_count_quoted_line_ends_and_comments(tmp_path):
     path.write_text('# made by hand\n\na,b\n"one\ntwo",1\n\nx,2\n')
     table = read_csv(path)
     assert [table.place(row).rpartition(" ")[2] for row in range(2)] == ["5", "7"]
+
+
+def test_a_delimiter_divides_the_first_line_too():
+    rows = "".join(f"2024-01-{i + 1:02} 00:00 here,{i}\n" for i in range(12))
+    assert sniff_delimiter("when,y\n" + rows) == ","
+    assert sniff_delimiter(rows) == " "

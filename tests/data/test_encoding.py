@@ -191,3 +191,12 @@ def test_named_tables_bring_an_encoding(data_dir):
     x, y = data.encode_with_targets(first, data_dir / "abalone" / "abalone.data")
     assert x.shape == (4177, 10) and first.feature_names[:2] == ("sex=F", "sex=I")
     assert y.min() == 1
+
+
+def test_cells_that_may_mean_another_thing_are_refused():
+    frame = pd.DataFrame({"rate": ["15 %", "25 %"] * 20, "day": pd.date_range("2020", periods=N)})
+    first = data.from_arrays(frame, ROW)
+    with pytest.raises(ValueError, match="row 1: column 'rate' must have one unit.*got '0.15'"):
+        data.encode(first, {"rate": ["15 %", "0.15"], "day": frame["day"][:2]})
+    with pytest.raises(ValueError, match="must hold dates without a zone; got dates with a zone"):
+        data.encode(first, {"rate": ["15 %"], "day": frame["day"][:1].dt.tz_localize("Asia/Tokyo")})

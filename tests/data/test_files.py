@@ -146,8 +146,13 @@ BAD_CSV = {
     "policy": ("a,b\n" + NUMBERS, {"missing": "mean"}, "missing must be one of 'drop', 'median'"),
     "no option": (
         "a,b\n" + NUMBERS,
-        {"num_train": 5},
-        "num_train must be left out for .*table file",
+        {"num_test": 5},
+        "num_test must be left out for .*table file",
+    ),
+    "too many training rows": (
+        "a,b\n" + NUMBERS,
+        {"num_train": 500},
+        "num_train must be at most [0-9]+; got 500",
     ),
 }
 
@@ -262,3 +267,10 @@ def test_damaged_idx_images(tmp_path):
     labels.unlink()
     with pytest.raises(FileNotFoundError, match="must hold t10k-labels-idx1-ubyte"):
         data.load(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_wide_text_with_a_mark(encoding, tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_bytes(("größe,y\n" + "".join(f"{i},{i * i}\n" for i in range(20))).encode(encoding))
+    assert data.load(path).feature_names == ("größe",)

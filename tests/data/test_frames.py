@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -151,3 +152,41 @@ def test_gaps_among_words(gap, dtype):
     frame = pd.DataFrame({"tree": words, "size": np.arange(20.0)})
     dataset = data.from_arrays(frame, np.arange(20.0), missing="median")
     assert dataset.feature_names == ("tree=elm", "tree=missing", "tree=oak", "size")
+
+
+@pytest.mark.parametrize("scale", [1, 1.0, 0.1, -1.0])
+def test_levels_that_are_numbers_are_found_again_however_they_come(scale):
+    levels = (ROW % 3) * scale
+    d = data.from_arrays(pd.DataFrame({"c": pd.Categorical(levels)}), Y, shuffle=False)
+    for new in (levels, levels.tolist(), pd.Categorical(levels), [str(v) for v in levels + 0.0]):
+        found = data.encode(d, pd.DataFrame({"c": new}))
+        np.testing.assert_array_equal(found.sum(axis=1), 1)
+        np.testing.assert_array_equal(found[: len(d.train.x)], d.train.x)
+
+
+def test_whole_numbers_that_become_equal_are_told():
+    far = pd.array(2**60 + ROW, dtype="Int64")
+    with mock.patch("absl.logging.warning") as warning:
+        column(far)
+    assert "became equal" in warning.call_args.args[0] and warning.call_args.args[2] == N - 1
+
+
+def test_rows_are_paired_by_position_and_another_order_is_told():
+    frame = pd.DataFrame({"a": ROW})
+    with mock.patch("absl.logging.warning") as warning:
+        data.from_arrays(frame, pd.Series(Y))
+        data.from_arrays(frame, pd.Series(Y, index=ROW + 100))
+        warning.assert_not_called()
+        d = data.from_arrays(frame, pd.Series(Y, index=ROW[::-1]), shuffle=False)
+    assert "same index in another order" in warning.call_args.args[0]
+    np.testing.assert_array_equal(d.train.y[:, 0], Y[: len(d.train.y)])
+    x = {"a": pd.Series(ROW), "b": pd.Series(ROW, index=ROW[::-1])}
+    x = data.from_arrays(x, Y, shuffle=False).train.x
+    np.testing.assert_array_equal(x[:, 0], x[:, 1])
+
+
+def test_one_hot_labels_may_be_booleans():
+    hot = pd.get_dummies(pd.Series(WORDS))
+    d = data.from_arrays(ROW[:, None], hot, task="multiclass", shuffle=False)
+    assert d.target_names == ("u", "v", "w")
+    np.testing.assert_array_equal(d.train.y, np.eye(3)[ROW % 3][: len(d.train.y)])

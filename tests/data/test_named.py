@@ -17,6 +17,7 @@ SIZES = {
     "abalone": (4177, 10, "regression"),
     "wine_quality_red": (1599, 11, "regression"),
     "wine_quality_white": (4898, 11, "regression"),
+    "wine_quality": (6497, 12, "regression"),
     "california_housing": (20640, 8, "regression"),
     "uci_boston": (506, 13, "regression"),
     "uci_concrete": (1030, 8, "regression"),
@@ -71,6 +72,30 @@ def test_columns_of_abalone_and_california(data_dir):
     assert int((whole(house)[1] == 500001).sum()) == 965
 
 
+def test_both_wines_are_those_of_each_with_their_colour(data_dir):
+    both = data.load("wine_quality", data_dir=data_dir)
+    assert both.feature_names[-1] == "colour=white" and both.target_names == ("quality",)
+    x, y = whole(both)
+    for is_white, name in enumerate(("wine_quality_red", "wine_quality_white")):
+        rows = x[:, -1] == is_white
+        one, target = whole(data.load(name, data_dir=data_dir))
+        mine = np.concatenate([x[rows, :-1], y[rows]], axis=1)
+        theirs = np.concatenate([one, target], axis=1)
+        np.testing.assert_array_equal(mine[np.lexsort(mine.T)], theirs[np.lexsort(theirs.T)])
+
+
+def test_tables_that_differ_are_not_joined(tmp_path):
+    folder = tmp_path / "wine_quality"
+    folder.mkdir()
+    (folder / "winequality-red.csv").write_text("a;b;quality\n1;2;3\n2;3;4\n")
+    (folder / "winequality-white.csv").write_text("a;c;quality\n1;2;3\n2;x;4\n")
+    with pytest.raises(ValueError, match="must have the columns a, b, quality; got a, c, quality"):
+        data.load("wine_quality", data_dir=tmp_path)
+    (folder / "winequality-white.csv").write_text("a;b;quality\n1;2;3\n2;inf;4\n")
+    with pytest.raises(ValueError, match="winequality-white.csv, line 3"):
+        data.load("wine_quality", data_dir=tmp_path)
+
+
 def test_naval_traps(data_dir):
     d = data.load("uci_naval", data_dir=data_dir, split=0)
     x, y = whole(d)
@@ -121,7 +146,7 @@ def test_published_split_is_taken_as_it_is_and_validation_by_seed(data_dir):
         ("uci_yacht", {"split": 1, "test_fraction": 0.5}, "test_fraction must be left out beside"),
         ("uci_yacht", {"split": 1, "validation_fraction": 2}, "validation_fraction must be"),
         ("abalone", {"split": 1}, r"split must be left out for 'abalone' \(table\)"),
-        ("abalone", {"num_train": 10}, "num_train must be left out for 'abalone'"),
+        ("abalone", {"num_test": 10}, "num_test must be left out for 'abalone'"),
         ("friedman1", {"test_fraction": 0.1}, "test_fraction must be left out for 'friedman1'"),
         ("abalnoe", {}, "data set must be one of 'friedman1', .*did you mean 'abalone'"),
     ],

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spline_fc import data
-from spline_fc.data.splits import split_in_order, split_rows, twin_groups
+from spline_fc.data.splits import first_rows, split_in_order, split_rows, twin_groups
 
 
 def rows_of(part):
@@ -72,3 +72,63 @@ def test_wine_twins_are_not_divided(name, data_dir):
     assert len(sizes) == 1  # so that seeds stack
     careless = data.load(name, data_dir=data_dir, keep_twins_together=False)
     assert rows_of(careless.train) & rows_of(careless.test)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fewer_training_rows_leave_the_other_parts_as_they_are(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(300, 2))
+    x[:60] = np.repeat(x[:20], 3, axis=0)
+    y = x @ np.array([1.0, 2.0])
+    every, some, few = (data.from_arrays(x, y, seed=seed, num_train=n) for n in (None, 101, 40))
+    for part in (some, few):
+        np.testing.assert_array_equal(part.validation.x, every.validation.x)
+        np.testing.assert_array_equal(part.test.y, every.test.y)
+    assert len(every.train.x) == 192 and len(some.train.x) == 101 and len(few.train.x) == 40
+    counts = lambda part: {row: part.count(row) for row in part}  # noqa: E731
+    whole = counts([row.tobytes() for row in every.train.x])
+    drawn = counts([row.tobytes() for row in some.train.x])
+    assert all(whole[row] == count for row, count in drawn.items())  # twins came along or stayed
+    assert max(whole.values()) == 3 and len(drawn) < len(whole)
+    other = data.from_arrays(x, y, seed=seed, num_train=101)
+    np.testing.assert_array_equal(other.train.x, some.train.x)
+
+
+def test_fewer_training_rows_lie_within_more():
+    groups, train = np.arange(60), np.random.default_rng(0).permutation(50) + 5
+    np.testing.assert_array_equal(first_rows(groups, train, 10), train[:10])
+    np.testing.assert_array_equal(first_rows(groups, train, 50), train)
+    pairs = np.array([0, 0, 1, 2, 1, 3])
+    np.testing.assert_array_equal(first_rows(pairs, np.array([5, 2, 1, 4, 3]), 4), [5, 2, 1, 4])
+    np.testing.assert_array_equal(first_rows(pairs, np.array([5, 2, 1, 4, 3]), 2), [5, 1])
+    with pytest.raises(ValueError, match="num_train must be at most 50; got 51"):
+        first_rows(groups, train, 51)
+    with pytest.raises(ValueError, match="num_train must hold a group of equal rows; got 2"):
+        first_rows(groups // 4, np.arange(4, 24), 2)
+
+
+def test_fewer_training_rows_in_order_are_the_last_ones():
+    rows = split_in_order(10, test_fraction=0.2, validation_fraction=0.25, num_train=2)
+    assert [r.tolist() for r in rows] == [[4, 5], [6, 7], [8, 9]]
+    with pytest.raises(ValueError, match="num_train must be at most 6; got 7"):
+        split_in_order(10, test_fraction=0.2, validation_fraction=0.25, num_train=7)
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("abalone", {}),
+        ("uci_yacht", {"split": 3}),
+        ("uci_yacht", {}),
+        ("diabetes", {}),
+        ("adult", {}),
+        ("adult", {"missing": "drop"}),
+    ],
+)
+def test_every_source_takes_fewer_training_rows(name, options, data_dir):
+    every = data.load(name, data_dir=data_dir, seed=2, **options)
+    some = data.load(name, data_dir=data_dir, seed=2, num_train=100, **options)
+    assert len(some.train.x) == len(some.train.y) == 100
+    np.testing.assert_array_equal(some.validation.x.shape, every.validation.x.shape)
+    np.testing.assert_array_equal(some.test.y, every.test.y)
+    assert rows_of(some.train) <= rows_of(every.train)

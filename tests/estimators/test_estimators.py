@@ -336,3 +336,24 @@ def test_labels_that_are_none_are_named(label, words):
     y[3] = label
     with pytest.raises(ValueError, match=words):
         sfc.SplineFCClassifier(**QUICK).fit(np.arange(8.0)[:, None], y)
+
+
+def test_labels_are_not_mixed_and_may_be_objects():
+    x, y = numbers()
+    codes = (y > 0).astype(int)
+    quick = sfc.SplineFCClassifier(**QUICK)
+    with pytest.raises(ValueError, match="y must hold words or numbers; got both"):
+        quick.fit(x, ["a" if code else 1 for code in codes])
+    for given in (codes.astype(object), codes.tolist()):
+        assert quick.fit(x, given).classes_.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="^y must hold labels: Unknown label type"):
+        quick.fit(x, y)
+
+
+def test_rows_of_weight_0_may_hold_anything(mars):
+    x, y = numbers()
+    bad = np.concatenate([x, [[np.inf, 1, 1], [1e200, 0, 0]]])
+    weights = np.append(np.ones(len(x)), [0, 0])
+    for rows in (bad, pd.DataFrame(bad), bad.tolist()):
+        found = sfc.MARSRegressor(max_terms=9).fit(rows, [*y, np.nan, 1], sample_weight=weights)
+        np.testing.assert_array_equal(found.basis_coef_, mars.basis_coef_)

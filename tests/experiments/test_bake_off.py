@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import spline_fc as sfc
-from experiments import bake_off_records, bake_off_table, classes_table, sweeps
+from experiments import bake_off_table, classes_table, sweep_cells, sweep_records, sweep_run
 from spline_fc import data, pipeline, protocol, training
 from spline_fc.runs.plan import read_plan
 from tests.small_runs import small
@@ -41,9 +41,9 @@ def cell(tmp_path_factory):
     """A finished cell and its record."""
     folder = tmp_path_factory.mktemp("bake_off")
     (folder / "sweep.py").write_text(SWEEP)
-    config = sweeps.expand(str(folder / "sweep.py"))["diabetes-16"]
-    pipeline.run(config, folder / "run")
-    return config, bake_off_records.of_run(folder / "run"), folder
+    config = sweep_cells.expand(str(folder / "sweep.py")).cells["diabetes-16"].config
+    pipeline.run(config, folder / "run", page=False)
+    return config, sweep_records.of_run(folder / "run"), folder
 
 
 def test_a_record_holds_every_split_and_the_table_tells_it(cell, tmp_path):
@@ -57,18 +57,21 @@ def test_a_record_holds_every_split_and_the_table_tells_it(cell, tmp_path):
         assert min(pair["validation"]) == pair["validation"][pair["best_epoch"]]
         assert 0 < pair["test_rmse"] < 200 and 0 < pair["refit_rmse"] < 200
     assert min(ours["start_seconds"], ours["step_seconds"]) > 0
-    assert bake_off_table.line(ours).startswith("test RMSE ")
+    assert sweep_records.said(record).startswith("test RMSE of recipe ")
     (tmp_path / "diabetes-16.json").write_text(json.dumps(record))
     shown = " ".join(bake_off_table.markdown(bake_off_table.read(tmp_path)).split())
     assert "| diabetes | 2 |" in shown and "100% of 2" in shown and "not timed" not in shown
 
 
-def test_contenders_of_other_runs_are_joined(cell, tmp_path):
+def test_cells_of_one_set_are_joined_unless_they_share_a_contender(cell, tmp_path):
     _, record, _ = cell
-    he = {**record, "contenders": {"he_normal": record["contenders"]["he_normal"]}}
-    (tmp_path / "a.json").write_text(json.dumps(he))
-    ours = {**record, "contenders": {"recipe": record["contenders"]["recipe"]}}
-    assert bake_off_records.joined(tmp_path / "a.json", ours)["contenders"] == record["contenders"]
+    for name in ("recipe", "he_normal"):
+        one = {**record, "contenders": {name: record["contenders"][name]}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(one))
+    (joined,) = bake_off_table.read(tmp_path)
+    assert joined["contenders"] == record["contenders"]
+    (tmp_path / "third.json").write_text(json.dumps(record))
+    assert [r["set"] for r in bake_off_table.read(tmp_path)] == ["diabetes", "third"]
 
 
 def test_refit_trains_on_the_validation_rows_with_what_was_chosen(cell):
@@ -89,36 +92,6 @@ def test_refit_trains_on_the_validation_rows_with_what_was_chosen(cell):
     assert pair["refit_rmse"] == pytest.approx(found, rel=1e-3)
 
 
-def test_the_program_runs_what_is_missing_and_prints_its_tables(cell, tmp_path):
-    *_, folder = cell
-    config = f"--config={folder / 'sweep.py'}:smoke"
-    command = [sys.executable, "-m", "experiments.bake_off", config, f"--workdir={tmp_path}"]
-    told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert told.returncode == 0, told.stderr
-    assert "diabetes-16, recipe: test RMSE" in told.stdout and "| diabetes | 1 |" in " ".join(
-        told.stdout.split()
-    )
-    wrong = [*command[:3], f"--table={tmp_path / 'nothing'}"]
-    told = subprocess.run(wrong, capture_output=True, text=True, cwd=ROOT)
-    assert told.returncode == 1 and "holds none" in told.stderr
-
-
-def test_a_sweep_is_locked_before_anything_runs(cell):
-    *_, folder = cell
-    for wrong, sentence in [("network.hidden_size", "known fields"), ("seeds", "known fields")]:
-        path = folder / "wrong.py"
-        path.write_text(SWEEP.replace('"network.hidden_sizes": (16, 16)', f'"{wrong}": "many"'))
-        with pytest.raises(ValueError, match=sentence):
-            sweeps.expand(str(path))
-    path.write_text(SWEEP + '    add("diabetes-16", {})\n')
-    with pytest.raises(ValueError, match="twice"):
-        sweeps.expand(str(path))
-    with pytest.raises(ValueError, match="has none"):
-        sweeps.expand("configs/friedman1.py")
-    with pytest.raises(ValueError, match="must name a file"):
-        sweeps.expand("configs/nothing.py")
-
-
 @pytest.mark.parametrize(
     ("name", "least"),
     [
@@ -130,14 +103,12 @@ def test_a_sweep_is_locked_before_anything_runs(cell):
     ],
 )
 def test_every_cell_of_the_sweeps_is_a_plan(name, least):
-    cells = sweeps.expand(f"configs/{name}.py:smoke")
-    assert len(cells) >= least
-    for config in cells.values():
-        assert read_plan(config).seeds == 1
+    cells = sweep_cells.expand(f"configs/{name}.py:smoke").cells.values()
+    assert len(cells) >= least and all(cell.plan.seeds == 1 for cell in cells)
 
 
 def test_the_recorded_results_make_their_tables():
-    command = [sys.executable, "-m", "experiments.bake_off", "--table=results/bake_off"]
+    command = [sys.executable, "-m", "experiments.sweep", "--table=results/bake_off"]
     told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert "### Hidden sizes (128, 128)" in told and "uci_protein" in told
 
@@ -194,6 +165,7 @@ def _class_record(ours, theirs):
                 "validation": losses,
                 "validation_accuracy": accuracies,
                 "learning_rate": rate,
+                "diverged": False,
                 "worst": max(losses) / losses[0],
                 **{f"test_{score}": min(losses) for score in training.CLASS_SCORES},
                 **{f"start_{score}": losses[0] for score in training.CLASS_SCORES},
@@ -219,7 +191,7 @@ def test_classes_are_judged_by_log_loss_and_by_steps_to_an_accuracy(monkeypatch)
         ([0.7, 0.3, 0.15], [0.5, 0.8, 0.8]),  # never
     ]
     record = _class_record(ours, theirs)
-    assert bake_off_table.line(record["contenders"]["recipe"]).startswith("test log loss 0.2 ")
+    assert sweep_records.said(record).startswith("test log loss of recipe 0.2")
     shown = classes_table.markdown([record])
     assert "| a | 3 | logistic regression | 0.5 ± 0 | 0.5 ± 0 | 0.5 ± 0 |" in shown
     assert "| a | 3 | spline alone | 0.3 ± 0 | 0.3 ± 0 | 0.3 ± 0 |" in shown
@@ -230,14 +202,25 @@ def test_classes_are_judged_by_log_loss_and_by_steps_to_an_accuracy(monkeypatch)
     assert "| a | 1 | never (1 of 3) |" in classes_table.markdown([record])
 
 
+def test_scores_of_two_kinds_have_no_table(tmp_path):
+    curves = [([0.3, 0.2], [0.9, 0.95])] * 3
+    for name, record in [
+        ("a", _class_record(curves, curves)),
+        ("b", {**_record([[1.0, 0.5]], [[1.0, 0.4]]), "set": "b"}),
+    ]:
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match="all of regressions of one target"):
+        sweep_run.tables(tmp_path)
+
+
 def test_a_classification_becomes_a_record(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 2))
     np.savez(tmp_path / "a.npz", x=x, y=(x[:, 0] > rng.normal(size=200) / 2).astype(float))
     changes = {"data.name": str(tmp_path / "a.npz"), "data.task": "binary", "seeds": 1}
     changes |= {"initialisations": ("spline",), "learning_rates": (1e-3,), "training.epochs": 2}
-    pipeline.run(small(**changes, **dict.fromkeys(SIZES)), tmp_path / "run")
-    record = bake_off_records.of_run(tmp_path / "run")
+    pipeline.run(small(**changes, **dict.fromkeys(SIZES)), tmp_path / "run", page=False)
+    record = sweep_records.of_run(tmp_path / "run")
     cell = record["contenders"]["spline"]
     (pair,) = cell["pairs"]
     assert len(pair["validation_accuracy"]) == len(pair["validation"]) == 3

@@ -111,7 +111,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "a fractional seed": {"seed": 0.5},
     "a delimiter of words": {"delimiter": "comma"},
     "no such option": {"sead": 1},
-    "an option of others": {"num_train": 10},
+    "an option of others": {"num_test": 10},
+    "more training rows than there are": {"num_train": 10**6},
+    "no training row": {"num_train": 0},
 }
 
 

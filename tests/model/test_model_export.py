@@ -119,3 +119,27 @@ def test_json_says_all_that_predictions_need(tmp_path):
     np.testing.assert_allclose(x, model.outputs(table()[0]), rtol=1e-9, atol=1e-9)
     with pytest.raises(ValueError, match="format must be one of 'onnx', 'json'"):
         model.export(tmp_path / "m.pmml", "pmml")
+
+
+def test_a_module_reads_no_number_with_other_marks(tmp_path):
+    rows = 60
+    price = [f"{1000 + 10 * i:,}.5".translate(str.maketrans(",.", ".,")) for i in range(rows)]
+    dataset = sfc.from_arrays(
+        {"price": price, "near": ["yes", "n/a"] * 30}, np.arange(rows), missing="median"
+    )
+    fit = sfc.make_model(
+        dataset, params={"Dense_0": {"kernel": np.ones((2, 1)), "bias": np.zeros(1)}}
+    )
+    fit.export(tmp_path / "m.py", "python")
+    module = module_of(tmp_path / "m.py")
+    new = [("1.234,5", "yes"), ("-2", "n/a"), ("1.234.567", "--")]
+    came = module.predict([{"price": p, "near": n} for p, n in new])
+    wanted = fit.predict({"price": [p for p, _ in new], "near": [n for _, n in new]})
+    np.testing.assert_allclose(came, wanted, rtol=1e-12)
+    for bad in ("1.5", "1,234,5", "1_000", "12.34"):
+        with pytest.raises(ValueError, match="must hold numbers"):
+            module.predict([{"price": bad, "near": "yes"}])
+    (tmp_path / "rows.csv").write_text("price,near\n5,yes\n6\n")
+    command = [sys.executable, "-I", "-S", tmp_path / "m.py", tmp_path / "rows.csv"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stderr == "error: line 3 must have 2 cells, as the header has.\n"

@@ -39,7 +39,7 @@ def test_round_trip_is_exact(seed, degree):
             np.testing.assert_allclose(again[name][field], params[name][field], rtol, atol)
 
 
-@pytest.mark.parametrize("balance", ["powers_of_two", "any", None])
+@pytest.mark.parametrize("balance", ["powers_of_two", "any", "none"])
 @pytest.mark.parametrize("degree", [1, 2, 4])
 @pytest.mark.parametrize("extra", [0, 2])
 def test_reshaped_networks_are_read_too(degree, extra, balance):

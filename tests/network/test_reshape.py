@@ -179,7 +179,7 @@ def test_splines_of_max_terms_for_fit(sizes, degree, outputs):
     [
         ({"incoming": "xavier"}, "incoming must be one of .*he_normal"),
         ({"incoming": "swim"}, "x must be given for incoming='swim'"),
-        ({"balance": "half"}, "factors must be one of"),
+        ({"balance": "half"}, "balance must be one of"),
         ({"x": np.full((3, 5), np.nan)}, "x must be finite"),
         ({"x": np.zeros((3, 4))}, "x must have 5 columns; got 4"),
     ],

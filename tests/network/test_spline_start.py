@@ -53,6 +53,34 @@ def test_coefficients_are_shrunk_within_the_tolerance(rows, start):
     assert float((start.fit.spline.coef**2).sum()) < 0.9 * float((plain.spline.coef**2).sum())
 
 
+def test_a_share_of_the_rows_is_fitted_and_all_are_looked_at(rows):
+    x, y = rows
+    options = {"directions": (), "max_terms": 9}
+    part = network.spline_start(KEY, x, y, SIZES, row_share=0.4, **options).fit
+    assert part.num_rows == 200
+    whole = network.spline_start(KEY, x, y, SIZES, **options).fit
+    assert part.rss / 200 < 1.5 * whole.rss / 500 and not np.isclose(part.gcv, whole.gcv)
+    own = np.asarray(part.spline.knot)[np.asarray(part.spline.slope) != 0]
+    other = network.spline_start(1, x, y, SIZES, row_share=0.4, **options).fit
+    assert not np.isin(own, np.asarray(other.spline.knot)).all()
+
+
+def test_units_without_a_hinge_and_norms_are_as_asked(rows):
+    x, y = rows
+    rows = x, 64 * y  # coefficients of a size that balancing has something to do with
+    options = {"directions": (), "max_terms": 9}
+    plain = network.spline_start(KEY, *rows, SIZES, **options)
+    used = network.hinges(plain.fit).knot.size
+    for given in ({"incoming": "swim"}, {"incoming": "orthogonal"}, {"balance": "none"}):
+        found = network.spline_start(KEY, *rows, SIZES, **options, **given)
+        same = network.apply_params(plain.params, x)
+        np.testing.assert_allclose(network.apply_params(found.params, x), same, atol=1e-3)
+        new, old = (np.asarray(s.params["Dense_0"]["kernel"]) for s in (found, plain))
+        parts = slice(used, None), slice(used)
+        changed = [not np.array_equal(new[:, part], old[:, part]) for part in parts]
+        assert changed == ([True, False] if "incoming" in given else [False, True])
+
+
 def test_without_directions_hinges_stay_on_features(rows):
     x, _ = rows
     found = network.spline_start(KEY, *rows, SIZES, directions=(), max_terms=15)
@@ -118,6 +146,9 @@ def test_options_are_those_of_the_start_and_of_fit_mars():
         (dict(share=1.5), "share"),
         (dict(max_terms=0), "max_terms"),
         (dict(tolerance=0.0), "tolerance"),
+        (dict(row_share=1.5), "row_share"),
+        (dict(incoming="he"), "incoming"),
+        (dict(balance=None), "balance"),
         (dict(directions=("old",)), "directions"),
         (dict(max_hingse=3), "did you mean 'max_hinges'"),
         (dict(weights=-np.ones(500)), "weights must not be negative"),

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from spline_fc.report import write_report, write_sweep
+from spline_fc.report import read_sweep, write_report, write_sweep
 from tests.report.pages import Balance, figures
 
 RENDERED = True  # see tests/conftest.py
@@ -49,6 +49,6 @@ def test_names_are_text_on_the_page_and_in_figures(odd):
 
 
 def test_names_are_text_on_the_page_over_several_runs(odd, tmp_path):
-    page = write_sweep([odd], tmp_path / "sweep").read_text(encoding="utf-8")
+    page = write_sweep(read_sweep([odd]), tmp_path / "sweep").read_text(encoding="utf-8")
     assert "<script" not in page and "cript&gt;" in page
     Balance().check(page)

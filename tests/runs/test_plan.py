@@ -34,6 +34,10 @@ def test_every_config_is_read_and_has_a_smoke_mode(name):
         module.get_config("oops")
 
 
+def _variant(**fields):
+    return {"variants": {"a": fields}, "initialisations": ("a",)}
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
@@ -42,6 +46,13 @@ def test_every_config_is_read_and_has_a_smoke_mode(name):
         ({"fit": {"directions": ("oops",)}}, "fit.directions must be one of"),
         ({"fit": {"max_terms": 0}}, "max_terms must be an integer >= 1"),
         ({"fit": {"share": 0}}, "fit.share must be"),
+        ({"fit": {"row_share": 1.1}}, "fit.row_share must be"),
+        ({"fit": {"incoming": "he"}}, "fit.incoming must be one of"),
+        ({"fit": {"balance": None}}, "fit.balance must be one of"),
+        (_variant(control="knots"), "config.variants.a.control must be one of"),
+        (_variant(noise=-1), "config.variants.a.noise must be a finite number >= 0"),
+        (_variant(start="lsuv", noise=0.1), "left out without a spline; got the start 'lsuv'"),
+        (_variant(control="random_knots", fit={"row_share": 0.5}), "row_share must be 1 with"),
         ({"sedes": 3}, "did you mean 'seeds'"),
         ({"seeds": True}, "config.seeds must be an integer"),
         ({"learning_rates": ()}, "at least one rate"),
@@ -58,6 +69,7 @@ def test_every_config_is_read_and_has_a_smoke_mode(name):
         ({"initialisations": "spline"}, "config.initialisations must be a list"),
         ({"learning_rates": 0.1}, "config.learning_rates must be a list"),
         ({"variants": {"a": 1}, "initialisations": ("a",)}, "config.variants.a must be a mapping"),
+        ({"variants": {"a": {"start": "foo"}}}, "config.variants.a.start must be one of"),
         ({"fit": {"linear": (-1,)}}, "config.fit.linear must be an integer >= 0"),
         ({"fit": {"allowed": (0,)}}, "group of config.fit.allowed must be a list"),
         ({"fit": {"knots": 0.5}}, "config.fit.knots.* must be an integer"),

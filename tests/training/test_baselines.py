@@ -73,3 +73,14 @@ def test_logistic_regression_is_that_of_scikit_learn(classes):
     mean = training.baselines(found)[training.MEAN]
     assert mean["log_loss"] == pytest.approx(-np.log(shares[wanted.astype(int)]).mean())
     assert mean["auc"] == 0.5
+
+
+def test_a_class_without_training_rows_is_thought_unlikely():
+    def labels(x, rng):
+        one_hot = np.eye(3)[2 * rng.integers(0, 2, len(x))]
+        one_hot[70] = [0, 1, 0]  # of the test part
+        return one_hot
+
+    found = table("multiclass", labels, np.random.default_rng(3))
+    came = training.baselines(found)[training.LINEAR]
+    assert 0.2 < came["log_loss"] < 3  # 30 rows, one of which has about exp(-15)

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from spline_fc.data import stack
+from spline_fc.data import Weights, stack
 from spline_fc.data.records import PARTS
 from spline_fc.network import apply_params
 from spline_fc.timing import Seconds
@@ -307,6 +307,9 @@ def test_weights_count_as_repeated_rows():
                  weighted.last_params, plain.last_params)  # fmt: skip
     for name, values in plain.history.items():
         np.testing.assert_allclose(weighted.history[name], values, rtol=1e-5)
+    kept = dataset._replace(weights=Weights(7.0 * counts, np.ones(40), np.ones(40)))
+    same = train(make_params(), kept, {**config, "batch_size": 100})
+    jax.tree.map(np.testing.assert_array_equal, weighted.last_params, same.last_params)
     # What stands in a row of weight 0 has no influence, whatever it is.
     filled = [np.where(counts[:, None] == 0, np.nan, a) for a in dataset.train]
     filled = dataset._replace(train=type(dataset.train)(*filled))

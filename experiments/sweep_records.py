@@ -1,14 +1,14 @@
-"""What the bake-off keeps of a run: small enough to be committed, enough for every table."""
+"""What a sweep keeps of a cell: small enough to be committed, enough for every table."""
 
-import json
 import os
-import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from experiments.benchmarks.machine import stamp
 from spline_fc import workdir
+from spline_fc.report.formats import NBSP, display_name, mean_error
 from spline_fc.training import CLASS_SCORES, LINEAR
 from spline_fc.workdir import Workdir, scores_of
 
@@ -20,14 +20,15 @@ def of_run(folder: str | os.PathLike) -> dict[str, Any]:
       folder: a finished run.
 
     Returns:
-      {"set", "width", "contenders": {name: {"pairs": one dict per split, "steps_per_epoch",
-      "settings", "start_seconds" and "step_seconds"}}, "linear": scores of a linear model per
-      split} with a stamp.
+      {"cell": name of the folder, "set", "width", "contenders": {name: {"pairs": one dict per
+      split, "steps_per_epoch", "settings", "start_seconds" and "step_seconds"}}, "linear": scores
+      of a linear model per split} with a stamp.
     """
     work = workdir.read_workdir(folder)
     config = work.config
     contenders = {name: _contender(work, name) for name in work.inits}
     return {
+        "cell": work.path.name,
         "set": config["data"]["name"],
         "width": _width(config["network"]["hidden_sizes"]),
         "contenders": contenders,
@@ -36,12 +37,18 @@ def of_run(folder: str | os.PathLike) -> dict[str, Any]:
     }
 
 
-def joined(path: pathlib.Path, record: dict[str, Any]) -> dict[str, Any]:
-    """The record with the contenders that a file of earlier cells holds beside its own."""
-    if not path.is_file():
-        return record
-    earlier = json.loads(path.read_text(encoding="utf-8"))
-    return {**record, "contenders": {**earlier["contenders"], **record["contenders"]}}
+def said(record: Mapping[str, Any]) -> str:
+    """The test error of every contender in a few words, for the terminal."""
+    words = []
+    for name, contender in record["contenders"].items():
+        pairs = contender["pairs"]
+        score = next((s for s in ("log_loss", "rmse") if f"test_{s}" in pairs[0]), None)
+        values = [pair[f"test_{score}"] if score else min(pair["validation"]) for pair in pairs]
+        words.append(f"{display_name(name)} {mean_error(values)}")
+    title = {"rmse": "test RMSE", "log_loss": "test log loss", None: "validation loss"}[score]
+    ends = [p for one in record["contenders"].values() for p in one["pairs"] if p["diverged"]]
+    reason = f"; {ends[0]['stop_reason'].rstrip('.')}" if ends else ""
+    return f"{title} of {', '.join(words)}{reason}".replace(NBSP, " ")
 
 
 def _width(sizes: list[int]) -> int | str:
@@ -62,7 +69,7 @@ def _contender(work: Workdir, name: str) -> dict[str, Any]:
     }
     return {
         "pairs": [_pair(work, run) for run in chosen],
-        "steps_per_epoch": int(steps[1] - steps[0]),
+        "steps_per_epoch": int(steps[1] - steps[0]) if len(steps) > 1 else None,
         "settings": settings,
         **_costs(chosen, int(steps[-1])),
     }
@@ -82,17 +89,15 @@ def _costs(chosen: list[dict[str, Any]], steps: int) -> dict[str, Any]:
         float(np.median([run[field] for run in chosen]))
         for field in ("start_seconds", "train_seconds")
     )
-    return {"start_seconds": start, "step_seconds": trained / steps, "timed_alone": False}
+    return {"start_seconds": start, "step_seconds": trained / max(steps, 1), "timed_alone": False}
 
 
 def _pair(work: Workdir, run: dict[str, Any]) -> dict[str, Any]:
     """One split: the curve at the rate chosen on validation, and the end of every rate."""
     rates = [r for r in work.runs if (r["init"], r["seed"]) == (run["init"], run["seed"])]
     of_classes = "test_log_loss" in run
-    names = CLASS_SCORES if of_classes else ("rmse",)
-    if f"test_{names[0]}" not in run:
-        wanted = "a bake-off must be of classes or of regressions of one target"
-        raise ValueError(f"{wanted}; {work.path} scores no RMSE.")
+    scores = CLASS_SCORES if of_classes else ("rmse",)
+    names = scores if f"test_{scores[0]}" in run else ()  # units of several targets do not mix
     history = work.histories[run["run"]]
     kept = history.validation_loss[np.isfinite(history.validation_loss)]
     fits = [f for f in work.fits if (f["init"], f["seed"]) == (run["init"], run["seed"])]
@@ -102,16 +107,19 @@ def _pair(work: Workdir, run: dict[str, Any]) -> dict[str, Any]:
         "learning_rate": run["learning_rate"],
         "best_epoch": run["best_epoch"],
         **{f"{when}_{name}": run[f"{when}_{name}"] for when in ("test", "start") for name in names},
-        "worst": float(kept.max() / kept[0]),
+        "worst": float(kept.max() / kept[0]) if kept.size else None,
         "validation_by_rate": _short([r["best_validation_loss"] for r in rates]),
-        f"test_{names[0]}_by_rate": _short([r[f"test_{names[0]}"] for r in rates]),
+        **{
+            f"test_{name}_by_rate": _short([r[f"test_{name}"] for r in rates]) for name in names[:1]
+        },
         "validation": _short(kept),
         "stop_reason": run["stop_reason"],
+        "diverged": run["diverged"],
     }
     if of_classes:
         pair["validation_accuracy"] = _short(history.validation_accuracy[: kept.size])
-    refit = run.get(f"refit_{names[0]}")
-    return pair if refit is None else {**pair, f"refit_{names[0]}": refit}
+    refits = {f"refit_{name}": run.get(f"refit_{name}") for name in names[:1]}
+    return {**pair, **{name: value for name, value in refits.items() if value is not None}}
 
 
 def _short(values: Any) -> list[float | None]:

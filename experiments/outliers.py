@@ -1,0 +1,123 @@
+"""What rows far beyond the training rows do to a network, and what pulling them in does.
+
+    python -m experiments.outliers --output=results/growth/outliers.json
+    python -m experiments.outliers --table=results/growth/outliers.json
+
+One network of (64, 64) from a spline and from He per split and set, at one learning rate, scored on
+all test rows, on those within the range of the training rows in every column, and on all with each
+column pulled in to that range, as `extrapolate="clip"` of a model does. A few minutes.
+"""
+
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+import spline_fc as sfc
+from experiments import startup
+from experiments.benchmarks import machine, tables
+from spline_fc import protocol, training
+from spline_fc.network import Params
+from spline_fc.protocol import SPLINE, Contender
+
+SIZES, SPLITS = (64, 64), 5
+ROWS = 8000  # trained on at most
+TRAINING = {"learning_rate": 3e-3, "batch_size": 64}
+STEPS = 6000
+SETS = {
+    "diamonds": {"name": "diamonds/diamonds.csv", "target": "price", "num_train": ROWS},
+    "california_housing": {"name": "california_housing", "num_train": ROWS},
+    "beijing_air_quality": {
+        "name": "beijing_air_quality/PRSA_Data_Dongsi_20130301-20170228.csv",
+        "target": "PM2.5",
+        "num_train": ROWS,
+        "shuffle": False,
+    },
+    "abalone": {"name": "abalone"},
+    "wine_quality_white": {"name": "wine_quality_white"},
+    "concrete": {"name": "uci_concrete"},
+    "boston": {"name": "uci_boston"},
+    "kin8nm": {"name": "uci_kin8nm"},
+    "power": {"name": "uci_power"},
+    "protein": {"name": "uci_protein", "num_train": ROWS},
+}
+STARTS = (SPLINE, "he_normal")
+
+
+def main(argv: list[str]) -> None:
+    """Measures set after set; the record is written after each."""
+    given = flags.FLAGS
+    if tables.shown(argv, given.table, table):
+        return
+    record: dict[str, Any] = {**machine.stamp(), "sets": {}}
+    for name in given.sets:
+        record["sets"][name] = [measure(name, seed) for seed in range(SPLITS)]
+        if given.output:
+            machine.write(given.output, record)
+        print(f"{name} done", flush=True)
+    print(table(record))
+
+
+def measure(name: str, seed: int) -> dict[str, Any]:
+    """One split: test rows, how many are beyond the training rows, and the errors of each start."""
+    dataset = sfc.standardize(sfc.load(SETS[name], seed=seed))
+    rows = dataset.train.x
+    epochs = -(-STEPS // training.TrainingConfig(**TRAINING).steps_per_epoch(len(rows)))
+    config = training.TrainingConfig(**TRAINING, epochs=epochs)
+    found: dict[str, Any] = {"rows": len(dataset.test.x), "starts": {}}
+    ends = rows.min(axis=0), rows.max(axis=0)
+    x, y = dataset.test
+    beyond = ((x < ends[0]) | (x > ends[1])).any(axis=1)
+    for start in STARTS:
+        contender = Contender(start, start, {}, config)
+        begun = protocol.make_start(protocol.key_of(seed, contender), contender, dataset, SIZES)
+        params = training.train(begun.params, dataset, config, seed=seed).params
+        scale = float(dataset.scaler.y_scale[0])
+        found["starts"][start] = {
+            "all": scale * _rmse(params, x, y),
+            "within": scale * _rmse(params, x[~beyond], y[~beyond]) if (~beyond).any() else None,
+            "pulled in": scale * _rmse(params, np.clip(x, *ends), y),
+        }
+    return {**found, "beyond": int(beyond.sum())}
+
+
+def _rmse(params: Params, x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((np.asarray(sfc.apply_params(params, x)) - y) ** 2)))
+
+
+def ratio(record: dict[str, Any], name: str, way: str) -> float:
+    """The spline's mean error over He's on a set: "all", "within" or "pulled in"; nan without."""
+    splits = [split["starts"] for split in record["sets"][name]]
+    ours, his = (np.array([one[start][way] for one in splits], float).mean() for start in STARTS)
+    return float(ours / his)
+
+
+def table(record: dict[str, Any]) -> str:
+    """The record in markdown."""
+    body = []
+    for name, splits in record["sets"].items():
+        beyond = np.mean([split["beyond"] for split in splits])
+        row = [name, str(splits[0]["rows"]), f"{beyond:.0f}"]
+        over = [ratio(record, name, way) for way in ("all", "within", "pulled in")]
+        row += ["-" if np.isnan(value) else f"{value:.3f}" for value in over]
+        for start in STARTS:
+            errors = [split["starts"][start] for split in splits]
+            change = [one["pulled in"] / one["all"] for one in errors]
+            row.append(f"{np.mean(change):.3f} ({min(change):.3f} to {max(change):.3f})")
+        body.append(row)
+    head = ["set", "test rows", "beyond", "spline / He", "rows within", "pulled in"]
+    return tables.markdown(
+        [*head, "what that does: spline", "He"],
+        body,
+        f"Mean test RMSE over {SPLITS} splits of the network from a spline over that from He: on "
+        "all test rows, on those within the range of the training rows in every column, and on all "
+        "with every column pulled in to that range; then the error pulled in over that without, "
+        f"mean and range over splits. {machine.sentence(record)}",
+    )
+
+
+if __name__ == "__main__":
+    flags.DEFINE_list("sets", list(SETS), "Which sets.")
+    flags.DEFINE_string("output", None, "JSON file to write.")
+    flags.DEFINE_string("table", None, "Print the table of this JSON file, and end.")
+    startup.start(main)
