@@ -2,9 +2,9 @@
 
 python -m experiments.reproduce --config=configs/reproduce.py --workdir=runs/reproduce
 
-Twenty random splits of four sets, five contenders with a grid of five learning rates each:
-about a quarter of an hour on two CPU cores, all measures of cost and of readout included. The records
-lie in results/reproduce; what came out, docs/reproduction.md says.
+Twenty random splits of four sets, five contenders with a grid of five learning rates each: a
+quarter of an hour of processor time, measures of cost and of readout included. The records lie in
+results/reproduce; docs/reproduction.md says what came out.
 """
 
 from configs import default

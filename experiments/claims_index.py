@@ -96,6 +96,11 @@ FOLDERS = {
         "experiments.benchmarks.recording --output=results/recording/cpu.json",
         "../docs/analysis.md",
     ),
+    "sweep": Folder(
+        "a sweep of 200 cells that was killed ten times",
+        "experiments.benchmarks.sweep_resume --kills=10 --output=results/sweep/resume.json",
+        "../docs/runs.md",
+    ),
     "training": Folder(
         "replicas as one computation (replicas_cpu.json), runs that were killed (resume.json)",
         "experiments.benchmarks.replicas --output=results/training/replicas_cpu.json",

@@ -242,7 +242,7 @@ def verdicts(records: Sequence[Record]) -> str:
 
 def curves(records: Sequence[Record]) -> Figure:
     """Validation losses of spline and He over steps, and over seconds with the start included."""
-    figure = Figure(figsize=(8, 4.2), layout=ConstrainedLayoutEngine(**look.GAPS))
+    figure = Figure(figsize=(8, 3.7), layout=ConstrainedLayoutEngine(**look.GAPS))
     grid = figure.subplots(2, len(records), squeeze=False)
     for column, record in enumerate(records):
         for row, over in enumerate(("step", "seconds")):
@@ -255,37 +255,40 @@ def curves(records: Sequence[Record]) -> Figure:
 
 
 def additive(records: Sequence[Record]) -> Figure:
-    """How much of each network its shape functions carry, with intervals over splits."""
+    """How much of each network curves can tell: its shape functions, and a distilled spline."""
     shown = (SPLINE, "masked", "penalised", HE, "glorot_uniform")
-    values = {
-        record["set"]: {
-            display_name(name): bootstrap(np.array(record["readout"][name]["additive"]))
-            for name in shown
-            if name in record["readout"]
+    figure = Figure(figsize=(8, 2.8), layout=ConstrainedLayoutEngine(**look.GAPS))
+    panels = {"additive": "shape functions carry", "distilled_share": "a distilled spline explains"}
+    for ax, (field, words) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+        values = {
+            record["set"]: {
+                display_name(name): bootstrap(np.array(record["readout"][name][field]))
+                for name in shown
+                if name in record["readout"]
+            }
+            for record in records
         }
-        for record in records
-    }
-    figure = Figure(figsize=(6.4, 3.0), layout=ConstrainedLayoutEngine(**look.GAPS))
-    ax = figure.subplots()
-    sfc.plots.intervals(values, par=1.0, ax=ax)
-    ax.set_xlabel("share of the predictions' variance that shape functions carry")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper")
+        sfc.plots.intervals(values, par=1.0, ax=ax)
+        ax.set_xlabel(f"share of the variance that {words}")
+    ax.set_yticklabels([])
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=len(shown))
     return figure
 
 
 def _histories(record: Record) -> dict[str, list[History]]:
-    """The curves of the free spline and of He, as `plots.convergence` takes them."""
+    """Quartiles over splits, epoch by epoch, of the free spline and of He."""
     found: dict[str, list[History]] = {}
     for name in (SPLINE, HE):
-        own = record["contenders"][name]
-        found[display_name(name)], cost = [], _costs(record, name)
-        for pair in own["pairs"]:
-            loss = np.array(pair["validation"], np.float64)
-            epoch, none = np.arange(loss.size, dtype=float), np.full(loss.size, np.nan)
-            steps = epoch * own["steps_per_epoch"]
-            clock = cost["start"] + steps * cost["step"]
-            losses = [none, loss, *[none] * 4]
-            found[display_name(name)].append(History(epoch, steps, *losses, clock))
+        own, cost = record["contenders"][name], _costs(record, name)
+        losses = [pair["validation"] for pair in own["pairs"]]
+        epochs = min(map(len, losses))  # a run that diverged ends sooner
+        quartiles = np.quantile([loss[:epochs] for loss in losses], (0.25, 0.5, 0.75), axis=0)
+        epoch, none = np.arange(epochs, dtype=float), np.full(epochs, np.nan)
+        steps = epoch * own["steps_per_epoch"]
+        clock = cost["start"] + steps * cost["step"]
+        found[display_name(name)] = [
+            History(epoch, steps, none, loss, *[none] * 4, clock) for loss in quartiles
+        ]
     return found
 
 

@@ -129,12 +129,9 @@ model = fitted.model
 print(model.summary())
 
 # %% [markdown]
-# The spline with which the network began. `max(0, x - knot)` is a hinge, `[column = level]` is 1
-# where it holds. The table above says how far network and spline are apart; where they are alike,
-# the formula is all there is to know.
-
-# %%
-print(model.formula())
+# Below the scores stands the spline with which the network began; `model.formula()` has it alone.
+# Its terms are hinges, and `[column = level]` is 1 where it holds. The scores say how far network
+# and spline are apart; where they are alike, the formula is all there is to know.
 
 # %% [markdown]
 # What each column does, before and after training. Dots are levels of a category; the pale area

@@ -55,6 +55,7 @@ from spline_fc.network import (
     to_params,
 )
 from spline_fc.report import write_report
+from spline_fc.sharding import shard_process_rows, shard_rows
 from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ __all__ = [
     "save_fit",
     "save_model",
     "save_spline",
+    "shard_process_rows",
+    "shard_rows",
     "shrink",
     "spline_from_params",
     "spline_start",

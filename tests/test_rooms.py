@@ -10,6 +10,7 @@ GROUND = {
     "checks",
     "files",
     "printing",
+    "sharding",
     "threads",
     "timing",
 }  # tools that every room may use

@@ -17,6 +17,7 @@ from spline_fc.cpwl.discriminants import (
     most_class_directions,
 )
 from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
+from spline_fc.cpwl.sharded.inputs import AnyData
 
 DIRECTIONS = ("ols", "pairs", "pca", "phd", "random", "sir", "spread")
 RANK_TOLERANCE = 1e-8  # eigenvalues of the correlation matrix below are rounding
@@ -53,7 +54,7 @@ class _Whitened(NamedTuple):
 
 def find_directions(
     directions: str | Sequence[str] | Any,
-    data: CheckedData,
+    data: AnyData,
     num_directions: int,
     num_slices: int,
     shared_scale: bool,
@@ -64,7 +65,7 @@ def find_directions(
     Args:
       directions: names out of DIRECTIONS, of which those that add nothing are left out, or a
         matrix (d, q), which is taken as it is.
-      data: n rows of d features.
+      data: n rows of d features; of rows on several devices, names are found from a sample.
       num_directions, num_slices, shared_scale, key: as of `derive_directions`.
 
     Raises:
@@ -78,6 +79,7 @@ def find_directions(
         _check_options(directions, num_directions, num_slices, shared_scale, key)
         if not directions:
             return Directions(np.zeros((num_features, 0)), ())
+        data = data.sample()
         found = _derive(directions, data, num_directions, num_slices, shared_scale, key)
         counts = zip(directions, found, strict=True)
         names = [f"{name} {j + 1}" for name, each in counts for j in range(each.shape[1])]
@@ -94,7 +96,9 @@ def find_directions(
     return Directions(projection, tuple(f"direction {j + 1}" for j in range(shape[1])))
 
 
-def most_directions(directions: Any, num_features: int, y: np.ndarray, each: int) -> int:
+def most_directions(
+    directions: Any, num_features: int, y: np.ndarray | jax.Array, each: int
+) -> int:
     """How many directions `find_directions` may find at most; 0 for a matrix.
 
     Args:
@@ -107,7 +111,7 @@ def most_directions(directions: Any, num_features: int, y: np.ndarray, each: int
 
     def of_name(name: str) -> int:
         if name in CLASS_DIRECTIONS:
-            return most_class_directions(name, y, min(each, num_features))
+            return most_class_directions(name, np.asarray(y), min(each, num_features))
         return most.get(name, min(each, num_features))
 
     return sum(of_name(name) for name in directions if isinstance(name, str))

@@ -10,20 +10,23 @@ import numpy as np
 
 from spline_fc.arrays import as_names, columns
 from spline_fc.checks import check
-from spline_fc.cpwl import inputs, products, pruning
+from spline_fc.cpwl import inputs, products, pruning, scaling
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
+from spline_fc.cpwl.far import with_far_values
 from spline_fc.cpwl.forward import ForwardTrace, forward
-from spline_fc.cpwl.inputs import CheckedData
 from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
-from spline_fc.cpwl.moments import aligned
 from spline_fc.cpwl.products import Products
-from spline_fc.cpwl.refit import least_squares, least_squares_on_rows
+from spline_fc.cpwl.refit import least_squares
 from spline_fc.cpwl.result import FitResult
-from spline_fc.cpwl.scaling import Units, scaled_columns
-from spline_fc.cpwl.screening import as_in_all, narrowed, searched_columns
+from spline_fc.cpwl.scaling import Units
+from spline_fc.cpwl.screening import as_in_all, narrowed, searched_columns, taken
 from spline_fc.cpwl.search import Limits
+from spline_fc.cpwl.sharded import scaling as sharded_scaling
+from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
 from spline_fc.cpwl.stopping import told, with_causes
+from spline_fc.cpwl.targets import Targets, targets_of
 from spline_fc.cpwl.terms import Term, as_spline, hinge_use, term_values
+from spline_fc.sharding import placement_of
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
@@ -75,7 +78,8 @@ def fit_mars(
     charge for: judge such a fit on rows that were held out.
 
     Args:
-      x: (n, d) numbers, finite; a data frame's columns give the names.
+      x: (n, d) numbers, finite; a data frame's columns give the names. Where its rows are divided
+        over several devices (`shard_rows`) the fit is computed there, see docs/scale.md.
       y: (n,) or (n, k), finite; the outputs share one basis.
       max_terms: upper bound on the terms of the forward pass, intercept included.
       max_degree: hinges per term at most; 1 is additive.
@@ -133,10 +137,9 @@ def fit_mars(
             max_terms, max_degree, penalty, threshold, *spans, fast_k, screen
         )
         inputs.check_pruning_options(prune, num_folds, max_hinges)
-        x = columns("x", x)
-        data = inputs.checked_data(x.values, y, weights)
-        inputs.check_rows(len(data.x), max_terms, end_span, num_folds if prune == "cv" else 2)
-        names = _feature_names(x.names if names is None else names, data.x.shape[1])
+        data, own_names = _checked(x, y, weights)
+        inputs.check_rows(data.num_rows, max_terms, end_span, num_folds if prune == "cv" else 2)
+        names = _feature_names(own_names if names is None else names, data.x.shape[1])
         rule = (num_directions, num_slices, shared_scale, key)
         found = find_directions(directions, data, *rule)
         has_columns = screen != 0 or found.projection.size > 0
@@ -183,12 +186,12 @@ class _Parts(NamedTuple):
     doubtful: bool  # the search lost digits that a wider type would have had
 
 
-class _Targets(NamedTuple):
-    """Targets less their mean, in units in which neither they nor their squares overflow."""
-
-    centred: np.ndarray  # (n, k) float64
-    mean: np.ndarray  # (k,) float64
-    unit: float  # a power of 2: nothing is rounded
+def _checked(x: Any, y: Any, weights: Any) -> tuple[AnyData, tuple[str, ...] | None]:
+    """The data where they are, and the names that a data frame gives."""
+    if placement_of(x) is not None:
+        return checked_rows(x, y, weights), None
+    x = columns("x", x)
+    return checked_rows(x.values, y, weights), x.names
 
 
 def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str, ...]:
@@ -197,17 +200,17 @@ def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str,
 
 
 def _fit_safely(
-    data: CheckedData, found: Directions, names, knots, rules,
+    data: AnyData, found: Directions, names, knots, rules,
     limits: tuple[int, int, float, int | None], screen: int | None, backward: _Backward, on_step,
-) -> tuple[SearchSpace, Units, _Targets, _Parts]:  # fmt: skip
+) -> tuple[SearchSpace, Units, Targets, _Parts]:  # fmt: skip
     """The fit in the narrow type if data are large and it will do, else in the wide one.
 
     Returns:
       the search space, units, targets and parts of the fit that counts.
     """
-    targets = _targets(data)
+    targets = targets_of(data)
     wide = np.dtype(np.float64)
-    few = is_small(len(data.x), rules[0], limits[1])  # data that are searched in float64 alone
+    few = is_small(data.num_rows, rules[0], limits[1])  # data that are searched in float64 alone
     for dtype in (wide,) if few else dict.fromkeys((data.dtype, wide)):
         typed, every = data._replace(dtype=dtype), (*names, *found.names)
         space, scaled = _search_space(typed, found.projection, every, knots, *rules)
@@ -229,26 +232,20 @@ def is_small(num_rows: int, num_columns: int, max_degree: int) -> bool:
 
 
 def _search_space(
-    data: CheckedData, projection, names, knots, places, min_span, end_span, linear, allowed
+    data: AnyData, projection, names, knots, places, min_span, end_span, linear, allowed
 ):  # fmt: skip
     """The candidates with their constraints, and the scaled columns with their units."""
     num_columns = sum(projection.shape)
     linear = inputs.column_set("linear", linear, names)
     groups = None if allowed is None else inputs.column_groups("allowed", allowed, names)
     choices, spans = knot_choices(knots, num_columns), spans_of(min_span, end_span, num_columns)
-    scaled = scaled_columns(data, projection, choices, int(spans.end), places, linear)
+    rest = (projection, choices, int(spans.end), places, linear)
+    if isinstance(data, ShardedData):
+        scaled = sharded_scaling.scaled_columns(data, *rest)
+    else:
+        scaled = scaling.scaled_columns(data, *rest)
     tables = scaled.units.scaled, scaled.usable
     return SearchSpace(*tables, spans, linear, groups, num_columns), scaled
-
-
-def _targets(data: CheckedData) -> _Targets:
-    weights, y = data.weights.astype(float, copy=False), data.y.astype(float, copy=False)
-    # From a value amid them: a far offset costs no digits, and a constant comes out as 0.
-    start = np.clip(np.median(y, axis=0), y.min(axis=0), y.max(axis=0))
-    rest = weights @ (y - start) / weights.sum()
-    centred = y - start - rest
-    unit = float(2 ** np.floor(np.log2(np.abs(centred).max()))) if centred.any() else 1.0
-    return _Targets(centred / unit, start + rest, unit)
 
 
 def _rounding(dtype: np.dtype) -> tuple[float, float]:
@@ -270,7 +267,7 @@ def _outside(on_step: Callable | None) -> Callable | None:
 
 
 def _fit_narrowed(
-    data: CheckedData, targets: _Targets, columns, space: SearchSpace, limits, screen, backward,
+    data: AnyData, targets: Targets, columns, space: SearchSpace, limits, screen, backward,
     on_step,
 ) -> _Parts:  # fmt: skip
     """`_fit` on the columns that are worth a search; its parts are on all of them."""
@@ -278,23 +275,23 @@ def _fit_narrowed(
     kept = searched_columns(*rows, space, data.x.shape[1], screen)
     if len(kept) == len(columns):
         return _fit(data, targets, columns, space, limits, backward, on_step)
-    some = aligned((len(kept), columns.shape[1]), columns.dtype)
-    np.take(columns, kept, axis=0, out=some)
-    parts = _fit(data, targets, some, narrowed(space, kept), limits, backward, on_step)
+    parts = _fit(
+        data, targets, taken(columns, kept), narrowed(space, kept), limits, backward, on_step
+    )
     trace = parts.trace._replace(feature=kept[parts.trace.feature])
     return parts._replace(terms=as_in_all(parts.terms, kept), trace=trace)
 
 
 def _fit(
-    data: CheckedData, targets: _Targets, columns, space: SearchSpace, limits, backward, on_step
+    data: AnyData, targets: Targets, columns, space: SearchSpace, limits, backward, on_step
 ) -> _Parts:
     """Forward pass, backward pass and last least squares, in the dtype of the columns."""
-    weights, y = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
-    size = (limits.max_terms - 1, limits.max_degree)
-    many = not is_small(len(y), len(columns), limits.max_degree)
+    size, on_host = (limits.max_terms - 1, limits.max_degree), isinstance(columns, np.ndarray)
+    many = not on_host or not is_small(columns.shape[1], len(columns), limits.max_degree)
     # The tables need more digits than the data; this reaches no further than the block.
     with jax.enable_x64(True) if many else contextlib.nullcontext():
-        if many:
+        weights, y = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
+        if many and on_host:
             columns, y, weights = jax.device_put((columns, y, weights))
         terms, trace, stop = forward(columns, y, weights, space, limits, on_step)
         found = _products(columns, y, weights, terms, size, backward.num_folds)
@@ -305,12 +302,11 @@ def _fit(
     noise = total * (1e-10 if wide else 1e-6)  # below, neither count is more than rounding
     astray = bool((np.abs(trace.rss - exact) > TOLD * exact + noise).any())
     starved = stop.starved and len(terms) > 0 and exact[-1] > noise
-    num_rows = float(data.weights.sum(dtype=float))
     if astray:
         stop = stop._replace(reason=told(stop.reason, trace.rss[-1], exact[-1], len(terms)))
         trace = trace._replace(rss=exact)
     return _Parts(
-        terms, trace, with_causes(stop, path, num_rows), coef, path, rss, total,
+        terms, trace, with_causes(stop, path, data.weight), coef, path, rss, total,
         doubtful=not wide and (astray or starved),
     )  # fmt: skip
 
@@ -340,8 +336,8 @@ def _prune_and_solve(rows: Products, terms, linear, backward: _Backward):
 
 
 def _result(
-    data: CheckedData, found: Directions, names, penalty: float, max_hinges: int | None,
-    space: SearchSpace, units: Units, targets: _Targets, parts: _Parts,
+    data: AnyData, found: Directions, names, penalty: float, max_hinges: int | None,
+    space: SearchSpace, units: Units, targets: Targets, parts: _Parts,
 ) -> FitResult:  # fmt: skip
     """The fit in the units of x and y, without its seconds."""
     mapped = [units.term(term) for term in parts.terms]
@@ -355,14 +351,14 @@ def _result(
     if units.any_far(chosen):
         wanted = (1 + TOLD) * parts.path.rss[parts.path.chosen]
         far = (data, found.projection, units, space.linear, targets.centred)
-        chosen, solved, rss = _with_far_values(chosen, *far, wanted, max_hinges)
+        chosen, solved, rss = with_far_values(chosen, *far, wanted, max_hinges)
         intercept, coef = solved[0] * targets.unit, solved[1:] * targets.unit
     # A linear term becomes a pair of hinges, which is exact on all of R.
     mirrored = [m for m, term in enumerate(chosen) if term.features & space.linear]
     mirrors = [Term(tuple((v, -s, t) for v, s, t in chosen[m].factors)) for m in mirrored]
     coef = np.concatenate([coef, -coef[mirrored]])
     trace, path = parts.trace, parts.path
-    num_rows, rss, num_terms = float(data.weights.sum(dtype=float)), rss * square, 1 + len(chosen)
+    num_rows, rss, num_terms = data.weight, rss * square, 1 + len(chosen)
     total = parts.total * square
     intercept = intercept + targets.mean
     return FitResult(
@@ -379,21 +375,3 @@ def _result(
         seconds=Seconds(0.0, 0.0),
         stop_reason=parts.stop_reason,
     )
-
-
-def _with_far_values(
-    terms: list[Term], data: CheckedData, projection, units: Units, linear: frozenset[int],
-    y: np.ndarray, wanted: float, max_hinges: int | None,
-) -> tuple[list[Term], np.ndarray, float]:  # fmt: skip
-    """Raw terms with coefficients, and the RSS, where values are far that the search saw nearer.
-
-    If the terms cannot leave the RSS `wanted` they get hinges for the far values, should the cap on
-    hinges leave room for them.
-    """
-    terms = [units.from_the_middle(term, linear) for term in terms]
-    coef, rss = least_squares_on_rows(terms, linear, data, projection, y)
-    others = units.with_tails(terms, linear)
-    room = max_hinges is None or hinge_use(others, linear).shape[1] <= max_hinges
-    if rss <= wanted or not room:
-        return terms, coef, rss
-    return others, *least_squares_on_rows(others, linear, data, projection, y)

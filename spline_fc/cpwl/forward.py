@@ -15,9 +15,11 @@ from spline_fc.cpwl.few_rows import FewRows
 from spline_fc.cpwl.knots import SearchSpace
 from spline_fc.cpwl.many_rows import ManyRows
 from spline_fc.cpwl.search import Limits, Search
+from spline_fc.cpwl.sharded.search import ShardedSearch
 from spline_fc.cpwl.stopping import Stop, why_stop
 from spline_fc.cpwl.terms import Term
 from spline_fc.printing import printed
+from spline_fc.sharding import placement_of
 
 Array = np.ndarray | jax.Array
 
@@ -55,7 +57,7 @@ def forward(
       Friedman (1991), Multivariate Adaptive Regression Splines, Algorithm 2, with minima of hinges
       in place of products (Xu, Huang, Wang 2009).
     """
-    total = float(np.asarray(weights, float) @ (np.asarray(y, float) ** 2).sum(1))
+    total = _total(y, weights)
     rss, taken = [total], []
     if total <= 0:
         constant = Stop("The target is constant: the intercept says it all.", starved=False)
@@ -78,9 +80,17 @@ def forward(
                 on_step(counts[-1], 1 - rss[-1] / total)
 
 
+def _total(y: Array, weights: Array) -> float:
+    """Weighted sum of squares, in float64."""
+    if placement_of(y) is None:
+        y, weights = np.asarray(y), np.asarray(weights)
+    return float(weights.astype(float) @ (y.astype(float) ** 2).sum(1))
+
+
 def _search(features: Array, y: Array, weights: Array, space, limits: Limits) -> Search[Any]:
     if isinstance(features, jax.Array):
-        return ManyRows(features, jnp.asarray(y), jnp.asarray(weights), space, limits)
+        kind = ManyRows if placement_of(features, axis=1) is None else ShardedSearch
+        return kind(features, jnp.asarray(y), jnp.asarray(weights), space, limits)
     return FewRows(features, np.asarray(y), np.asarray(weights), space, limits)
 
 

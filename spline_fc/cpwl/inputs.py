@@ -23,6 +23,21 @@ class CheckedData(NamedTuple):
     weights: np.ndarray  # (n,), float32 or float64, > 0
     dtype: np.dtype  # in which JAX computes with x: float64 if x is and JAX has it enabled
 
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.x)
+
+    @property
+    def weight(self) -> float:
+        """The sum of the weights."""
+        return float(self.weights.sum(dtype=float))
+
+    def sample(self, most: int | None = None) -> "CheckedData":
+        """At most so many rows, evenly spread and in order; or all."""
+        step = 1 if most is None else -(-len(self.x) // most)
+        return CheckedData(self.x[::step], self.y[::step], self.weights[::step], self.dtype)
+
     def widened(self) -> "CheckedData":
         """The same in float64; arrays that are so already are not copied."""
         x, y, weights = (array.astype(np.float64, copy=False) for array in self[:3])
@@ -78,13 +93,23 @@ def _checked_weights(weights: Any, x: np.ndarray, dtype: np.dtype) -> np.ndarray
     limit = float(np.finfo(dtype).max) / len(weights)
     checks.check(largest <= limit, f"weights must be within {limit:g}; got {largest}.")
     total, rows = float(weights.sum(dtype=np.float64)), int((weights > 0).sum())
-    if total >= 0.999 * min(LEAST_COUNT, rows):
+    if not is_too_light(total, rows):
         return weights
+    tell_scaled(total, rows)
+    return (weights / largest) * (rows / (weights / largest).sum(dtype=np.float64))
+
+
+def is_too_light(total: float, num_rows: int) -> bool:
+    """Whether weights of so many rows sum to too little to charge any term for."""
+    return total < 0.999 * min(LEAST_COUNT, num_rows)
+
+
+def tell_scaled(total: float, num_rows: int) -> None:
+    """Says that weights are scaled to a mean of 1."""
     logging.warning(
         "weights sum to %.3g, too little to charge any term for; they are scaled to sum to their "
-        "%d rows.", total, rows,
+        "%d rows.", total, num_rows,
     )  # fmt: skip
-    return (weights / largest) * (rows / (weights / largest).sum(dtype=np.float64))
 
 
 def chunks(num_rows: int) -> Iterator[slice]:

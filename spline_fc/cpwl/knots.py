@@ -110,13 +110,18 @@ def candidate_knots(
       always the column's minimum, so that every row has a bin.
     """
     if isinstance(choice, np.ndarray):
-        low, given = column.min(), np.unique(choice.astype(column.dtype))
-        inside = given[given > low]
-        wanted = np.concatenate([[low in given], np.ones(len(inside), bool)])
-        return np.concatenate([[low], inside]), wanted
+        return given_knots(column.min(), choice)
     is_all = isinstance(choice, str)
     row = np.unique(column) if is_all else _quantiles(column, weights, int(choice))
     return row, np.ones(len(row), bool)
+
+
+def given_knots(low: np.floating, choice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Knots and which are usable, of positions that were given for a column with minimum `low`."""
+    given = np.unique(choice.astype(low.dtype))
+    inside = given[given > low]
+    wanted = np.concatenate([[low in given], np.ones(len(inside), bool)])
+    return np.concatenate([[low], inside]), wanted
 
 
 def _quantiles(column: np.ndarray, weights: np.ndarray | None, num_knots: int) -> np.ndarray:
@@ -136,7 +141,11 @@ def _quantiles(column: np.ndarray, weights: np.ndarray | None, num_knots: int) -
     chosen = np.unique(ranked[places])
     if len(chosen) == num_knots:
         return chosen
-    distinct = ranked[np.append(True, ranked[1:] != ranked[:-1])]
+    return filled_up(chosen, ranked[np.append(True, ranked[1:] != ranked[:-1])], num_knots)
+
+
+def filled_up(chosen: np.ndarray, distinct: np.ndarray, num_knots: int) -> np.ndarray:
+    """Chosen values and, in the free places, others of the distinct ones; all ascending."""
     others = np.setdiff1d(distinct, chosen, assume_unique=True)
     free = min(num_knots - len(chosen), len(others))
     return np.union1d(chosen, others[np.arange(free) * len(others) // max(free, 1)])

@@ -11,8 +11,9 @@ from spline_fc import checks
 from spline_fc.cpwl import pruning
 from spline_fc.cpwl.evaluation import evaluate_float64
 from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
-from spline_fc.cpwl.regressors import Regressors, check_fits, regressors, with_coefficients
+from spline_fc.cpwl.regressors import Regressors, check_fits, with_coefficients
 from spline_fc.cpwl.result import FitResult
+from spline_fc.cpwl.rows import HostRows
 from spline_fc.cpwl.spline import num_features
 from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
@@ -73,7 +74,7 @@ def fit_logits(
     check_ridge(ridge)
     with Stopwatch() as clock:
         data = checked_data(x, y, weights, fit.names[: num_features(fit.spline)]).widened()
-        check_fits(fit.spline, data)
+        check_fits(fit.spline, data.x, data.y)
         check_labels(data.y)
         found, _ = refit_logits(fit, data, ridge, is_compared=False)
     return found._replace(seconds=fit.seconds + clock.seconds)
@@ -91,7 +92,7 @@ def refit_logits(
       The fit, and the log loss that is expected of a new row, by which fits of one data set can be
       compared: that of rows which were held out, with the charge for the search; or NaN.
     """
-    basis = regressors(fit.spline, data)
+    basis = HostRows(data).regressors(fit.spline)
     rows, unscale = _rows(basis, data)
     ridges, expected = RIDGES if ridge is None else (ridge,), float("nan")
     if ridge is None or is_compared:
@@ -153,7 +154,7 @@ def _rows(basis: Regressors, data: CheckedData) -> tuple[_Rows, _Map]:
     share, p = data.weights / data.weights.sum(), len(basis.first)
     design = np.ones((len(share), 1 + p))
     for rows in chunks(len(share)):
-        design[rows, 1:] = basis.values(rows)
+        design[rows, 1:] = basis.values(data.x[rows])
     centre = share @ design[:, 1:]
     design[:, 1:] -= centre
     size = np.sqrt(share @ design[:, 1:] ** 2)

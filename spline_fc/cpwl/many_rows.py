@@ -9,11 +9,12 @@ import dataclasses
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.cpwl import candidates as tables
 from spline_fc.cpwl import moments, steps
-from spline_fc.cpwl.knots import SearchSpace
+from spline_fc.cpwl.knots import SearchSpace, Spans
 from spline_fc.cpwl.search import Limits, Parent, Search
 
 
@@ -30,23 +31,24 @@ class _Parent(Parent):
 class ManyRows(Search[_Parent]):
     """The forward pass under way."""
 
+    steps = steps.ON_ONE_DEVICE
+
     def __init__(
         self, features: jax.Array, y: jax.Array, weights: jax.Array, space: SearchSpace,
         limits: Limits,
     ) -> None:  # fmt: skip
         varies = space.knots[:, 0] < space.knots[:, -1]
         usable = space.usable & varies[:, None]
-        self.spans = jax.device_put(space.spans)
+        self.spans = Spans(*map(np.float64, space.spans))
         linear = np.isin(np.arange(len(varies)), list(space.linear))
         everything = np.arange(len(varies), dtype=np.int32), np.zeros((), features.dtype)
-        self.placed = moments.place(features, *everything, space.knots)
-        grouping = moments.group_rows(self.placed, space.knots.shape[1])
-        self.data = steps.prepare(features, weights, space.knots, usable, grouping)
-        candidates, choice, self.basis = steps.start_constant(
+        grouping = self.group(features, *everything, space.knots)
+        self.data = self.steps.prepare(features, weights, space.knots, usable, grouping)
+        candidates, choice, self.basis = self.steps.start_constant(
             self.data, y, varies, linear, self.spans, limits.tolerance,
             max_terms=limits.max_terms, alone=limits.max_degree == 1,
         )  # fmt: skip
-        everywhere = jax.device_put(np.full(len(y), np.inf, features.dtype))
+        everywhere = jnp.full_like(weights, jnp.inf)
         made = dict(place=None, candidates=candidates, choice=choice)
         super().__init__(space, limits, _Parent(term=-1, columns=1, column=everywhere, **made))
 
@@ -55,7 +57,7 @@ class ManyRows(Search[_Parent]):
         limits = self.limits
         for parent in parents:
             if parent.place is not None and parent.columns < now:
-                parent.candidates, parent.choice = steps.catch_up(
+                parent.candidates, parent.choice = self.steps.catch_up(
                     parent.candidates, parent.place, self.data, self.basis, parent.columns, now,
                     limits.tolerance, max_terms=limits.max_terms,
                 )  # fmt: skip
@@ -78,7 +80,7 @@ class ManyRows(Search[_Parent]):
 
     def _enter_additive(self, rss: float, total: float) -> list[tables.Head]:
         limits, constant = self.limits, self.parents[0]
-        constant.candidates, constant.choice, heads, taken = steps.advance_additive(
+        constant.candidates, constant.choice, heads, taken = self.steps.advance_additive(
             constant.candidates, constant.choice, self.data, 1 + len(self.terms), rss,
             limits.threshold * total, limits.floor * total, limits.tolerance,
             max_terms=limits.max_terms,
@@ -93,7 +95,7 @@ class ManyRows(Search[_Parent]):
     def _advance(self, parent: _Parent, first: int) -> jax.Array:
         """Lets the best pair enter basis and tables of the constant; its columns (2, n)."""
         constant, limits = self.parents[0], self.limits
-        constant.candidates, constant.choice, self.basis, values = steps.advance(
+        constant.candidates, constant.choice, self.basis, values = self.steps.advance(
             constant.candidates, parent.choice, parent.column, self.data, self.basis, first,
             limits.tolerance, max_terms=limits.max_terms,
         )  # fmt: skip
@@ -103,13 +105,18 @@ class ManyRows(Search[_Parent]):
         joining = self.partners(number)
         if not len(joining):
             return
-        candidates, place = steps.start_parent(
-            self.data, self.basis, value, joining, self.spans, self._groupings(value, joining)
+        candidates, place = self.steps.start_parent(
+            self.data, self.basis, value, joining, self.spans, self.groupings(value, joining)
         )
         made = dict(place=place, candidates=candidates, choice=choice)
         self.parents.append(_Parent(term=number, column=value, **made))
 
-    def _groupings(self, value: jax.Array, joining: np.ndarray) -> tuple:
+    def group(self, features: jax.Array, which: np.ndarray, shift, knots) -> moments.Grouping:
+        """Rows by the bins of all columns."""
+        self.placed = moments.place(features, which, shift, knots)
+        return moments.group_rows(self.placed, knots.shape[1])
+
+    def groupings(self, value: jax.Array, joining: np.ndarray) -> tuple:
         """Rows by x - value, x + value and, where leaving the others out is less work, x."""
         members = np.flatnonzero(np.asarray(value) > 0)
         few = 3 * len(members) < 2 * len(value)

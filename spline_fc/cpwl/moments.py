@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spline_fc.sharding import HERE, Axes, summed
+
 GROUPED_ROWS = 1 << 17  # padded rows that are gathered in one go
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -63,7 +65,8 @@ class Grouping(NamedTuple):
     order: jax.Array  # (chunks, blocks, rows) int32, row index; n marks padding
     offset: jax.Array  # (chunks, blocks, rows) float, position minus left edge of its bin
     bin: jax.Array  # (chunks, blocks) int32, set * K + bin that the block belongs to
-    used: jax.Array  # () int32, chunks that hold anything; the others are not even initialised
+    used: jax.Array  # (1,) int32, chunks that hold anything; the others are not even initialised
+    axes: Axes = HERE  # over which rows are divided, each part grouped by itself; sums are of all
 
 
 class Placed(NamedTuple):
@@ -87,11 +90,12 @@ def place(features, which, shift, knots) -> Placed:
       shift: (n,) or () float, added to all of them.
       knots: (d, K) float, ascending; the last one may be repeated.
     """
-    return Placed(which, *jax.device_get(_placed(features, which, shift, knots)))
+    return Placed(which, *jax.device_get(bins_and_offsets(features, which, shift, knots)))
 
 
 @jax.jit
-def _placed(features, which, shift, knots) -> tuple[jax.Array, jax.Array]:
+def bins_and_offsets(features, which, shift, knots) -> tuple[jax.Array, jax.Array]:
+    """What `place` finds, of JAX arrays."""
     kind = jnp.int16 if knots.shape[1] < np.iinfo(np.int16).max else jnp.int32
 
     def one(v):
@@ -106,6 +110,14 @@ def _placed(features, which, shift, knots) -> tuple[jax.Array, jax.Array]:
         return found.astype(kind), position - edge
 
     return jax.lax.map(one, which)
+
+
+def block_layout(num_sets: int, num_rows: int, num_bins: int) -> tuple[int, int, int]:
+    """Rows per block, blocks per chunk and chunks that rows in any order fit into."""
+    rows = 1 << min(6, max(1, num_rows // (4 * num_bins)).bit_length() - 1)
+    capacity = num_sets * (-(-num_rows // rows) + num_bins)
+    per_chunk = min(max(1, GROUPED_ROWS // rows), capacity)
+    return rows, per_chunk, -(-capacity // per_chunk)
 
 
 def group_rows(placed: Placed, num_bins: int, members: np.ndarray | None = None) -> Grouping:
@@ -123,11 +135,9 @@ def group_rows(placed: Placed, num_bins: int, members: np.ndarray | None = None)
     num_sets, num_rows = bins.shape
     if members is not None:
         bins, offsets = bins[:, members], offsets[:, members]
-    rows = 1 << min(6, max(1, num_rows // (4 * num_bins)).bit_length() - 1)
-    capacity = num_sets * (-(-num_rows // rows) + num_bins)
+    rows, per_chunk, num_chunks = block_layout(num_sets, num_rows, num_bins)
     per_set = -(-bins.shape[1] // rows) + num_bins
-    per_chunk = min(max(1, GROUPED_ROWS // rows), capacity)
-    num_chunks, used = -(-capacity // per_chunk), -(-num_sets * per_set // per_chunk)
+    used = -(-num_sets * per_set // per_chunk)
     order = aligned((num_chunks * per_chunk, rows), np.int32)
     offset = aligned(order.shape, offsets.dtype)
     block_bin = aligned((num_chunks * per_chunk,), np.int32)
@@ -150,7 +160,7 @@ def group_rows(placed: Placed, num_bins: int, members: np.ndarray | None = None)
     in_threads(one, range(num_sets))
     shape = (num_chunks, per_chunk, rows)
     arrays = order.reshape(shape), offset.reshape(shape), block_bin.reshape(shape[:2])
-    return Grouping(*jax.device_put((which, *arrays, np.int32(used))))
+    return Grouping(*jax.device_put((which, *arrays, np.array([used], np.int32))))
 
 
 def _sums(grouping: Grouping, num_bins: int, columns: jax.Array, powers: int, count) -> jax.Array:
@@ -175,7 +185,7 @@ def _sums(grouping: Grouping, num_bins: int, columns: jax.Array, powers: int, co
         return jax.lax.fori_loop(0, len(columns) if count is None else count, add, sums)
 
     nothing = jnp.zeros((len(columns), shape[0] * shape[1], powers), wide)
-    sums = jax.lax.fori_loop(0, grouping.used, chunk, nothing)
+    sums = summed(jax.lax.fori_loop(0, grouping.used[0], chunk, nothing), grouping.axes)
     return jnp.moveaxis(sums, 2, 0).reshape(powers, len(columns), *shape)
 
 

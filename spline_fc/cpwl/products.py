@@ -11,8 +11,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 
 from spline_fc.cpwl.spline import Spline, basis
+from spline_fc.sharding import HERE, Axes, Placement, over_rows, placement_of, summed
 
 CHUNK_ROWS = 4096
 
@@ -55,28 +57,42 @@ def on_device(spline: Spline, num_terms: int, features, y, weights, num_folds: i
       spline: its terms are read, its coefficients are not; those from `num_terms` on are absent,
         and are there so that compiled code does not depend on how many terms were found.
       features: (d, n) float, x transposed. y: (n, k) float. weights: (n,) float.
-      num_folds: row i belongs to fold i modulo num_folds.
+      num_folds: row i belongs to fold i modulo num_folds. Rows may lie on several devices, where
+        those of weight 0 are counted too.
     """
-    chunk = -(-len(y) // -(-len(y) // CHUNK_ROWS))  # such that the chunks overlap little
+    place = placement_of(y)
+    num_rows = len(y) // (place.num_devices if place else 1)
+    chunk = -(-num_rows // -(-num_rows // CHUNK_ROWS))  # such that the chunks overlap little
     by_folds = max(num_folds, chunk // num_folds * num_folds)
     p, width, rows = 1 + num_terms, 1 + len(spline.feature), (spline, features, y, weights)
     meant = np.r_[:p, width : width + y.shape[1]]
 
-    def filled(table: np.ndarray, columns: int) -> jax.Array:
+    def filled(table: np.ndarray, columns: int) -> np.ndarray:
         wide = np.zeros((width, columns))
         wide[: len(table), : table.shape[1]] = table
-        return jax.device_put(wide)
+        return wide
 
     def squares(change: np.ndarray | None) -> np.ndarray:
         full = filled(np.eye(p) if change is None else change, width)
-        found = np.asarray(_squares(*rows, full, num_folds=num_folds, chunk=by_folds))
+        run = _where_rows_are(_squares, place)
+        found = np.asarray(run(*rows, full, num_folds=num_folds, chunk=by_folds))
         return found[:, meant[:, None], meant]
 
     def residuals(coef: np.ndarray) -> tuple[np.ndarray, float]:
-        products, rss = _residuals(*rows, filled(coef, coef.shape[1]), chunk=chunk)
+        run = _where_rows_are(_residuals, place)
+        products, rss = run(*rows, filled(coef, coef.shape[1]), chunk=chunk)
         return np.asarray(products)[:p], float(rss)
 
     return Products(squares, residuals)
+
+
+def _where_rows_are(function: Callable, place: Placement | None) -> Callable:
+    """A pass over the rows, compiled for one device or for those that share the rows."""
+    if place is None:
+        return partial(function, axes=HERE)
+    whole = PartitionSpec()
+    inputs = (whole, place.columns, place.rows, place.rows, whole)
+    return partial(over_rows(function, place, inputs, whole), axes=place.axes)
 
 
 def _row_chunk(i, chunk: int, spline: Spline, features, y, weights, wide):
@@ -92,8 +108,11 @@ def _row_chunk(i, chunk: int, spline: Spline, features, y, weights, wide):
     return start, design.astype(wide), y.astype(wide), weights.astype(wide)[:, None]
 
 
-@partial(jax.jit, static_argnames=("num_folds", "chunk"))
-def _squares(spline: Spline, features, y, weights, change, *, num_folds: int, chunk: int):
+@partial(jax.jit, static_argnames=("num_folds", "chunk", "axes"))
+def _squares(
+    spline: Spline, features, y, weights, change, *, num_folds: int, chunk: int, axes: Axes
+):  # fmt: skip
+    before = jax.lax.axis_index(tuple(axes)) * len(y) if axes else 0
     wide, columns = change.dtype, change.shape[0] + y.shape[1]
 
     def one(i, total):
@@ -101,14 +120,14 @@ def _squares(spline: Spline, features, y, weights, change, *, num_folds: int, ch
         z = jnp.concatenate([design @ change, y_rows], 1)
         by_fold = (chunk // num_folds, num_folds, columns)
         product = jnp.einsum("ifa,ifb->fab", (z * weight).reshape(by_fold), z.reshape(by_fold))
-        return total + jnp.roll(product, start % num_folds, axis=0)
+        return total + jnp.roll(product, (before + start) % num_folds, axis=0)
 
     zero = jnp.zeros((num_folds, columns, columns), wide)
-    return jax.lax.fori_loop(0, -(-len(y) // chunk), one, zero)
+    return summed(jax.lax.fori_loop(0, -(-len(y) // chunk), one, zero), axes)
 
 
-@partial(jax.jit, static_argnames="chunk")
-def _residuals(spline: Spline, features, y, weights, coef, *, chunk: int):
+@partial(jax.jit, static_argnames=("chunk", "axes"))
+def _residuals(spline: Spline, features, y, weights, coef, *, chunk: int, axes: Axes):
     wide = coef.dtype
 
     def one(i, carry):
@@ -117,6 +136,5 @@ def _residuals(spline: Spline, features, y, weights, coef, *, chunk: int):
         weighted = residual * weight
         return carry[0] + design.T @ weighted, carry[1] + (residual * weighted).sum()
 
-    return jax.lax.fori_loop(
-        0, -(-len(y) // chunk), one, (jnp.zeros_like(coef), jnp.zeros((), wide))
-    )
+    zero = (jnp.zeros_like(coef), jnp.zeros((), wide))
+    return summed(jax.lax.fori_loop(0, -(-len(y) // chunk), one, zero), axes)

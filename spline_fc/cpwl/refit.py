@@ -1,12 +1,10 @@
 """The last least squares of a fit: coefficients that keep their digits."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from spline_fc.cpwl import pruning
-from spline_fc.cpwl.inputs import CheckedData, chunks
-from spline_fc.cpwl.terms import Term, raw_columns, term_values
 
 SMALL_RSS = 1e-6  # share of the total below which a difference of sums is too coarse
 MAX_CORRECTIONS = 3  # nearly always one is enough
@@ -64,36 +62,3 @@ def solve_triangle(found: np.ndarray, p: int) -> np.ndarray:
     size = np.linalg.norm(design, axis=0)
     size = np.where(size > 0, size, 1.0)
     return np.linalg.lstsq(design / size, target, rcond=RANK)[0] / size[:, None]
-
-
-def least_squares_on_rows(
-    terms: Sequence[Term], linear: frozenset[int], data: CheckedData, projection, y: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Coefficients of an intercept and some terms in raw units, from the rows in float64.
-
-    Args:
-      terms: m terms on columns of z.
-      linear: columns that are meant as they are, less the knot.
-      data: n rows. projection: (d, q). y: (n, k) float64, in place of the targets.
-
-    Returns:
-      coefficients (1 + m, k), intercept first, and the weighted residual sum of squares.
-    """
-    straight = [m for m, term in enumerate(terms) if term.features & linear]
-
-    def design(rows: slice) -> np.ndarray:
-        z = raw_columns(data.x[rows], projection)
-        values = term_values(z, terms)
-        for m in straight:
-            ((column, slope, knot),) = terms[m].factors
-            values[:, m] = slope * (z[:, column] - knot)
-        return np.concatenate([np.ones((len(z), 1)), values], axis=1)
-
-    def block(rows: slice) -> np.ndarray:
-        root = np.sqrt(data.weights[rows].astype(np.float64))[:, None]
-        return root * np.concatenate([design(rows), y[rows]], axis=1)
-
-    every = list(chunks(len(y)))
-    coef = solve_triangle(triangle(map(block, every)), 1 + len(terms))
-    parts = (data.weights[r] @ (y[r] - design(r) @ coef) ** 2 for r in every)
-    return coef, float(sum(part.sum() for part in parts))

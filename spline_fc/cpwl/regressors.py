@@ -1,14 +1,21 @@
 """The terms of a spline as regressors of one size, for fits of its coefficients alone."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from spline_fc import checks
-from spline_fc.cpwl.inputs import CheckedData, chunks
 from spline_fc.cpwl.spline import Spline, num_features
-from spline_fc.cpwl.terms import Factor, LiveTerms, as_spline, linear_pairs, live_terms, term_values
+from spline_fc.cpwl.terms import (
+    Factor,
+    LiveTerms,
+    as_spline,
+    linear_pairs,
+    live_terms,
+    raw_columns,
+    term_values,
+)
 
 
 class Regressors(NamedTuple):
@@ -19,52 +26,42 @@ class Regressors(NamedTuple):
     second: dict[int, int]  # live term that is subtracted from another
     size: np.ndarray  # (p,), the regressor is the term over its size
     coef: np.ndarray  # (p, k), of the regressors as the spline has them
-    values: Callable[[slice], np.ndarray]  # of the regressors in some rows, (rows, p) float64
+    projection: np.ndarray  # (d, q) float64, of the spline
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        """Values (rows, p) of the regressors in some rows of x, float64."""
+        found = term_values(raw_columns(x, self.projection), self.live.terms)
+        for one, other in self.second.items():
+            found[:, one] -= found[:, other]
+        return found[:, self.first] / self.size
 
 
-def check_fits(spline: Spline, data: CheckedData) -> None:
+def check_fits(spline: Spline, x: np.ndarray | jax.Array, y: np.ndarray | jax.Array) -> None:
     """Raises ValueError unless the data have the columns that the spline was fitted to."""
     outputs, wanted = spline.coef.shape[1], num_features(spline)
     checks.check(
-        data.y.shape[1] == outputs,
-        f"y must have {outputs} columns, as the spline has outputs; got {data.y.shape[1]}.",
+        y.shape[1] == outputs,
+        f"y must have {outputs} columns, as the spline has outputs; got {y.shape[1]}.",
     )
     checks.check(
-        data.x.shape[1] == wanted,
-        f"x must have {wanted} columns, as the spline has features; got {data.x.shape[1]}.",
+        x.shape[1] == wanted,
+        f"x must have {wanted} columns, as the spline has features; got {x.shape[1]}.",
     )
 
 
-def regressors(spline: Spline, data: CheckedData) -> Regressors:
-    """Makes the regressors of a spline on some rows.
+def regressors_of(spline: Spline, spread: np.ndarray) -> Regressors:
+    """The regressors of a spline whose columns z have the standard deviations `spread` (d + q,).
 
     A ridge on their coefficients does not depend on the units of the features.
-
-    Args:
-      spline: m terms on d features. data: n rows in float64, whose columns are measured.
     """
     live = live_terms(spline)
     second = linear_pairs(live)
     halves = set(second.values())
     first = np.array([m for m in range(len(live.terms)) if m not in halves], int)
-    projection = np.asarray(spline.projection, np.float64)
-    share = data.weights / data.weights.sum()
-
-    def z(rows: slice) -> np.ndarray:
-        return np.concatenate([data.x[rows], data.x[rows] @ projection], axis=1)
-
-    mean = sum(share[rows] @ z(rows) for rows in chunks(len(data.x)))
-    spread = np.sqrt(sum(share[rows] @ (z(rows) - mean) ** 2 for rows in chunks(len(data.x))))
     spread = np.where(spread > 0, spread, 1.0)
     size = np.array([_size(live.terms[m].factors, spread) for m in first])
-
-    def values(rows: slice) -> np.ndarray:
-        found = term_values(z(rows), live.terms)
-        for one, other in second.items():
-            found[:, one] -= found[:, other]
-        return found[:, first] / size
-
-    return Regressors(live, first, second, size, live.coef[first] * size[:, None], values)
+    projection = np.asarray(spline.projection, np.float64)
+    return Regressors(live, first, second, size, live.coef[first] * size[:, None], projection)
 
 
 def with_coefficients(

@@ -103,7 +103,22 @@ class ScaledColumns(NamedTuple):
     delicate: bool  # float32 would lose digits that matter
 
 
-class _Column(NamedTuple):
+class Extent(NamedTuple):
+    """Where the values of a column lie."""
+
+    low: float  # before it lie `end_span` rows
+    high: float  # behind it lie as many
+    least: float
+    most: float
+    bends: bool  # False for a linear column, which is taken as it is
+
+    def reach(self, spans: float) -> tuple[float, float]:
+        """Ends so many spans beyond low and high; everything for a linear column."""
+        more = spans * (self.high - self.low)
+        return (self.low - more, self.high + more) if self.bends else (-np.inf, np.inf)
+
+
+class Column(NamedTuple):
     """One column, looked at."""
 
     knots: np.ndarray  # (K,), raw
@@ -114,6 +129,42 @@ class _Column(NamedTuple):
     ends: tuple[float, float]
     far: tuple[bool, bool]
     delicate: bool
+
+
+def middle(knots: np.ndarray, extent: Extent) -> float:
+    """The shift: a value amid the column, as one far outlier would take the digits of a mean."""
+    return float(np.clip(knots[len(knots) // 2], extent.least, extent.most))
+
+
+def looked_at(
+    knots: np.ndarray, usable: np.ndarray, extent: Extent, shift: float, scale: float, dtype
+) -> Column:
+    """A column's candidates in its units, and whether float32 would lose digits that matter."""
+    far = extent.reach(FAR)
+    pulled = (extent.least < far[0], extent.most > far[1])
+    ends = np.array([extent.least, extent.most])
+    scaled, ends = (
+        (np.clip(values.astype(np.float64, copy=False), *far) - shift) / scale
+        for values in (knots, ends)
+    )
+    low, high = ends.astype(dtype).astype(float)
+    given = (shift, scale, (extent.low, extent.high), pulled)
+    return Column(knots, usable, scaled.astype(dtype), *given, _delicate(scaled, high - low))
+
+
+def units_of(found: Sequence[Column], places: int, dtype) -> tuple[Units, np.ndarray]:
+    """Units of columns, with room for some more, and which of their candidates are usable."""
+    width = max(len(column.knots) for column in found)
+    width += -width % 16  # few sizes, so that compiled code is met again
+    raw, scaled, usable = (np.zeros((places, width), kind) for kind in (float, dtype, bool))
+    for v, column in enumerate(found):
+        size = len(column.knots)
+        for table, row in ((raw, column.knots), (scaled, column.scaled)):
+            table[v, :size], table[v, size:] = row, row[-1]
+        usable[v, :size] = column.usable
+    _, _, _, *fields, _ = zip(*found, strict=True)
+    shift, scale, ends, far = map(np.array, fields)
+    return Units(scale, shift, ends, far, scaled, raw), usable
 
 
 def scaled_columns(
@@ -143,42 +194,25 @@ def scaled_columns(
     columns[len(choices) :] = 0
     num_features, projected = data.x.shape[1], _projections(data.x, projection)
 
-    def one(v: int) -> _Column:
+    def one(v: int) -> Column:
         raw = np.array(data.x[:, v]) if v < num_features else projected[v - num_features]
-        low, high = _span(raw, uneven, max(end_span, 1))
-        span = high - low
-        near, far = (low - span, high + span), (low - FAR * span, high + FAR * span)
-        if v in linear:
-            near = far = (-np.inf, np.inf)
+        ends = _span(raw, uneven, max(end_span, 1))
+        extent = Extent(*ends, float(raw.min()), float(raw.max()), v not in linear)
         knots, usable = candidate_knots(raw, uneven, choices[v])
-        # A value in the middle, not the mean: one far outlier would take the others' digits.
-        shift = float(np.clip(knots[len(knots) // 2], raw.min(), raw.max()))
-        scale = _deviation(raw, uneven, shift, near)
+        shift = middle(knots, extent)
+        scale = _deviation(raw, uneven, shift, extent.reach(1.0))
+        far = extent.reach(FAR)
         for rows in chunks(len(raw)):
             wide = np.clip(raw[rows].astype(np.float64, copy=False), *far)
             columns[v, rows] = (wide - shift) / scale
-        pulled = (bool(raw.min() < far[0]), bool(raw.max() > far[1]))
-        scaled = (np.clip(knots.astype(np.float64, copy=False), *far) - shift) / scale
-        narrow = scaled.astype(data.dtype)
-        delicate = _delicate(scaled, columns[v])
-        return _Column(knots, usable, narrow, shift, scale, (low, high), pulled, delicate)
+        return looked_at(knots, usable, extent, shift, scale, data.dtype)
 
     # Threads cost small columns more than they save.
     many = in_threads if columns.size > ONE_THREAD else map
     found = list(many(one, range(len(choices))))
-    width = max(len(column.knots) for column in found)
-    width += -width % 16  # few sizes, so that compiled code is met again
-    raw, scaled, usable = (np.zeros((places, width), kind) for kind in (float, data.dtype, bool))
-    for v, column in enumerate(found):
-        size = len(column.knots)
-        for table, row in ((raw, column.knots), (scaled, column.scaled)):
-            table[v, :size], table[v, size:] = row, row[-1]
-        usable[v, :size] = column.usable
-    _, _, _, *fields, delicate = zip(*found, strict=True)
-    shift, scale, ends, far = map(np.array, fields)
-    units = Units(scale, shift, ends, far, scaled, raw)
+    units, usable = units_of(found, places, data.dtype)
     narrow = data.dtype != np.float64
-    lost = narrow and (any(delicate) or _nearly_alike(columns))
+    lost = narrow and (any(column.delicate for column in found) or nearly_alike(columns))
     return ScaledColumns(columns, usable, units, lost)
 
 
@@ -204,17 +238,16 @@ def _span(column: np.ndarray, weights: np.ndarray | None, end: int) -> tuple[flo
     return float(low), float(high)
 
 
-def _delicate(knots: np.ndarray, column: np.ndarray) -> bool:
+def _delicate(knots: np.ndarray, length: float) -> bool:
     """Whether a column is so long-tailed, or its knots so close, that float32 would lose them."""
     places = len(knots) - 1
     body = knots[places - places // 4] - knots[places // 4]
-    length = float(column.max()) - float(column.min())
     gaps = np.diff(knots)
     lost = np.abs(np.diff(knots.astype(np.float32).astype(np.float64)) - gaps) > 0.1 * gaps
     return bool(length > LONGEST * body > 0 or lost.sum() > 0.01 * len(knots))
 
 
-def _nearly_alike(columns: np.ndarray) -> bool:
+def nearly_alike(columns: np.ndarray) -> bool:
     """Whether a column is nearly, but not wholly, a linear combination of others."""
     step = -(-columns.shape[1] // SAMPLE_ROWS)
     some = columns[:, ::step].astype(np.float64)

@@ -1,17 +1,20 @@
 """Which columns of z are searched: all that vary, or if wanted the most promising ones."""
 
+import jax
 import numpy as np
 
+from spline_fc.checks import check
 from spline_fc.cpwl.knots import SearchSpace
-from spline_fc.cpwl.moments import in_threads
+from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
 
+Array = np.ndarray | jax.Array
 BINS = 8  # at whose resolution a column is looked at
 TOGETHER = 32  # columns are left out by so many, so that compiled code is met again
 
 
 def searched_columns(
-    columns: np.ndarray, y: np.ndarray, weights: np.ndarray, space: SearchSpace,
+    columns: Array, y: Array, weights: Array, space: SearchSpace,
     num_features: int, screen: int | None,
 ) -> np.ndarray:  # fmt: skip
     """Chooses the columns that the search looks at, ascending.
@@ -33,6 +36,11 @@ def searched_columns(
         idle = np.flatnonzero(~varies)
         kept = len(idle) % TOGETHER if len(found) else len(idle)
         return np.sort(np.concatenate([found, idle[:kept]]))
+    check(
+        isinstance(columns, np.ndarray),
+        f"screen must be None, or {len(features)} at least, for rows on several devices; got "
+        f"{screen}.",
+    )
     weighted = y * weights[:, None]
 
     def promise(v: int) -> float:
@@ -46,6 +54,14 @@ def searched_columns(
     promises = np.array(in_threads(promise, features))
     best = features[np.argsort(-promises, kind="stable")[:screen]]
     return np.concatenate([np.sort(best), others])
+
+
+def taken(columns: Array, kept: np.ndarray) -> Array:
+    """Some of the columns (D, n), where they are."""
+    if not isinstance(columns, np.ndarray):
+        return columns[kept]
+    some = aligned((len(kept), columns.shape[1]), columns.dtype)
+    return np.take(columns, kept, axis=0, out=some)
 
 
 def narrowed(space: SearchSpace, columns: np.ndarray) -> SearchSpace:

@@ -12,11 +12,12 @@ import numpy as np
 
 from spline_fc import checks
 from spline_fc.cpwl import pruning
-from spline_fc.cpwl.evaluation import evaluate_float64
-from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
-from spline_fc.cpwl.refit import solve_triangle, triangle
-from spline_fc.cpwl.regressors import Regressors, check_fits, regressors, with_coefficients
+from spline_fc.cpwl.refit import solve_triangle
+from spline_fc.cpwl.regressors import check_fits, with_coefficients
 from spline_fc.cpwl.result import FitResult
+from spline_fc.cpwl.rows import Rows
+from spline_fc.cpwl.sharded.inputs import checked_rows
+from spline_fc.cpwl.sharded.rows import rows_of
 from spline_fc.cpwl.spline import Spline, num_features, spline_of
 from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
@@ -68,20 +69,18 @@ def shrink(
     old = spline_of(fit)
     expected = None if old is fit else fit.names[: num_features(old)]
     with Stopwatch() as clock:
-        data = checked_data(x, y, weights, expected).widened()
-        check_fits(old, data)
-        spline, rss = _largest(regressors(old, data), old, data, tolerance, most)
+        data = checked_rows(x, y, weights, expected)
+        rows = rows_of(data)
+        check_fits(old, data.x, data.y)
+        spline, rss = _largest(rows, old, tolerance, most)
     if fit is old:
         return spline
-    num_rows = float(data.weights.sum())
-    centre = data.weights @ data.y / num_rows
-    total = float((data.weights @ (data.y - centre) ** 2).sum())
     return fit._replace(
         spline=spline,
         rss=rss,
-        gcv=float(pruning.gcv_score(rss, 1 + _num_terms(fit), num_rows, fit.penalty)),
-        r2=1 - rss / total if total > 0 else 0.0,
-        num_rows=num_rows,
+        gcv=float(pruning.gcv_score(rss, 1 + _num_terms(fit), rows.weight, fit.penalty)),
+        r2=1 - rss / rows.square if rows.square > 0 else 0.0,
+        num_rows=rows.weight,
         seconds=fit.seconds + clock.seconds,
     )
 
@@ -91,25 +90,16 @@ def _num_terms(fit: FitResult) -> int:
     return int(fit.pruning.kept[fit.pruning.chosen].sum())
 
 
-def _largest(
-    columns: Regressors, old: Spline, data: CheckedData, tolerance: float, most: float
-) -> tuple[Spline, float]:
+def _largest(rows: Rows, old: Spline, tolerance: float, most: float) -> tuple[Spline, float]:
     """The spline at the largest ridge of a grid that the tolerance allows, and its RSS.
 
     The path comes from an orthogonal decomposition of the rows, as products of heavy-tailed columns
     have lost their digits; what decides is the RSS of each spline as it is returned.
     """
+    columns, shift = rows.regressors(old), rows.mean
     p = len(columns.first)
-    root = np.sqrt(data.weights / data.weights.sum())[:, None]
-    shift = data.weights @ data.y / data.weights.sum()
-
-    def block(rows: slice) -> np.ndarray:
-        ones = np.ones((rows.stop - rows.start, 1))
-        return root[rows] * np.hstack([ones, columns.values(rows), data.y[rows] - shift])
-
-    rows = [slice(r.start, min(r.stop, len(data.x))) for r in chunks(len(data.x))]
     # The first row of R belongs to the intercept, which is not shrunk: the others are centred.
-    top, *found = triangle(map(block, rows))
+    top, *found = rows.triangle(columns)
     found = np.array(found)[:, 1:]
     left, values, axes = np.linalg.svd(found[:, :p], full_matrices=False)
     along = left.T @ found[:, p:]
@@ -128,17 +118,17 @@ def _largest(
         coef = coef_at(grid[within[-1]])
         intercept = shift + (top[p + 1 :] - top[1 : p + 1] @ coef) / top[0]
         spline = with_coefficients(old, columns, coef, intercept)
-        rss = _rss(spline, data)
-        if rss <= (1 + tolerance) * least * data.weights.sum():
+        rss = rows.rss(spline)
+        if rss <= (1 + tolerance) * least * rows.weight:
             return spline, rss
 
     def with_rss(coef: np.ndarray) -> tuple[Spline, float]:
-        spline = with_coefficients(old, columns, coef, _intercept(columns, coef, data))
-        return spline, _rss(spline, data)
+        spline = with_coefficients(old, columns, coef, rows.mean_residual(columns, coef))
+        return spline, rows.rss(spline)
 
     # Those of the fit are kept where they are better.
     best = min(
-        with_rss(solve_triangle(found, p)), with_rss(columns.coef), (old, _rss(old, data)),
+        with_rss(solve_triangle(found, p)), with_rss(columns.coef), (old, rows.rss(old)),
         key=lambda pair: pair[1],
     )  # fmt: skip
     bound = (1 + tolerance) * best[1]
@@ -151,16 +141,3 @@ def _largest(
         else:
             high = middle
     return best
-
-
-def _intercept(columns: Regressors, coef: np.ndarray, data: CheckedData) -> np.ndarray:
-    """The (k,) that goes with coefficients (p, k)."""
-    share = data.weights / data.weights.sum()
-    parts = (share[r] @ (data.y[r] - columns.values(r) @ coef) for r in chunks(len(data.x)))
-    return np.sum(list(parts), axis=0)
-
-
-def _rss(spline: Spline, data: CheckedData) -> float:
-    """Weighted residual sum of squares, of the spline as it will be evaluated."""
-    squares = (data.y - evaluate_float64(spline, data.x)) ** 2
-    return float((data.weights @ squares).sum())

@@ -1,5 +1,6 @@
 """The compiled steps of the forward pass: how columns enter tables, and how tables begin."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 from spline_fc.cpwl import candidates as tables
 from spline_fc.cpwl import moments
 from spline_fc.cpwl.knots import Spans, leave_spans
+from spline_fc.sharding import summed
 
 BURST = 16  # steps of an additive fit between two looks by the host
 BATCH = 4  # columns that enter the tables of a parent together
@@ -214,15 +216,15 @@ def start_constant(
     products = moments.hinges(sums, sums, data.gap)
     ones, squares = jax.tree.map(lambda a: a[:1], (sums, squares))
     norm = moments.squared_hinges(ones, ones, (squares, squares), data.gap)[0]
-    total = data.weights.sum(dtype=wide)
-    length = jnp.sqrt(total)
+    totals = summed(columns.sum(1, dtype=wide), data.grouping.axes)
+    length = jnp.sqrt(totals[0])
     target = jnp.moveaxis(products[1:], 0, -1)
     basis = Basis(
         targets=targets,
         columns=jnp.zeros((places, len(y)), y.dtype).at[0].set(data.weights),
         raw=jnp.zeros((places, *norm.shape), wide).at[0].set(products[0]),
         triangle=jnp.eye(size, dtype=wide).at[0, 0].set(length),
-        effects=jnp.zeros((size, num_outputs), wide).at[0].set(targets.sum(1, dtype=wide) / length),
+        effects=jnp.zeros((size, num_outputs), wide).at[0].set(totals[1:] / length),
         target=target,
     )
     allowed = leave_spans(ones.count[0], data.usable, spans)
@@ -272,3 +274,17 @@ def start_parent(
     target = jnp.moveaxis(_minimum_products(data, parent, hinges, basis.targets), 0, -1)
     candidates = tables.start(norm, target, allowed, joining, len(basis.raw))
     return candidates, parent
+
+
+class Steps(NamedTuple):
+    """The compiled functions of a search, for rows that lie in one way or another."""
+
+    prepare: Callable
+    start_constant: Callable
+    start_parent: Callable
+    advance: Callable
+    advance_additive: Callable
+    catch_up: Callable
+
+
+ON_ONE_DEVICE = Steps(prepare, start_constant, start_parent, advance, advance_additive, catch_up)

@@ -15,13 +15,15 @@ from spline_fc.arrays import columns
 from spline_fc.checks import (
     as_key,
     as_sizes,
+    check,
     check_integer,
     check_known_keys,
     check_number,
     check_one_of,
 )
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
-from spline_fc.cpwl.inputs import CheckedData, checked_data
+from spline_fc.cpwl.inputs import CheckedData
+from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
 from spline_fc.data.records import TASKS
 from spline_fc.network.choice import (
     MOST_COLUMNS,
@@ -35,6 +37,7 @@ from spline_fc.network.reshape import BALANCES, max_terms_for, reshape
 from spline_fc.network.samplers import SAMPLERS, generator
 from spline_fc.network.structure import Params
 from spline_fc.printing import printed
+from spline_fc.sharding import placement_of
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
@@ -125,8 +128,10 @@ def spline_start(
     check_one_of("incoming", incoming, SAMPLERS)
     check_one_of("balance", balance, BALANCES)
     with Stopwatch() as clock:
-        x, names = columns("x", x)
-        everything = checked_data(x, y, weights)
+        x, names = (x, None) if placement_of(x) else columns("x", x)
+        everything = checked_rows(x, y, weights)
+        if isinstance(everything, ShardedData):
+            _check_shared(task, row_share)
         room = int(share * hidden_sizes[0])
         if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
             outputs = everything.y.shape[1]
@@ -136,12 +141,13 @@ def spline_start(
         k_directions, k_fill = start_keys(key)
         given = {"max_hinges": max(1, room), "names": names, "key": k_directions, **options}
         options = {**CHOICES, "max_terms": max_terms, **given}
-        chosen, directions = _directions(key, data, task, directions, options)
+        chosen, directions = _directions(key, data.sample(), task, directions, options)
         fit = _fit(data, task, directions, options)
         if task == "regression":
             fit = shrink(fit, data.x, data.y, weights=data.weights, tolerance=tolerance)
-        rows = everything.x, everything.y
-        params = fill_in(k_fill, fit, *rows, hidden_sizes, incoming=incoming, balance=balance)
+        rows = everything.sample(PROBE_ROWS)
+        drawn = {"incoming": incoming, "balance": balance}
+        params = fill_in(k_fill, fit, rows.x, rows.y, hidden_sizes, **drawn)
     return SplineStart(params, fit, chosen, clock.seconds)
 
 
@@ -151,9 +157,16 @@ def start_keys(key: jax.Array | int) -> tuple[jax.Array, jax.Array]:
     return k_directions, k_fill
 
 
-def _part(key: jax.Array, data: CheckedData, share: float) -> CheckedData:
+def _check_shared(task: str, row_share: float) -> None:
+    """Raises ValueError for what rows on several devices cannot have."""
+    where = "for rows on several devices"
+    check(task == "regression", f'task must be "regression" {where}; got {task!r}.')
+    check(row_share == 1, f"row_share must be 1 {where}; got {row_share}.")
+
+
+def _part(key: jax.Array, data: AnyData, share: float) -> AnyData:
     """A share of the rows, in their order; all of them, not copied, for a share of 1."""
-    if share == 1:
+    if share == 1 or isinstance(data, ShardedData):
         return data
     count = max(1, round(share * len(data.x)))
     k_rows = jax.random.fold_in(key, 2)
@@ -190,9 +203,9 @@ def _cheaper(options: Options, num_rows: int) -> Options:
     return {**options, **fewer, "knots": COMPARED_KNOTS, "passes": 0, "on_step": None}
 
 
-def _fit(data: CheckedData, task: str, directions: Any, options: Options) -> FitResult:
+def _fit(data: AnyData, task: str, directions: Any, options: Options) -> FitResult:
     """The spline of some rows with some directions, its coefficients as they come."""
-    max_terms = min(options["max_terms"], len(data.x))
+    max_terms = min(options["max_terms"], data.num_rows)
     options = {**options, "max_terms": max_terms, "directions": directions}
     if task != "regression":
         return fit_classes(data.x, data.y, weights=data.weights, **options)

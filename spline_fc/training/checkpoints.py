@@ -12,9 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import logging
+from jax.experimental import multihost_utils
 
 from spline_fc import files
 from spline_fc.checks import check, check_integer, optional
+from spline_fc.sharding import is_divided, laid_out
 
 _DIGESTS = "digests.json"
 _PARTIAL = ".tmp-"  # in the name of what is being written
@@ -32,10 +34,28 @@ def digest(*trees: Any) -> str:
     total = hashlib.sha256()
     leaves, structure = jax.tree.flatten(trees)
     total.update(str(structure).encode())
-    for leaf in map(np.asarray, leaves):
+    for leaf in leaves:
+        leaf = np.asarray(_fingerprint(leaf) if is_divided(leaf) else leaf)
         total.update(f"{leaf.shape}{leaf.dtype}".encode())
         total.update(np.ascontiguousarray(leaf).tobytes())
     return total.hexdigest()
+
+
+@jax.jit
+def _fingerprint(array: jax.Array) -> jax.Array:
+    """Three sums over the hashed bits of an array; the same on any number of devices.
+
+    Nothing but the sums leaves a device.
+    """
+    bits = jax.lax.bitcast_convert_type(array, jnp.uint32)
+    place = jnp.zeros(bits.shape, jnp.uint32)
+    for axis, size in enumerate(bits.shape):
+        place = place * jnp.uint32(size) + jax.lax.broadcasted_iota(jnp.uint32, bits.shape, axis)
+    mixed = (bits ^ (place * jnp.uint32(0x9E3779B1))) * jnp.uint32(0x85EBCA6B)
+    mixed = (mixed ^ (mixed >> 13)) * jnp.uint32(0xC2B2AE35)
+    mixed = mixed ^ (mixed >> 16)
+    parts = (mixed, mixed * (place | 1), mixed >> 16)
+    return jnp.stack([part.sum(dtype=jnp.uint32) for part in parts])
 
 
 class Store:
@@ -45,7 +65,8 @@ class Store:
     files in `state`, leaves by number, and the SHA-256 of each file in `digests.json`. A folder
     gets its name once all of it is written. What its digests call damaged is set aside as
     `<epoch>.damaged`; everything else that goes wrong in reading, as with a disk that is not there
-    for a moment, is raised and changes nothing.
+    for a moment, is raised and changes nothing. Of several processes, which all call its methods,
+    the first one writes, and says from which epoch all go on.
 
     Args:
       spec: Checkpoints.
@@ -66,12 +87,23 @@ class Store:
         check_integer("checkpoints.every", spec.every, 1)
         self._folder = files.as_path(spec.folder).absolute()
         self._epochs = self._folder / "epochs"
-        _claim(self._folder, run)
-        self._epochs.mkdir(exist_ok=True)
-        for path in self._epochs.iterdir():
-            if _PARTIAL in path.name:  # a save that was interrupted
-                shutil.rmtree(path)
+        self._writes = jax.process_index() == 0
+        if self._writes:
+            _claim(self._folder, run)
+            self._epochs.mkdir(exist_ok=True)
+            for path in self._epochs.iterdir():
+                if _PARTIAL in path.name:  # a save that was interrupted
+                    shutil.rmtree(path)
         self._checkpointer = orbax_checkpoint.PyTreeCheckpointer()
+        if jax.process_count() > 1:  # a process reads and writes without waiting for the others
+            own = jax.process_index()
+            alone = orbax_checkpoint.options.MultiprocessingOptions(
+                primary_host=own, active_processes={own}, barrier_sync_key_prefix=str(own)
+            )
+            handler = orbax_checkpoint.PyTreeCheckpointHandler(multiprocessing_options=alone)
+            self._checkpointer = orbax_checkpoint.Checkpointer(
+                handler, multiprocessing_options=alone
+            )
 
     def save(self, epoch: int, state: Any, *, is_last: bool) -> None:
         """Saves the state after an epoch; what was saved before stays until this is complete.
@@ -82,6 +114,8 @@ class Store:
           is_last: the run is over. Until then the checkpoint before is kept as well, in case the
             latest is damaged.
         """
+        if not self._writes:
+            return
         partial = self._epochs / f"{epoch}{_PARTIAL}{os.getpid()}"
         leaves = {f"{i:05d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
         with files.uninterrupted():  # its threads would tell of their end by a traceback
@@ -102,10 +136,17 @@ class Store:
           OSError: a file cannot be read.
           ValueError: a sound checkpoint holds something else than the state of this run.
         """
+        epoch = self._sound() if self._writes else 0
+        if jax.process_count() > 1:
+            epoch = int(multihost_utils.broadcast_one_to_all(np.int32(epoch)))
+        return (epoch, self._restored(self._epochs / str(epoch), state)) if epoch else (0, state)
+
+    def _sound(self) -> int:
+        """The epoch of the latest sound checkpoint, 0 if there is none."""
         for epoch in reversed(_saved(self._epochs)):
             damage = _damage(self._epochs / str(epoch))
             if damage is None:
-                return epoch, self._restored(self._epochs / str(epoch), state)
+                return epoch
             aside = self._set_aside(epoch)
             logging.warning(
                 "The checkpoint of epoch %d in %s is damaged (%s); it is set aside as %s, and the "
@@ -115,7 +156,7 @@ class Store:
                 damage,
                 aside.name,
             )
-        return 0, state
+        return 0
 
     def close(self) -> None:
         """Ends orbax's threads."""
@@ -156,7 +197,8 @@ def _saved(epochs: pathlib.Path) -> list[int]:
 def _begun(saved: np.ndarray, fresh: jax.Array) -> jax.Array:
     """An array that was saved, with more room if the new one has it."""
     if saved.shape == fresh.shape:
-        return jnp.asarray(saved)
+        several = fresh.sharding.num_devices > 1
+        return laid_out(saved, fresh.sharding) if several else jnp.asarray(saved)
     return fresh.at[tuple(slice(0, size) for size in saved.shape)].set(saved)
 
 

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import NamedSharding, PartitionSpec
 
 from spline_fc.network import Params
+from spline_fc.sharding import Axes, Placement, over_rows
 from spline_fc.training.config import Structure
 from spline_fc.training.output_layer import solve_output
 from spline_fc.training.steps import (
@@ -17,6 +19,7 @@ from spline_fc.training.steps import (
     OUT_OF_PATIENCE,
     PAST_THE_END,
     RUNNING,
+    Batch,
     Data,
     Iterate,
     Numbers,
@@ -48,13 +51,14 @@ class Program(NamedTuple):
     structure: Structure
     recorder: Recorder | None
     replicas: bool  # whether the axes (S, L) are there
+    place: Placement | None = None  # of the rows, where several devices share them
 
 
 def _begin(
     program: Program, length: int, calls: int, params: Params, data: Data, numbers: Numbers
 ) -> TrainState:
     """Makes the state of one replica before training, with the losses of epoch 0."""
-    structure, recorder, _ = program
+    structure, recorder, *_ = program
     losses = part_means(structure.loss, params, data.evaluation)
     train_loss, best_loss = losses[:2]
     history = jnp.full((losses.size, length), jnp.nan, losses.dtype).at[:, 0].set(losses)
@@ -116,16 +120,37 @@ def shuffle(seed: jax.Array, epoch: jax.Array, rows: int) -> jax.Array:
     return order[place].astype(jnp.int32)
 
 
-def _make_epoch(structure: Structure, numbers: Numbers, recorder: Recorder | None, rows: int):
+def _batches(train: Batch, epoch, seed, batch_size: int) -> list[jax.Array]:
+    """The rows of an epoch in the order of the seed, (steps, batch_size, columns) each."""
+    # The order is a function of seed and epoch alone, so a resumed run repeats it; one
+    # gather per epoch, as a gather per batch costs more than the small products it feeds.
+    rows = len(train[0])
+    steps = rows // batch_size
+    order = shuffle(seed, epoch, rows)[: steps * batch_size]
+    return [a[order].reshape(steps, batch_size, a.shape[1]) for a in train]
+
+
+def _shared_batches(train: Batch, epoch, seed, *, batch_size: int, axes: Axes) -> list[jax.Array]:
+    """Of one of the devices that share the rows: its share of every batch, from its own rows."""
+    names = tuple(axes)
+    own = jax.random.bits(jax.random.fold_in(jax.random.key(seed), jax.lax.axis_index(names)))
+    return _batches(train, epoch, own, batch_size // jax.lax.axis_size(names))
+
+
+def _make_epoch(
+    structure: Structure, numbers: Numbers, recorder: Recorder | None, place: Placement | None
+) -> Callable:
     """Builds (epoch, state, data, learning_rate, seed) -> state for one replica."""
-    steps = rows // structure.batch_size
     step = make_step(structure, numbers, recorder)
 
     def train_epoch(epoch, iterate, data: Data, learning_rate, seed):
-        # The order is a function of seed and epoch alone, so a resumed run repeats it; one
-        # gather per epoch, as a gather per batch costs more than the small products it feeds.
-        order = shuffle(seed, epoch, rows)[: steps * structure.batch_size]
-        batches = [a[order].reshape(steps, structure.batch_size, a.shape[1]) for a in data.train]
+        if place is None:
+            batches = _batches(data.train, epoch, seed, structure.batch_size)
+        else:
+            whole = PartitionSpec()
+            run = over_rows(_shared_batches, place, (place.rows, whole, whole), place.columns)
+            shared = {"batch_size": structure.batch_size, "axes": place.axes}
+            batches = run(tuple(data.train), epoch, seed, **shared)
         body = lambda it, batch: (step(it, batch, learning_rate, data.scale), None)  # noqa: E731
         return jax.lax.scan(body, iterate, batches)[0]
 
@@ -321,10 +346,9 @@ def advance(
     Returns:
       TrainState.
     """
-    structure, recorder, replicas = program
+    structure, recorder, replicas, place = program
     in_steps = None if recorder is None or recorder.per_epoch else recorder
-    rows = data.train[0].shape[-2]
-    epoch = _make_epoch(structure, numbers, in_steps, rows)
+    epoch = _make_epoch(structure, numbers, in_steps, place)
     if replicas:
         groups = group_sizes(state.best_params, structure.batch_size)
         epoch = over_replicas(epoch, (None, "both", "seeds", "rates", "seeds"), groups)
@@ -333,7 +357,11 @@ def advance(
 
     def body(carry):
         done, state = carry
-        return done + 1, epoch(done + 1, state, data, learning_rate, seed)
+        state = epoch(done + 1, state, data, learning_rate, seed)
+        if place is not None:
+            whole = NamedSharding(place.mesh, PartitionSpec())
+            state = jax.lax.with_sharding_constraint(state, whole)
+        return done + 1, state
 
     def going_on(carry):
         done, state = carry

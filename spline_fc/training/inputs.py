@@ -17,7 +17,8 @@ from spline_fc.arrays import columns, numbers, numbers_float64
 from spline_fc.checks import check, check_finite, check_kind, check_not_empty, check_rank, shown
 from spline_fc.data import Dataset, Part
 from spline_fc.network import Params, layer_sizes
-from spline_fc.training import groups
+from spline_fc.sharding import Placement, placement_of, sample_rows
+from spline_fc.training import groups, sharded
 from spline_fc.training.config import TrainingConfig
 from spline_fc.training.groups import Origin
 from spline_fc.training.steps import PARTS, Data, Evaluation
@@ -69,6 +70,10 @@ def prepare(
     _check_columns(sizes, parts)
     if weights is None and dataset.weights is not None:
         weights = dataset.weights.train
+    place, shared = None if lead else placement_of(parts[0].x), []
+    if place is not None:
+        shared = sharded.shared_parts(place, parts, weights)
+        parts, weights = [_Rows(x, y) for x, y, _ in shared], None
     weight = None if weights is None else _weights(weights, parts[0].x)
     if weight is not None:
         parts[0] = _of_weight(parts[0], weight)
@@ -82,6 +87,9 @@ def prepare(
     else:
         _tell_unlike_scales("x", parts[0].x, dataset.feature_names)
     _check_origin(params, config, origin)
+    if place is not None:
+        data = sharded.shared_data(place, shared, dtype, _BLOCK)
+        return Data(*data, _scale(params, config, origin, False))
     evaluation = _evaluation(parts, weight, dtype)
     train = parts[0] if weight is None else (*parts[0], weight[..., None])
     cast = tuple(jnp.asarray(a, dtype) for a in train)
@@ -96,6 +104,20 @@ def cut_batch(config: TrainingConfig, rows: int) -> TrainingConfig:
         "training.batch_size %d is cut to the %d training rows.", config.batch_size, rows
     )
     return dataclasses.replace(config, batch_size=rows)
+
+
+def check_shared(config: TrainingConfig, place: Placement) -> None:
+    """Raises ValueError if a config asks for what rows on several devices cannot have."""
+    count = place.num_devices
+    check(
+        config.batch_size % count == 0,
+        f"training.batch_size must be a multiple of the {count} devices that share the rows; got "
+        f"{config.batch_size}.",
+    )
+    check(
+        not config.output_ridge,
+        f"training.output_ridge must be 0 for rows on several devices; got {config.output_ridge}.",
+    )
 
 
 def _as_array(name: str, values: Any) -> _Array:
@@ -188,10 +210,12 @@ def _check_all_finite(params: Params, parts: Sequence[_Rows]) -> None:
 
 def _tell_unlike_scales(name: str, array: _Array, names: Sequence[str]) -> None:
     """A warning where columns are far from mean 0 and deviation 1, as training expects them."""
-    if isinstance(array, jax.Array) and not array.is_fully_addressable:
-        return  # its rows lie on several hosts
-    step = -(-array.shape[-2] // _LOOKED_AT)
-    rows = np.asarray(array[..., ::step, :], np.float64).reshape(-1, array.shape[-1])
+    step, place = -(-array.shape[-2] // _LOOKED_AT), placement_of(array, array.ndim - 2)
+    if place is None:
+        some = array[..., ::step, :]
+    else:
+        (some,) = sample_rows(place, step, jnp.asarray(array))
+    rows = np.asarray(some, np.float64).reshape(-1, array.shape[-1])
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     low, high = _USUAL
     strange = (np.abs(mean) > high) | (deviation > high) | (deviation < low)

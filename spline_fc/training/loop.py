@@ -14,13 +14,14 @@ from spline_fc.checks import as_list, check, check_integer, check_kind, check_nu
 from spline_fc.data import Dataset
 from spline_fc.network import Params
 from spline_fc.printing import printed
+from spline_fc.sharding import Placement, placement_of
 from spline_fc.timing import Seconds
 from spline_fc.training import epochs as _epochs
 from spline_fc.training.checkpoints import Checkpoints, Store, digest
 from spline_fc.training.config import TrainingConfig, as_config
 from spline_fc.training.epochs import Program, TrainState
 from spline_fc.training.groups import Origin
-from spline_fc.training.inputs import cut_batch, prepare
+from spline_fc.training.inputs import check_shared, cut_batch, prepare
 from spline_fc.training.steps import (
     DIVERGED,
     OUT_OF_PATIENCE,
@@ -88,6 +89,7 @@ def train(
     Args:
       params: {"Dense_0": {"kernel", "bias"}, ...}; its dtype is the dtype of the computation.
       dataset: Dataset, x (n, d) and y (n, k) per part; a warning tells if it is not standardised.
+        Where the training rows are divided over several devices, so are all batches.
       config: TrainingConfig, or a mapping or ConfigDict with a subset of its fields.
       seed: decides the order of the rows, together with the epoch alone.
       recorder: measurements to take inside the compiled step.
@@ -117,7 +119,11 @@ def train(
     data = prepare(params, dataset, config, weights, origin)
     config = cut_batch(config, data.train[0].shape[-2])
     rate = jnp.asarray(config.learning_rate, data.train[0].dtype)
-    run = _Run(config, recorder, data, rate, np.uint32(seed))
+    place = placement_of(data.train[0])
+    if place is not None:
+        check_shared(config, place)
+        params, rate = place.copy((params, rate))
+    run = _Run(config, recorder, data, rate, np.uint32(seed), place)
     return _train(run, params, on_epochs, checkpoints)
 
 
@@ -205,9 +211,11 @@ class _Run(NamedTuple):
     data: Data
     rate: jax.Array  # () or (L,)
     seed: np.ndarray | np.uint32  # () or (S,)
+    place: Placement | None = None  # of the rows, where several devices share them
 
     def program(self) -> Program:
-        return Program(self.config.structure(), self.recorder, np.ndim(self.rate) == 1)
+        replicas = np.ndim(self.rate) == 1
+        return Program(self.config.structure(), self.recorder, replicas, self.place)
 
     def numbers(self) -> Numbers:
         return numbers_of(self.config, self.steps_per_epoch(), self.rate.dtype)
@@ -229,7 +237,8 @@ class _Run(NamedTuple):
         config["learning_rate"] = np.asarray(self.rate).astype(str).tolist()
         evaluation, (*_, last) = self.data.evaluation, self.data.train
         # The training rows are part of the evaluation; zeros of weights tell rows from padding.
-        held = np.asarray(evaluation.weight) * (np.asarray(evaluation.part) > 0)[..., None]
+        counted = (evaluation.part > 0).astype(evaluation.weight.dtype)
+        held = evaluation.weight * counted[..., None]
         data = [evaluation.x, evaluation.y, evaluation.part, held, np.shape(last)]
         recorder, trace = self.recorder, None
         if recorder is not None:

@@ -18,7 +18,7 @@ from spline_fc.cpwl import (
 )
 from spline_fc.cpwl.inputs import checked_data
 from spline_fc.cpwl.likelihood import RIDGES, refit_logits
-from spline_fc.cpwl.regressors import regressors
+from spline_fc.cpwl.rows import HostRows
 from tests import oracles
 
 N = 400
@@ -40,7 +40,7 @@ def rows(classes=2, n=N, seed=0, dtype=np.float64):
 
 def standardised(fit, x, y, weights):
     """Ones and the terms of a fit, centred and of unit deviation."""
-    values = regressors(fit.spline, checked_data(x, y, None).widened()).values(slice(0, len(x)))
+    values = HostRows(checked_data(x, y, None)).regressors(fit.spline).values(x)
     share = weights / weights.sum()
     values = values - share @ values
     return np.column_stack([np.ones(len(x)), values / np.sqrt(share @ values**2)])

@@ -1,0 +1,169 @@
+"""Least squares on rows that lie on several devices: targets, residuals and orthogonal factors."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec
+
+from spline_fc.cpwl.refit import solve_triangle
+from spline_fc.cpwl.regressors import Regressors
+from spline_fc.cpwl.rows import HostRows, Rows
+from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData
+from spline_fc.cpwl.spline import Spline, basis
+from spline_fc.cpwl.targets import centred_targets
+from spline_fc.cpwl.terms import Term, as_spline
+from spline_fc.sharding import Axes, over_rows, summed
+
+CHUNK_ROWS = 4096
+WHOLE = PartitionSpec()
+
+
+class Part(NamedTuple):
+    """The rows of one device, or of all."""
+
+    x: jax.Array  # (n, d)
+    y: jax.Array  # (n, k)
+    weights: jax.Array  # (n,)
+
+
+class Design(NamedTuple):
+    """Columns [1, B join] of rows, B being the terms of a spline."""
+
+    spline: Spline  # float64; its coefficients are not read
+    join: np.ndarray | jax.Array  # (m, p) float64
+
+
+def rows_of(data: AnyData) -> Rows:
+    """What refits ask of some rows, where these are."""
+    return DeviceRows(data) if isinstance(data, ShardedData) else HostRows(data)
+
+
+class DeviceRows(Rows):
+    """What a refit asks of rows on several devices; computed in float64."""
+
+    def __init__(self, data: ShardedData) -> None:
+        self.data, self.weight = data, data.weight
+        with jax.enable_x64(True):
+            centred, mean = centred_targets(data.y, data.weights)
+            square = data.weights.astype(float) @ (centred**2).sum(1)
+        self.mean, self.square = np.asarray(mean), float(square)
+
+    def spread(self, projection: np.ndarray) -> np.ndarray:
+        """See `Rows`."""
+        with jax.enable_x64(True):
+            return np.asarray(_spread(self.data.x, self.data.weights, projection))
+
+    def triangle(self, columns: Regressors) -> np.ndarray:
+        """See `Rows`."""
+        found = self._triangle(self._design(columns), self.data.y, self.mean)
+        return found / np.sqrt(self.weight)
+
+    def mean_residual(self, columns: Regressors, coef: np.ndarray) -> np.ndarray:
+        """See `Rows`."""
+        table = np.concatenate([np.zeros((1, coef.shape[1])), coef])
+        return self._residuals(self._design(columns), self.data.y, table)[0] / self.weight
+
+    def rss(self, spline: Spline) -> float:
+        """See `Rows`."""
+        wide = _widened(spline)
+        table = np.concatenate([wide.intercept[None], np.eye(len(wide.intercept))])
+        found = self._residuals(Design(wide, wide.coef), self.data.y, table)
+        return float(found[1].sum())
+
+    def least_squares(
+        self, terms: Sequence[Term], linear: frozenset[int], projection: np.ndarray, y: jax.Array
+    ) -> tuple[np.ndarray, float]:
+        """See `Rows`."""
+        straight = [m for m, term in enumerate(terms) if term.features & linear]
+        mirrors = [Term(tuple((v, -s, t) for v, s, t in terms[m].factors)) for m in straight]
+        join = np.concatenate([np.eye(len(terms)), -np.eye(len(terms))[straight]])
+        every, outputs = [*terms, *mirrors], np.zeros((1, y.shape[1]))
+        spline = as_spline(every, outputs[0], outputs[:0], projection, np.float64, _size(every))
+        design = Design(spline, join)
+        coef = solve_triangle(self._triangle(design, y, np.zeros(y.shape[1])), 1 + len(terms))
+        return coef, float(self._residuals(design, y, coef)[1].sum())
+
+    def _design(self, columns: Regressors) -> Design:
+        count, place = len(columns.live.terms), np.arange(len(columns.first))
+        join = np.zeros((count, len(place)))
+        join[columns.first, place] = 1 / columns.size
+        for one, other in columns.second.items():
+            join[other] = -join[one]
+        outputs = np.zeros((1, columns.coef.shape[1]))
+        terms = columns.live.terms
+        made = (outputs[0], outputs[:0], columns.projection, np.float64, _size(terms))
+        return Design(as_spline(terms, *made), join)
+
+    def _run(self, function, *arguments):
+        place = self.data.place
+        rows: Any = place.rows
+        inputs = (WHOLE, Part(rows, rows, rows), WHOLE)
+        run = over_rows(function, place, inputs, WHOLE)
+        with jax.enable_x64(True):
+            return jax.tree.map(np.asarray, run(*arguments, axes=place.axes))
+
+    def _triangle(self, design: Design, y: jax.Array, shift: np.ndarray) -> np.ndarray:
+        return self._run(_triangle, design, Part(self.data.x, y, self.data.weights), shift)
+
+    def _residuals(self, design: Design, y: jax.Array, coef: np.ndarray):
+        return self._run(_residuals, design, Part(self.data.x, y, self.data.weights), coef)
+
+
+def _size(terms: Sequence[Term]) -> tuple[int, int]:
+    return len(terms), max((len(term.factors) for term in terms), default=1)
+
+
+def _widened(spline: Spline) -> Spline:
+    tables: Any = (np.asarray(array) for array in spline)
+    return Spline(*(a if a.dtype.kind == "i" else a.astype(np.float64) for a in tables))
+
+
+@jax.jit
+def _spread(x: jax.Array, weights: jax.Array, projection: jax.Array) -> jax.Array:
+    x, share = x.astype(float), weights.astype(float) / weights.sum(dtype=float)
+    z = jnp.concatenate([x, x @ projection], axis=1)
+    return jnp.sqrt(share @ (z - share @ z) ** 2)
+
+
+def _chunks(part: Part) -> tuple[int, int]:
+    """Rows per chunk and how many chunks there are; they overlap little."""
+    count = -(-len(part.x) // CHUNK_ROWS)
+    return -(-len(part.x) // count), count
+
+
+def _chunk(i: jax.Array, size: int, design: Design, part: Part):
+    """[1, B join], y and weights (size, 1) of chunk i; rows of an earlier one get weight 0."""
+    start = jnp.minimum(i * size, len(part.x) - size)
+    x, y, weights = (jax.lax.dynamic_slice_in_dim(a, start, size).astype(float) for a in part)
+    weights = jnp.where(start + jnp.arange(size) >= i * size, weights, 0)
+    values = basis(design.spline, x) @ design.join
+    return jnp.concatenate([jnp.ones((size, 1)), values], axis=1), y, weights[:, None]
+
+
+def _triangle(design: Design, part: Part, shift: jax.Array, *, axes: Axes) -> jax.Array:
+    """R of the QR decomposition of sqrt(weight) [1, B join, y - shift]; what devices find meets."""
+    size, count = _chunks(part)
+    width = 1 + design.join.shape[1] + part.y.shape[1]
+
+    def add(i, found):
+        values, y, weights = _chunk(i, size, design, part)
+        block = jnp.sqrt(weights) * jnp.concatenate([values, y - shift], axis=1)
+        return jnp.linalg.qr(jnp.concatenate([found, block]), mode="r")
+
+    found = jax.lax.fori_loop(0, count, add, jnp.zeros((width, width)))
+    return jnp.linalg.qr(jax.lax.all_gather(found, tuple(axes), tiled=True), mode="r")
+
+
+def _residuals(design: Design, part: Part, coef: jax.Array, *, axes: Axes):
+    """Weighted sums (k,) of the residuals y - [1, B join] coef, and of their squares."""
+    size, count = _chunks(part)
+
+    def add(i, sums):
+        values, y, weights = _chunk(i, size, design, part)
+        residual = y - values @ coef
+        return sums + jnp.stack([weights * residual, weights * residual**2]).sum(1)
+
+    return summed(jax.lax.fori_loop(0, count, add, jnp.zeros((2, part.y.shape[1]))), axes)

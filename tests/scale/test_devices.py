@@ -1,0 +1,97 @@
+"""Eight devices agree with one, and exchange sums alone."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from spline_fc.sharding import placement_of, shard_rows
+
+ROOT = pathlib.Path(__file__).parents[2]
+FLAGS = "--xla_force_host_platform_device_count=8"
+ROWS = 13003  # of the child
+
+
+def measured(name, folder):
+    """What a child with eight devices says, and its compiled programs, {name: text}."""
+    flags = f"{FLAGS} --xla_dump_hlo_as_text --xla_dump_to={folder}"
+    where = {"cwd": ROOT, "env": {**os.environ, "PYTHONPATH": ".", "XLA_FLAGS": flags}}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.scale.on_devices", name],
+        capture_output=True,
+        text=True,
+        **where,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    texts = {}
+    for path in folder.glob("*after_optimizations.txt"):
+        texts[path.name.split(".")[1].removeprefix("jit_")] = path.read_text()
+    return json.loads(done.stdout.splitlines()[-1]), texts
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    return measured("started", tmp_path_factory.mktemp("programs"))
+
+
+def check_same(found):
+    assert found["same_terms"] and found["same_knots"] and found["rows"] == 0
+    assert found["coefficients"] < 1e-6 and found["rss"] < 1e-6 and found["path"] < 1e-5
+
+
+def test_a_start_is_the_same_on_eight_devices(started):
+    found, _ = started
+    check_same(found["fit"])
+    assert found["params"] < 1e-6 and found["outputs"] < 1e-6 and found["outputs_on"] == 8
+
+
+def test_training_is_the_same_on_eight_devices(started):
+    found, _ = started
+    assert max(found["history"].values()) < 1e-5
+    assert found["fell"] < 1  # it was trained at all
+
+
+def test_a_step_of_the_search_is_one_all_reduce(started):
+    text = started[1]["advance_additive"]
+    assert len(re.findall(r" all-reduce(?:-start)?\(", text)) == 1
+    assert not re.search("all-to-all|collective-permute|all-gather", text)
+
+
+def test_no_program_gathers_rows(started):
+    gathered = []
+    for name, text in started[1].items():
+        for shape in re.findall(r"= \(?\w+\[([\d,]*)\][^=]* all-gather(?:-start)?\(", text):
+            gathered.append((name, max(map(int, shape.split(",")))))
+        assert not re.search(" all-to-all|collective-permute", text), name
+    assert gathered and max(size for _, size in gathered) < ROWS, gathered
+
+
+def test_minima_are_the_same_on_eight_devices(tmp_path):
+    found, _ = measured("interactions", tmp_path)
+    check_same(found["fit"])
+    assert found["degree"] == 2
+
+
+def test_rows_are_padded_with_weight_0():
+    mesh = jax.make_mesh((1,), ("rows",))
+    x, weights = shard_rows(mesh, np.arange(6.0).reshape(3, 2), weights=[1, 0, 2])
+    assert placement_of(x) is None  # one device is no division
+    np.testing.assert_array_equal(weights, [1, 0, 2])
+
+
+@pytest.mark.parametrize("change, sentence", [
+    ({"axes": ["columns"]}, "axes must be among those of the mesh"),
+    ({"weights": [1.0]}, "weights must have"),
+])  # fmt: skip
+def test_bad_divisions_are_named(change, sentence):
+    mesh = jax.make_mesh((1,), ("rows",))
+    with pytest.raises(ValueError, match=sentence):
+        shard_rows(mesh, np.zeros((3, 2)), **change)
+    with pytest.raises(TypeError, match="mesh must be"):
+        shard_rows(None, np.zeros((3, 2)))
