@@ -1,6 +1,8 @@
 """Directions always, never, or where rows held out say that they pay: the same of classes.
 
 python -m experiments.sweep --config=configs/ablation_directions_classes.py
+
+Record: results/directions_classes, page: docs/recipe.md.
 """
 
 from configs import ablation_directions, default

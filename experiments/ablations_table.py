@@ -28,7 +28,8 @@ def table(record: Mapping[str, Any]) -> str:
     """
     cells = {(c["label"], c["set"]): c for c in record["cells"]}
     labels = sorted({label for label, _ in cells}, key=_natural)
-    sets = [name for name in ablation_sets.SETS if any(s == name for _, s in cells)]
+    there = [name for _, name in cells]
+    sets = list(dict.fromkeys(sorted(there, key=[*ablation_sets.SETS, *there].index)))
     base = {s: cells[next(b for b in BASES if (b, s) in cells), s] for s in sets}
     with_he = all(HE in cell["contenders"] for cell in cells.values())
     more = {"steps to He's best": _steps} if with_he else {}

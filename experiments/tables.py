@@ -44,6 +44,7 @@ ABLATIONS = (
     "pruning",
     "row_share",
     "widening",
+    "widening_others",
     "balance",
     "mask",
     "steps",
