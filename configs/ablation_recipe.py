@@ -4,8 +4,9 @@ python -m experiments.sweep --config=configs/ablation_recipe.py --workdir=runs/a
 
 Eight sets, five splits each, one size: about half an hour on two CPU cores.
 
-These are the sets on which the recipe was made. Least squares, minima and no guard cost 3 to 5 %, all
-others are within 1 %. Record: results/candidates, page: docs/recipe.md; other sets: docs/ablations.md.
+These are the sets on which the recipe was made. Least squares, minima and no guard cost 3 to 5 %,
+all others are within 1 %. Record: results/candidates, page: docs/recipe.md; on other sets
+docs/ablations.md.
 """
 
 from configs import bake_off, default

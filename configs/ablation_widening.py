@@ -3,7 +3,7 @@
 python -m experiments.sweep --config=configs/ablation_widening.py --workdir=runs/widening
 
 One to two minutes of one CPU core (AMD EPYC), without the pages of cells.
-SWIM's distribution in place of He's takes 4 % off, which `ablation_widening_others` did not confirm.
+SWIM's distribution in place of He's takes 4 % off, which `ablation_widening_others` contradicts.
 Record: results/ablations/widening.json, page: docs/ablations.md.
 """
 

@@ -4,8 +4,9 @@ python -m experiments.train --config=configs/wine_quality.py:red --workdir=runs/
 python -m experiments.train --config=configs/wine_quality.py:white --workdir=runs/wine_white
 python -m experiments.train --config=configs/wine_quality.py:both --workdir=runs/wine
 
-Both: under a minute on one CPU core (AMD EPYC). Test RMSE 0.688 ± 0.005 from the spline, 0.695 ± 0.006
-from He's start, 0.715 ± 0.008 of the spline alone (2026-11-26). Twenty splits: docs/reproduction.md.
+Both: under a minute on one CPU core (AMD EPYC). Test RMSE 0.688 ± 0.005 from the spline, 0.695 ±
+0.006 from He's start, 0.715 ± 0.008 of the spline alone (2026-11-26). Twenty splits:
+docs/reproduction.md.
 """
 
 from configs import default
