@@ -3,7 +3,8 @@
 python -m experiments.train --config=configs/abalone.py --workdir=runs/abalone
 
 Half a minute on one CPU core (AMD EPYC). Test RMSE 2.136 ± 0.038 from the spline, 2.200 ± 0.090
-from He's start, 2.180 ± 0.045 of the spline alone (2026-11-26). Twenty splits: docs/reproduction.md.
+from He's start, 2.180 ± 0.045 of the spline alone (2026-11-26). On twenty splits:
+docs/reproduction.md.
 """
 
 from configs import default
