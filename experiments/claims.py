@@ -266,15 +266,33 @@ CONTROLS = {
 }
 
 
+OTHER_STARTS = {
+    "he_normal": "He's",
+    "glorot_uniform": "Glorot's",
+    "orthogonal": "orthogonal weights",
+    "swim": "SWIM",
+}
+
+
 def _controls(path: pathlib.Path) -> Iterator[Claim]:
-    cells = {cell["set"]: cell["contenders"] for cell in files.read_json(path)["cells"]}
     for control, words in CONTROLS.items():
-        ratios = {
-            name: float(np.mean(found["recipe"]["test"]) / np.mean(found[control]["test"]))
-            for name, found in cells.items()
-        }
         claim = f"It is the spline: a lower test error than from {words}"
-        yield _ratio_claim(claim, ratios, "ablations/controls.json")
+        yield _ratio_claim(claim, _against(path, control), "ablations/controls.json")
+
+
+def _other_starts(path: pathlib.Path) -> Iterator[Claim]:
+    for start, words in OTHER_STARTS.items():
+        claim = f"A better end: small sets, test error, against {words}"
+        yield _ratio_claim(claim, _against(path, start), "ablations/initialisation.json")
+
+
+def _against(path: pathlib.Path, name: str) -> dict[str, float]:
+    """The recipe's mean test error over that of another start, set by set."""
+    cells = {cell["set"]: cell["contenders"] for cell in files.read_json(path)["cells"]}
+    return {
+        own: float(np.mean(found["recipe"]["test"]) / np.mean(found[name]["test"]))
+        for own, found in cells.items()
+    }
 
 
 MAKERS: dict[str, Callable[[pathlib.Path], Iterator[Claim]]] = {
@@ -284,6 +302,7 @@ MAKERS: dict[str, Callable[[pathlib.Path], Iterator[Claim]]] = {
     "anchors": _anchors,
     "classes": _classes,
     "reproduce": _reproduce,
+    "ablations/initialisation.json": _other_starts,
     "ablations/controls.json": _controls,
 }
 

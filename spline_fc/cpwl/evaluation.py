@@ -11,6 +11,7 @@ from spline_fc.checks import check, check_rank
 from spline_fc.cpwl.inputs import chunks
 from spline_fc.cpwl.spline import HIGHEST, Spline, basis, num_features, spline_of
 from spline_fc.cpwl.terms import live_terms, raw_columns, term_values
+from spline_fc.sharding import is_divided
 
 
 def evaluate(fitted: Any, x: Any) -> jax.Array | np.ndarray:
@@ -73,7 +74,9 @@ def evaluate_float64(spline: Spline, x: np.ndarray) -> np.ndarray:
 
 
 def _of_one_dtype(spline: Spline, x: jax.Array) -> tuple[Spline, jax.Array]:
-    spline = jax.tree.map(jnp.asarray, spline)
+    # Beside rows on several devices, perhaps of several processes, no array of one device will do.
+    on_several = is_divided(x) and not any(isinstance(a, jax.core.Tracer) for a in spline)
+    spline = jax.tree.map(np.asarray if on_several else jnp.asarray, spline)
     dtype = spline.coef.dtype
     if jnp.issubdtype(x.dtype, jnp.floating):
         dtype = np.promote_types(dtype, x.dtype)

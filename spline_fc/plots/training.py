@@ -185,9 +185,13 @@ def _draw(
 def _scale(ax: Axes, over: str, steps: list[float]) -> None:
     """Logarithms where they serve, with ticks that people read."""
     if over != "seconds" and steps:
-        # Step 0 has no place on a logarithm: the first epoch is drawn linearly.
-        ax.set_xscale("symlog", linthresh=max(min(steps), 1.0), linscale=0.35)
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: look.plain_number(v)))
+        # Step 0 has no place on a logarithm: the first epoch is drawn linearly, on so little room
+        # that no other tick fits beside its 0.
+        first = max(min(steps), 1.0)
+        ax.set_xscale("symlog", linthresh=first, linscale=0.35)
+        ax.xaxis.set_major_formatter(
+            FuncFormatter(lambda v, _: "" if 0 < v < first else look.plain_number(v))
+        )
         ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(0, None)
     ax.grid(True, axis="y", color=look.HAIR, linewidth=0.5)

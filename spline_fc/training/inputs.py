@@ -17,7 +17,7 @@ from spline_fc.arrays import columns, numbers, numbers_float64
 from spline_fc.checks import check, check_finite, check_kind, check_not_empty, check_rank, shown
 from spline_fc.data import Dataset, Part
 from spline_fc.network import Params, layer_sizes
-from spline_fc.sharding import Placement, placement_of, sample_rows
+from spline_fc.sharding import Placement, is_divided, placement_of, sample_rows
 from spline_fc.training import groups, sharded
 from spline_fc.training.config import TrainingConfig
 from spline_fc.training.groups import Origin
@@ -67,6 +67,8 @@ def prepare(
     parts = [_part(name, getattr(dataset, name), lead, dataset.feature_names) for name in PARTS]
     if replicas is not None:
         _check_replicas(params, parts, replicas)
+        whole = not any(is_divided(array) for part in parts for array in part)
+        check(whole, "datasets of replicas must lie on one device; got arrays on several.")
     _check_columns(sizes, parts)
     if weights is None and dataset.weights is not None:
         weights = dataset.weights.train

@@ -14,10 +14,9 @@ LAUNCH = ROOT / "launch"
 SCRIPTS = sorted(path for path in LAUNCH.iterdir() if path.suffix in (".sh", ".sbatch"))
 # Stand-ins: srun runs what it is given, the others note what they were called with.
 SRUN = '#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do shift; done\nexec "$@"\n'
-NOTE = '#!/bin/sh\necho "$(basename "$0") $*" >> "$CALLS"\necho first\n'
+NOTE = '#!/bin/sh\necho "$(basename "$0") $*" >> "$CALLS"\n'
 SLURM = {
     "SLURM_JOB_ID": "7",
-    "SLURM_JOB_NODELIST": "first,second",
     "SLURM_NTASKS": "2",
     "SLURM_PROCID": "1",
     "SLURM_ARRAY_TASK_ID": "2",
@@ -88,15 +87,13 @@ def test_what_the_time_limit_cut_off_is_queued_again(machine, status, again):
     assert calls[1:] == ["scontrol requeue 7"] * again
 
 
-def test_processes_of_many_hosts_find_the_first(machine):
+def test_processes_of_many_hosts_have_shares(machine):
     done, calls = machine("slurm_multi_host.sbatch", "--config=a b.py", "--workdir=c", status=130)
     assert done.returncode == 130
-    show, call, again = calls
-    assert show == "scontrol show hostnames first,second" and again == "scontrol requeue 7"
-    assert call == (
-        "python -m experiments.train --config=a b.py --workdir=c --coordinator=first:12321 "
-        "--num_processes=2 --process_id=1"
-    )
+    assert calls == [
+        "python -m experiments.sweep --config=a b.py --workdir=c --only=2/2",
+        "scontrol requeue 7",
+    ]
 
 
 def test_one_gpu_runs_a_program(machine):
@@ -106,12 +103,16 @@ def test_one_gpu_runs_a_program(machine):
     assert done.returncode != 0 and "train or sweep" in done.stderr
 
 
-def test_all_workers_of_a_tpu_run_what_was_typed(machine):
-    done, calls = machine("tpu_vm.sh", "name", "zone", "train", "--config=a b.py", "--seeds=(1, 2)")
+def test_workers_of_a_tpu_run_shares_of_what_was_typed(machine):
+    words = ("name", "zone", "sweep", "--config=a b.py", "--grid=seeds=1,2")
+    done, calls = machine("tpu_vm.sh", *words, WORKERS="3")
     assert done.returncode == 0, done.stderr
-    call = calls[0]
-    assert call.startswith(
+    called = "\n".join(calls)
+    assert called.startswith(
         "gcloud compute tpus tpu-vm ssh name --zone=zone --worker=all --command="
     )
-    typed = shlex.split(call.partition("experiments.train ")[2])
-    assert typed[:2] == ["--config=a b.py", "--seeds=(1, 2)"]
+    typed = shlex.split(called.partition("experiments.sweep ")[2].partition(" > ")[0])
+    assert typed[:2] == ["--config=a b.py", "--grid=seeds=1,2"]
+    assert "--only=$((worker + 1))/3" in called
+    done, _ = machine("tpu_vm.sh", "name", "zone", "train")
+    assert done.returncode == 2 and "setup or sweep; got train" in done.stderr

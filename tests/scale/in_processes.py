@@ -50,7 +50,8 @@ def fitted(process, folder):
     except ValueError as error:
         unlike = str(error).partition(";")[0]
     fit = sfc.fit_mars(x, y, weights=weights, **options)
-    return {"fit": compared(one, fit), "unlike": unlike}
+    rss = float((weights * (sfc.evaluate(fit, x)[:, 0] - y) ** 2).sum())
+    return {"fit": compared(one, fit), "unlike": unlike, "evaluated": rss / fit.rss - 1}
 
 
 def trained(process, folder):

@@ -52,6 +52,7 @@ def test_two_processes_fit_what_one_fits(tmp_path):
     assert codes == [0, 0], errors[-3000:]
     assert found[0] == found[1]
     check_same(found[0]["fit"])
+    assert abs(found[0]["evaluated"]) < 1e-4
     assert "same columns and dtypes in every process" in found[0]["unlike"]
 
 
