@@ -19,7 +19,7 @@ SWEEP = "experiments.sweep --config=configs/{0}.py --records=results/{1}"
 FOLDERS = {
     "ablations": Folder(
         "what each choice of the recipe is worth, and controls: knots, coefficients or scale",
-        SWEEP.format("ablation_controls", "ablations"),
+        "experiments.ablations --runs=runs/controls --output=results/ablations/controls.json",
         "../docs/ablations.md",
     ),
     "anchors": Folder(
