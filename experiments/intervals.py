@@ -20,6 +20,7 @@ from experiments.benchmarks import machine, tables
 from spline_fc.data import Dataset, join_validation
 from spline_fc.ensemble import LEVEL, METHODS, Ensemble, of_ensemble
 from spline_fc.ensemble.held_out import outputs_float64
+from spline_fc.ensemble.train import out_of_fold
 from spline_fc.protocol import SPLINE
 
 GAUSSIAN = 2 * 1.6449  # deviations between the ends of 90 % of a Gaussian
@@ -58,7 +59,8 @@ def interval_row(ensemble: Ensemble, dataset: Dataset) -> dict[str, Any]:
 
     Returns:
       {"rows": of the test part, "known": rows held out by any member, "rmse": of the mean of the
-      members, "rmse_members": of one, "rmse_out_of_fold", "methods": {method: {"coverage",
+      members, "rmse_members": of one, "rmse_out_of_fold", "rmse_capped": the same of outputs pulled
+      in to the range of the targets that a member was trained on, "methods": {method: {"coverage",
       "width"}}}; errors and widths in the units of the target.
     """
     pooled = sfc.standardize(join_validation(dataset))
@@ -76,14 +78,23 @@ def interval_row(ensemble: Ensemble, dataset: Dataset) -> dict[str, Any]:
         "rmse": np.sqrt(np.mean(errors.mean(axis=0) ** 2)),
         "rmse_members": np.sqrt(np.mean(errors**2)),
         "rmse_out_of_fold": np.sqrt(np.mean((scale * held_out.sizes) ** 2)),
+        "rmse_capped": np.sqrt(np.nanmean((scale * _capped(ensemble, pooled)) ** 2)),
         "methods": methods,
     }
+
+
+def _capped(ensemble: Ensemble, pooled: Dataset) -> np.ndarray:
+    """Residuals (n, k) of rows held out, outputs capped to the targets that members have seen."""
+    seen = [ensemble.targets[~held] for held in ensemble.held_out]
+    low, high = (np.stack([end(own, axis=0) for own in seen])[:, None] for end in (np.min, np.max))
+    outputs = np.clip(outputs_float64(ensemble.params, pooled.train.x), low, high)
+    return out_of_fold(outputs, ensemble.held_out) - ensemble.targets
 
 
 def table(record: Mapping[str, Any]) -> str:
     """Sets a record as markdown, a line for each set."""
     heads = ["set", "splits, test rows", *(f"{m}: coverage, width" for m in METHODS)]
-    heads += ["error held out", "of the mean"]
+    heads += ["error held out", "of the mean", "held out, capped"]
     names = dict.fromkeys(row["set"] for row in record["rows"])
     body = tables.markdown(
         heads, [line(n, [r for r in record["rows"] if r["set"] == n]) for n in names]
@@ -91,7 +102,8 @@ def table(record: Mapping[str, Any]) -> str:
     said = (
         "Coverage in per cent of the test rows with its standard error, over splits where there "
         "are 3 or more; mean width over that of a Gaussian. The error of members on rows held out "
-        "and that of their mean on test rows, over that of members on test rows. Ensembles of "
+        "and that of their mean on test rows, over that of members on test rows; the first with "
+        "outputs capped to the range of known targets, over itself. Ensembles of "
         f"{record['members']}. {machine.sentence(record)}"
     )
     return f"{body}\n\n{said}"
@@ -114,6 +126,8 @@ def line(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     for error in ("rmse_out_of_fold", "rmse"):
         ratios = [row[error] / row["rmse_members"] for row in rows]
         cells.append(f"{np.exp(np.mean(np.log(ratios))):.2f}")
+    capped = [row["rmse_capped"] / row["rmse_out_of_fold"] for row in rows]
+    cells.append(f"{np.exp(np.mean(np.log(capped))):.3f}")
     return [name, f"{len(rows)}, {counts.sum()}", *cells]
 
 
