@@ -51,6 +51,7 @@ def told(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _measure(config: Mapping[str, Any], name: str) -> dict[str, float]:
     """What `costs` says, once, in this process, which must have compiled nothing."""
+    # Of this process alone: a program that an earlier one left in the cache would not be cold.
     jax.config.update("jax_compilation_cache_dir", None)
     plan = runs.read_plan(config)
     contender = next(c for c in plan.contenders if c.name == name)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from spline_fc import analysis, data, network, runs, workdir
-from spline_fc.cpwl import FitResult, Spline, evaluate
+from spline_fc.cpwl import Spline, evaluate
 from spline_fc.data import Dataset
 from spline_fc.network import Params
 from spline_fc.protocol import SPLINE
@@ -54,7 +54,12 @@ def _split(work: Workdir, seed: int, dataset: Dataset) -> dict[str, dict[str, fl
     fit = workdir.read_fit(work, SPLINE, seed)
     assert fit is not None  # of a finished run
     reference = _importance(fit.spline, dataset)
-    alone = {"additive": 1.0, "on_axis": 1.0, "terms": _terms(fit), **_errors(fit.spline, dataset)}
+    alone = {
+        "additive": 1.0,
+        "on_axis": 1.0,
+        "terms": float(fit.num_terms),
+        **_errors(fit.spline, dataset),
+    }
     found: dict[str, dict[str, float | None]] = {ALONE: alone}
     for name in work.inits:
         before, after = (_network(work, name, seed, when) for when in ("initial", "best"))
@@ -130,12 +135,7 @@ def _distilled(params: Params, dataset: Dataset) -> dict[str, float]:
     x = _clipped(dataset)
     back = analysis.distil(params, dataset.train.x, held_out=x, **DISTILLED)
     return {
-        "terms": _terms(back.fit),
+        "terms": float(back.fit.num_terms),
         "distilled_share": float(back.held_out_share[0]),
         "distilled_rmse": _rmse(back.fit.spline, x, dataset),
     }
-
-
-def _terms(fit: FitResult) -> float:
-    """Terms that pruning kept, with the intercept, as runs count them."""
-    return float(1 + fit.pruning.kept[fit.pruning.chosen].sum())

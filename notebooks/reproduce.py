@@ -187,9 +187,8 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# That is single precision: the network computes what the spline computes. # That is single
-# precision: the network computes what the spline computes. So it begins with the spline's error, to
-# which a network of random numbers has to come down first.
+# That is single precision: the network computes what the spline computes. So it begins with the
+# spline's error, to which a network of random numbers has to come down first.
 
 # %% [markdown]
 # ## 3. Training on, against a random start

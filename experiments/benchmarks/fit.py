@@ -136,7 +136,7 @@ def _rounds(case, data, folder, repeats, say) -> dict:
             break
     ours = {
         "seconds": seconds,
-        "terms": 1 + int(fit.pruning.kept[fit.pruning.chosen].sum()),
+        "terms": fit.num_terms,
         "forward_terms": 1 + len(fit.terms),
         **_errors(np.asarray(evaluate(fit.spline, data.x_test))[:, 0], data),
     }

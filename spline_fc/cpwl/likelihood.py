@@ -364,12 +364,11 @@ def _described(fit: FitResult, data: CheckedData) -> FitResult:
     rss, total = (
         num_rows * float((rows.share @ (data.y - mean) ** 2).sum()) for mean in (point.mean, centre)
     )
-    num_terms = 1 + int(fit.pruning.kept[fit.pruning.chosen].sum())
     return fit._replace(
         link="logit" if logits.shape[1] == 1 else "softmax",
         log_loss=point.loss,
         rss=rss,
-        gcv=float(pruning.gcv_score(rss, num_terms, num_rows, fit.penalty)),
+        gcv=float(pruning.gcv_score(rss, fit.num_terms, num_rows, fit.penalty)),
         r2=1 - rss / total,
         num_rows=num_rows,
     )

@@ -30,13 +30,17 @@ class FitResult(NamedTuple):
     link: str = "identity"  # "logit" or "softmax" where outputs are logits: rss, gcv and r2 are ...
     log_loss: float | None = None  # ... of the probabilities then, and this is their mean log loss
 
+    @property
+    def num_terms(self) -> int:
+        """Terms that pruning chose, with the intercept; halves of a linear one count once."""
+        return 1 + int(self.pruning.kept[self.pruning.chosen].sum())
+
     def _sentence(self) -> str:
-        chosen, found = int(self.pruning.kept[self.pruning.chosen].sum()), len(self.terms)
         of_classes = "" if self.log_loss is None else f"log loss {self.log_loss:.4f}, "
         return (
-            f"FitResult: {1 + chosen} of {1 + found} terms on {len(self.names)} columns; "
-            f"{of_classes}R2 {self.r2:.4f}, GCV {self.gcv:.6g}, {self.num_rows:g} rows; "
-            f"{self.stop_reason}"
+            f"FitResult: {self.num_terms} of {1 + len(self.terms)} terms on "
+            f"{len(self.names)} columns; {of_classes}R2 {self.r2:.4f}, GCV {self.gcv:.6g}, "
+            f"{self.num_rows:g} rows; {self.stop_reason}"
         )
 
     def _table(self) -> list[list[str]]:

@@ -14,7 +14,6 @@ from spline_fc import checks
 from spline_fc.cpwl import pruning
 from spline_fc.cpwl.refit import solve_triangle
 from spline_fc.cpwl.regressors import check_fits, with_coefficients
-from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.rows import Rows
 from spline_fc.cpwl.sharded.inputs import checked_rows
 from spline_fc.cpwl.sharded.rows import rows_of
@@ -78,16 +77,11 @@ def shrink(
     return fit._replace(
         spline=spline,
         rss=rss,
-        gcv=float(pruning.gcv_score(rss, 1 + _num_terms(fit), rows.weight, fit.penalty)),
+        gcv=float(pruning.gcv_score(rss, fit.num_terms, rows.weight, fit.penalty)),
         r2=1 - rss / rows.square if rows.square > 0 else 0.0,
         num_rows=rows.weight,
         seconds=fit.seconds + clock.seconds,
     )
-
-
-def _num_terms(fit: FitResult) -> int:
-    """Terms but the intercept, halves of linear ones joined, absent ones counted as chosen."""
-    return int(fit.pruning.kept[fit.pruning.chosen].sum())
 
 
 def _largest(rows: Rows, old: Spline, tolerance: float, most: float) -> tuple[Spline, float]:

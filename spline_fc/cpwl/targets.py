@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.cpwl.inputs import CheckedData
-from spline_fc.cpwl.sharded.inputs import ShardedData
+from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData
 
 
 class Targets(NamedTuple):
@@ -18,7 +17,7 @@ class Targets(NamedTuple):
     unit: float  # a power of 2: nothing is rounded
 
 
-def targets_of(data: CheckedData | ShardedData) -> Targets:
+def targets_of(data: AnyData) -> Targets:
     """The targets of some rows, which stay where they are."""
     if isinstance(data, ShardedData):
         with jax.enable_x64(True):

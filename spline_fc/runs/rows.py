@@ -54,7 +54,7 @@ def _fit_row(
     return {
         "init": contender.name,
         "seed": seed,
-        "terms": int(1 + fit.pruning.kept[fit.pruning.chosen].sum()),
+        "terms": fit.num_terms,
         "rss": fit.rss,
         "gcv": fit.gcv,
         "r2": fit.r2,

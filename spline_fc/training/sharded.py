@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding
 
 from spline_fc.arrays import numbers
 from spline_fc.checks import check, check_finite
@@ -107,5 +107,5 @@ def _blocks(place: Placement, part: SharedPart, own: int, dtype: Any) -> list[ja
         each = jnp.pad(each, padding).reshape(count, blocks, own, *array.shape[1:])
         return jnp.moveaxis(each, 0, 1).reshape(blocks, count * own, *array.shape[1:])
 
-    divided = NamedSharding(place.mesh, PartitionSpec(None, tuple(place.axes)))
+    divided = NamedSharding(place.mesh, place.columns)
     return [jax.jit(cut, out_shardings=divided)(array) for array in arrays]

@@ -48,9 +48,7 @@ class _Seen(NamedTuple):
     largest: jax.Array  # () float, of the magnitudes
 
 
-def checked_rows(
-    x: Any, y: Any, weights: Any, expected: Sequence[str] | None = None
-) -> CheckedData | ShardedData:
+def checked_rows(x: Any, y: Any, weights: Any, expected: Sequence[str] | None = None) -> AnyData:
     """Checks data wherever they lie: where x is divided by rows over devices, there.
 
     Arguments and errors as of `cpwl.inputs.checked_data`.
