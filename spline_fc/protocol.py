@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from spline_fc import data, network, training
 from spline_fc.checks import as_key
@@ -103,6 +104,8 @@ def train(
     datasets: Sequence[Dataset],
     learning_rates: Sequence[float],
     seeds: Sequence[int],
+    *,
+    mesh: Mesh | None = None,
     **watched: Any,
 ) -> TrainResult:
     """Trains all seeds and rates of a contender as one vmapped computation.
@@ -113,6 +116,7 @@ def train(
       datasets: standardised, one per seed, of equal shapes.
       learning_rates: the grid.
       seeds: of the order of the rows.
+      mesh: of the devices that share the runs; None for those of this process.
       **watched: `recorder`, `on_epochs`, `checkpoints`, `keep_epochs` of `training.train_replicas`.
 
     Returns:
@@ -130,6 +134,7 @@ def train(
         learning_rates=learning_rates,
         seeds=seeds,
         origin=origin,
+        mesh=training.own_devices() if mesh is None else mesh,
         **watched,
     )
 

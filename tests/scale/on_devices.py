@@ -7,12 +7,14 @@ prints one JSON object: what was measured.
 
 import json
 import sys
+import tempfile
 
 import jax
 import numpy as np
 
 import spline_fc as sfc
 from spline_fc.sharding import shard_rows
+from spline_fc.training import Checkpoints
 
 ROWS = 13003  # more than a search without a compiler takes, and no multiple of 8
 
@@ -94,6 +96,31 @@ def interactions():
     return {
         "fit": compared(one, sfc.fit_mars(*several, weights=w, **options)),
         "degree": max(len(term.factors) for term in one.terms),
+    }
+
+
+def members():
+    """An ensemble of three at two rates on eight devices, begun on one, and all of it on one."""
+    x, y, _ = rows(count=96)
+    options = {"members": 3, "start": "he_normal", "learning_rates": (1e-2, 1e-3)}
+    saved = Checkpoints(tempfile.mkdtemp(), every=1)
+
+    def trained(epochs, num_devices, **more):
+        own = jax.make_mesh((num_devices,), ("any",), devices=jax.devices()[:num_devices])
+        config = {"epochs": epochs, "batch_size": 16, "warmup_epochs": 0}
+        dataset = sfc.from_arrays(x, y)
+        return sfc.train_ensemble(
+            0, dataset, 8, training_config=config, mesh=own, **options, **more
+        )
+
+    one = trained(4, 1)
+    trained(2, 1, checkpoints=saved)
+    several = trained(4, 8, checkpoints=saved)
+    return {
+        "loss": difference(several.history["train_loss"], one.history["train_loss"]),
+        "same_rate": several.learning_rate == one.learning_rate,
+        "same_epochs": np.array_equal(several.best_epochs, one.best_epochs),
+        "fell": float(one.history["train_loss"][0, -1] / one.history["train_loss"][0, 0]),
     }
 
 

@@ -16,7 +16,7 @@ from tests.scale import in_processes
 from tests.scale.test_devices import check_same
 
 ROOT = pathlib.Path(__file__).parents[2]
-FLAGS = "--xla_force_host_platform_device_count=2"
+FLAGS = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
 LIMIT = 240  # seconds for both processes; a few on a quiet machine
 
 
