@@ -15,6 +15,7 @@ from absl import app, flags
 from experiments import config_files
 from spline_fc import command
 
+_FAILED = 1  # exit status
 CACHE = flags.DEFINE_string(
     "compilation_cache",
     None,
@@ -80,12 +81,12 @@ def _run(main: Callable[[list[str]], None], argv: list[str]) -> None:
     try:
         main(argv)
     except (ValueError, OSError) as error:
-        _end(f"error: {error}", command.FAILED)
+        _end(f"error: {error}", _FAILED)
     except KeyboardInterrupt:
         _end("\ninterrupted; the same command goes on.", command.INTERRUPTED)
     except Exception:
         if jax.distributed.is_initialized():
-            _end(traceback.format_exc(), command.FAILED)
+            _end(traceback.format_exc(), _FAILED)
         raise
 
 
