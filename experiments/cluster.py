@@ -113,8 +113,10 @@ def join() -> Process:
             heartbeat_timeout_seconds=HEARTBEAT,
         )
     except (ValueError, RuntimeError) as error:
-        where = "HOST:PORT of the first process, a free port of its host"
-        raise ValueError(f"--coordinator must be {where}; got {address}: {error}") from error
+        came = f"got {address}: {error}" if address else "it is missing, and no launcher tells it."
+        raise ValueError(
+            f"--coordinator must be HOST:PORT of the first process, a free port of its host; {came}"
+        ) from error
     finally:
         signal.signal(signal.SIGTERM, handler)  # jax has put its own in this place
     _end_when_told(0 if process.index else GRACE)

@@ -15,7 +15,6 @@ from spline_fc.arrays import columns
 from spline_fc.checks import (
     as_key,
     as_sizes,
-    check,
     check_integer,
     check_known_keys,
     check_number,
@@ -23,7 +22,7 @@ from spline_fc.checks import (
 )
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
 from spline_fc.cpwl.inputs import CheckedData
-from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
+from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows, drawn_rows
 from spline_fc.data.records import TASKS
 from spline_fc.network.choice import (
     MOST_COLUMNS,
@@ -105,7 +104,8 @@ def spline_start(
       max_terms: of the forward pass, intercept included; no more than there are rows.
       share: of the first layer's units that hinges may take, > 0 and <= 1.
       tolerance: of `shrink`, for regression.
-      row_share: of the rows that the spline is fitted on, drawn without replacement, > 0 and <= 1.
+      row_share: of the rows that the spline is fitted on, drawn without replacement, > 0 and <= 1;
+        of rows on several devices the same share of each device's own.
       incoming, balance: of `reshape`: how units without a hinge are drawn, and whether those of the
         spline get equal norms in and out.
       **options: of `fit_mars`, in place of those named here and of penalty=3, and for classes of
@@ -130,8 +130,6 @@ def spline_start(
     with Stopwatch() as clock:
         x, names = (x, None) if placement_of(x) else columns("x", x)
         everything = checked_rows(x, y, weights)
-        if isinstance(everything, ShardedData):
-            _check_shared(task, row_share)
         room = int(share * hidden_sizes[0])
         if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
             outputs = everything.y.shape[1]
@@ -157,19 +155,14 @@ def start_keys(key: jax.Array | int) -> tuple[jax.Array, jax.Array]:
     return k_directions, k_fill
 
 
-def _check_shared(task: str, row_share: float) -> None:
-    """Raises ValueError for what rows on several devices cannot have."""
-    where = "for rows on several devices"
-    check(task == "regression", f'task must be "regression" {where}; got {task!r}.')
-    check(row_share == 1, f"row_share must be 1 {where}; got {row_share}.")
-
-
 def _part(key: jax.Array, data: AnyData, share: float) -> AnyData:
     """A share of the rows, in their order; all of them, not copied, for a share of 1."""
-    if share == 1 or isinstance(data, ShardedData):
+    if share == 1:
         return data
-    count = max(1, round(share * len(data.x)))
     k_rows = jax.random.fold_in(key, 2)
+    if isinstance(data, ShardedData):
+        return drawn_rows(k_rows, data, share)
+    count = max(1, round(share * len(data.x)))
     rows = np.sort(generator(k_rows).permutation(len(data.x))[:count])
     return data._replace(x=data.x[rows], y=data.y[rows], weights=data.weights[rows])
 

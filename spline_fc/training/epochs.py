@@ -159,7 +159,7 @@ def _make_epoch(
 
     def solve_outputs(iterate: Iterate, data: Data) -> Iterate:
         old = [iterate.params, iterate.average]
-        solved = [solve_output(p, data.train, numbers.output_ridge) for p in old]
+        solved = [solve_output(p, data.train, numbers.output_ridge, place) for p in old]
         params, average = where(iterate.status == RUNNING, solved, old)
         return iterate._replace(params=params, average=average)
 

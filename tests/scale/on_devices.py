@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 import spline_fc as sfc
+from spline_fc.cpwl.sharded.inputs import checked_rows, drawn_rows
 from spline_fc.sharding import shard_rows
 from spline_fc.training import Checkpoints
 
@@ -64,7 +65,7 @@ def started():
     start = sfc.spline_start(0, X, Y, 12, weights=W, **options)
     other = [a[:1000] for a in rows(1)]
     parts = {"validation": other[:2], "test": other[:2]}
-    config = {"epochs": 3, "learning_rate": 1e-2, "warmup_epochs": 0}
+    config = {"epochs": 3, "learning_rate": 1e-2, "warmup_epochs": 0, "output_ridge": 0.1}
     results = []
     for params, train, w in ((one.params, (x, y), weights), (start.params, (X, Y), W)):
         dataset = sfc.from_arrays(x[:100], y[:100])._replace(
@@ -84,6 +85,40 @@ def started():
         },
         "trained": max(map(difference, *leaves)),
         "fell": float(results[0].history["train_loss"][-1] / results[0].history["train_loss"][0]),
+        "drawn": drawn(),
+    }
+
+
+def drawn():
+    """Some rows of those on eight devices."""
+    x = np.arange(8 * 50, dtype=np.float32)
+    everything = checked_rows(*shard_rows(mesh(), x[:, None], x))
+    some = drawn_rows(jax.random.key(0), everything, 0.3)
+    return {
+        "rows": np.asarray(some.x)[:, 0].tolist(),
+        "targets": np.asarray(some.y)[:, 0].tolist(),
+        "devices": len(some.x.sharding.device_set),
+    }
+
+
+def classes():
+    """A start for classes, its second search on a working response, on one device and on eight."""
+    x, y, _ = rows(count=2001)
+    labels = (y > np.median(y)).astype(np.float32)
+    options = {"task": "binary", "max_terms": 5, "directions": ()}
+    one = sfc.spline_start(0, x, labels, 8, **options)
+    X, Y, W = shard_rows(mesh(), x, labels)
+    start = sfc.spline_start(0, X, Y, 8, weights=W, **options)
+    try:
+        sfc.fit_classes(X, Y + 0.5, weights=W)
+        refused = "nothing"
+    except ValueError as error:
+        refused = str(error)
+    return {
+        "fit": compared(one.fit, start.fit),
+        "log_loss": abs(start.fit.log_loss / one.fit.log_loss - 1),
+        "params": max(map(difference, *map(jax.tree.leaves, (start.params, one.params)))),
+        "refused": refused,
     }
 
 

@@ -59,6 +59,13 @@ def test_training_is_the_same_on_eight_devices(started):
     assert found["fell"] < 1  # it was trained at all
 
 
+def test_every_device_draws_its_share_of_the_rows(started):
+    drawn = started[0]["drawn"]
+    assert len(set(drawn["rows"])) == 8 * 15 and drawn["devices"] == 8
+    assert drawn["rows"] == drawn["targets"] == sorted(drawn["rows"])
+    assert [int(row // 50) for row in drawn["rows"]] == sorted([*range(8)] * 15)
+
+
 def test_a_step_of_the_search_is_one_all_reduce(started):
     text = started[1]["advance_additive"]
     assert len(re.findall(r" all-reduce(?:-start)?\(", text)) == 1
@@ -78,6 +85,13 @@ def test_minima_are_the_same_on_eight_devices(tmp_path):
     found, _ = measured("interactions", tmp_path)
     check_same(found["fit"])
     assert found["degree"] == 2
+
+
+def test_classes_are_the_same_on_eight_devices(tmp_path):
+    found, _ = measured("classes", tmp_path)
+    check_same(found["fit"])
+    assert found["log_loss"] < 1e-6 and found["params"] < 1e-6
+    assert found["refused"] == "y must hold 0 and 1 for classes; got others."
 
 
 def test_members_are_the_same_on_eight_devices_which_do_not_wait_for_each_other(tmp_path):

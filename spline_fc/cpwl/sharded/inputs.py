@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 
 from spline_fc import checks
 from spline_fc.arrays import numbers
 from spline_fc.cpwl import inputs as host_inputs
 from spline_fc.cpwl.inputs import CheckedData, is_too_light, tell_scaled
-from spline_fc.sharding import Placement, placement_of, sample_rows
+from spline_fc.sharding import Axes, Placement, over_rows, placement_of, sample_rows
 
 SAMPLE_ROWS = 1 << 16  # at most, from which directions are found
 
@@ -95,6 +96,23 @@ def checked_data(x: jax.Array, y: Any, weights: Any, place: Placement) -> Sharde
             x, y = _zeroed(x, weights), _zeroed(y, weights)
     size = (int(count), total, least == largest)
     return ShardedData(x, y, weights, np.dtype(x.dtype), place, *size)
+
+
+def drawn_rows(key: jax.Array, data: ShardedData, share: float) -> ShardedData:
+    """A share of the rows of every device, drawn without replacement, in their order."""
+    place, rows = data.place, data.place.rows
+    count = max(1, round(share * (len(data.x) // place.num_devices)))
+    run = over_rows(_drawn, place, (PartitionSpec(), rows, rows, rows), rows)
+    with jax.enable_x64(True):
+        bits = np.asarray(jax.random.key_data(key))
+        some = run(bits, data.x, data.y, data.weights, count=count, axes=place.axes)
+    return checked_data(*some, place)
+
+
+def _drawn(bits: jax.Array, *parts: jax.Array, count: int, axes: Axes) -> list[jax.Array]:
+    key = jax.random.fold_in(jax.random.wrap_key_data(bits), jax.lax.axis_index(tuple(axes)))
+    chosen = jnp.sort(jax.random.permutation(key, len(parts[0]))[:count])
+    return [part[chosen] for part in parts]
 
 
 def _floats(name: str, array: Any, place: Placement) -> jax.Array:
