@@ -9,7 +9,7 @@ float32; what was measured so far is in the file after each case.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -28,8 +28,6 @@ BLOCK = 1 << 20  # rows that are generated together
 WARM = 3  # fits after the first
 AGREEMENT_ROWS = 100_000
 STARTS = 10  # networks that replicas repeat
-GOAL_SECONDS = {"8e6x100": 5.0}
-GOAL_REPLICAS = 1.5  # of the time of one, that 100 may take on an accelerator
 
 
 class Case(NamedTuple):
@@ -47,6 +45,7 @@ CASES = {
     "1e6x10-float64": Case(10**6, 10, dtype="float64"),
     "1e7x10": Case(10**7, 10),
     "8e6x100": Case(8 * 10**6, 100),
+    "1e8x10": Case(10**8, 10),
     "1e7x10-2": Case(10**7, 10, 2),
 }
 REPLICAS = (1, 10, 100, 1000)
@@ -54,19 +53,20 @@ REPLICAS = (1, 10, 100, 1000)
 
 def rows_of(case: Case, seed: int = 0) -> tuple[jax.Array, jax.Array]:
     """Friedman-1 and columns of noise, x (n, d) and y (n,), drawn where the fit will be."""
-    draw = jax.jit(_drawn, static_argnums=(1, 2, 3))
+    draw = jax.jit(_drawn, static_argnums=(1, 2))
     keys = jax.random.split(jax.random.key(seed), -(-case.num_rows // BLOCK))
     rows = min(BLOCK, case.num_rows)
-    parts = [draw(key, rows, case.num_columns, case.dtype) for key in keys]
+    parts = [draw(key, rows, case.num_columns) for key in keys]
     x, y = (jnp.concatenate(part)[: case.num_rows] for part in zip(*parts, strict=True))
+    x, y = x.astype(case.dtype), y.astype(case.dtype)
     return jax.block_until_ready((x, y))
 
 
-def _drawn(key: jax.Array, num_rows: int, num_columns: int, dtype: str):
+def _drawn(key: jax.Array, num_rows: int, num_columns: int) -> tuple[jax.Array, jax.Array]:
     k_x, k_noise = jax.random.split(key)
-    x = jax.random.uniform(k_x, (num_rows, num_columns), dtype)
+    x = jax.random.uniform(k_x, (num_rows, num_columns), np.float32)
     y = 10 * jnp.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
-    return x, y + 10 * x[:, 3] + 5 * x[:, 4] + jax.random.normal(k_noise, (num_rows,), dtype)
+    return x, y + 10 * x[:, 3] + 5 * x[:, 4] + jax.random.normal(k_noise, (num_rows,), np.float32)
 
 
 def measure_fit(case: Case, bandwidth: float) -> dict[str, Any]:
@@ -79,7 +79,8 @@ def measure_fit(case: Case, bandwidth: float) -> dict[str, Any]:
     """
     with jax.enable_x64(case.dtype == "float64"):
         x, y = _put(*rows_of(case))
-        options = {"max_terms": MAX_TERMS, "max_degree": case.max_degree}
+        # Without a threshold all terms are entered, whatever they explain.
+        options = {"max_terms": MAX_TERMS, "max_degree": case.max_degree, "threshold": 0.0}
         times = []
         for _ in range(1 + WARM):
             began = time.perf_counter()
@@ -95,6 +96,7 @@ def measure_fit(case: Case, bandwidth: float) -> dict[str, Any]:
         "warm_seconds": warm,
         "rows_per_second": case.num_rows / min(warm),
         "terms": int(fit.forward.num_terms[-1]),
+        "rss": fit.rss,
         "r2": fit.r2,
         "stop_reason": fit.stop_reason,
         "search_bytes": least,
@@ -126,11 +128,11 @@ def _median_seconds(run: Callable[[], Any], times: int) -> float:
     return float(np.median(found))
 
 
-def agreement(num_rows: int) -> dict[str, Any]:
-    """How fits on the device differ from those of the host, additive and with interactions."""
+def agreement(num_rows: int, degrees: Sequence[int] = (1, 2)) -> dict[str, Any]:
+    """How fits on the device differ from those of the host, and in float32 from float64."""
     found = {}
     cpu = jax.local_devices(backend="cpu")[0]
-    for max_degree in (1, 2):
+    for max_degree in degrees:
         x, y = rows_of(Case(num_rows, 10), seed=1)
         options = {"max_terms": MAX_TERMS, "max_degree": max_degree}
         here = sfc.fit_mars(*_put(x, y), **options)
@@ -142,13 +144,32 @@ def agreement(num_rows: int) -> dict[str, Any]:
             "path": float(path.max()),
             "same_terms": _kinds(here) == _kinds(host),
             "terms": [here.num_terms, host.num_terms],
+            "rss_in_float64": _in_float64(x, y, options, here.rss),
             "host_seconds": host.seconds.run,
         }
     return found
 
 
+def _in_float64(x: jax.Array, y: jax.Array, options: dict[str, Any], rss: float) -> float:
+    """How the residual of a fit in float32 differs from that of one in float64."""
+    with jax.enable_x64(True):
+        wide = sfc.fit_mars(*_put(x.astype(np.float64), y.astype(np.float64)), **options)
+    return abs(rss / wide.rss - 1)
+
+
 def _kinds(fit: sfc.FitResult) -> list:
     return [[(v, np.sign(slope)) for v, slope, _ in term.factors] for term in fit.terms]
+
+
+def measure_start(num_rows: int) -> dict[str, Any]:
+    """Seconds of a spline start of a network (64, 64) from so many rows, cold and warm."""
+    x, y = _put(*rows_of(Case(num_rows, 10)))
+    times = []
+    for _ in range(1 + WARM):
+        began = time.perf_counter()
+        start = sfc.spline_start(0, x, y, (64, 64))
+        times.append(time.perf_counter() - began)
+    return {"seconds": times, "directions": start.directions.taken, "r2": start.fit.r2}
 
 
 def measure_replicas(counts: list[int]) -> dict[str, Any]:
@@ -190,7 +211,7 @@ def _epoch(problem: Starts, rates: list[float], seeds: range) -> dict[str, float
 
 
 def table(record: dict[str, Any]) -> str:
-    """Markdown of a record: fits, and replicas."""
+    """Markdown of a record: where it was made, fits, and networks trained together."""
     head = ("rows x columns", "degree", "numbers", "cold, s", "warm, s", "rows a second", "R2",
             "terms", "of the copy bandwidth")  # fmt: skip
     fits = [_row(entry) for entry in record["fits"].values()]
@@ -199,8 +220,15 @@ def table(record: dict[str, Any]) -> str:
          f"{entry['replica_steps_per_second']:,.0f}"]
         for count, entry in record.get("replicas", {}).items()
     ]  # fmt: skip
+    starts = [
+        [count, f"{entry['seconds'][0]:.2f}", f"{min(entry['seconds'][1:]):.3f}"]
+        for count, entry in record.get("starts", {}).items()
+    ]
     several = ("networks in one vmap", "ms an epoch", "of one", "steps a second, all together")
-    parts = [machine.sentence(record), tables.markdown(head, fits)]
+    copied = f"Copies: {record['copy_bytes_per_second'] / 1e9:.0f} GB/s."
+    parts = [f"{machine.sentence(record)} {copied}", tables.markdown(head, fits)]
+    if starts:
+        parts.append(tables.markdown(("rows of a spline start", "cold, s", "warm, s"), starts))
     if replicas:
         parts.append(tables.markdown(several, replicas))
     return "\n\n".join(parts)
@@ -244,6 +272,11 @@ def main(argv: list[str]) -> None:
             record["fits"][name] = {"case": CASES[name]._asdict(), "failed": said}
         print(f"{name}: {record['fits'][name]}", flush=True)
         machine.write(wanted.output, record)
+    record["starts"] = {}
+    for rows in map(int, wanted.starts):
+        record["starts"][str(rows)] = measure_start(rows)
+        print(f"a start from {rows} rows: {record['starts'][str(rows)]}", flush=True)
+        machine.write(wanted.output, record)
     record["replicas"] = measure_replicas([int(count) for count in wanted.replicas])
     machine.write(wanted.output, record)
     print(table(record))
@@ -254,8 +287,9 @@ if __name__ == "__main__":
     flags.DEFINE_list(
         "replicas", [str(count) for count in REPLICAS], "How many networks are trained in one vmap."
     )
+    flags.DEFINE_list("starts", ["50000", "500000"], "Rows of the spline starts that are timed.")
     flags.DEFINE_integer("agreement_rows", AGREEMENT_ROWS, "Rows of the comparison with the host.")
-    flags.DEFINE_integer("copied", 1 << 30, "Bytes that are copied to measure the bandwidth.")
+    flags.DEFINE_integer("copied", 1 << 32, "Bytes that are copied to measure the bandwidth.")
     flags.DEFINE_string("output", "results/accelerator/here.json", "JSON to write.")
     flags.DEFINE_string("table", None, "Print the table of this JSON file and end.")
     app.run(main)
