@@ -10,11 +10,11 @@ from spline_fc.arrays import columns
 from spline_fc.checks import check_integer
 from spline_fc.cpwl.evaluation import evaluate, evaluate_float64
 from spline_fc.cpwl.fit import fit_mars
-from spline_fc.cpwl.inputs import CheckedData
+from spline_fc.cpwl.inputs import CheckedData, checked_data
 from spline_fc.cpwl.likelihood import check_labels, check_ridge, probabilities_of, refit_logits
 from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
-from spline_fc.sharding import placement_of
+from spline_fc.sharding import is_divided
 from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
 
@@ -66,8 +66,9 @@ def fit_classes(
     check_integer("passes", passes, 0)
     check_ridge(ridge)
     with Stopwatch() as clock:
-        x, names = (x, None) if placement_of(x) else columns("x", x)
-        data = checked_rows(x, y, weights)
+        divided = is_divided(x)
+        x, names = (x, None) if divided else columns("x", x)
+        data = (checked_rows if divided else checked_data)(x, y, weights)
         _check_labels(data)
         options = {"names": names, **options}
         fit = fit_mars(data.x, data.y, weights=data.weights, **options)

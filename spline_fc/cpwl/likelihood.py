@@ -10,12 +10,13 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from spline_fc import checks
 from spline_fc.cpwl import pruning
 from spline_fc.cpwl.evaluation import evaluate_float64
-from spline_fc.cpwl.inputs import CheckedData, chunks
+from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
 from spline_fc.cpwl.regressors import Regressors, check_fits, with_coefficients
 from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.rows import HostRows
 from spline_fc.cpwl.sharded.inputs import checked_rows
 from spline_fc.cpwl.spline import num_features
+from spline_fc.sharding import is_divided
 from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
 
@@ -76,7 +77,8 @@ def fit_logits(
     check_ridge(ridge)
     with Stopwatch() as clock:
         known = fit.names[: num_features(fit.spline)]
-        data = checked_rows(x, y, weights, known).sample().widened()
+        checked = checked_rows if is_divided(x) else checked_data
+        data = checked(x, y, weights, known).sample().widened()
         check_fits(fit.spline, data.x, data.y)
         check_labels(data.y)
         found, _ = refit_logits(fit, data, ridge, is_compared=False)

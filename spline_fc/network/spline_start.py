@@ -36,7 +36,6 @@ from spline_fc.network.reshape import BALANCES, max_terms_for, reshape
 from spline_fc.network.samplers import SAMPLERS, generator
 from spline_fc.network.structure import Params
 from spline_fc.printing import printed
-from spline_fc.sharding import placement_of
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
@@ -128,8 +127,11 @@ def spline_start(
     check_one_of("incoming", incoming, SAMPLERS)
     check_one_of("balance", balance, BALANCES)
     with Stopwatch() as clock:
-        x, names = (x, None) if placement_of(x) else columns("x", x)
+        x, names = (x, None) if isinstance(x, jax.Array) else columns("x", x)
         everything = checked_rows(x, y, weights)
+        if isinstance(everything, ShardedData) and everything.place.num_devices == 1:
+            if task != "regression" or row_share < 1:  # of which the host has all rows
+                everything = everything.on_host()
         room = int(share * hidden_sizes[0])
         if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
             outputs = everything.y.shape[1]

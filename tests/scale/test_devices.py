@@ -72,13 +72,14 @@ def test_a_step_of_the_search_is_one_all_reduce(started):
     assert not re.search("all-to-all|collective-permute|all-gather", text)
 
 
-def test_no_program_gathers_rows(started):
+def test_no_program_gathers_rows_but_that_of_samples(started):
     gathered = []
     for name, text in started[1].items():
         for shape in re.findall(r"= \(?\w+\[([\d,]*)\][^=]* all-gather(?:-start)?\(", text):
             gathered.append((name, max(map(int, shape.split(",")))))
         assert not re.search(" all-to-all|collective-permute", text), name
-    assert gathered and max(size for _, size in gathered) < ROWS, gathered
+    rest = [size for name, size in gathered if name != "taken"]  # here all rows are few enough
+    assert len(rest) < len(gathered) and max(rest, default=0) < ROWS, gathered
 
 
 def test_minima_are_the_same_on_eight_devices(tmp_path):
