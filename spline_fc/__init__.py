@@ -28,8 +28,12 @@ from spline_fc.cpwl import (
     summarize,
 )
 from spline_fc.data import (
+    Chunks,
     Dataset,
     Encoding,
+    chunks_of,
+    chunks_of_npy,
+    chunks_of_parquet,
     describe_columns,
     encode,
     encode_with_targets,
@@ -69,6 +73,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MLP",
+    "Chunks",
     "Dataset",
     "Encoding",
     "Ensemble",
@@ -82,6 +87,9 @@ __all__ = [
     "TrainResult",
     "TrainingConfig",
     "apply_params",
+    "chunks_of",
+    "chunks_of_npy",
+    "chunks_of_parquet",
     "describe_columns",
     "encode",
     "encode_with_targets",

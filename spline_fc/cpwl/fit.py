@@ -11,6 +11,12 @@ import numpy as np
 from spline_fc.arrays import as_names, columns
 from spline_fc.checks import check
 from spline_fc.cpwl import inputs, products, pruning, scaling
+from spline_fc.cpwl.chunked import scaling as chunked_scaling
+from spline_fc.cpwl.chunked.inputs import ChunkedData
+from spline_fc.cpwl.chunked.memory import tell_memory
+from spline_fc.cpwl.chunked.rows import products_of as products_in_chunks
+from spline_fc.cpwl.chunked.scaling import ScaledChunks
+from spline_fc.cpwl.chunked.search import forward_in_chunks
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
 from spline_fc.cpwl.far import with_far_values
 from spline_fc.cpwl.forward import ForwardTrace, forward
@@ -23,9 +29,10 @@ from spline_fc.cpwl.screening import as_in_all, narrowed, searched_columns, take
 from spline_fc.cpwl.search import Limits
 from spline_fc.cpwl.sharded import scaling as sharded_scaling
 from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
-from spline_fc.cpwl.stopping import told, with_causes
+from spline_fc.cpwl.stopping import Stop, told, with_causes
 from spline_fc.cpwl.targets import Targets, targets_of
 from spline_fc.cpwl.terms import Term, as_spline, hinge_use, term_values
+from spline_fc.data.chunks import Chunks
 from spline_fc.sharding import placement_of
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
@@ -39,7 +46,7 @@ TOLD = 0.01  # share by which two counts of a residual may differ before somethi
 @one_thread()
 def fit_mars(
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     max_terms: int = 41,
     max_degree: int = 1,
@@ -79,8 +86,10 @@ def fit_mars(
 
     Args:
       x: (n, d) numbers, finite; a data frame's columns give the names. Where its rows are divided
-        over several devices (`shard_rows`) the fit is computed there, see docs/scale.md.
-      y: (n,) or (n, k), finite; the outputs share one basis.
+        over several devices (`shard_rows`) the fit is computed there, see docs/scale.md. Or a
+        source of rows in chunks, see docs/larger_than_memory.md.
+      y: (n,) or (n, k), finite; the outputs share one basis. None beside a source of chunks, which
+        has its own, as it has its weights.
       max_terms: upper bound on the terms of the forward pass, intercept included.
       max_degree: hinges per term at most; 1 is additive.
       penalty: GCV charge per knot; 2 for additive fits and 3 above by default, -1 for no charge.
@@ -137,6 +146,8 @@ def fit_mars(
             max_terms, max_degree, penalty, threshold, *spans, fast_k, screen
         )
         inputs.check_pruning_options(prune, num_folds, max_hinges)
+        if isinstance(x, Chunks):
+            _check_chunked(x, max_terms, max_degree, screen, directions, num_directions, knots)
         data, own_names = _checked(x, y, weights)
         inputs.check_rows(data.num_rows, max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(own_names if names is None else names, data.x.shape[1])
@@ -186,8 +197,28 @@ class _Parts(NamedTuple):
     doubtful: bool  # the search lost digits that a wider type would have had
 
 
+def _check_chunked(
+    source: Chunks, max_terms, max_degree, screen, directions, num_directions, knots
+) -> None:  # fmt: skip
+    """Raises ValueError for what rows in chunks cannot have, and tells the memory that they need.
+
+    Nothing but the first chunk is read.
+    """
+    where = "for a source of chunks"
+    check(max_degree == 1, f"max_degree must be 1 {where}; got {max_degree}.")
+    check(screen is None, f"screen must be None {where}; got {screen}.")
+    first = next(iter(source), None)
+    check(first is not None, f"{source.label} must have rows; got none.")
+    num_features = first.x.shape[1]
+    most = most_directions(directions, num_features, first.y, num_directions)
+    given = np.shape(directions) if np.ndim(directions) == 2 else (0, 0)
+    tell_memory(source, first, num_features + max(most, given[1]), knots, max_terms)
+
+
 def _checked(x: Any, y: Any, weights: Any) -> tuple[AnyData, tuple[str, ...] | None]:
     """The data where they are, and the names that a data frame gives."""
+    if isinstance(x, Chunks):
+        return checked_rows(x, y, weights), x.names
     if placement_of(x) is not None:
         return checked_rows(x, y, weights), None
     x = columns("x", x)
@@ -240,6 +271,10 @@ def _search_space(
     groups = None if allowed is None else inputs.column_groups("allowed", allowed, names)
     choices, spans = knot_choices(knots, num_columns), spans_of(min_span, end_span, num_columns)
     rest = (projection, choices, int(spans.end), places, linear)
+    if isinstance(data, ChunkedData):
+        scaled = chunked_scaling.scaled_columns(data, projection, choices, int(spans.end), linear)
+        width = len(scaled.columns)
+        return SearchSpace(scaled.units.scaled, scaled.usable, spans, linear, groups, width), scaled
     if isinstance(data, ShardedData):
         scaled = sharded_scaling.scaled_columns(data, *rest)
     else:
@@ -271,7 +306,7 @@ def _fit_narrowed(
     on_step,
 ) -> _Parts:  # fmt: skip
     """`_fit` on the columns that are worth a search; its parts are on all of them."""
-    rows = (columns, targets.centred, data.weights)
+    rows = (columns, targets.centred, getattr(data, "weights", None))
     kept = searched_columns(*rows, space, data.x.shape[1], screen)
     if len(kept) == len(columns):
         return _fit(data, targets, columns, space, limits, backward, on_step)
@@ -286,6 +321,12 @@ def _fit(
     data: AnyData, targets: Targets, columns, space: SearchSpace, limits, backward, on_step
 ) -> _Parts:
     """Forward pass, backward pass and last least squares, in the dtype of the columns."""
+    if isinstance(columns, ScaledChunks):
+        with jax.enable_x64(True):
+            terms, trace, stop = forward_in_chunks(columns, space, limits, on_step)
+            found = products_in_chunks(columns, terms, backward.num_folds)
+            solved = _prune_and_solve(found, terms, space.linear, backward)
+        return _parts(data, terms, trace, stop, solved, wide=True)
     size, on_host = (limits.max_terms - 1, limits.max_degree), isinstance(columns, np.ndarray)
     many = not on_host or not is_small(columns.shape[1], len(columns), limits.max_degree)
     # The tables need more digits than the data; this reaches no further than the block.
@@ -296,9 +337,13 @@ def _fit(
         terms, trace, stop = forward(columns, y, weights, space, limits, on_step)
         found = _products(columns, y, weights, terms, size, backward.num_folds)
         solved = _prune_and_solve(found, terms, space.linear, backward)
+    return _parts(data, terms, trace, stop, solved, wide=columns.dtype == np.float64)
+
+
+def _parts(data: AnyData, terms, trace: ForwardTrace, stop: Stop, solved, wide: bool) -> _Parts:
+    """What was found, its trace put right where the search lost count of the residual."""
     coef, path, rss, total, exact = solved
     exact = exact[trace.num_terms - 1]  # of the terms after every step
-    wide = columns.dtype == np.float64
     noise = total * (1e-10 if wide else 1e-6)  # below, neither count is more than rounding
     astray = bool((np.abs(trace.rss - exact) > TOLD * exact + noise).any())
     starved = stop.starved and len(terms) > 0 and exact[-1] > noise

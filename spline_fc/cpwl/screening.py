@@ -4,11 +4,12 @@ import jax
 import numpy as np
 
 from spline_fc.checks import check
+from spline_fc.cpwl.chunked.scaling import ScaledChunks
 from spline_fc.cpwl.knots import SearchSpace
 from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
 
-Array = np.ndarray | jax.Array
+Array = np.ndarray | jax.Array | ScaledChunks
 BINS = 8  # at whose resolution a column is looked at
 TOGETHER = 32  # columns are left out by so many, so that compiled code is met again
 
@@ -58,6 +59,8 @@ def searched_columns(
 
 def taken(columns: Array, kept: np.ndarray) -> Array:
     """Some of the columns (D, n), where they are."""
+    if isinstance(columns, ScaledChunks):
+        return columns.taken(kept)
     if not isinstance(columns, np.ndarray):
         return columns[kept]
     some = aligned((len(kept), columns.shape[1]), columns.dtype)

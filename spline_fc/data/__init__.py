@@ -1,6 +1,7 @@
 """The front door: named sources, files, splits and standardisation."""
 
 from spline_fc.data.arrays import encode_arrays, from_arrays
+from spline_fc.data.chunks import Chunks, chunks_of, chunks_of_npy, chunks_of_parquet
 from spline_fc.data.encoding import ColumnReport, Encoding, encoding_from_json
 from spline_fc.data.generated import CpwlTarget, cpwl_target
 from spline_fc.data.load import dataset_names, load
@@ -25,6 +26,7 @@ from spline_fc.data.scaling import (
 )
 
 __all__ = [
+    "Chunks",
     "ColumnReport",
     "CpwlTarget",
     "Dataset",
@@ -33,6 +35,9 @@ __all__ = [
     "Scaler",
     "Weights",
     "check_dataset",
+    "chunks_of",
+    "chunks_of_npy",
+    "chunks_of_parquet",
     "cpwl_target",
     "dataset_names",
     "describe_columns",

@@ -10,7 +10,9 @@ import numpy as np
 from spline_fc import checks
 from spline_fc.arrays import numbers
 from spline_fc.cpwl import inputs as host_inputs
+from spline_fc.cpwl.chunked.inputs import ChunkedData, checked_chunks
 from spline_fc.cpwl.inputs import CheckedData, is_too_light, tell_scaled
+from spline_fc.data.chunks import Chunks
 from spline_fc.sharding import Placement, placement_of, sample_rows
 
 SAMPLE_ROWS = 1 << 16  # at most, from which directions are found
@@ -36,7 +38,7 @@ class ShardedData(NamedTuple):
         return CheckedData(x[counts], y[counts], weights[counts], self.dtype)
 
 
-AnyData = CheckedData | ShardedData
+AnyData = CheckedData | ShardedData | ChunkedData
 
 
 class _Seen(NamedTuple):
@@ -51,8 +53,13 @@ class _Seen(NamedTuple):
 def checked_rows(x: Any, y: Any, weights: Any, expected: Sequence[str] | None = None) -> AnyData:
     """Checks data wherever they lie: where x is divided by rows over devices, there.
 
-    Arguments and errors as of `cpwl.inputs.checked_data`.
+    Arguments and errors as of `cpwl.inputs.checked_data`; of a source of chunks, which has its own
+    y and weights, as of `chunked.inputs.checked_chunks`.
     """
+    if isinstance(x, Chunks):
+        for name, given in (("y", y), ("weights", weights)):
+            checks.check(given is None, f"{name} must be None beside a source of chunks.")
+        return checked_chunks(x)
     place = placement_of(x)
     if place is None:
         return host_inputs.checked_data(x, y, weights, expected)
