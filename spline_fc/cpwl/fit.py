@@ -13,7 +13,7 @@ from spline_fc.checks import check
 from spline_fc.cpwl import inputs, products, pruning, scaling
 from spline_fc.cpwl.chunked import scaling as chunked_scaling
 from spline_fc.cpwl.chunked.inputs import ChunkedData
-from spline_fc.cpwl.chunked.memory import tell_memory
+from spline_fc.cpwl.chunked.memory import check_call
 from spline_fc.cpwl.chunked.rows import products_of as products_in_chunks
 from spline_fc.cpwl.chunked.scaling import ScaledChunks
 from spline_fc.cpwl.chunked.search import forward_in_chunks
@@ -147,7 +147,7 @@ def fit_mars(
         )
         inputs.check_pruning_options(prune, num_folds, max_hinges)
         if isinstance(x, Chunks):
-            _check_chunked(x, max_terms, max_degree, screen, directions, num_directions, knots)
+            check_call(x, max_terms, max_degree, screen, directions, num_directions, knots)
         data, own_names = _checked(x, y, weights)
         inputs.check_rows(data.num_rows, max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(own_names if names is None else names, data.x.shape[1])
@@ -197,30 +197,10 @@ class _Parts(NamedTuple):
     doubtful: bool  # the search lost digits that a wider type would have had
 
 
-def _check_chunked(
-    source: Chunks, max_terms, max_degree, screen, directions, num_directions, knots
-) -> None:  # fmt: skip
-    """Raises ValueError for what rows in chunks cannot have, and tells the memory that they need.
-
-    Nothing but the first chunk is read.
-    """
-    where = "for a source of chunks"
-    check(max_degree == 1, f"max_degree must be 1 {where}; got {max_degree}.")
-    check(screen is None, f"screen must be None {where}; got {screen}.")
-    first = next(iter(source), None)
-    check(first is not None, f"{source.label} must have rows; got none.")
-    num_features = first.x.shape[1]
-    most = most_directions(directions, num_features, first.y, num_directions)
-    given = np.shape(directions) if np.ndim(directions) == 2 else (0, 0)
-    tell_memory(source, first, num_features + max(most, given[1]), knots, max_terms)
-
-
 def _checked(x: Any, y: Any, weights: Any) -> tuple[AnyData, tuple[str, ...] | None]:
     """The data where they are, and the names that a data frame gives."""
-    if isinstance(x, Chunks):
-        return checked_rows(x, y, weights), x.names
-    if placement_of(x) is not None:
-        return checked_rows(x, y, weights), None
+    if isinstance(x, Chunks) or placement_of(x) is not None:
+        return checked_rows(x, y, weights), getattr(x, "names", None)
     x = columns("x", x)
     return checked_rows(x.values, y, weights), x.names
 
@@ -270,15 +250,13 @@ def _search_space(
     linear = inputs.column_set("linear", linear, names)
     groups = None if allowed is None else inputs.column_groups("allowed", allowed, names)
     choices, spans = knot_choices(knots, num_columns), spans_of(min_span, end_span, num_columns)
-    rest = (projection, choices, int(spans.end), places, linear)
+    rest = (projection, choices, int(spans.end), linear)
     if isinstance(data, ChunkedData):
-        scaled = chunked_scaling.scaled_columns(data, projection, choices, int(spans.end), linear)
-        width = len(scaled.columns)
-        return SearchSpace(scaled.units.scaled, scaled.usable, spans, linear, groups, width), scaled
-    if isinstance(data, ShardedData):
-        scaled = sharded_scaling.scaled_columns(data, *rest)
+        scaled = chunked_scaling.scaled_columns(data, *rest)
+    elif isinstance(data, ShardedData):
+        scaled = sharded_scaling.scaled_columns(data, *rest, places)
     else:
-        scaled = scaling.scaled_columns(data, *rest)
+        scaled = scaling.scaled_columns(data, *rest, places)
     tables = scaled.units.scaled, scaled.usable
     return SearchSpace(*tables, spans, linear, groups, num_columns), scaled
 
@@ -322,10 +300,9 @@ def _fit(
 ) -> _Parts:
     """Forward pass, backward pass and last least squares, in the dtype of the columns."""
     if isinstance(columns, ScaledChunks):
-        with jax.enable_x64(True):
-            terms, trace, stop = forward_in_chunks(columns, space, limits, on_step)
-            found = products_in_chunks(columns, terms, backward.num_folds)
-            solved = _prune_and_solve(found, terms, space.linear, backward)
+        terms, trace, stop = forward_in_chunks(columns, space, limits, on_step)
+        found = products_in_chunks(columns, terms, backward.num_folds)
+        solved = _prune_and_solve(found, terms, space.linear, backward)
         return _parts(data, terms, trace, stop, solved, wide=True)
     size, on_host = (limits.max_terms - 1, limits.max_degree), isinstance(columns, np.ndarray)
     many = not on_host or not is_small(columns.shape[1], len(columns), limits.max_degree)

@@ -10,6 +10,7 @@ from spline_fc.checks import check
 from spline_fc.cpwl.chunked.inputs import SAMPLE_ROWS
 from spline_fc.cpwl.chunked.scaling import block_rows
 from spline_fc.cpwl.chunked.search import HELD_BYTES, TOGETHER
+from spline_fc.cpwl.directions import most_directions
 from spline_fc.data.chunks import Chunk, Chunks
 
 _WAITING = 3  # blocks, and chunks: one in use, one that waits, one that is made
@@ -17,9 +18,30 @@ _CGROUP = pathlib.Path("/sys/fs/cgroup")
 _MEMINFO = pathlib.Path("/proc/meminfo")
 
 
-def tell_memory(
-    source: Chunks, chunk: Chunk, num_columns: int, knots: Any, max_terms: int
-) -> int:
+def check_call(
+    source: Chunks, max_terms: int, max_degree: int, screen: Any, directions: Any,
+    num_directions: int, knots: Any,
+) -> None:  # fmt: skip
+    """Checks that options of `fit_mars` are such as rows in chunks can have; tells the memory.
+
+    Nothing but the first chunk is read.
+
+    Raises:
+      ValueError: interactions, a screen, a source without rows, or more memory than is free.
+    """
+    where = "for a source of chunks"
+    check(max_degree == 1, f"max_degree must be 1 {where}; got {max_degree}.")
+    check(screen is None, f"screen must be None {where}; got {screen}.")
+    first = next(iter(source), None)
+    if first is None:
+        raise ValueError(f"{source.label} must have rows; got none.")
+    num_features = first.x.shape[1]
+    most = most_directions(directions, num_features, first.y, num_directions)
+    given = np.shape(directions) if np.ndim(directions) == 2 else (0, 0)
+    tell_memory(source, first, num_features + max(most, given[1]), knots, max_terms)
+
+
+def tell_memory(source: Chunks, chunk: Chunk, num_columns: int, knots: Any, max_terms: int) -> int:
     """Says how many bytes a fit will take at most, before any work.
 
     Of D columns of z, K knots and M terms, in float64, and of chunks and a sample of S rows of r

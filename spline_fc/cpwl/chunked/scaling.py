@@ -127,7 +127,7 @@ def scaled_columns(
         weights = np.concatenate([weights, np.full(2, weights.min())])
     some = CheckedData(z, np.zeros((len(z), 1)), weights, np.dtype(np.float64))
     width = z.shape[1]
-    found = scaling.scaled_columns(some, np.zeros((width, 0)), choices, end_span, width, linear)
+    found = scaling.scaled_columns(some, np.zeros((width, 0)), choices, end_span, linear, width)
     units = found.units
     extents = [Extent(*units.ends[v], 0, 0, v not in linear) for v in range(width)]
     reach = np.array([extent.reach(FAR) for extent in extents]).T

@@ -36,9 +36,7 @@ class ChunkedSearch(Search[Parent]):
         super().__init__(space, limits, Parent(term=-1, columns=1))
         # Rows of knots end in copies of the last one.
         distinct = 1 + (space.knots < space.knots[:, -1:]).sum(1)
-        self.rulers = [
-            binning.ruler(row[:m]) for row, m in zip(space.knots, distinct, strict=True)
-        ]
+        self.rulers = [binning.ruler(row[:m]) for row, m in zip(space.knots, distinct, strict=True)]
         self.columns, self.knots = columns, jnp.asarray(space.knots, float)
         self.kind = np.uint8 if space.knots.shape[1] <= 256 else np.int32
         self.known: dict[int, jax.Array] = {}  # by column, the last one used at the end
@@ -114,6 +112,7 @@ def forward_in_chunks(
     columns: ScaledChunks, space: SearchSpace, limits: Limits,
     on_step: Callable[[int, float], None] | None,
 ) -> tuple[list[Term], ForwardTrace, Stop]:  # fmt: skip
-    """Does what `forward.forward` does, where x64 is enabled."""
-    search = ChunkedSearch(columns, space, limits)
-    return grow(lambda: search, search.total, limits, on_step)
+    """Does what `forward.forward` does."""
+    with jax.enable_x64(True):
+        search = ChunkedSearch(columns, space, limits)
+        return grow(lambda: search, search.total, limits, on_step)

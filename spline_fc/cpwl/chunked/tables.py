@@ -134,7 +134,9 @@ def advance(
 
     pair = (sums_of(choice.flipped), sums_of(~choice.flipped))
     there = jnp.stack([jnp.ones((), bool), choice.paired])[:, None, None]
-    sums = moments.BinSums(*(jnp.where(there, jnp.stack(part), 0) for part in zip(*pair)))
+    sums = moments.BinSums(
+        *(jnp.where(there, jnp.stack(part), 0) for part in zip(*pair, strict=True))
+    )
     products = moments.hinges(sums, sums, _gap(knots))
     rows = tables.rows_of(choice, first)
     candidates = tables.enter(candidates, products, rows, choice.effect, first)
