@@ -9,11 +9,12 @@ from absl import logging
 from spline_fc.checks import check
 from spline_fc.cpwl.chunked.inputs import SAMPLE_ROWS
 from spline_fc.cpwl.chunked.scaling import block_rows
-from spline_fc.cpwl.chunked.search import HELD_BYTES, TOGETHER
+from spline_fc.cpwl.chunked.search import HELD_BYTES
 from spline_fc.cpwl.directions import most_directions
 from spline_fc.data.chunks import Chunk, Chunks
 
 _WAITING = 3  # blocks, and chunks: one in use, one that waits, one that is made
+_COMPILER = 1 << 28  # bytes that XLA and what it leaves in the allocator take
 _CGROUP = pathlib.Path("/sys/fs/cgroup")
 _MEMINFO = pathlib.Path("/proc/meminfo")
 
@@ -47,7 +48,7 @@ def tell_memory(source: Chunks, chunk: Chunk, num_columns: int, knots: Any, max_
     Of D columns of z, K knots and M terms, in float64, and of chunks and a sample of S rows of r
     bytes each (x, y and weights):
 
-      3 chunks + 2 S (r + 8 D) + 3 * 21 D rows of a block + 40 M D K + 32 D K^2 * (columns held)
+      3 chunks + 2 S (r + 8 D) + 3 * 21 D rows of a block + 40 M D K + 32 D K^2 * (columns held) + 2^28
 
     Args:
       source: and chunk, its first one.
@@ -88,7 +89,8 @@ def _parts(
         "sample": 2 * sample * (size // len(chunk.x) + 8 * num_columns),
         "blocks": _WAITING * 21 * num_columns * block_rows(num_columns),
         "candidates": 40 * (max_terms + 1) * cells,
-        "joint bins": (held + 2 * min(TOGETHER, held)) * each,
+        "joint bins": held * each,
+        "compiler": _COMPILER,
     }
 
 

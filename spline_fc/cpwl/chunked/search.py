@@ -99,13 +99,15 @@ class ChunkedSearch(Search[Parent]):
         gain[feature] = np.inf
         first, *others = np.argsort(-gain, kind="stable")[: min(TOGETHER, held)]
         least = PROMISING * max(self.parents[0].head.gain, 0)
-        which = np.array([first, *(v for v in others if gain[v] > least)], np.int32)
+        which = [int(v) for v in (first, *(v for v in others if gain[v] > least))]
         for old in list(self.known)[: max(0, len(self.known) + len(which) - held)]:
             del self.known[old]
-        sums = jnp.zeros((len(which), *shape))
+        for v in which:
+            self.known[v] = jnp.zeros(shape)
         for _, _, placed in self.columns.blocks(self._placed):
-            sums = joint.add_joint(sums, placed, which)
-        self.known |= {int(v): sums[i] for i, v in enumerate(which)}
+            placed = jax.device_put(placed)
+            for v in which:
+                self.known[v] = joint.add_joint(self.known[v], placed, v)
 
 
 def forward_in_chunks(

@@ -5,7 +5,7 @@ Its inner products with all candidates therefore follow from sums over the rows 
 x_j and in bin b of x_v, of w, w o_v, w o_j and w o_j o_v with o the offsets from the bins' left
 edges: one pass over the data for a column x_v, however many of its hinges enter.
 
-Axis names below: D columns, K knots, k outputs, F columns looked at together, n rows of a block.
+Axis names below: D columns, K knots, k outputs, n rows of a block.
 """
 
 from functools import partial
@@ -58,24 +58,23 @@ def add_single(sums: jax.Array, placed: Placed) -> jax.Array:
 
 
 @partial(jax.jit, donate_argnames="sums")
-def add_joint(sums: jax.Array, placed: Placed, which: jax.Array) -> jax.Array:
-    """Adds a block to the sums over joint bins with the columns which (F,), (F, D, K, K, 4).
+def add_joint(sums: jax.Array, placed: Placed, column: int) -> jax.Array:
+    """Adds a block to the sums over joint bins with a column, (D, K, K, 4).
 
     The first K are the bins of any column, the second those of the one looked at.
     """
-    shape = sums.shape
-    num_bins, weights = shape[2], placed.columns[0]
+    num_columns, num_bins = sums.shape[:2]
+    weights = placed.columns[0]
+    inner, mine = placed.bin[column].astype(jnp.int32), weights * placed.offset[column]
 
-    def one(i, sums):
-        v, j = which[i // shape[1]], i % shape[1]
-        index = i * num_bins + placed.bin[j].astype(jnp.int32)
-        index = index * num_bins + placed.bin[v].astype(jnp.int32)
-        mine, other = weights * placed.offset[v], placed.offset[j]
+    def one(j, sums):
+        index = (j * num_bins + placed.bin[j].astype(jnp.int32)) * num_bins + inner
+        other = placed.offset[j]
         terms = jnp.stack([weights, mine, weights * other, mine * other], axis=-1)
         return sums.at[index].add(terms)
 
-    flat = jax.lax.fori_loop(0, shape[0] * shape[1], one, sums.reshape(-1, KINDS))
-    return flat.reshape(shape)
+    flat = jax.lax.fori_loop(0, num_columns, one, sums.reshape(-1, KINDS))
+    return flat.reshape(sums.shape)
 
 
 @partial(jax.jit, static_argnames="max_terms")
