@@ -28,11 +28,14 @@ def check_call(
     Nothing but the first chunk is read.
 
     Raises:
-      ValueError: interactions, a screen, a source without rows, or more memory than is free.
+      ValueError: interactions, a screen, all data points as knots, a source without rows, or more memory than is free.
     """
     where = "for a source of chunks"
     check(max_degree == 1, f"max_degree must be 1 {where}; got {max_degree}.")
     check(screen is None, f"screen must be None {where}; got {screen}.")
+    check(
+        not isinstance(knots, str), f"knots must be a number or positions {where}; got {knots!r}."
+    )
     first = next(iter(source), None)
     if first is None:
         raise ValueError(f"{source.label} must have rows; got none.")
@@ -48,7 +51,8 @@ def tell_memory(source: Chunks, chunk: Chunk, num_columns: int, knots: Any, max_
     Of D columns of z, K knots and M terms, in float64, and of chunks and a sample of S rows of r
     bytes each (x, y and weights):
 
-      3 chunks + 2 S (r + 8 D) + 3 * 21 D rows of a block + 40 M D K + 32 D K^2 * (columns held) + 2^28
+      3 chunks + 2 S (r + 8 D) + 3 * 21 D (rows of a block) + 40 M D K + 32 D K^2 (columns held)
+      + 2^28 for the compiler
 
     Args:
       source: and chunk, its first one.
@@ -98,8 +102,6 @@ def _num_knots(knots: Any) -> int:
     """Candidates of a column, at most, as the search makes room for them."""
     if isinstance(knots, (int, np.integer)):
         most = int(knots)
-    elif isinstance(knots, str):
-        most = SAMPLE_ROWS  # only what is whole in the sample may have all
     else:
         most = max((np.size(row) + 1 for row in knots), default=1)
     return most + -most % 16

@@ -6,7 +6,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from spline_fc.checks import check
 from spline_fc.cpwl import scaling
 from spline_fc.cpwl.chunked.inputs import ChunkedData, Rows
 from spline_fc.cpwl.inputs import CheckedData
@@ -111,15 +110,7 @@ def scaled_columns(
     """Does what `cpwl.scaling.scaled_columns` does, from the sample and the ends of all columns.
 
     Where all rows are in the sample the candidates are those of a fit in memory, to the last bit.
-
-    Raises:
-      ValueError: knots="all" of more rows than the sample has.
     """
-    check(
-        data.is_whole or not any(isinstance(choice, str) for choice in choices),
-        f"knots must be a number or positions for more than the {len(data.x)} rows of the sample; "
-        'got "all".',
-    )
     z, weights = raw_columns(data.x, projection), data.some.weights
     if not data.is_whole:  # two rows more, so that no value lies before the first knot
         ends = _ends(data, projection)

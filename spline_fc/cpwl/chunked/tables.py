@@ -51,7 +51,7 @@ def add_single(sums: jax.Array, placed: Placed) -> jax.Array:
         terms = jnp.concatenate([
             placed.columns, placed.columns * offset, placed.columns[:1] * offset**2,
         ])  # fmt: skip
-        return sums.at[j * num_bins + placed.bin[j].astype(jnp.int32)].add(terms.T)
+        return sums.at[j * num_bins + placed.bin[j].astype(j.dtype)].add(terms.T)
 
     flat = jax.lax.fori_loop(0, num_columns, one, sums.reshape(-1, width))
     return flat.reshape(sums.shape)
@@ -65,10 +65,10 @@ def add_joint(sums: jax.Array, placed: Placed, column: int) -> jax.Array:
     """
     num_columns, num_bins = sums.shape[:2]
     weights = placed.columns[0]
-    inner, mine = placed.bin[column].astype(jnp.int32), weights * placed.offset[column]
+    inner, mine = placed.bin[column].astype(int), weights * placed.offset[column]
 
     def one(j, sums):
-        index = (j * num_bins + placed.bin[j].astype(jnp.int32)) * num_bins + inner
+        index = (j * num_bins + placed.bin[j].astype(j.dtype)) * num_bins + inner
         other = placed.offset[j]
         terms = jnp.stack([weights, mine, weights * other, mine * other], axis=-1)
         return sums.at[index].add(terms)
@@ -121,7 +121,7 @@ def advance(
     """
     knot = knots[choice.feature]
     distance = knot - knot[choice.knot]
-    behind = jnp.arange(len(knot)) >= choice.knot
+    behind = jnp.arange(len(knot), dtype=choice.knot.dtype) >= choice.knot
     count, mine, other, product = jnp.moveaxis(joint, -1, 0)
 
     def sums_of(flipped) -> moments.BinSums:
