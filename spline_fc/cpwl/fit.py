@@ -284,7 +284,7 @@ def _fit_narrowed(
     on_step,
 ) -> _Parts:  # fmt: skip
     """`_fit` on the columns that are worth a search; its parts are on all of them."""
-    rows = (columns, targets.centred, getattr(data, "weights", None))
+    rows = (columns, targets.centred, data.weights)
     kept = searched_columns(*rows, space, data.x.shape[1], screen)
     if len(kept) == len(columns):
         return _fit(data, targets, columns, space, limits, backward, on_step)

@@ -88,9 +88,10 @@ class HostRows(Rows):
         """See `Rows`."""
 
         def mean(of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-            return sum(
+            parts = (
                 b.weights / self.weight @ of(raw_columns(b.x, projection)) for b in self.blocks()
             )
+            return np.sum(list(parts), axis=0)
 
         middle = mean(lambda z: z)
         return np.sqrt(mean(lambda z: (z - middle) ** 2))

@@ -9,7 +9,7 @@ from spline_fc.cpwl.knots import SearchSpace
 from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
 
-Array = np.ndarray | jax.Array | ScaledChunks
+Array = np.ndarray | jax.Array
 BINS = 8  # at whose resolution a column is looked at
 TOGETHER = 32  # columns are left out by so many, so that compiled code is met again
 
@@ -57,7 +57,7 @@ def searched_columns(
     return np.concatenate([np.sort(best), others])
 
 
-def taken(columns: Array, kept: np.ndarray) -> Array:
+def taken(columns: Array | ScaledChunks, kept: np.ndarray) -> Array | ScaledChunks:
     """Some of the columns (D, n), where they are."""
     if isinstance(columns, ScaledChunks):
         return columns.taken(kept)

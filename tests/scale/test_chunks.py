@@ -10,6 +10,7 @@ from spline_fc.cpwl.chunked.scaling import in_blocks
 from spline_fc.threads import ahead
 
 ROWS, COLUMNS = 9000, 5  # more than a search without a compiler takes
+ALONG = np.linspace([1.0], [-1.0], COLUMNS)
 OPTIONS = {"max_terms": 13, "knots": 16}
 
 
@@ -56,7 +57,7 @@ def test_uneven_chunks_of_two_outputs_with_weights():
 
 def test_the_rest_of_the_options_and_few_rows():
     x, y, _ = rows(3000, 1)
-    options = {"directions": "ols", "prune": "cv", "linear": [0], "max_hinges": 8, "penalty": 2.5}
+    options = {"directions": ALONG, "prune": "cv", "linear": [0], "max_hinges": 8, "penalty": 2.5}
     steps = [[], []]
     expected = sfc.fit_mars(x, y, **options, **OPTIONS, on_step=lambda *s: steps[0].append(s))
     source = in_chunks(x, y, cuts=(1234,))
@@ -78,10 +79,28 @@ def test_tables_that_had_to_make_room_are_made_again(monkeypatch):
     assert len(looks) > len(set(looks)) > 1
 
 
+def test_coefficients_are_shrunk_and_a_network_starts_in_chunks():
+    x, y, weights = (a.astype(np.float32) for a in rows(3000, 1))
+    x[:, 4], y = np.minimum(x[:, 4], 3), y - 1e3
+    source = in_chunks(x, y, weights, cuts=(1234,))
+    options = {"directions": ALONG, "tolerance": 0.05, **OPTIONS}
+    found = sfc.spline_start(0, source, None, (16,), **options)
+    expected = sfc.spline_start(0, x, y, (16,), weights=weights, **options)
+    np.testing.assert_allclose(found.fit.rss, expected.fit.rss, rtol=1e-6)
+    np.testing.assert_allclose(found.fit.r2, expected.fit.r2, rtol=1e-6)
+    for one, other in zip(*map(jax.tree.leaves, (found.params, expected.params)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+    plain = sfc.fit_mars(source, directions=ALONG, **OPTIONS)
+    again = sfc.shrink(plain, source, tolerance=0.05)
+    assert plain.rss < again.rss <= 1.05 * plain.rss
+    with pytest.raises(ValueError, match='task must be "regression" for rows .* or in chunks'):
+        sfc.spline_start(0, source, None, (16,), task="binary")
+
+
 def test_a_sample_gives_the_knots_of_more_rows(monkeypatch):
     x, y, weights = rows(3000, 1)
     monkeypatch.setattr(inputs, "SAMPLE_ROWS", 500)
-    options = {**OPTIONS, "directions": "ols"}
+    options = {**OPTIONS, "directions": ALONG}
     found = sfc.fit_mars(in_chunks(x, y, weights, cuts=(1234,)), **options)
     expected = sfc.fit_mars(x, y, weights=weights, **options)
     assert abs(found.r2 - expected.r2) < 0.01 and found.r2 > 0.9

@@ -36,7 +36,9 @@ class ChunkedData(NamedTuple):
 
     source: Chunks
     digests: tuple[Digest, ...]  # of the chunks, in order
-    some: CheckedData  # the sample
+    x: np.ndarray  # (m, d), of the sample
+    y: np.ndarray  # (m, k)
+    weights: np.ndarray  # (m,) float64, > 0
     num_rows: int
     total: float  # sum of the weights as they came
     factor: float  # that they are to be multiplied by
@@ -48,16 +50,6 @@ class ChunkedData(NamedTuple):
     dtype: np.dtype = np.dtype(np.float64)  # in which the search computes
 
     @property
-    def x(self) -> np.ndarray:
-        """Rows of the sample."""
-        return self.some.x
-
-    @property
-    def y(self) -> np.ndarray:
-        """Targets of the sample."""
-        return self.some.y
-
-    @property
     def weight(self) -> float:
         """The sum of the weights."""
         return self.total * self.factor
@@ -65,11 +57,11 @@ class ChunkedData(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether all rows are in the sample."""
-        return len(self.some.x) == self.num_rows
+        return len(self.x) == self.num_rows
 
     def sample(self, most: int | None = None) -> CheckedData:
         """At most so many rows of the sample, evenly spread and in order; or all of it."""
-        return self.some.sample(most)
+        return CheckedData(self.x, self.y, self.weights, self.dtype).sample(most)
 
     def rows(self) -> Iterator[Rows]:
         """One pass over the rows that count.
@@ -120,7 +112,9 @@ def checked_chunks(source: Chunks) -> ChunkedData:
     return ChunkedData(
         source=source,
         digests=tuple(seen.digests),
-        some=CheckedData(x, y, weights * factor, np.dtype(np.float64)),
+        x=x,
+        y=y,
+        weights=weights * factor,
         num_rows=seen.count,
         total=seen.total,
         factor=factor,

@@ -28,7 +28,8 @@ def check_call(
     Nothing but the first chunk is read.
 
     Raises:
-      ValueError: interactions, a screen, all data points as knots, a source without rows, or more memory than is free.
+      ValueError: interactions, a screen, all data points as knots, a source without rows, or more
+        memory than is free.
     """
     where = "for a source of chunks"
     check(max_degree == 1, f"max_degree must be 1 {where}; got {max_degree}.")

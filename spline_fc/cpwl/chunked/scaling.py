@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -111,7 +111,7 @@ def scaled_columns(
 
     Where all rows are in the sample the candidates are those of a fit in memory, to the last bit.
     """
-    z, weights = raw_columns(data.x, projection), data.some.weights
+    z, weights = raw_columns(data.x, projection), data.weights
     if not data.is_whole:  # two rows more, so that no value lies before the first knot
         ends = _ends(data, projection)
         z = np.concatenate([z, ends])
@@ -120,10 +120,12 @@ def scaled_columns(
     width = z.shape[1]
     found = scaling.scaled_columns(some, np.zeros((width, 0)), choices, end_span, linear, width)
     units = found.units
-    extents = [Extent(*units.ends[v], 0, 0, v not in linear) for v in range(width)]
+    ends = enumerate(units.ends.tolist())
+    extents = [Extent(low, high, low, high, v not in linear) for v, (low, high) in ends]
     reach = np.array([extent.reach(FAR) for extent in extents]).T
     made = (np.arange(width), reach, units.middle, units.scale)
-    return found._replace(columns=ScaledChunks(data, projection, *made))
+    columns: Any = ScaledChunks(data, projection, *made)
+    return found._replace(columns=columns)
 
 
 def _ends(data: ChunkedData, projection: np.ndarray) -> np.ndarray:

@@ -94,7 +94,7 @@ class ChunkedSearch(Search[Parent]):
         """One pass over the data for a column and a few others that promise nearly as much."""
         shape = (len(self.columns), *(self.knots.shape[1],) * 2, joint.KINDS)
         held = max(1, HELD_BYTES // (8 * int(np.prod(shape))))
-        gain = np.array(joint.promises(self.candidates, self.limits.tolerance))
+        gain = np.array(joint.promises(self.candidates, self.limits.tolerance), float)
         gain[list(self.known)] = 0  # these are there
         gain[feature] = np.inf
         first, *others = np.argsort(-gain, kind="stable")[: min(TOGETHER, held)]

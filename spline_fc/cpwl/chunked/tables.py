@@ -13,28 +13,30 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from spline_fc.cpwl import candidates as tables
 from spline_fc.cpwl import moments
 from spline_fc.cpwl.knots import Spans, leave_spans
 
+Array = np.ndarray | jax.Array
 KINDS = 4  # of sums over joint bins: w, w o_v, w o_j, w o_j o_v
 
 
 class Placed(NamedTuple):
     """Rows of a block among the knots; those that fill it up have weight 0."""
 
-    bin: jax.Array  # (D, n) uint8 or int32, 0 to K - 1
-    offset: jax.Array  # (D, n) float64, from the left edge of the bin
-    columns: jax.Array  # (1 + k, n) float64, weights and weighted targets
+    bin: Array  # (D, n) uint8 or int32, 0 to K - 1
+    offset: Array  # (D, n) float64, from the left edge of the bin
+    columns: Array  # (1 + k, n) float64, weights and weighted targets
 
 
 class Start(NamedTuple):
     """What the tables of the constant begin with, apart from the sums."""
 
     knots: jax.Array  # (D, K) float64
-    usable: jax.Array  # (D, K) bool
-    linear: jax.Array  # (D,) bool
+    usable: Array  # (D, K) bool
+    linear: Array  # (D,) bool
     spans: Spans
 
 
