@@ -60,7 +60,7 @@ from spline_fc.network import (
 )
 from spline_fc.report import write_report
 from spline_fc.sharding import shard_process_rows, shard_rows
-from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
+from spline_fc.training import TrainingConfig, TrainResult, train, train_chunks, train_replicas
 
 if TYPE_CHECKING:
     from spline_fc import plots
@@ -127,6 +127,7 @@ __all__ = [
     "summarize",
     "to_params",
     "train",
+    "train_chunks",
     "train_ensemble",
     "train_replicas",
     "write_report",
