@@ -37,6 +37,7 @@ _HEAD = (
     "before the fit, GiB",
     "seconds (compiling)",
     "rows per second",
+    "CPU seconds",
     "passes",
     "terms",
     "R2",
@@ -81,7 +82,7 @@ def measure(case: Case) -> dict[str, Any]:
     jax.block_until_ready(jax.numpy.zeros(1))  # the back end starts here
     before, passes = fit_child.peak_bytes(), []
     files = [pathlib.Path(case.folder) / name for name in ("x.npy", "y.npy")]
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     if case.in_chunks:
         source = sfc.chunks_of_npy(*files)
 
@@ -94,11 +95,12 @@ def measure(case: Case) -> dict[str, Any]:
         fit = sfc.fit_mars(dataclasses.replace(source, make=counted), max_terms=MAX_TERMS)
     else:
         fit = sfc.fit_mars(*map(np.load, files), max_terms=MAX_TERMS)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     return {
         "rows": case.rows,
         "x_bytes": files[0].stat().st_size,
         "seconds": seconds,
+        "cpu_seconds": cpu,
         "compile_seconds": fit.seconds.compile,
         "passes": sum(read == case.rows for read in passes),
         "before_bytes": before,
@@ -126,6 +128,7 @@ def _row(name: str, found: dict) -> list[str]:
         f"{found['before_bytes'] / 2**30:.2f}",
         f"{found['seconds']:.0f} ({found['compile_seconds']:.0f})",
         f"{found['rows'] / found['seconds']:,.0f}",
+        f"{found['cpu_seconds']:.0f}",
         str(found["passes"] or "-"),
         str(found["terms"]),
         f"{found['r2']:.4f}",

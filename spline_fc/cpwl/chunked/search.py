@@ -76,12 +76,14 @@ class ChunkedSearch(Search[Parent]):
     def _placed(self, block: Block) -> tuple[float, np.ndarray, joint.Placed]:
         """Sum of squares, sums and places of the rows of a block, filled up with weight 0."""
         places = binning.look_up(self.rulers, block.columns)
-        more = ((0, 0), (0, self.columns.block_rows - len(block.y)))
+        more = self.columns.block_rows - len(block.y)
         columns = np.stack([block.weights, *(block.weights * block.y.T)])
         squares = float(block.weights @ (block.y**2).sum(1))
         bins = np.maximum(places.bin - 1, 0).astype(self.kind)
-        filled = (np.pad(part, more) for part in (bins, places.offset, columns))
-        return squares, columns.sum(1), joint.Placed(*filled)
+        placed = joint.Placed(bins, places.offset, columns)
+        if more:  # the last block
+            placed = joint.Placed(*(np.pad(part, ((0, 0), (0, more))) for part in placed))
+        return squares, columns.sum(1), placed
 
     def _joint(self, feature: int) -> jax.Array:
         """Sums over joint bins with a column, by a pass if they are not there."""
