@@ -110,6 +110,11 @@ def test_a_sample_gives_the_knots_of_more_rows(monkeypatch):
     assert sfc.fit_mars(in_chunks(x, y, weights, cuts=(99,)), **options).terms == found.terms
 
 
+def test_wide_data_have_a_smaller_sample():
+    sizes = [inputs.sample_rows(columns) for columns in (1, 256, 512, 10**6)]
+    assert sizes == [65536, 65536, 32768, 8192]
+
+
 def test_files_give_the_fit_of_their_arrays(tmp_path):
     x, y, weights = (a.astype(np.float32) for a in rows(3000))
     x[:, 4] = np.minimum(x[:, 4], 9)

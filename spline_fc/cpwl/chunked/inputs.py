@@ -9,7 +9,8 @@ from spline_fc import checks
 from spline_fc.cpwl.inputs import CheckedData, is_too_light, tell_scaled
 from spline_fc.data.chunks import Chunk, Chunks
 
-SAMPLE_ROWS = 1 << 16  # from which knots, units and directions are found; all rows if no more
+# Rows from which knots, units and directions are found: so many, fewer of wide data; or all.
+SAMPLE_ROWS, SAMPLE_CELLS, LEAST_SAMPLE = 1 << 16, 1 << 24, 1 << 13
 SEED = 0  # of the draw of the sample
 
 
@@ -28,10 +29,15 @@ class Rows(NamedTuple):
     weights: np.ndarray  # (n,) float64, > 0
 
 
+def sample_rows(num_features: int) -> int:
+    """How many rows a sample has at most."""
+    return min(SAMPLE_ROWS, max(LEAST_SAMPLE, SAMPLE_CELLS // num_features))
+
+
 class ChunkedData(NamedTuple):
     """Data that every part of the room may rely on; rows of weight 0 are left out.
 
-    Of x and y only the sample is here, of at most SAMPLE_ROWS rows, each as likely as any other.
+    Of x and y only the sample is here, of at most `sample_rows` rows, each as likely as any other.
     """
 
     source: Chunks
@@ -131,7 +137,6 @@ class _Seen:
 
     def __init__(self) -> None:
         self.digests: list[Digest] = []
-        self.sample = _Sample()
         self.count, self.total = 0, 0.0
 
     def look(self, chunk: Chunk) -> None:
@@ -148,6 +153,7 @@ class _Seen:
             self.start = np.clip(np.median(y, axis=0), y.min(0), y.max(0))
             self.first, self.second = np.zeros((2, y.shape[1]))
             self.least, self.most, self.lowest, self.highest = ends
+            self.sample = _Sample(sample_rows(rows.x.shape[1]))
         self.first += rows.weights @ (y - self.start)
         self.second += rows.weights @ (y - self.start) ** 2
         self.count += len(y)
@@ -163,8 +169,8 @@ class _Sample:
     The rows with the smallest ones are kept, in order. Two such samples can be merged.
     """
 
-    def __init__(self) -> None:
-        self.rng = np.random.default_rng(SEED)
+    def __init__(self, size: int) -> None:
+        self.size, self.rng = size, np.random.default_rng(SEED)
         self.parts: list[tuple[np.ndarray, Rows]] = []
         self.limit, self.held = 2.0, 0  # no number is above 1
 
@@ -174,12 +180,12 @@ class _Sample:
         kept = drawn < self.limit
         self.parts.append((drawn[kept], Rows(*(part[kept] for part in rows))))
         self.held += int(kept.sum())
-        if self.held > 2 * SAMPLE_ROWS:
+        if self.held > 2 * self.size:
             self._cut()
 
     def rows(self) -> Rows:
         """The sample."""
-        if self.held > SAMPLE_ROWS:
+        if self.held > self.size:
             self._cut()
         _, rows = self._joined()
         return rows
@@ -190,7 +196,7 @@ class _Sample:
 
     def _cut(self) -> None:
         drawn, rows = self._joined()
-        self.limit = float(np.partition(drawn, SAMPLE_ROWS)[SAMPLE_ROWS])
+        self.limit = float(np.partition(drawn, self.size)[self.size])
         kept = drawn < self.limit
         self.parts = [(drawn[kept], Rows(*(part[kept] for part in rows)))]
         self.held = int(kept.sum())

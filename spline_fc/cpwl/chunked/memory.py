@@ -7,7 +7,7 @@ import numpy as np
 from absl import logging
 
 from spline_fc.checks import check
-from spline_fc.cpwl.chunked.inputs import SAMPLE_ROWS
+from spline_fc.cpwl.chunked.inputs import sample_rows
 from spline_fc.cpwl.chunked.scaling import block_rows
 from spline_fc.cpwl.chunked.search import HELD_BYTES
 from spline_fc.cpwl.directions import most_directions
@@ -85,7 +85,8 @@ def _parts(
     chunk: Chunk, num_rows: int | None, num_columns: int, num_knots: int, max_terms: int
 ) -> dict[str, int]:
     size = sum(a.nbytes for a in chunk[:3] if a is not None)
-    sample = min(SAMPLE_ROWS, SAMPLE_ROWS if num_rows is None else num_rows)
+    most = sample_rows(chunk.x.shape[1])
+    sample = min(most, most if num_rows is None else num_rows)
     cells = num_columns * num_knots
     each = 32 * cells * num_knots
     held = min(max(1, HELD_BYTES // each), num_columns)
