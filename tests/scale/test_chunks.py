@@ -5,13 +5,19 @@ import numpy as np
 import pytest
 
 import spline_fc as sfc
-from spline_fc.cpwl.chunked import inputs, memory, search
+from spline_fc.cpwl.chunked import inputs, memory, scaling, search
 from spline_fc.cpwl.chunked.scaling import in_blocks
 from spline_fc.threads import ahead
 
 ROWS, COLUMNS = 9000, 5  # more than a search without a compiler takes
 ALONG = np.linspace([1.0], [-1.0], COLUMNS)
 OPTIONS = {"max_terms": 13, "knots": 16}
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Several blocks from a few thousand rows."""
+    monkeypatch.setattr(scaling, "BLOCK_ROWS", 1024)
 
 
 def rows(count=ROWS, outputs=2):
@@ -106,6 +112,7 @@ def test_a_sample_gives_the_knots_of_more_rows(monkeypatch):
     assert abs(found.r2 - expected.r2) < 0.01 and found.r2 > 0.9
     residual = y - sfc.evaluate(found, x)
     np.testing.assert_allclose(found.rss, weights @ (residual**2).sum(1), rtol=1e-9)
+    np.testing.assert_allclose(found.forward.rss[-1], found.pruning.rss[0], rtol=1e-9)
     # However the rows are cut, the sample is the same.
     assert sfc.fit_mars(in_chunks(x, y, weights, cuts=(99,)), **options).terms == found.terms
 
