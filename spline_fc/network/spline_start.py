@@ -24,7 +24,7 @@ from spline_fc.checks import (
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
 from spline_fc.cpwl.chunked.inputs import ChunkedData
 from spline_fc.cpwl.inputs import CheckedData
-from spline_fc.cpwl.sharded.inputs import AnyData, checked_rows
+from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
 from spline_fc.data.chunks import Chunks
 from spline_fc.data.records import TASKS
 from spline_fc.network.choice import (
@@ -39,7 +39,6 @@ from spline_fc.network.reshape import BALANCES, max_terms_for, reshape
 from spline_fc.network.samplers import SAMPLERS, generator
 from spline_fc.network.structure import Params
 from spline_fc.printing import printed
-from spline_fc.sharding import placement_of
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
@@ -131,11 +130,11 @@ def spline_start(
     check_one_of("incoming", incoming, SAMPLERS)
     check_one_of("balance", balance, BALANCES)
     with Stopwatch() as clock:
-        elsewhere = isinstance(x, Chunks) or placement_of(x) is not None
+        elsewhere = isinstance(x, (jax.Array, Chunks))
         x, names = (x, None) if elsewhere else columns("x", x)
         everything = checked_rows(x, y, weights)
-        if elsewhere:
-            _check_elsewhere(task, row_share)
+        if not isinstance(everything, CheckedData):
+            everything = _where_possible(everything, task, row_share)
         room = int(share * hidden_sizes[0])
         if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
             outputs = everything.y.shape[1]
@@ -162,11 +161,20 @@ def start_keys(key: jax.Array | int) -> tuple[jax.Array, jax.Array]:
     return k_directions, k_fill
 
 
-def _check_elsewhere(task: str, row_share: float) -> None:
-    """Raises ValueError for what rows on several devices or in chunks cannot have."""
+def _where_possible(data: ShardedData | ChunkedData, task: str, row_share: float) -> AnyData:
+    """Rows where they are; those of a single device on the host for what only rows there can have.
+
+    Raises:
+      ValueError: rows on several devices, or in chunks, cannot have it.
+    """
+    if task == "regression" and row_share == 1:
+        return data
+    if isinstance(data, ShardedData) and data.place.num_devices == 1:
+        return data.on_host()
     where = "for rows on several devices or in chunks"
     check(task == "regression", f'task must be "regression" {where}; got {task!r}.')
     check(row_share == 1, f"row_share must be 1 {where}; got {row_share}.")
+    return data
 
 
 def _part(key: jax.Array, data: AnyData, share: float) -> AnyData:

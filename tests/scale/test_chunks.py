@@ -43,6 +43,8 @@ def assert_same(found, expected):
     np.testing.assert_allclose(found.forward.rss, expected.forward.rss, rtol=1e-9)
     np.testing.assert_allclose(found.pruning.rss, expected.pruning.rss, rtol=1e-9)
     np.testing.assert_array_equal(found.pruning.kept, expected.pruning.kept)
+    if expected.pruning.cv_rss is not None:
+        np.testing.assert_allclose(found.pruning.cv_rss, expected.pruning.cv_rss, rtol=1e-9)
     for field in ("rss", "gcv", "r2"):
         np.testing.assert_allclose(getattr(found, field), getattr(expected, field), rtol=1e-9)
     for name, table in found.spline._asdict().items():
@@ -115,6 +117,19 @@ def test_a_sample_gives_the_knots_of_more_rows(monkeypatch):
     np.testing.assert_allclose(found.forward.rss[-1], found.pruning.rss[0], rtol=1e-9)
     # However the rows are cut, the sample is the same.
     assert sfc.fit_mars(in_chunks(x, y, weights, cuts=(99,)), **options).terms == found.terms
+
+
+def test_ends_of_columns_are_those_of_all_rows(monkeypatch):
+    x, y, _ = rows(3000, 1)
+    z = np.concatenate([x, x @ ALONG], axis=1)
+    monkeypatch.setattr(inputs, "SAMPLE_ROWS", 50)
+    drawn = inputs.checked_chunks(in_chunks(x, y, cuts=(1234,)))
+    assert len(drawn.x) == 50 and drawn.x[:, 4].max() < 1e4
+    found = scaling.scaled_columns(drawn, ALONG, [16] * 6, 5, frozenset())
+    np.testing.assert_allclose(found.units.raw[:, 0], z.min(0), rtol=1e-12)
+    assert found.units.far[4].tolist() == [False, True]  # the one far value is in no sample
+    columns = np.concatenate([block.columns for block in found.columns._blocks()], axis=1)
+    np.testing.assert_allclose(columns.min(1), found.units.scaled[:, 0], rtol=1e-9)
 
 
 def test_wide_data_have_a_smaller_sample():

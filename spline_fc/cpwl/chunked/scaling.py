@@ -9,7 +9,7 @@ import numpy as np
 from spline_fc.cpwl import scaling
 from spline_fc.cpwl.chunked.inputs import ChunkedData, Rows
 from spline_fc.cpwl.inputs import CheckedData
-from spline_fc.cpwl.scaling import FAR, Extent, ScaledColumns
+from spline_fc.cpwl.scaling import FAR, Extent, ScaledColumns, per_unit
 from spline_fc.cpwl.terms import raw_columns
 from spline_fc.threads import ahead
 
@@ -57,7 +57,7 @@ class ScaledChunks:
         )
         np.clip(columns, low, high, out=columns)
         columns -= shift
-        columns /= scale
+        columns *= per_unit(scale)
         return columns
 
     @property
