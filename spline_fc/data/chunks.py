@@ -93,7 +93,7 @@ def _as_chunk(came: Any, number: int) -> Chunk:
         y.ndim in (1, 2) and 0 not in y.shape[1:],
         f"y of chunk {number} must have shape (n,) or (n, k); got {y.shape}.",
     )
-    check_same_length(f"y of chunk {number}", y, f"x of chunk {number}", x)
+    check_same_length(f"x of chunk {number}", x, f"y of chunk {number}", y)
     y = y.reshape(len(y), y.shape[1] if y.ndim == 2 else 1)
     if len(came) == 2 or came[2] is None:
         return Chunk(x, y, None, number)
@@ -127,7 +127,7 @@ def chunks_of(make: Callable[[], Iterable[Any]], *, names: Sequence[str] | None 
         "make must be a function that begins a new pass at each call, as data are read several "
         f"times; got {shown(make)}.",
     )
-    label = getattr(make, "__name__", type(make).__name__)
+    label = f"the source {getattr(make, '__name__', type(make).__name__)}"
     listed = None if names is None else as_list("names", names, "words")
     found = None if listed is None else as_names("names", listed, len(listed))
     return Chunks(label, make, found)

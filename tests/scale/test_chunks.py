@@ -197,7 +197,7 @@ BAD = {
     "columns": ([(X, Y), (X[:, :1], Y)], "chunk 1 must have the columns and dtypes of those befo"),
     "dtypes": ([(X, Y), (X.astype("f4"), Y)], "chunk 1 must have .* got x of float32 with 2"),
     "weights": ([(X, Y), (X, Y, Y)], "chunk 1 must have .* and no weights; got .* weights of flo"),
-    "lengths": ([(X, Y[1:])], "y of chunk 0 must have 6 rows, as x of chunk 0 has; got 5"),
+    "lengths": ([(X, Y[1:])], "x of chunk 0 must have 5 rows, as y of chunk 0 has; got 6"),
     "words": ([(X.astype(str), Y)], "x of chunk 0 must be an array of numbers; got words"),
     "no pair": ([X], r"chunk 0 must be \(x, y\) or \(x, y, weights\); got"),
     "negative": ([(X, Y, Y - 1)], "weights of chunk 0 must not be negative; the smallest is -1"),
