@@ -42,6 +42,11 @@ FOLDERS = {
         SWEEP.format("ablation_recipe", "candidates"),
         "../docs/recipe.md",
     ),
+    "chunks": Folder(
+        "a file of 4 GiB, fitted in chunks: peak memory and rate beside a fit in memory",
+        "experiments.benchmarks.chunks --output=results/chunks/cpu.json",
+        "../docs/larger_than_memory.md",
+    ),
     "classes": Folder(
         "classifiers from five starts", SWEEP.format("classes", "classes"), "../docs/classes.md"
     ),

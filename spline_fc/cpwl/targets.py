@@ -1,24 +1,27 @@
 """Targets less their mean, in a unit in which neither they nor their squares overflow."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spline_fc.cpwl.chunked.inputs import ChunkedData
 from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData
 
 
 class Targets(NamedTuple):
     """Targets less their mean, in units in which neither they nor their squares overflow."""
 
-    centred: np.ndarray | jax.Array  # (n, k) float64
+    centred: Any  # (n, k) float64, NumPy's or JAX's; None of chunks, which bring theirs along
     mean: np.ndarray  # (k,) float64
     unit: float  # a power of 2: nothing is rounded
 
 
 def targets_of(data: AnyData) -> Targets:
     """The targets of some rows, which stay where they are."""
+    if isinstance(data, ChunkedData):
+        return Targets(None, data.mean, data.unit)
     if isinstance(data, ShardedData):
         with jax.enable_x64(True):
             centred, mean = centred_targets(data.y, data.weights)
