@@ -17,6 +17,7 @@ import spline_fc as sfc
 from experiments import startup
 from experiments.benchmarks import machine, tables
 from spline_fc import protocol, training
+from spline_fc.data import Dataset
 from spline_fc.network import Params
 from spline_fc.protocol import SPLINE, Contender
 
@@ -24,6 +25,8 @@ SIZES, SPLITS = (64, 64), 5
 ROWS = 8000  # trained on at most
 TRAINING = {"learning_rate": 3e-3, "batch_size": 64}
 STEPS = 6000
+STRAIGHT = "straight on"  # not pulled in at all
+MARGINS = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0, STRAIGHT)  # shares of a column's range
 SETS = {
     "diamonds": {"name": "diamonds/diamonds.csv", "target": "price", "num_train": ROWS},
     "california_housing": {"name": "california_housing", "num_train": ROWS},
@@ -64,21 +67,49 @@ def measure(name: str, seed: int) -> dict[str, Any]:
     rows = dataset.train.x
     epochs = -(-STEPS // training.TrainingConfig(**TRAINING).steps_per_epoch(len(rows)))
     config = training.TrainingConfig(**TRAINING, epochs=epochs)
-    found: dict[str, Any] = {"rows": len(dataset.test.x), "starts": {}}
-    ends = rows.min(axis=0), rows.max(axis=0)
+    beyond = (dataset.test.x != pulled_in(dataset, 0.0).test.x).any(axis=1)
+    found: dict[str, Any] = {"rows": len(beyond), "beyond": int(beyond.sum())}
+    found["starts"] = {start: _errors(start, dataset, config, seed, beyond) for start in STARTS}
+    return found
+
+
+def _errors(
+    start: str, dataset: Dataset, config: training.TrainingConfig, seed: int, beyond: np.ndarray
+) -> dict[str, Any]:
+    """What a start comes to on rows pulled in to each margin, by which its epoch was chosen."""
+    contender = Contender(start, start, {}, config)
+    begun = protocol.make_start(protocol.key_of(seed, contender), contender, dataset, SIZES)
+    ways = [pulled_in(dataset, margin) for margin in MARGINS]
+    many = len(ways)
+    result = protocol.train(contender, [begun] * many, ways, [config.learning_rate], [seed] * many)
+    networks = [training.replica(result.params, m, 0) for m in range(many)]
+    scale = float(dataset.scaler.y_scale[0])
+    test, chosen = (
+        [scale * _rmse(params, *part) for params, part in zip(networks, parts, strict=True)]
+        for parts in ([way.test for way in ways], [way.validation for way in ways])
+    )
     x, y = dataset.test
-    beyond = ((x < ends[0]) | (x > ends[1])).any(axis=1)
-    for start in STARTS:
-        contender = Contender(start, start, {}, config)
-        begun = protocol.make_start(protocol.key_of(seed, contender), contender, dataset, SIZES)
-        params = training.train(begun.params, dataset, config, seed=seed).params
-        scale = float(dataset.scaler.y_scale[0])
-        found["starts"][start] = {
-            "all": scale * _rmse(params, x, y),
-            "within": scale * _rmse(params, x[~beyond], y[~beyond]) if (~beyond).any() else None,
-            "pulled in": scale * _rmse(params, np.clip(x, *ends), y),
-        }
-    return {**found, "beyond": int(beyond.sum())}
+    near = _rmse(networks[-1], x[~beyond], y[~beyond]) if (~beyond).any() else None
+    return {
+        "all": test[-1],
+        "within": None if near is None else scale * near,
+        "pulled in": test[0],
+        "validation": dict(zip(map(str, MARGINS), chosen, strict=True)),
+        "test": dict(zip(map(str, MARGINS), test, strict=True)),
+    }
+
+
+def pulled_in(dataset: Dataset, margin: float | str) -> Dataset:
+    """Validation and test rows in the range of the training rows, widened by a share of itself."""
+    if margin == STRAIGHT:
+        return dataset
+    low, high = dataset.train.x.min(axis=0), dataset.train.x.max(axis=0)
+    room = np.float32(margin) * (high - low)
+    ends = low - room, high + room
+    validation, test = (
+        part._replace(x=np.clip(part.x, *ends)) for part in (dataset.validation, dataset.test)
+    )
+    return dataset._replace(validation=validation, test=test)
 
 
 def _rmse(params: Params, x: np.ndarray, y: np.ndarray) -> float:
