@@ -16,15 +16,19 @@ from spline_fc.data.records import (
     stack,
 )
 from spline_fc.data.scaling import (
+    EXTRAPOLATE,
     fit_scaler,
+    pull_in,
     scale_x,
     scale_y,
     standardize,
+    train_range,
     unscale_x,
     unscale_y,
 )
 
 __all__ = [
+    "EXTRAPOLATE",
     "ColumnReport",
     "CpwlTarget",
     "Dataset",
@@ -45,10 +49,12 @@ __all__ = [
     "identity_scaler",
     "join_validation",
     "load",
+    "pull_in",
     "scale_x",
     "scale_y",
     "stack",
     "standardize",
+    "train_range",
     "unscale_x",
     "unscale_y",
 ]
