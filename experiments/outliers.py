@@ -5,7 +5,8 @@
 
 One network of (64, 64) from a spline and from He per split and set, at one learning rate, scored on
 all test rows, on those within the range of the training rows in every column, and on all with each
-column pulled in to that range, as `extrapolate="clip"` of a model does. A few minutes.
+column pulled in to that range, as `extrapolate="clip"` does. Beside it ranges that are widened by a
+share of themselves; the epoch is chosen on validation rows that are pulled in alike. Ten minutes.
 """
 
 from typing import Any
@@ -137,13 +138,38 @@ def table(record: dict[str, Any]) -> str:
             row.append(f"{np.mean(change):.3f} ({min(change):.3f} to {max(change):.3f})")
         body.append(row)
     head = ["set", "test rows", "beyond", "spline / He", "rows within", "pulled in"]
-    return tables.markdown(
+    first = tables.markdown(
         [*head, "what that does: spline", "He"],
         body,
         f"Mean test RMSE over {SPLITS} splits of the network from a spline over that from He: on "
         "all test rows, on those within the range of the training rows in every column, and on all "
         "with every column pulled in to that range; then the error pulled in over that without, "
         f"mean and range over splits. {machine.sentence(record)}",
+    )
+    return f"{first}\n\n{margins(record)}"
+
+
+def margins(record: dict[str, Any]) -> str:
+    """How far rows beyond should be pulled in, by errors on validation rows, in markdown."""
+    body = []
+    for margin in map(str, MARGINS[:-1]):
+        row = [f"{100 * float(margin):.0f} %"]
+        for start in STARTS:
+            change, worst = [], []
+            for splits in record["sets"].values():
+                found = [split["starts"][start]["validation"] for split in splits]
+                errors = np.array([[one[margin], one[STRAIGHT]] for one in found])
+                change.append(np.divide(*errors.mean(axis=0)))
+                worst.append(np.divide(*errors.T).max())
+            row += [f"{np.exp(np.mean(np.log(change))):.3f}", f"{np.max(worst):.3f}"]
+        body.append(row)
+    head = ["range widened by", "spline", "worst split", "He", "worst split"]
+    return tables.markdown(
+        head,
+        body,
+        "RMSE on validation rows pulled in to the range of the training rows, widened on either "
+        "side by a share of itself, over that of rows left where they are: geometric mean over "
+        "sets and the worst single split.",
     )
 
 
