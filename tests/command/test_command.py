@@ -176,6 +176,7 @@ def test_an_error_is_one_sentence_and_status_1(folder, words, told, capsys, monk
         "fit a.csv --hidden 8,x",
         f"fit a.csv --epochs {2**31}",
         "fit a.csv --members 0",
+        "fit a.csv --extrapolate flat",
         "predict m.npz a.csv --proba --interval 0.9",
         "go",
     ],

@@ -41,6 +41,11 @@ def test_the_page_begins_with_the_error_and_those_of_simpler_models(workdir):
     lines = ("mean 5.000 ± 0 4.000 ± 0 −0.01", "linear model 3.100 ± 0", "spline alone 2.3")
     places = [told.index(line) for line in (*lines, "network from spline", "network from He")]
     assert places == sorted(places)
+    assert "pulled in" not in told
+    config = json.loads((workdir / "config.json").read_text())
+    (workdir / "config.json").write_text(json.dumps({**config, "extrapolate": "clip"}))
+    page = write_report(workdir)
+    assert "test rows are pulled in to the range of the training rows" in words(page)["errors"]
     text = page.read_text(encoding="utf-8")
     assert "2026-11-26 12:00 UTC" in text
     assert "python -m experiments.train --config=x" in plain(text)
