@@ -108,8 +108,8 @@ def _single(cell: Cell, clean: np.ndarray) -> dict[str, Any]:
     outputs = _apply(training.replica(result.params, 0, rate), dataset.test.x)
     took = time.perf_counter() - began
     chosen = [cell.split], [cell.learning_rates[rate]], [epoch]
-    given = *chosen, cell.extrapolate
-    ((params, _),) = protocol.refit(cell.contender, [cell.raw], cell.hidden_sizes, *given)
+    given = {"extrapolate": cell.extrapolate}
+    ((params, _),) = protocol.refit(cell.contender, [cell.raw], cell.hidden_sizes, *chosen, **given)
     joined = rows_of(cell)
     again = errors(cell, _apply(params, joined.test.x), joined, clean)
     single = {
