@@ -355,15 +355,15 @@ def _result(
     mirrors = [Term(tuple((v, -s, t) for v, s, t in chosen[m].factors)) for m in mirrored]
     coef = np.concatenate([coef, -coef[mirrored]])
     trace, path = parts.trace, parts.path
+    r2 = float(1 - rss / parts.total) if parts.total > 0 else 0.0  # before squares may underflow
     num_rows, rss, num_terms = data.weight, rss * square, 1 + len(chosen)
-    total = parts.total * square
     intercept = intercept + targets.mean
     return FitResult(
         spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, data.x.dtype),
         names=(*names, *found.names),
         rss=float(rss),
         gcv=float(pruning.gcv_score(rss, num_terms, num_rows, penalty)),
-        r2=float(1 - rss / total) if total > 0 else 0.0,
+        r2=r2,
         terms=terms,
         forward=trace._replace(rss=trace.rss * square, knot=units.knots(trace.feature, trace.knot)),
         pruning=path.scaled(square),
