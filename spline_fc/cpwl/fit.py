@@ -137,6 +137,8 @@ def fit_mars(
         )
         inputs.check_pruning_options(prune, num_folds, max_hinges)
         data, own_names = _checked(x, y, weights)
+        if not isinstance(data, ShardedData):
+            inputs.tell_heavy(data.weights, max_terms)
         inputs.check_rows(data.num_rows, max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(own_names if names is None else names, data.x.shape[1])
         rule = (num_directions, num_slices, shared_scale, key)
