@@ -46,7 +46,8 @@ def errors(study: Study) -> list[Block]:
     if found.observed.shape[1] > MOST_TARGETS:  # no room for every model
         models = {AFTER: models[AFTER]}
     about, folder = pictures.about_of(study, rows), study.work.path
-    parts.append(place(folder, pictures.predicted, models, found.observed, about))
+    given = models, found.observed, about, found.band
+    parts.append(place(folder, pictures.predicted, *given))
     if rows.task != "regression":
         parts.append(place(folder, pictures.calibration, found.predicted, found.observed))
         parts.append(confusion_table(found.observed, found.predicted[AFTER], study.classes))
