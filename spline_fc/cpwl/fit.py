@@ -147,6 +147,8 @@ def fit_mars(
         if isinstance(x, Chunks):
             check_call(x, max_terms, max_degree, screen, directions, num_directions, knots)
         data, own_names = _checked(x, y, weights)
+        if not isinstance(data, ShardedData):
+            inputs.tell_heavy(data.weights, max_terms)
         inputs.check_rows(data.num_rows, max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(own_names if names is None else names, data.x.shape[1])
         rule = (num_directions, num_slices, shared_scale, key)
@@ -376,15 +378,15 @@ def _result(
     mirrors = [Term(tuple((v, -s, t) for v, s, t in chosen[m].factors)) for m in mirrored]
     coef = np.concatenate([coef, -coef[mirrored]])
     trace, path = parts.trace, parts.path
+    r2 = float(1 - rss / parts.total) if parts.total > 0 else 0.0  # before squares may underflow
     num_rows, rss, num_terms = data.weight, rss * square, 1 + len(chosen)
-    total = parts.total * square
     intercept = intercept + targets.mean
     return FitResult(
         spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, data.x.dtype),
         names=(*names, *found.names),
         rss=float(rss),
         gcv=float(pruning.gcv_score(rss, num_terms, num_rows, penalty)),
-        r2=float(1 - rss / total) if total > 0 else 0.0,
+        r2=r2,
         terms=terms,
         forward=trace._replace(rss=trace.rss * square, knot=units.knots(trace.feature, trace.knot)),
         pruning=path.scaled(square),

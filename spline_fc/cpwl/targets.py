@@ -6,8 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spline_fc.checks import check
 from spline_fc.cpwl.chunked.inputs import ChunkedData
 from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData
+
+TINY = 1e-100  # the square of its rounding error is a normal number
 
 
 class Targets(NamedTuple):
@@ -19,7 +22,30 @@ class Targets(NamedTuple):
 
 
 def targets_of(data: AnyData) -> Targets:
-    """The targets of some rows, which stay where they are."""
+    """The targets of some rows, which stay where they are.
+
+    Raises:
+      ValueError: coefficients of such targets have no place in the dtype of x, which is theirs.
+    """
+    found = _targets(data)
+    limits, largest = np.finfo(data.x.dtype), max(found.unit, float(np.abs(found.mean).max()))
+    least, most = float(limits.tiny), float(limits.max) / 4
+    wanted = f"y must vary by {least:.2g} to {most:.2g} for x of {limits.dtype}"
+    held = least <= found.unit and largest <= most
+    check(held, f"{wanted}; got about {found.unit:.2g} around {found.mean.tolist()}.")
+    return found
+
+
+def in_unit(data: AnyData) -> tuple[AnyData, float]:
+    """Rows with targets over a power of 2, which is 1 unless squares of theirs would underflow."""
+    unit = targets_of(data).unit
+    if unit > TINY or isinstance(data, ChunkedData):  # whose rows stand in files
+        return data, 1.0
+    with jax.enable_x64(True):
+        return data._replace(y=data.y.astype(float) / unit), unit
+
+
+def _targets(data: AnyData) -> Targets:
     if isinstance(data, ChunkedData):
         return Targets(None, data.mean, data.unit)
     if isinstance(data, ShardedData):

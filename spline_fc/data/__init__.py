@@ -18,16 +18,20 @@ from spline_fc.data.records import (
     stack,
 )
 from spline_fc.data.scaling import (
+    EXTRAPOLATE,
     fit_scaler,
+    pull_in,
     scale_x,
     scale_y,
     standardize,
+    train_range,
     unscale_x,
     unscale_y,
 )
 
 __all__ = [
     "Chunks",
+    "EXTRAPOLATE",
     "ColumnReport",
     "CpwlTarget",
     "Dataset",
@@ -53,10 +57,12 @@ __all__ = [
     "join_validation",
     "load",
     "scale_chunks",
+    "pull_in",
     "scale_x",
     "scale_y",
     "stack",
     "standardize",
+    "train_range",
     "unscale_x",
     "unscale_y",
 ]
