@@ -1,41 +1,33 @@
 """The forward pass on few rows: NumPy on the host, so that nothing has to be compiled.
 
-The basis is a matrix of orthonormal columns, and a parent's tables hold only the pairs of hinges
-that it allows. Sums over bins give a column's inner products with all of them; see `bins`.
+The basis is a matrix of orthonormal columns. Sums over nodes give a column's inner products with
+all pairs of hinges; see `bins`. Parents that are looked at together share their calls of NumPy.
 """
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from spline_fc.cpwl import bins as binning
+from spline_fc.cpwl import pairs as tables
 from spline_fc.cpwl.candidates import Head
 from spline_fc.cpwl.knots import SearchSpace, leave_spans
-from spline_fc.cpwl.pairs import Pairs, best_head, make_pairs, with_columns
 from spline_fc.cpwl.search import Limits, Parent, Search
 
 CANCELLED = 1e-6  # squared share that a projection leaves, below which it is done again
-
-
-class _Seen(NamedTuple):
-    """What is known of a parent once it has been looked at."""
-
-    bins: binning.Bins  # of x - column, x + column and x; of the constant x alone
-    gap: np.ndarray  # (2, f, K), see `bins.hinges`
-    taken: np.ndarray  # (2, p) int, where `bins.hinges` has the pairs
-    pairs: Pairs
+TOGETHER = 1 << 16  # numbers in the tables of parents that are looked at together
 
 
 @dataclasses.dataclass(kw_only=True)
 class _Parent(Parent):
-    """A parent with its tables, which are made when it is looked at first."""
+    """A parent with its sums, which are prepared when it is looked at first."""
 
+    place: int  # of its tables
     features: np.ndarray  # (f,) int, that may join it
     column: np.ndarray | None  # (n,) its values; None for the constant
     members: np.ndarray | slice  # (r,) rows where it is not 0
-    seen: _Seen | None = None
+    bins: binning.Bins | None = None  # of x, x - column and x + column; of the constant x alone
 
 
 class FewRows(Search[_Parent]):
@@ -48,35 +40,61 @@ class FewRows(Search[_Parent]):
         self.varies = space.knots[:, 0] < space.knots[:, -1]
         # Where no column varies, one stands for all: nothing can come of it.
         joining = np.flatnonzero(self.varies) if self.varies.any() else np.zeros(1, int)
+        everywhere = dict(column=None, members=slice(None))
         super().__init__(
-            space, limits, _Parent(term=-1, features=joining, column=None, members=slice(None))
+            space, limits, _Parent(term=-1, place=0, features=joining, **everywhere)
         )
         # Rows of knots end in copies of the last one.
-        distinct = 1 + (space.knots < space.knots[:, -1:]).sum(1)
-        width = distinct.max()
-        self.knots, self.usable = space.knots[:, :width], space.usable[:, :width]
-        self.rulers = [binning.ruler(row[:m]) for row, m in zip(self.knots, distinct, strict=True)]
-        self.gap = np.diff(self.knots, axis=1, append=self.knots[:, -1:])
-        self.features, self.root = features, np.sqrt(weights)
-        self.places = binning.look_up(self.rulers, features)
+        width = 1 + (space.knots < space.knots[:, -1:]).sum(1).max()
+        knots, self.usable = space.knots[:, :width], space.usable[:, :width]
+        self.grid = binning.make_grid(knots, features.max(1))
+        # Right hinges come in falling order of their nodes.
+        self.gap = np.stack([self.grid.gap[:, ::-1], self.grid.gap])
+        self._list_pairs()
+        self.features, self.rows = features, np.ascontiguousarray(features.T)
+        self.root, self.bin = np.sqrt(weights), np.empty(self.rows.shape, np.int32)
+        self.parents[0].bins = self._bins_of_constant()
         self.y = y * self.root[:, None]
         self.basis = np.zeros((len(y), limits.max_terms))
         self.effects = np.zeros((limits.max_terms, y.shape[1]))
+        self.pairs = tables.room_for(limits.max_terms, len(self.knot), y.shape[1])
         self._append(self.root[:, None], 0)
+
+    def _list_pairs(self) -> None:
+        """All pairs that any parent may allow, (p,), and where hinges have them, (2, p)."""
+        linear = np.isin(np.arange(len(self.varies)), list(self.space.linear))
+        # Of linear columns the first knot alone: on the data its hinge is the linear term.
+        first = np.arange(self.usable.shape[1]) == 0
+        self.linear = linear[:, None]
+        candidates = np.where(self.linear, first, self.usable) & self.varies[:, None]
+        self.feature, self.knot = np.nonzero(candidates)
+        num_nodes = self.gap.shape[2] + 1
+        place = self.feature * num_nodes
+        left = self.usable.shape[0] * num_nodes + place + self.knot
+        self.taken = np.stack([place + num_nodes - 1 - self.knot, left])
 
     def look(self, parents: Sequence[_Parent], now: int) -> None:
         """Brings some parents up to date with `now` columns, and their heads."""
-        for parent in parents:
-            seen = parent.seen
-            if seen is None:
-                seen = self._begin(parent, now)
-            elif parent.columns < now:
-                new = slice(parent.columns, now)
-                entry = _entry(seen.bins.sums(self.basis[:, new]), seen.gap, seen.taken)
-                seen = seen._replace(pairs=with_columns(seen.pairs, entry, self.effects[new]))
-            places = self.limits.max_terms - now
-            parent.seen, parent.columns = seen, now
-            parent.head = best_head(seen.pairs, self.limits.tolerance, places)
+        size = max(1, TOGETHER // max(1, self.taken.size))
+        for i in range(0, len(parents), size):
+            self._look_together(parents[i : i + size], now)
+
+    def _look_together(self, parents: Sequence[_Parent], now: int) -> None:
+        if not len(self.knot):
+            for parent in parents:
+                parent.columns, parent.head = now, Head(0.0, 0, 0, False, False)
+            return
+        both = [self._sums(p, now) if p.columns else self._begin(p, now) for p in parents]
+        counts, places = [len(part) for part in both], [p.place for p in parents]
+        effects = np.concatenate([self.effects[now - count : now] for count in counts])
+        entry = self._of_pairs(np.concatenate(both))
+        pairs = tables.enter(self.pairs.of(places), counts, entry, effects)
+        self.pairs.put(places, pairs)
+        best = tables.best_pairs(pairs, self.limits.tolerance, self.limits.max_terms - now)
+        pair = best.pair
+        found = (best.gain, self.feature[pair], self.knot[pair], best.flipped, best.paired)
+        for parent, *head in zip(parents, *(field.tolist() for field in found), strict=True):
+            parent.columns, parent.head = now, Head(*head)
 
     def enter(self, parent: _Parent, rss: float, total: float) -> list[Head]:
         """Adds the terms of a parent's best pair; they are parents too if they may grow."""
@@ -93,10 +111,9 @@ class FewRows(Search[_Parent]):
             joining = self.partners(number)
             joining = joining[self.varies[joining]]
             if len(joining):
-                new = _Parent(
-                    term=number, features=joining, column=column, members=column.nonzero()[0]
-                )
-                self.parents.append(new)
+                members = column.nonzero()[0]
+                made = dict(features=joining, column=column, members=members)
+                self.parents.append(_Parent(term=number, place=1 + number, **made))
         return [head]
 
     def _append(self, columns: np.ndarray, place: int) -> None:
@@ -114,65 +131,76 @@ class FewRows(Search[_Parent]):
             column = column / np.linalg.norm(column)
             self.basis[:, i], self.effects[i] = column, column @ self.y
 
-    def _begin(self, parent: _Parent, now: int) -> _Seen:
-        """Places the rows of a parent, and makes its tables with `now` columns in them."""
-        gap = self.gap[parent.features]
-        values = [] if parent.column is None else [self.root * parent.column]
-        parts = binning.split(parent.members, len(self.y))
-        bins = binning.Bins(binning.over(lambda rows: self._block(parent, rows), parts))
-        sums = bins.sums(np.column_stack([self.root, *values, self.y, self.basis[:, :now]]))
-        feature, knot = np.nonzero(self._allowed(parent, sums[0, 0, -1]))
-        # Right hinges come in falling order of their knots, before the left ones.
-        count, last = gap.size, gap.shape[1] - 1
-        place = feature * (last + 1)
-        taken = np.stack([place + last - knot, count + place + knot])
-        gap = np.stack([gap[:, ::-1], gap])
-        entry = _entry(sums, gap, taken)
-        norm = _taken(_norm(bins, sums, gap)[None], taken)[0]
-        target = entry[1 + len(values) : -now]
-        pairs = make_pairs(parent.features[feature], knot, norm, target)
-        return _Seen(bins, gap, taken, with_columns(pairs, entry[-now:], self.effects[:now]))
+    def _sums(self, parent: _Parent, now: int) -> np.ndarray:
+        """Sums over nodes (c, 2, f, N) of the columns that a parent has not seen."""
+        return binning.both_sides(parent.bins.sums(self.basis[:, parent.columns : now]))
 
-    def _allowed(self, parent: _Parent, active: np.ndarray) -> np.ndarray:
-        """Knots (f, K) that spans and linear columns leave, by active rows in every bin."""
-        allowed = leave_spans(active, self.usable[parent.features], self.space.spans)
-        linear = np.isin(parent.features, list(self.space.linear))[:, None]
-        # Of linear columns the first knot alone: on the data its hinge is the linear term.
-        return np.where(linear, np.arange(allowed.shape[1]) == 0, allowed)
+    def _of_pairs(self, both: np.ndarray) -> np.ndarray:
+        """Inner products (c, 2, p) of the pairs with c columns, from sums over nodes of these."""
+        return self._taken(binning.hinges(both, self.gap))
 
-    def _block(self, parent: _Parent, rows: np.ndarray | slice) -> binning.Block:
-        """Some members at x - B, x + B and x; of the constant at x."""
-        features = parent.features
-        sets = [binning.Places(*(table[features][:, rows] for table in self.places))]
-        if parent.column is not None:
-            x, column = self.features[features][:, rows], parent.column[rows]
-            rulers = [self.rulers[v] for v in features]
-            moved = [binning.look_up(rulers, x + shift) for shift in (-column, column)]
-            sets = [*moved, *sets]
-        return binning.make_block(rows, sets, self.root[rows], self.knots.shape[1])
+    def _taken(self, table: np.ndarray) -> np.ndarray:
+        """Of hinges (c, 2, f, N) those of the pairs, (c, 2, p)."""
+        return table.reshape(len(table), -1)[:, self.taken]
 
+    def _begin(self, parent: _Parent, now: int) -> np.ndarray:
+        """Prepares a parent's sums and tables; sums over nodes (now, 2, f, N) of all columns."""
+        values = self.root if parent.column is None else self.root * parent.column
+        if parent.bins is None:
+            parts = binning.split(parent.members, len(self.y))
+            parent.bins = binning.Bins(binning.over(lambda rows: self._block(parent, rows), parts))
+        every = np.column_stack([self.root, values, self.y, self.basis[:, :now]])
+        sums = parent.bins.sums(every)
+        both = binning.both_sides(sums)
+        norm = self._norm(parent.bins, sums, both[0])
+        allowed = self._allowed(parent)[self.feature, self.knot]
+        made = tables.start(norm, allowed, self._of_pairs(both[2:-now]))
+        self.pairs.put([parent.place], made)
+        return both[-now:]
 
-def _norm(bins: binning.Bins, sums: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """|min(B, h)|^2 = |h|^2 - |relu(h - B)|^2 - 2 <B, relu(h - B)>, (2, f, K).
+    def _norm(self, bins: binning.Bins, sums: np.ndarray, both: np.ndarray) -> np.ndarray:
+        """|min(B, h)|^2 = |h|^2 - |relu(h - B)|^2 - 2 <B, relu(h - B)> of the pairs, (2, p).
 
-    The first of the columns that were summed is the constant; of a term, the second is B.
-    """
-    both, squares = binning.both_sides, bins.squares
-    plain = binning.squared_hinges(both(sums[0, :, -1:]), both(squares[-1:]), gap)
-    if len(squares) == 1:
-        return plain
-    # At x - B for right hinges, which take their knots falling, and at x + B for left ones.
-    moved = np.stack([sums[:2, :, 0, :, ::-1], sums[:2, :, 1]], axis=2)
-    squares = np.stack([squares[0, :, ::-1], squares[1]])
-    beyond = binning.squared_hinges(moved[0], squares, gap)
-    return np.maximum(plain - beyond - 2 * binning.hinges(moved[1:], gap)[0], 0)
+        The first of the columns that were summed is the constant, the second is B.
+        """
+        found = binning.squared_hinges(both, binning.both_sides(bins.bend), self.gap)
+        if sums.shape[1] > 1:
+            moved = np.stack([sums[1, 1, :, ::-1], sums[1, 2]])
+            found = np.maximum(found - 2 * binning.hinges(moved, self.gap), 0)
+        return self._taken(found[None])[0]
 
+    def _allowed(self, parent: _Parent) -> np.ndarray:
+        """Candidates (f, K) that spans leave to a parent, by its rows in every bin."""
+        features, rows = parent.features, parent.members
+        allowed = np.zeros(self.usable.shape, bool)
+        weights = np.repeat(self.root[rows] ** 2, len(features))
+        count = np.bincount(
+            self.bin[rows][:, features].ravel(), weights, minlength=self.grid.node.size
+        )
+        active = count.reshape(self.grid.node.shape)[features, :-1]
+        allowed[features] = leave_spans(active, self.usable[features], self.space.spans)
+        return allowed | self.linear
 
-def _entry(sums: np.ndarray, gap: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Inner products (c, 2, p) of the pairs with c columns, from bin sums of these."""
-    return _taken(binning.hinges(binning.both_sides(sums), gap), taken)
+    def _bins_of_constant(self) -> binning.Bins:
+        """Sums at x of all rows; the bins of these are kept."""
+        every = np.arange(len(self.varies))
 
+        def block(rows: slice) -> binning.Block:
+            positions = self.rows[rows, None]
+            places = binning.look_up(self.grid, every, positions, np.ones(positions.shape, bool))
+            self.bin[rows] = places.node.reshape(-1, len(every))
+            return binning.make_block(self.grid, rows, positions.shape, places, self.root[rows])
 
-def _taken(table: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Of hinges (c, 2, f, K) those that are taken, (c, 2, p)."""
-    return table.reshape(len(table), -1)[:, taken]
+        return binning.Bins(binning.over(block, binning.split(slice(None), len(self.rows))))
+
+    def _block(self, parent: _Parent, rows: np.ndarray) -> binning.Block:
+        """Some members at x, x - B and x + B."""
+        features, grid = parent.features, self.grid
+        x, column = self.rows[rows][:, features], parent.column[rows][:, None]
+        positions = np.stack([x, x - column, x + column], axis=1)
+        inside = np.ones(positions.shape, bool)
+        # Below the first node no right hinge is left, beyond the last knot no left one.
+        np.greater(positions[:, 1], grid.node[features, 0], out=inside[:, 1])
+        np.less(positions[:, 2], grid.last[features], out=inside[:, 2])
+        places = binning.look_up(grid, features, positions, inside)
+        return binning.make_block(grid, rows, positions.shape, places, self.root[rows])
