@@ -20,6 +20,7 @@ from spline_fc.cpwl.moments import in_threads
 BLOCK_ROWS = 1 << 13  # from which another thread pays
 CELLS = 4096  # of equal length, into which a column is divided to look up knots
 CROWDED = 8  # knots in one cell from which a binary search is quicker
+TABLE = 1 << 17  # values of hinges at nodes, up to which a product is quicker than running sums
 FINEST = 1e12  # cells per unit, beyond which positions times that might overflow
 
 
@@ -32,11 +33,13 @@ class Grid(NamedTuple):
 
     node: np.ndarray  # (f, N), distinct knots, ascending, then the greatest value again and again
     last: np.ndarray  # (f,), the last knot
-    gap: np.ndarray  # (f, K), node[k + 1] - node[k]
+    gap: np.ndarray  # (f, N), node[k + 1] - node[k]; the last is 0
+    inverse: np.ndarray  # (f, N), 1 / gap, or 0
     edge: np.ndarray  # (f, N), distinct knots, then infinity
-    before: np.ndarray  # (f, CELLS) int, rows of `edge` counted in: where to begin to look
+    before: np.ndarray  # (f, CELLS) int, places in `edge`: where to begin to look
     scale: np.ndarray  # (f,), cells per unit
     crowded: np.ndarray  # (f,) bool, too many knots in a cell: `before` says nothing
+    hinge: np.ndarray | None  # (2, f, N, K), all hinges at all nodes; None if there are many
 
 
 def make_grid(knots: np.ndarray, highest: np.ndarray) -> Grid:
@@ -46,29 +49,33 @@ def make_grid(knots: np.ndarray, highest: np.ndarray) -> Grid:
       knots: (f, K), ascending; rows may end in copies of the last one.
       highest: (f,), the greatest values of the columns.
     """
-    last = knots[:, -1:]
-    copies = np.zeros(knots.shape, bool)
-    copies[:, 1:] = knots[:, 1:] == knots[:, :-1]
-    node = np.concatenate([knots, last], axis=1)
-    node[:, :-1][copies] = node[:, -1] = np.inf
-    edge, top = node, np.maximum(last[:, 0], highest)
-    node = np.minimum(edge, top[:, None])
-    length = top - knots[:, 0]
+    first, last = knots[:, 0], knots[:, -1]
+    copies = np.diff(knots, axis=1, prepend=-np.inf) == 0
+    edge = np.concatenate([np.where(copies, np.inf, knots), np.full((len(knots), 1), np.inf)], 1)
+    node = np.minimum(edge, np.maximum(last, highest)[:, None])
+    gap = np.diff(node, axis=1, append=node[:, -1:])
+    inverse = np.divide(1, gap, out=np.zeros_like(gap), where=gap > 0)
+    length = node[:, -1] - first
     scale = np.divide(CELLS - 1, length, out=np.zeros(len(knots)), where=length > 0)
     crowded = scale >= FINEST
     scale[crowded] = 0
     rows = np.arange(len(knots))[:, None]
-    cells = ((knots - knots[:, :1]) * scale[:, None]).astype(np.intp) + CELLS * rows
+    cells = ((knots - first[:, None]) * scale[:, None]).astype(np.intp) + CELLS * rows
     count = np.bincount(cells[~copies], minlength=CELLS * len(knots)).reshape(-1, CELLS)
     before = count.cumsum(1) - count + edge.shape[1] * rows
     crowded |= count.max(1) >= CROWDED
-    return Grid(node, last[:, 0], np.diff(node), edge, before, scale, crowded)
+    hinge = None
+    if 2 * node.size * knots.shape[1] <= TABLE:
+        distance = node[:, :, None] - node[:, None, :-1]
+        hinge = np.maximum([distance, -distance], 0)
+    return Grid(node, last, gap, inverse, edge, before, scale, crowded, hinge)
 
 
 class Places(NamedTuple):
-    """Where some positions stand."""
+    """Where m positions stand."""
 
-    at: np.ndarray  # (m,) int, which of (r, s, f) they are, ascending
+    row: np.ndarray  # (m,) int, ascending
+    set: np.ndarray  # (m,) int
     node: np.ndarray  # (m,) int, the node at or below, as of (f, N)
     share: np.ndarray  # (m,), of the next node; the rest is that of this one
 
@@ -78,30 +85,33 @@ def look_up(grid: Grid, joining: np.ndarray, positions: np.ndarray, inside: np.n
 
     Args:
       grid: of all columns.
-      joining: (f,) int, the columns.
-      positions: (r, s, f), none below the first node where it is inside.
-      inside: (r, s, f) bool, which are wanted.
+      joining: (g,) int, the columns.
+      positions: (r, s, g), none below the first node where it is inside.
+      inside: (r, s, g) bool, which are wanted.
     """
-    at, width = np.flatnonzero(inside), grid.edge.shape[1]
+    at, (_, num_sets, _) = np.flatnonzero(inside), positions.shape
+    row = at // (num_sets * len(joining))
+    slot = at - row * (num_sets * len(joining))
     cells = ((positions - grid.node[joining, 0]) * grid.scale[joining]).ravel().take(at)
-    column = joining.take(at % len(joining))
-    found = grid.before.ravel().take(cells.astype(np.intp) + CELLS * column)
-    position, edge = positions.ravel().take(at), grid.edge.ravel()
+    cells = cells.astype(np.intp)
+    cells += np.tile(CELLS * joining, num_sets).take(slot)
+    found, position = grid.before.ravel().take(cells), positions.ravel().take(at)
+    edge = grid.edge.ravel()
     # Rounding is monotone: knots of earlier cells are below, those of later ones above.
     late = np.flatnonzero(edge.take(found) <= position)
     if grid.crowded[joining].any():
+        column = np.tile(joining, num_sets).take(slot)
         late = late[~grid.crowded[column[late]]]
         for v in joining[grid.crowded[joining]]:
-            own = np.flatnonzero(column == v)
-            found[own] = v * width + grid.edge[v].searchsorted(position[own], side="right")
+            own, first = np.flatnonzero(column == v), v * grid.edge.shape[1]
+            found[own] = first + grid.edge[v].searchsorted(position[own], side="right")
     while late.size:
         found[late] += 1
         late = late[edge.take(found[late]) <= position[late]]
-    node = found - 1
-    inverse = np.zeros_like(grid.node)
-    np.divide(1, grid.gap, out=inverse[:, :-1], where=grid.gap > 0)
-    share = (position - grid.node.ravel().take(node)) * inverse.ravel().take(node)
-    return Places(at, node, share)
+    found -= 1
+    position -= grid.node.ravel().take(found)
+    position *= grid.inverse.ravel().take(found)
+    return Places(row, np.repeat(np.arange(num_sets), len(joining)).take(slot), found, position)
 
 
 class Block(NamedTuple):
@@ -109,7 +119,7 @@ class Block(NamedTuple):
 
     rows: np.ndarray | slice  # (r,) which
     matrix: sparse.csc_array  # (s f N, r), with the roots of the weights in it
-    bend: np.ndarray  # (s, f, K), sums of weight * (x - node) * (next node - x)
+    bend: np.ndarray  # (s, f, N), sums of weight * (x - node) * (next node - x)
 
     def sums(self, columns: np.ndarray) -> np.ndarray:
         """Sums over nodes, (s f N, c), of z (n, c)."""
@@ -124,12 +134,11 @@ class Bins(NamedTuple):
     def sums(self, columns: np.ndarray) -> np.ndarray:
         """Sums over nodes, (c, s, f, N), of z (n, c) with the roots of weights in it."""
         found = _total(lambda block: block.sums(columns), self.blocks)
-        sets, features, knots = self.blocks[0].bend.shape
-        return found.T.reshape(-1, sets, features, knots + 1)
+        return found.T.reshape(-1, *self.blocks[0].bend.shape)
 
     @property
     def bend(self) -> np.ndarray:
-        """Sums of weight * (x - node) * (next node - x), (s, f, K)."""
+        """Sums of weight * (x - node) * (next node - x), (s, f, N)."""
         return _total(lambda block: block.bend, self.blocks)
 
 
@@ -152,82 +161,84 @@ def split(rows: np.ndarray | slice, num_rows: int) -> list[np.ndarray | slice]:
 
 
 def make_block(
-    grid: Grid, rows: np.ndarray | slice, shape: tuple[int, int, int], places: Places,
-    root: np.ndarray,
-) -> Block:  # fmt: skip
+    grid: Grid, rows: np.ndarray | slice, places: Places, signs: Sequence[int], root: np.ndarray
+) -> Block:
     """The matrix of sums in CSC form, row after row of the data: nothing is sorted.
 
     Args:
       grid: of all f columns.
       rows: (r,) which they are.
-      shape: (r, s, g), that of the positions, of g of the columns.
-      places: theirs.
+      places: of their positions.
+      signs: of the s sets of positions.
       root: (r,), square roots of the weights.
     """
-    num_rows, num_sets, joining = shape
-    table = grid.node.size
-    row = places.at // (num_sets * joining)
-    index = np.empty((len(row), 2), np.int32)
-    np.add(places.node, places.at // joining % num_sets * table, out=index[:, 0], casting="unsafe")
+    table, half = grid.node.size, len(places.row)
+    index, values = np.empty((half, 2), np.int32), np.empty((half, 2))
+    begin = places.node + (table * np.arange(len(signs))).take(places.set)
+    index[:, 0] = begin
     np.add(index[:, 0], 1, out=index[:, 1])
-    values = np.empty(index.shape)
-    roots, share = root.take(row), places.share
-    np.multiply(roots, share, out=values[:, 1])
-    np.subtract(roots, values[:, 1], out=values[:, 0])
-    gap = np.zeros_like(grid.node)
-    gap[:, :-1] = grid.gap
-    bent = values[:, 0] * values[:, 1] * (gap * gap).ravel().take(places.node)
-    bend = np.bincount(index[:, 0], bent, minlength=num_sets * table)
-    bend = bend.reshape(num_sets, *grid.node.shape)[..., :-1]
-    pointer = np.zeros(num_rows + 1, np.int32)
-    np.cumsum(2 * np.bincount(row, minlength=num_rows), out=pointer[1:])
+    size = root.take(places.row)
+    bent = size * size * (1 - places.share) * places.share
+    bent *= (grid.gap**2).ravel().take(places.node)
+    if min(signs) < 0:
+        sign = np.array(signs, float).take(places.set)
+        size *= sign
+        bent *= sign
+    np.multiply(size, places.share, out=values[:, 1])
+    np.subtract(size, values[:, 1], out=values[:, 0])
+    bend = np.bincount(begin, bent, minlength=len(signs) * table)
+    pointer = np.zeros(len(root) + 1, np.int32)
+    np.cumsum(2 * np.bincount(places.row, minlength=len(root)), out=pointer[1:])
     entries = (values.ravel(), index.ravel(), pointer)
-    return Block(rows, sparse.csc_array(entries, shape=(num_sets * table, num_rows)), bend)
+    matrix = sparse.csc_array(entries, shape=(len(signs) * table, len(root)))
+    return Block(rows, matrix, bend.reshape(len(signs), *grid.node.shape))
 
 
-def both_sides(sums: np.ndarray) -> np.ndarray:
+def both_sides(sums: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
     """Sums (..., 3, f, N) at x, x - B and x + B as those of right and left minima, (..., 2, f, N).
 
-    min(B, relu(x - t)) = relu(x - t) - relu(x - B - t), and the mirrored hinge likewise. With the
-    sums at x alone B is infinite. Right hinges get falling nodes: both sides are then running sums
-    from the far end.
-    """
-    both = np.empty((*sums.shape[:-3], 2, *sums.shape[-2:]))
-    right, left, plain = both[..., 0, :, ::-1], both[..., 1, :, :], sums[..., 0, :, :]
-    if sums.shape[-3] == 1:
-        right[:] = left[:] = plain
-    else:
-        np.subtract(plain, sums[..., 1, :, :], out=right)
-        np.subtract(plain, sums[..., 2, :, :], out=left)
-    return both
-
-
-def hinges(both: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """<relu(p - t), z> and <relu(t - p), z> with t at every node, (..., 2, f, N).
+    min(B, relu(x - t)) = relu(x - t) - relu(x - B - t), and the mirrored hinge likewise.
 
     Args:
-      both: (..., 2, f, N), sums over nodes, for right hinges (falling nodes) and left.
-      gap: (2, f, K), distances of neighbours in the same order.
+      sums: at x of the parent's rows; or less those of all other rows, if there is a `whole`.
+      whole: (..., f, N), at x of all rows.
     """
-    return _running(both.cumsum(-1)[..., :-1] * gap)
+    plain = sums[..., 0, :, :] if whole is None else sums[..., 0, :, :] + whole
+    return plain[..., None, :, :] - sums[..., 1:, :, :]
 
 
-def squared_hinges(both: np.ndarray, bend: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """<relu(p - t)^2, w> and <relu(t - p)^2, w>, (2, f, N).
-
-    Between nodes a square lies below the straight line by (p - node) (next node - p).
+def hinges(both: np.ndarray, grid: Grid) -> np.ndarray:
+    """<relu(p - t), z> and <relu(t - p), z> with t at every knot, (c, 2, f, K).
 
     Args:
-      both: (2, f, N), sums of w over nodes. gap: as of `hinges`.
-      bend: (2, f, K), sums of w times that, in the same order.
+      both: (c, 2, f, N), sums over nodes, for right hinges and left.
+      grid: of the f columns.
     """
-    farther = hinges(both, gap)[..., :-1]
-    return _running(gap * (2 * farther + gap * both.cumsum(-1)[..., :-1]) - bend)
-
-
-def _running(gained: np.ndarray) -> np.ndarray:
-    """Running sums of what is gained from node to node, (..., N); nothing at the first."""
-    found = np.empty((*gained.shape[:-1], gained.shape[-1] + 1))
-    found[..., 0] = 0
-    gained.cumsum(-1, out=found[..., 1:])
+    found = np.empty((*both.shape[:-1], both.shape[-1] - 1))
+    if grid.hinge is not None:
+        signs_first = (1, 2, 0, 3)
+        np.matmul(both.transpose(signs_first), grid.hinge, out=found.transpose(signs_first))
+        return found
+    # From the far end: sums beyond a node times the way to the next one add up.
+    gap, right, left = grid.gap[:, :-1], both[:, 0, :, :0:-1], both[:, 1, :, :-2]
+    (right.cumsum(-1) * gap[:, ::-1]).cumsum(-1, out=found[:, 0, :, ::-1])
+    found[:, 1, :, 0] = 0
+    (left.cumsum(-1) * gap[:, :-1]).cumsum(-1, out=found[:, 1, :, 1:])
     return found
+
+
+def squared_hinges(both: np.ndarray, bend: np.ndarray, grid: Grid) -> np.ndarray:
+    """<relu(p - t)^2, w> and <relu(t - p)^2, w> with t at every knot, (2, f, K).
+
+    With d the way from the far end, relu(p - t)^2 is relu(p - t) (d(t) - d(p)) at nodes; between
+    them it lies below the straight line by (p - node) (next node - p).
+
+    Args:
+      both: (2, f, N), sums of w over nodes. grid: as of `hinges`.
+      bend: (2, f, N), sums of w times that.
+    """
+    far = np.stack([grid.node[:, -1:] - grid.node, grid.node - grid.node[:, :1]])
+    plain, moved = hinges(np.stack([both, both * far]), grid)
+    below = bend.cumsum(-1)
+    right, left = below[0, :, -1:] - below[0] + bend[0], below[1] - bend[1]
+    return far[..., :-1] * plain - moved - np.stack([right, left])[..., :-1]

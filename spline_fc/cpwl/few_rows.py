@@ -16,6 +16,7 @@ from spline_fc.cpwl.knots import SearchSpace, leave_spans
 from spline_fc.cpwl.search import Limits, Parent, Search
 
 CANCELLED = 1e-6  # squared share that a projection leaves, below which it is done again
+MOSTLY = 0.7  # share of candidates from which the others are no work worth saving
 TOGETHER = 1 << 16  # numbers in the tables of parents that are looked at together
 
 
@@ -28,6 +29,7 @@ class _Parent(Parent):
     column: np.ndarray | None  # (n,) its values; None for the constant
     members: np.ndarray | slice  # (r,) rows where it is not 0
     bins: binning.Bins | None = None  # of x, x - column and x + column; of the constant x alone
+    most: bool = False  # the rows where it is 0 are less work than those where it is not
 
 
 class FewRows(Search[_Parent]):
@@ -48,34 +50,33 @@ class FewRows(Search[_Parent]):
         width = 1 + (space.knots < space.knots[:, -1:]).sum(1).max()
         knots, self.usable = space.knots[:, :width], space.usable[:, :width]
         self.grid = binning.make_grid(knots, features.max(1))
-        # Right hinges come in falling order of their nodes.
-        self.gap = np.stack([self.grid.gap[:, ::-1], self.grid.gap])
         self._list_pairs()
         self.features, self.rows = features, np.ascontiguousarray(features.T)
         self.root, self.bin = np.sqrt(weights), np.empty(self.rows.shape, np.int32)
-        self.parents[0].bins = self._bins_of_constant()
+        self.parents[0].bins = self.bins = self._bins_of_constant()
+        self.whole = np.empty((0, *self.grid.node.shape))
         self.y = y * self.root[:, None]
         self.basis = np.zeros((len(y), limits.max_terms))
         self.effects = np.zeros((limits.max_terms, y.shape[1]))
-        self.pairs = tables.room_for(limits.max_terms, len(self.knot), y.shape[1])
+        # Memory that is not written to is not taken.
+        self.tables = np.empty((limits.max_terms, 5 + 2 * y.shape[1], len(self.knot)))
         self._append(self.root[:, None], 0)
+        self.given = self.bins.sums(np.column_stack([self.root, self.y]))[:, 0]
 
     def _list_pairs(self) -> None:
-        """All pairs that any parent may allow, (p,), and where hinges have them, (2, p)."""
+        """All pairs that any parent may allow, (p,), or simply all if these are not many more."""
         linear = np.isin(np.arange(len(self.varies)), list(self.space.linear))
         # Of linear columns the first knot alone: on the data its hinge is the linear term.
         first = np.arange(self.usable.shape[1]) == 0
-        self.linear = linear[:, None]
-        candidates = np.where(self.linear, first, self.usable) & self.varies[:, None]
-        self.feature, self.knot = np.nonzero(candidates)
-        num_nodes = self.gap.shape[2] + 1
-        place = self.feature * num_nodes
-        left = self.usable.shape[0] * num_nodes + place + self.knot
-        self.taken = np.stack([place + num_nodes - 1 - self.knot, left])
+        self.usable = np.where(linear[:, None], first, self.usable) & self.varies[:, None]
+        self.linear = linear[:, None] & self.usable
+        listed = self.usable | (self.usable.mean() > MOSTLY)
+        self.feature, self.knot = np.nonzero(listed)
+        self.taken = slice(None) if listed.all() else np.flatnonzero(listed)
 
     def look(self, parents: Sequence[_Parent], now: int) -> None:
         """Brings some parents up to date with `now` columns, and their heads."""
-        size = max(1, TOGETHER // max(1, self.taken.size))
+        size = max(1, TOGETHER // max(1, len(self.knot)))
         for i in range(0, len(parents), size):
             self._look_together(parents[i : i + size], now)
 
@@ -88,8 +89,9 @@ class FewRows(Search[_Parent]):
         counts, places = [len(part) for part in both], [p.place for p in parents]
         effects = np.concatenate([self.effects[now - count : now] for count in counts])
         entry = self._of_pairs(np.concatenate(both))
-        pairs = tables.enter(self.pairs.of(places), counts, entry, effects)
-        self.pairs.put(places, pairs)
+        pairs = tables.Pairs(self.tables[places])
+        tables.enter(pairs, counts, entry, effects)
+        self.tables[places] = pairs.table
         best = tables.best_pairs(pairs, self.limits.tolerance, self.limits.max_terms - now)
         pair = best.pair
         found = (best.gain, self.feature[pair], self.knot[pair], best.flipped, best.paired)
@@ -112,7 +114,8 @@ class FewRows(Search[_Parent]):
             joining = joining[self.varies[joining]]
             if len(joining):
                 members = column.nonzero()[0]
-                made = dict(features=joining, column=column, members=members)
+                most = 2 * len(members) > len(column)
+                made = dict(features=joining, column=column, members=members, most=most)
                 self.parents.append(_Parent(term=number, place=1 + number, **made))
         return [head]
 
@@ -123,51 +126,64 @@ class FewRows(Search[_Parent]):
         rest = np.concatenate(
             binning.over(lambda rows: columns[rows] - before[rows] @ inner, blocks)
         )
-        for i in range(place, place + columns.shape[1]):
-            column, length = rest[:, i - place], columns[:, i - place] @ columns[:, i - place]
-            column = column - self.basis[:, place:i] @ (column @ self.basis[:, place:i])
-            if column @ column < CANCELLED * length:
+        for i, (column, raw) in enumerate(zip(rest.T, columns.T, strict=True), start=place):
+            if i > place:
+                column = column - self.basis[:, place:i] @ (column @ self.basis[:, place:i])
+            square = column @ column
+            if square < CANCELLED * (raw @ raw):
                 column = column - self.basis[:, :i] @ (column @ self.basis[:, :i])
-            column = column / np.linalg.norm(column)
-            self.basis[:, i], self.effects[i] = column, column @ self.y
+                square = column @ column
+            self.basis[:, i] = column / np.sqrt(square)
+            self.effects[i] = self.basis[:, i] @ self.y
+
+    def _whole(self, first: int, now: int) -> np.ndarray:
+        """Sums over nodes (c, f, N) of columns first, ..., now - 1 of the basis on all rows."""
+        known = len(self.whole)
+        if known < now:
+            new = self.bins.sums(self.basis[:, known:now])[:, 0]
+            self.whole = np.concatenate([self.whole, new])
+        return self.whole[first:now]
 
     def _sums(self, parent: _Parent, now: int) -> np.ndarray:
         """Sums over nodes (c, 2, f, N) of the columns that a parent has not seen."""
-        return binning.both_sides(parent.bins.sums(self.basis[:, parent.columns : now]))
+        first = parent.columns
+        if parent.column is None:
+            return np.repeat(self._whole(first, now)[:, None], 2, axis=1)
+        whole = self._whole(first, now) if parent.most else None
+        return binning.both_sides(parent.bins.sums(self.basis[:, first:now]), whole)
 
     def _of_pairs(self, both: np.ndarray) -> np.ndarray:
         """Inner products (c, 2, p) of the pairs with c columns, from sums over nodes of these."""
-        return self._taken(binning.hinges(both, self.gap))
+        return self._taken(binning.hinges(both, self.grid))
 
     def _taken(self, table: np.ndarray) -> np.ndarray:
-        """Of hinges (c, 2, f, N) those of the pairs, (c, 2, p)."""
-        return table.reshape(len(table), -1)[:, self.taken]
+        """Of hinges (..., 2, f, K) those of the pairs, (..., 2, p)."""
+        return table.reshape(*table.shape[:-2], -1)[..., self.taken]
 
     def _begin(self, parent: _Parent, now: int) -> np.ndarray:
         """Prepares a parent's sums and tables; sums over nodes (now, 2, f, N) of all columns."""
-        values = self.root if parent.column is None else self.root * parent.column
-        if parent.bins is None:
-            parts = binning.split(parent.members, len(self.y))
+        if parent.column is None:
+            both = np.repeat(np.concatenate([self.given, self._whole(0, now)])[:, None], 2, axis=1)
+            norm = self._norm(both[0], np.repeat(self.bins.bend, 2, axis=0))
+        else:
+            rows = slice(None) if parent.most else parent.members
+            parts = binning.split(rows, len(self.y))
             parent.bins = binning.Bins(binning.over(lambda rows: self._block(parent, rows), parts))
-        every = np.column_stack([self.root, values, self.y, self.basis[:, :now]])
-        sums = parent.bins.sums(every)
-        both = binning.both_sides(sums)
-        norm = self._norm(parent.bins, sums, both[0])
+            columns = [self.root, self.y, self.basis[:, :now], self.root * parent.column]
+            sums = parent.bins.sums(np.column_stack(columns))
+            whole = np.concatenate([self.given, self._whole(0, now)]) if parent.most else None
+            both = binning.both_sides(sums[:-1], whole)
+            bend = binning.both_sides(parent.bins.bend, self.bins.bend[0] if parent.most else None)
+            # min(B, h)^2 = h^2 - relu(h - B)^2 - 2 B relu(h - B)
+            norm = self._norm(both[0], bend) - 2 * binning.hinges(sums[-1:, 1:], self.grid)[0]
+        norm = np.maximum(norm, 0)
         allowed = self._allowed(parent)[self.feature, self.knot]
-        made = tables.start(norm, allowed, self._of_pairs(both[2:-now]))
-        self.pairs.put([parent.place], made)
+        target = self._of_pairs(both[1:-now])
+        self.tables[parent.place] = tables.start(self._taken(norm), allowed, target)
         return both[-now:]
 
-    def _norm(self, bins: binning.Bins, sums: np.ndarray, both: np.ndarray) -> np.ndarray:
-        """|min(B, h)|^2 = |h|^2 - |relu(h - B)|^2 - 2 <B, relu(h - B)> of the pairs, (2, p).
-
-        The first of the columns that were summed is the constant, the second is B.
-        """
-        found = binning.squared_hinges(both, binning.both_sides(bins.bend), self.gap)
-        if sums.shape[1] > 1:
-            moved = np.stack([sums[1, 1, :, ::-1], sums[1, 2]])
-            found = np.maximum(found - 2 * binning.hinges(moved, self.gap), 0)
-        return self._taken(found[None])[0]
+    def _norm(self, both: np.ndarray, bend: np.ndarray) -> np.ndarray:
+        return binning.squared_hinges(both, bend, self.grid)
 
     def _allowed(self, parent: _Parent) -> np.ndarray:
         """Candidates (f, K) that spans leave to a parent, by its rows in every bin."""
@@ -178,8 +194,9 @@ class FewRows(Search[_Parent]):
             self.bin[rows][:, features].ravel(), weights, minlength=self.grid.node.size
         )
         active = count.reshape(self.grid.node.shape)[features, :-1]
-        allowed[features] = leave_spans(active, self.usable[features], self.space.spans)
-        return allowed | self.linear
+        left = leave_spans(active, self.usable[features], self.space.spans)
+        allowed[features] = left | self.linear[features]
+        return allowed
 
     def _bins_of_constant(self) -> binning.Bins:
         """Sums at x of all rows; the bins of these are kept."""
@@ -189,12 +206,12 @@ class FewRows(Search[_Parent]):
             positions = self.rows[rows, None]
             places = binning.look_up(self.grid, every, positions, np.ones(positions.shape, bool))
             self.bin[rows] = places.node.reshape(-1, len(every))
-            return binning.make_block(self.grid, rows, positions.shape, places, self.root[rows])
+            return binning.make_block(self.grid, rows, places, [1], self.root[rows])
 
         return binning.Bins(binning.over(block, binning.split(slice(None), len(self.rows))))
 
-    def _block(self, parent: _Parent, rows: np.ndarray) -> binning.Block:
-        """Some members at x, x - B and x + B."""
+    def _block(self, parent: _Parent, rows: np.ndarray | slice) -> binning.Block:
+        """Some rows at x, x - B and x + B; of the rows of most parents those without B at x."""
         features, grid = parent.features, self.grid
         x, column = self.rows[rows][:, features], parent.column[rows][:, None]
         positions = np.stack([x, x - column, x + column], axis=1)
@@ -202,5 +219,9 @@ class FewRows(Search[_Parent]):
         # Below the first node no right hinge is left, beyond the last knot no left one.
         np.greater(positions[:, 1], grid.node[features, 0], out=inside[:, 1])
         np.less(positions[:, 2], grid.last[features], out=inside[:, 2])
+        if parent.most:
+            inside[:, 0] = column == 0
+            inside[:, 1:] &= column[:, None] > 0
         places = binning.look_up(grid, features, positions, inside)
-        return binning.make_block(grid, rows, positions.shape, places, self.root[rows])
+        signs = [-1 if parent.most else 1, 1, 1]
+        return binning.make_block(grid, rows, places, signs, self.root[rows])

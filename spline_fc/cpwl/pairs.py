@@ -16,19 +16,28 @@ from spline_fc.cpwl.candidates import TIE
 class Pairs(NamedTuple):
     """What is known of p reflected pairs of candidates c_0, c_1, of b parents; float64."""
 
-    share: np.ndarray  # (b, 2, p), 1 / |c|^2; 0 of a candidate that is zero or not allowed
-    remainder: np.ndarray  # (b, 2, p), |c - QQ'c|^2
-    cross: np.ndarray  # (b, p), <c_0, (I - QQ') c_1>
-    residual: np.ndarray  # (b, k, 2, p), <c, y - QQ'y>
+    table: np.ndarray  # (b, 5 + 2 k, p), all that follows
 
-    def of(self, parents: Sequence[int]) -> "Pairs":
-        """A copy of the tables of some parents."""
-        return Pairs(*(table[parents] for table in self))
+    @property
+    def share(self) -> np.ndarray:
+        """(b, 2, p), 1 / |c|^2; 0 of a candidate that is zero or not allowed."""
+        return self.table[:, :2]
 
-    def put(self, parents: Sequence[int], pairs: "Pairs") -> None:
-        """Writes the tables of some parents."""
-        for table, part in zip(self, pairs, strict=True):
-            table[parents] = part
+    @property
+    def remainder(self) -> np.ndarray:
+        """(b, 2, p), |c - QQ'c|^2."""
+        return self.table[:, 2:4]
+
+    @property
+    def cross(self) -> np.ndarray:
+        """(b, p), <c_0, (I - QQ') c_1>."""
+        return self.table[:, 4]
+
+    @property
+    def residual(self) -> np.ndarray:
+        """(b, k, 2, p), <c, y - QQ'y>."""
+        parents, rows, pairs = self.table.shape
+        return self.table[:, 5:].reshape(parents, (rows - 5) // 2, 2, pairs)
 
 
 class Best(NamedTuple):
@@ -40,14 +49,8 @@ class Best(NamedTuple):
     paired: np.ndarray  # (b,) bool
 
 
-def room_for(parents: int, pairs: int, outputs: int) -> Pairs:
-    """Tables of so many parents; memory that is not written to is not taken."""
-    shapes = ((2,), (2,), (), (outputs, 2))
-    return Pairs(*(np.empty((parents, *shape, pairs)) for shape in shapes))
-
-
-def start(norm: np.ndarray, allowed: np.ndarray, target: np.ndarray) -> Pairs:
-    """The tables of one parent before any column has entered.
+def start(norm: np.ndarray, allowed: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The table (5 + 2 k, p) of one parent before any column has entered.
 
     Args:
       norm: (2, p), |c|^2. allowed: (p,) bool.
@@ -55,56 +58,56 @@ def start(norm: np.ndarray, allowed: np.ndarray, target: np.ndarray) -> Pairs:
     """
     share = np.divide(1, norm, out=np.zeros_like(norm), where=allowed & (norm > 0))
     # The supports of a pair are disjoint.
-    return Pairs(share[None], norm[None], np.zeros((1, norm.shape[1])), target[None])
+    cross = np.zeros_like(norm[:1])
+    return np.concatenate([share, norm, cross, target.reshape(-1, norm.shape[1])])
 
 
-def enter(pairs: Pairs, counts: Sequence[int], entry: np.ndarray, effects: np.ndarray) -> Pairs:
+def enter(pairs: Pairs, counts: Sequence[int], entry: np.ndarray, effects: np.ndarray) -> None:
     """Lets orthonormal columns enter, of every parent those that it has not seen.
 
     Args:
-      pairs: tables of b parents.
+      pairs: of b parents; their tables are changed.
       counts: how many of the c columns are for each of them, in order.
       entry: (c, 2, p), products of candidates and columns.
       effects: (c, k), <y, q>.
     """
+    columns, _, size = entry.shape
     own = np.repeat(np.eye(len(counts)), counts, axis=1)  # (b, c)
-    weighted = own[:, None] * effects.T
-    flat = entry.reshape(len(entry), -1)
-    taken = (own @ (flat * flat)).reshape(pairs.remainder.shape)
-    told = weighted.reshape(-1, len(entry)) @ flat
-    return Pairs(
-        pairs.share,
-        pairs.remainder - taken,
-        pairs.cross - own @ (entry[:, 0] * entry[:, 1]),
-        pairs.residual - told.reshape(pairs.residual.shape),
-    )
+    products = np.empty((columns, 3, size))
+    np.multiply(entry, entry, out=products[:, :2])
+    np.multiply(entry[:, 0], entry[:, 1], out=products[:, 2])
+    taken, told = pairs.table[:, 2:5], pairs.table[:, 5:]
+    taken -= (own @ products.reshape(columns, -1)).reshape(taken.shape)
+    weighted = (own[:, None] * effects.T).reshape(-1, columns)
+    told -= (weighted @ entry.reshape(columns, -1)).reshape(told.shape)
 
 
 def best_pairs(pairs: Pairs, tolerance: float, places: int) -> Best:
-    """Of each parent the pair that lowers the residual sum of squares most.
+    """Of each parent the pair that lowers the residual sum of squares most; there must be one.
 
-    See `candidates.best_pair`; there must be a pair.
+    A pair is worth r' G^-1 r, with r = <c, y - QQ'y> and G the products of what Q leaves of its
+    hinges; or, if the second depends on the first, what that is worth alone. See
+    `candidates.best_pair`.
     """
-    share, remainder, cross, residual = pairs
+    share, remainder, cross, residual = pairs.share, pairs.remainder, pairs.cross, pairs.residual
     relative = remainder * share
-    independent = relative > tolerance
-    flipped = relative[:, 1] > relative[:, 0]
-    if places < 2:
-        alone = (residual**2).sum(1) / np.where(independent, remainder, np.inf)
-        better = np.abs(alone[:, 1] - alone[:, 0]) > 1e-6 * np.maximum(alone[:, 0], alone[:, 1])
-        flipped = np.where(better, alone[:, 1] > alone[:, 0], flipped)
-    usable = np.where(flipped, independent[:, 1], independent[:, 0])
-    remainder = np.where(flipped[:, None], remainder[:, ::-1], remainder)
-    residual = np.where(flipped[:, None, None], residual[:, :, ::-1], residual)
-    first, second = np.where(usable, remainder[:, 0], 1.0), remainder[:, 1]
-    slope = cross / first
-    second -= slope * cross
-    paired = second * np.where(flipped, share[:, 0], share[:, 1]) > tolerance
-    paired &= usable if places > 1 else False
-    residual[:, :, 1] -= slope[:, None] * residual[:, :, 0]
+    most = np.maximum(relative[:, 0], relative[:, 1])
     square = np.einsum("bksp,bksp->bsp", residual, residual)
-    gain = np.where(usable, square[:, 0] / first, 0.0)
-    gain += np.where(paired, square[:, 1], 0.0) / np.where(paired, second, 1.0)
+    both = np.einsum("bkp,bkp->bp", residual[:, :, 0], residual[:, :, 1])
+    flipped, gain = relative[:, 1] > relative[:, 0], np.zeros(cross.shape)
+    determinant = remainder[:, 0] * remainder[:, 1] - cross * cross
+    paired = determinant * share[:, 0] * share[:, 1] > tolerance * most
+    if places < 2:
+        paired[:] = False
+        worth = np.divide(square, remainder, out=np.zeros_like(square), where=relative > tolerance)
+        better = np.abs(worth[:, 1] - worth[:, 0]) > 1e-6 * np.maximum(worth[:, 0], worth[:, 1])
+        flipped = np.where(better, worth[:, 1] > worth[:, 0], flipped)
+    crossed = remainder[:, 1] * square[:, 0] + remainder[:, 0] * square[:, 1] - 2 * cross * both
+    np.divide(crossed, determinant, out=gain, where=paired)
+    alone = np.nonzero((most > tolerance) & ~paired)
+    first = alone[0], flipped[alone].astype(int), alone[1]
+    usable = relative[first] > tolerance
+    gain[alone] = np.divide(square[first], remainder[first], where=usable, out=gain[alone])
     # Of gains that agree to rounding the first is taken, on every processor.
     at = (gain >= (1 - TIE) * gain.max(1)[:, None]).argmax(1)
     rows = np.arange(len(at))
