@@ -18,6 +18,7 @@ from scipy import sparse
 from spline_fc.cpwl.moments import in_threads
 
 BLOCK_ROWS = 1 << 13  # from which another thread pays
+PIECE = 1 << 14  # positions that are looked up together, such that they stay in the cache
 CELLS = 4096  # of equal length, into which a column is divided to look up knots
 CROWDED = 8  # knots in one cell from which a binary search is quicker
 TABLE = 1 << 17  # values of hinges at nodes, up to which a product is quicker than running sums
@@ -71,47 +72,85 @@ def make_grid(knots: np.ndarray, highest: np.ndarray) -> Grid:
     return Grid(node, last, gap, inverse, edge, before, scale, crowded, hinge)
 
 
-class Places(NamedTuple):
-    """Where m positions stand."""
+class Entries(NamedTuple):
+    """The part of a matrix of sums that some rows make, row after row: nothing is sorted."""
 
-    row: np.ndarray  # (m,) int, ascending
-    set: np.ndarray  # (m,) int
-    node: np.ndarray  # (m,) int, the node at or below, as of (f, N)
-    share: np.ndarray  # (m,), of the next node; the rest is that of this one
+    node: np.ndarray  # (m,) int, of m positions the node at or below, as of (f, N)
+    index: np.ndarray  # (m, 2) int32, this one and the next, as of (s, f, N)
+    values: np.ndarray  # (m, 2), shares of both, times the root of the weight
+    counts: np.ndarray  # (r,) int, positions in each row
+    bend: np.ndarray  # (s f N,), sums of weight * (x - node) * (next node - x)
 
 
-def look_up(grid: Grid, joining: np.ndarray, positions: np.ndarray, inside: np.ndarray) -> Places:
-    """Places of positions among the nodes of some columns.
+def look_up(grid: Grid, column: np.ndarray, cells: np.ndarray, positions: np.ndarray) -> tuple:
+    """The nodes (m,) at or below m positions of some columns, and the shares of the next ones.
 
     Args:
       grid: of all columns.
-      joining: (g,) int, the columns.
-      positions: (r, s, g), none below the first node where it is inside.
-      inside: (r, s, g) bool, which are wanted.
+      column: (m,) int. cells: (m,), (position - first node) * scale.
+      positions: (m,), none below the first node.
     """
-    at, (_, num_sets, _) = np.flatnonzero(inside), positions.shape
-    row = at // (num_sets * len(joining))
-    slot = at - row * (num_sets * len(joining))
-    cells = ((positions - grid.node[joining, 0]) * grid.scale[joining]).ravel().take(at)
-    cells = cells.astype(np.intp)
-    cells += np.tile(CELLS * joining, num_sets).take(slot)
-    found, position = grid.before.ravel().take(cells), positions.ravel().take(at)
-    edge = grid.edge.ravel()
+    found = cells.astype(np.intp)
+    found += CELLS * column
+    found, edge = grid.before.ravel().take(found), grid.edge.ravel()
     # Rounding is monotone: knots of earlier cells are below, those of later ones above.
-    late = np.flatnonzero(edge.take(found) <= position)
-    if grid.crowded[joining].any():
-        column = np.tile(joining, num_sets).take(slot)
-        late = late[~grid.crowded[column[late]]]
-        for v in joining[grid.crowded[joining]]:
+    late = np.flatnonzero(edge.take(found) <= positions)
+    if late.size and grid.crowded.any():
+        crowded = grid.crowded.take(column)
+        late = late[~crowded[late]]
+        for v in np.unique(column[crowded]):
             own, first = np.flatnonzero(column == v), v * grid.edge.shape[1]
-            found[own] = first + grid.edge[v].searchsorted(position[own], side="right")
+            found[own] = first + grid.edge[v].searchsorted(positions[own], side="right")
     while late.size:
         found[late] += 1
-        late = late[edge.take(found[late]) <= position[late]]
+        late = late[edge.take(found[late]) <= positions[late]]
     found -= 1
-    position -= grid.node.ravel().take(found)
-    position *= grid.inverse.ravel().take(found)
-    return Places(row, np.repeat(np.arange(num_sets), len(joining)).take(slot), found, position)
+    share = positions - grid.node.ravel().take(found)
+    share *= grid.inverse.ravel().take(found)
+    return found, share
+
+
+def make_entries(
+    grid: Grid, joining: np.ndarray, positions: np.ndarray, inside: np.ndarray | None,
+    signs: Sequence[int], root: np.ndarray,
+) -> Entries:  # fmt: skip
+    """Looks up positions and writes down what they add to the sums.
+
+    Args:
+      grid: of all f columns.
+      joining: (g,) int, some of the columns.
+      positions: (r, s, g), none below the first node where it is inside.
+      inside: (r, s, g) bool, which are wanted; None for all.
+      signs: of the s sets.
+      root: (r,), square roots of the weights.
+    """
+    cells = (positions - grid.node[joining, 0]) * grid.scale[joining]
+    width, sets = len(signs) * len(joining), np.repeat(np.arange(len(signs)), len(joining))
+    if inside is None:
+        at = np.arange(positions.size)
+        positions, cells = positions.ravel(), cells.ravel()
+    else:
+        at = np.flatnonzero(inside)
+        positions, cells = positions.ravel().take(at), cells.ravel().take(at)
+    row = at // width
+    slot = at - row * width
+    node, share = look_up(grid, np.tile(joining, len(signs)).take(slot), cells, positions)
+    begin = node + (grid.node.size * sets).take(slot)
+    index, values = np.empty((len(at), 2), np.int32), np.empty((len(at), 2))
+    index[:, 0] = begin
+    np.add(begin, 1, out=index[:, 1], casting="same_kind")
+    size = root.take(row)
+    if min(signs) < 0:
+        size *= np.repeat(np.array(signs, float), len(joining)).take(slot)
+    np.multiply(size, share, out=values[:, 1])
+    np.subtract(size, values[:, 1], out=values[:, 0])
+    bent = (grid.gap**2).ravel().take(node)
+    bent *= values[:, 0]
+    bent *= share
+    if root.min() != 1 or root.max() != 1:
+        bent *= root.take(row)
+    bend = np.bincount(begin, bent, minlength=len(signs) * grid.node.size)
+    return Entries(node, index, values, np.bincount(row, minlength=len(root)), bend)
 
 
 class Block(NamedTuple):
@@ -132,9 +171,9 @@ class Bins(NamedTuple):
     blocks: Sequence[Block]
 
     def sums(self, columns: np.ndarray) -> np.ndarray:
-        """Sums over nodes, (c, s, f, N), of z (n, c) with the roots of weights in it."""
+        """Sums over nodes, (s, f, N, c), of z (n, c) with the roots of weights in it."""
         found = _total(lambda block: block.sums(columns), self.blocks)
-        return found.T.reshape(-1, *self.blocks[0].bend.shape)
+        return found.reshape(*self.blocks[0].bend.shape, -1)
 
     @property
     def bend(self) -> np.ndarray:
@@ -152,75 +191,63 @@ def over(work: Callable[[Item], Result], blocks: Sequence[Item]) -> list[Result]
     return in_threads(work, blocks) if len(blocks) > 1 else [work(block) for block in blocks]
 
 
-def split(rows: np.ndarray | slice, num_rows: int) -> list[np.ndarray | slice]:
-    """Rows in blocks; a slice means all of them."""
-    count = num_rows if isinstance(rows, slice) else len(rows)
-    size = -(-count // max(1, -(-count // BLOCK_ROWS)))
-    parts = [slice(i, min(i + size, count)) for i in range(0, max(count, 1), max(size, 1))]
-    return [part if isinstance(rows, slice) else rows[part] for part in parts]
+def split(rows: np.ndarray | slice, most: int | None = None) -> list[np.ndarray | slice]:
+    """Rows (or a slice of rows) in parts of about one size, at most `most`, else BLOCK_ROWS."""
+    is_slice = isinstance(rows, slice)
+    first, count = (rows.start, rows.stop - rows.start) if is_slice else (0, len(rows))
+    size = -(-count // max(1, -(-count // (most or BLOCK_ROWS))))
+    ends = [(i, min(i + size, count)) for i in range(0, max(count, 1), max(size, 1))]
+    return [slice(first + i, first + j) if is_slice else rows[i:j] for i, j in ends]
 
 
-def make_block(
-    grid: Grid, rows: np.ndarray | slice, places: Places, signs: Sequence[int], root: np.ndarray
-) -> Block:
-    """The matrix of sums in CSC form, row after row of the data: nothing is sorted.
+def make_block(rows: np.ndarray | slice, shape: Sequence[int], parts: Sequence[Entries]) -> Block:
+    """The matrix of sums in CSC form.
 
     Args:
-      grid: of all f columns.
       rows: (r,) which they are.
-      places: of their positions.
-      signs: of the s sets of positions.
-      root: (r,), square roots of the weights.
+      shape: s, f, N.
+      parts: what they add, row after row.
     """
-    table, half = grid.node.size, len(places.row)
-    index, values = np.empty((half, 2), np.int32), np.empty((half, 2))
-    begin = places.node + (table * np.arange(len(signs))).take(places.set)
-    index[:, 0] = begin
-    np.add(index[:, 0], 1, out=index[:, 1])
-    size = root.take(places.row)
-    bent = size * size * (1 - places.share) * places.share
-    bent *= (grid.gap**2).ravel().take(places.node)
-    if min(signs) < 0:
-        sign = np.array(signs, float).take(places.set)
-        size *= sign
-        bent *= sign
-    np.multiply(size, places.share, out=values[:, 1])
-    np.subtract(size, values[:, 1], out=values[:, 0])
-    bend = np.bincount(begin, bent, minlength=len(signs) * table)
-    pointer = np.zeros(len(root) + 1, np.int32)
-    np.cumsum(2 * np.bincount(places.row, minlength=len(root)), out=pointer[1:])
-    entries = (values.ravel(), index.ravel(), pointer)
-    matrix = sparse.csc_array(entries, shape=(len(signs) * table, len(root)))
-    return Block(rows, matrix, bend.reshape(len(signs), *grid.node.shape))
+    size = int(np.prod(shape))
+    counts = np.concatenate([part.counts for part in parts])
+    pointer = np.zeros(len(counts) + 1, np.int32)
+    np.cumsum(2 * counts, out=pointer[1:])
+    values, index = (
+        np.concatenate([getattr(part, name).ravel() for part in parts])
+        for name in ("values", "index")
+    )
+    matrix = sparse.csc_array((values, index, pointer), shape=(size, len(counts)))
+    return Block(rows, matrix, sum(part.bend for part in parts).reshape(shape))
 
 
 def both_sides(sums: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
-    """Sums (..., 3, f, N) at x, x - B and x + B as those of right and left minima, (..., 2, f, N).
+    """Sums (3, f, N, ...) at x, x - B and x + B as those of right and left minima, (2, f, N, ...).
 
     min(B, relu(x - t)) = relu(x - t) - relu(x - B - t), and the mirrored hinge likewise.
 
     Args:
       sums: at x of the parent's rows; or less those of all other rows, if there is a `whole`.
-      whole: (..., f, N), at x of all rows.
+      whole: (f, N, ...), at x of all rows.
     """
-    plain = sums[..., 0, :, :] if whole is None else sums[..., 0, :, :] + whole
-    return plain[..., None, :, :] - sums[..., 1:, :, :]
+    plain = sums[0] if whole is None else sums[0] + whole
+    return plain - sums[1:]
 
 
 def hinges(both: np.ndarray, grid: Grid) -> np.ndarray:
     """<relu(p - t), z> and <relu(t - p), z> with t at every knot, (c, 2, f, K).
 
     Args:
-      both: (c, 2, f, N), sums over nodes, for right hinges and left.
+      both: (2, f, N, c), sums over nodes, for right hinges and left.
       grid: of the f columns.
     """
-    found = np.empty((*both.shape[:-1], both.shape[-1] - 1))
+    columns_first = np.moveaxis(both, -1, 0)
+    found = np.empty((*columns_first.shape[:-1], both.shape[2] - 1))
     if grid.hinge is not None:
-        signs_first = (1, 2, 0, 3)
-        np.matmul(both.transpose(signs_first), grid.hinge, out=found.transpose(signs_first))
+        np.matmul(both.swapaxes(2, 3), grid.hinge, out=found.transpose(1, 2, 0, 3))
         return found
     # From the far end: sums beyond a node times the way to the next one add up.
-    gap, right, left = grid.gap[:, :-1], both[:, 0, :, :0:-1], both[:, 1, :, :-2]
+    right, left = columns_first[:, 0, :, :0:-1], columns_first[:, 1, :, :-2]
+    gap = grid.gap[:, :-1]
     (right.cumsum(-1) * gap[:, ::-1]).cumsum(-1, out=found[:, 0, :, ::-1])
     found[:, 1, :, 0] = 0
     (left.cumsum(-1) * gap[:, :-1]).cumsum(-1, out=found[:, 1, :, 1:])
@@ -238,7 +265,7 @@ def squared_hinges(both: np.ndarray, bend: np.ndarray, grid: Grid) -> np.ndarray
       bend: (2, f, N), sums of w times that.
     """
     far = np.stack([grid.node[:, -1:] - grid.node, grid.node - grid.node[:, :1]])
-    plain, moved = hinges(np.stack([both, both * far]), grid)
+    plain, moved = hinges(np.stack([both, both * far], axis=-1), grid)
     below = bend.cumsum(-1)
     right, left = below[0, :, -1:] - below[0] + bend[0], below[1] - bend[1]
     return far[..., :-1] * plain - moved - np.stack([right, left])[..., :-1]

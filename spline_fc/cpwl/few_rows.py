@@ -5,7 +5,7 @@ all pairs of hinges; see `bins`. Parents that are looked at together share their
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -42,10 +42,9 @@ class FewRows(Search[_Parent]):
         self.varies = space.knots[:, 0] < space.knots[:, -1]
         # Where no column varies, one stands for all: nothing can come of it.
         joining = np.flatnonzero(self.varies) if self.varies.any() else np.zeros(1, int)
-        everywhere = dict(column=None, members=slice(None))
-        super().__init__(
-            space, limits, _Parent(term=-1, place=0, features=joining, **everywhere)
-        )
+        self.everywhere = slice(0, len(y))
+        made = dict(features=joining, column=None, members=self.everywhere)
+        super().__init__(space, limits, _Parent(term=-1, place=0, **made))
         # Rows of knots end in copies of the last one.
         width = 1 + (space.knots < space.knots[:, -1:]).sum(1).max()
         knots, self.usable = space.knots[:, :width], space.usable[:, :width]
@@ -54,14 +53,14 @@ class FewRows(Search[_Parent]):
         self.features, self.rows = features, np.ascontiguousarray(features.T)
         self.root, self.bin = np.sqrt(weights), np.empty(self.rows.shape, np.int32)
         self.parents[0].bins = self.bins = self._bins_of_constant()
-        self.whole = np.empty((0, *self.grid.node.shape))
+        # Memory that is not written to is not taken.
+        self.whole, self.known = np.empty((*self.grid.node.shape, limits.max_terms)), 0
         self.y = y * self.root[:, None]
         self.basis = np.zeros((len(y), limits.max_terms))
         self.effects = np.zeros((limits.max_terms, y.shape[1]))
-        # Memory that is not written to is not taken.
         self.tables = np.empty((limits.max_terms, 5 + 2 * y.shape[1], len(self.knot)))
         self._append(self.root[:, None], 0)
-        self.given = self.bins.sums(np.column_stack([self.root, self.y]))[:, 0]
+        self.given = self.bins.sums(np.column_stack([self.root, self.y]))[0]
 
     def _list_pairs(self) -> None:
         """All pairs that any parent may allow, (p,), or simply all if these are not many more."""
@@ -86,9 +85,9 @@ class FewRows(Search[_Parent]):
                 parent.columns, parent.head = now, Head(0.0, 0, 0, False, False)
             return
         both = [self._sums(p, now) if p.columns else self._begin(p, now) for p in parents]
-        counts, places = [len(part) for part in both], [p.place for p in parents]
+        counts, places = [part.shape[-1] for part in both], [p.place for p in parents]
         effects = np.concatenate([self.effects[now - count : now] for count in counts])
-        entry = self._of_pairs(np.concatenate(both))
+        entry = self._of_pairs(np.concatenate(both, axis=-1))
         pairs = tables.Pairs(self.tables[places])
         tables.enter(pairs, counts, entry, effects)
         self.tables[places] = pairs.table
@@ -121,7 +120,7 @@ class FewRows(Search[_Parent]):
 
     def _append(self, columns: np.ndarray, place: int) -> None:
         """Puts into the basis what columns (n, c) have outside the `place` columns there are."""
-        before, blocks = self.basis[:, :place], binning.split(slice(None), len(columns))
+        before, blocks = self.basis[:, :place], binning.split(self.everywhere)
         inner = sum(binning.over(lambda rows: before[rows].T @ columns[rows], blocks))
         rest = np.concatenate(
             binning.over(lambda rows: columns[rows] - before[rows] @ inner, blocks)
@@ -137,23 +136,22 @@ class FewRows(Search[_Parent]):
             self.effects[i] = self.basis[:, i] @ self.y
 
     def _whole(self, first: int, now: int) -> np.ndarray:
-        """Sums over nodes (c, f, N) of columns first, ..., now - 1 of the basis on all rows."""
-        known = len(self.whole)
-        if known < now:
-            new = self.bins.sums(self.basis[:, known:now])[:, 0]
-            self.whole = np.concatenate([self.whole, new])
-        return self.whole[first:now]
+        """Sums over nodes (f, N, c) of columns first, ..., now - 1 of the basis on all rows."""
+        if self.known < now:
+            new = slice(self.known, now)
+            self.whole[..., new], self.known = self.bins.sums(self.basis[:, new])[0], now
+        return self.whole[..., first:now]
 
     def _sums(self, parent: _Parent, now: int) -> np.ndarray:
-        """Sums over nodes (c, 2, f, N) of the columns that a parent has not seen."""
+        """Sums over nodes (2, f, N, c) of the columns that a parent has not seen."""
         first = parent.columns
         if parent.column is None:
-            return np.repeat(self._whole(first, now)[:, None], 2, axis=1)
+            return _twice(self._whole(first, now))
         whole = self._whole(first, now) if parent.most else None
         return binning.both_sides(parent.bins.sums(self.basis[:, first:now]), whole)
 
     def _of_pairs(self, both: np.ndarray) -> np.ndarray:
-        """Inner products (c, 2, p) of the pairs with c columns, from sums over nodes of these."""
+        """Inner products (c, 2, p) of the pairs with c columns, from sums (2, f, N, c) of these."""
         return self._taken(binning.hinges(both, self.grid))
 
     def _taken(self, table: np.ndarray) -> np.ndarray:
@@ -161,26 +159,27 @@ class FewRows(Search[_Parent]):
         return table.reshape(*table.shape[:-2], -1)[..., self.taken]
 
     def _begin(self, parent: _Parent, now: int) -> np.ndarray:
-        """Prepares a parent's sums and tables; sums over nodes (now, 2, f, N) of all columns."""
+        """Prepares a parent's sums and tables; sums over nodes (2, f, N, now) of all columns."""
+        whole = None
+        if parent.most or parent.column is None:
+            whole = np.concatenate([self.given, self._whole(0, now)], axis=-1)
         if parent.column is None:
-            both = np.repeat(np.concatenate([self.given, self._whole(0, now)])[:, None], 2, axis=1)
-            norm = self._norm(both[0], np.repeat(self.bins.bend, 2, axis=0))
+            both = _twice(whole)
+            norm = self._norm(both[..., 0], _twice(self.bins.bend[0]))
         else:
-            rows = slice(None) if parent.most else parent.members
-            parts = binning.split(rows, len(self.y))
-            parent.bins = binning.Bins(binning.over(lambda rows: self._block(parent, rows), parts))
+            parent.bins = self._bins_of(parent)
             columns = [self.root, self.y, self.basis[:, :now], self.root * parent.column]
             sums = parent.bins.sums(np.column_stack(columns))
-            whole = np.concatenate([self.given, self._whole(0, now)]) if parent.most else None
-            both = binning.both_sides(sums[:-1], whole)
+            both = binning.both_sides(sums[..., :-1], whole)
             bend = binning.both_sides(parent.bins.bend, self.bins.bend[0] if parent.most else None)
             # min(B, h)^2 = h^2 - relu(h - B)^2 - 2 B relu(h - B)
-            norm = self._norm(both[0], bend) - 2 * binning.hinges(sums[-1:, 1:], self.grid)[0]
+            moved = binning.hinges(sums[1:, ..., -1:], self.grid)[0]
+            norm = self._norm(both[..., 0], bend) - 2 * moved
         norm = np.maximum(norm, 0)
         allowed = self._allowed(parent)[self.feature, self.knot]
-        target = self._of_pairs(both[1:-now])
+        target = self._of_pairs(both[..., 1:-now])
         self.tables[parent.place] = tables.start(self._taken(norm), allowed, target)
-        return both[-now:]
+        return both[..., -now:]
 
     def _norm(self, both: np.ndarray, bend: np.ndarray) -> np.ndarray:
         return binning.squared_hinges(both, bend, self.grid)
@@ -202,26 +201,48 @@ class FewRows(Search[_Parent]):
         """Sums at x of all rows; the bins of these are kept."""
         every = np.arange(len(self.varies))
 
-        def block(rows: slice) -> binning.Block:
-            positions = self.rows[rows, None]
-            places = binning.look_up(self.grid, every, positions, np.ones(positions.shape, bool))
-            self.bin[rows] = places.node.reshape(-1, len(every))
-            return binning.make_block(self.grid, rows, places, [1], self.root[rows])
+        def entries(rows: slice) -> binning.Entries:
+            x, root = self.rows[rows, None], self.root[rows]
+            found = binning.make_entries(self.grid, every, x, None, [1], root)
+            self.bin[rows] = found.node.reshape(len(root), -1)
+            return found
 
-        return binning.Bins(binning.over(block, binning.split(slice(None), len(self.rows))))
+        return self._make_bins(self.everywhere, 1, len(every), entries)
 
-    def _block(self, parent: _Parent, rows: np.ndarray | slice) -> binning.Block:
-        """Some rows at x, x - B and x + B; of the rows of most parents those without B at x."""
+    def _bins_of(self, parent: _Parent) -> binning.Bins:
+        """Sums of a parent's rows at x, x - B and x + B.
+
+        Where these are most rows, all others at x, with a minus: less work if sums of all are known.
+        """
         features, grid = parent.features, self.grid
-        x, column = self.rows[rows][:, features], parent.column[rows][:, None]
-        positions = np.stack([x, x - column, x + column], axis=1)
-        inside = np.ones(positions.shape, bool)
-        # Below the first node no right hinge is left, beyond the last knot no left one.
-        np.greater(positions[:, 1], grid.node[features, 0], out=inside[:, 1])
-        np.less(positions[:, 2], grid.last[features], out=inside[:, 2])
-        if parent.most:
-            inside[:, 0] = column == 0
-            inside[:, 1:] &= column[:, None] > 0
-        places = binning.look_up(grid, features, positions, inside)
-        signs = [-1 if parent.most else 1, 1, 1]
-        return binning.make_block(grid, rows, places, signs, self.root[rows])
+
+        def entries(rows: np.ndarray | slice) -> binning.Entries:
+            x, column = self.rows[rows][:, features], parent.column[rows][:, None]
+            positions = np.stack([x, x - column, x + column], axis=1)
+            inside = np.ones(positions.shape, bool)
+            # Below the first node no right hinge is left, beyond the last knot no left one.
+            np.greater(positions[:, 1], grid.node[features, 0], out=inside[:, 1])
+            np.less(positions[:, 2], grid.last[features], out=inside[:, 2])
+            if parent.most:
+                inside[:, 0] = column == 0
+                inside[:, 1:] &= column[:, None] > 0
+            signs = [-1 if parent.most else 1, 1, 1]
+            return binning.make_entries(grid, features, positions, inside, signs, self.root[rows])
+
+        rows = self.everywhere if parent.most else parent.members
+        return self._make_bins(rows, 3, 3 * len(features), entries)
+
+    def _make_bins(self, rows, num_sets: int, width: int, entries: Callable) -> binning.Bins:
+        """Sums of rows that have `width` positions each, from what makes the entries of some."""
+        shape = (num_sets, *self.grid.node.shape)
+
+        def block(part: np.ndarray | slice) -> binning.Block:
+            pieces = binning.split(part, max(1, binning.PIECE // width))
+            return binning.make_block(part, shape, [entries(piece) for piece in pieces])
+
+        return binning.Bins(binning.over(block, binning.split(rows)))
+
+
+def _twice(sums: np.ndarray) -> np.ndarray:
+    """The same for right hinges and left."""
+    return np.broadcast_to(sums, (2, *sums.shape))

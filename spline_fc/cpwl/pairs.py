@@ -91,23 +91,20 @@ def best_pairs(pairs: Pairs, tolerance: float, places: int) -> Best:
     """
     share, remainder, cross, residual = pairs.share, pairs.remainder, pairs.cross, pairs.residual
     relative = remainder * share
-    most = np.maximum(relative[:, 0], relative[:, 1])
-    square = np.einsum("bksp,bksp->bsp", residual, residual)
-    both = np.einsum("bkp,bkp->bp", residual[:, :, 0], residual[:, :, 1])
-    flipped, gain = relative[:, 1] > relative[:, 0], np.zeros(cross.shape)
+    flipped, most = relative[:, 1] > relative[:, 0], np.maximum(relative[:, 0], relative[:, 1])
+    square = (residual * residual).sum(1)
+    both = (residual[:, :, 0] * residual[:, :, 1]).sum(1)
     determinant = remainder[:, 0] * remainder[:, 1] - cross * cross
-    paired = determinant * share[:, 0] * share[:, 1] > tolerance * most
+    paired = determinant * (share[:, 0] * share[:, 1]) > tolerance * most
     if places < 2:
         paired[:] = False
         worth = np.divide(square, remainder, out=np.zeros_like(square), where=relative > tolerance)
         better = np.abs(worth[:, 1] - worth[:, 0]) > 1e-6 * np.maximum(worth[:, 0], worth[:, 1])
         flipped = np.where(better, worth[:, 1] > worth[:, 0], flipped)
     crossed = remainder[:, 1] * square[:, 0] + remainder[:, 0] * square[:, 1] - 2 * cross * both
-    np.divide(crossed, determinant, out=gain, where=paired)
-    alone = np.nonzero((most > tolerance) & ~paired)
-    first = alone[0], flipped[alone].astype(int), alone[1]
-    usable = relative[first] > tolerance
-    gain[alone] = np.divide(square[first], remainder[first], where=usable, out=gain[alone])
+    over = np.where(paired, crossed, np.where(flipped, square[:, 1], square[:, 0]))
+    under = np.where(paired, determinant, np.where(flipped, remainder[:, 1], remainder[:, 0]))
+    gain = np.divide(over, under, out=np.zeros(over.shape), where=most > tolerance)
     # Of gains that agree to rounding the first is taken, on every processor.
     at = (gain >= (1 - TIE) * gain.max(1)[:, None]).argmax(1)
     rows = np.arange(len(at))
