@@ -52,6 +52,7 @@ class FewRows(Search[_Parent]):
         self._list_pairs()
         self.features, self.rows = features, np.ascontiguousarray(features.T)
         self.root, self.bin = np.sqrt(weights), np.empty(self.rows.shape, np.int32)
+        self.even = bool((weights == weights[0]).all())
         self.parents[0].bins = self.bins = self._bins_of_constant()
         # Memory that is not written to is not taken.
         self.whole, self.known = np.empty((*self.grid.node.shape, limits.max_terms)), 0
@@ -87,10 +88,12 @@ class FewRows(Search[_Parent]):
         both = [self._sums(p, now) if p.columns else self._begin(p, now) for p in parents]
         counts, places = [part.shape[-1] for part in both], [p.place for p in parents]
         effects = np.concatenate([self.effects[now - count : now] for count in counts])
-        entry = self._of_pairs(np.concatenate(both, axis=-1))
-        pairs = tables.Pairs(self.tables[places])
+        entry = self._of_pairs(np.concatenate(both, axis=-1) if len(both) > 1 else both[0])
+        alone = slice(places[0], places[0] + 1) if len(places) == 1 else None
+        pairs = tables.Pairs(self.tables[places if alone is None else alone])
         tables.enter(pairs, counts, entry, effects)
-        self.tables[places] = pairs.table
+        if alone is None:  # these were copies
+            self.tables[places] = pairs.table
         best = tables.best_pairs(pairs, self.limits.tolerance, self.limits.max_terms - now)
         pair = best.pair
         found = (best.gain, self.feature[pair], self.knot[pair], best.flipped, best.paired)
@@ -186,12 +189,13 @@ class FewRows(Search[_Parent]):
 
     def _allowed(self, parent: _Parent) -> np.ndarray:
         """Candidates (f, K) that spans leave to a parent, by its rows in every bin."""
-        features, rows = parent.features, parent.members
-        allowed = np.zeros(self.usable.shape, bool)
-        weights = np.repeat(self.root[rows] ** 2, len(features))
-        count = np.bincount(
-            self.bin[rows][:, features].ravel(), weights, minlength=self.grid.node.size
-        )
+        allowed, features = np.zeros(self.usable.shape, bool), parent.features
+        bins, weights = self.bin[parent.members].ravel(), None
+        if not self.even:
+            weights = np.repeat(self.root[parent.members] ** 2, len(self.varies))
+        count = np.bincount(bins, weights, minlength=self.grid.node.size)
+        if self.even:
+            count = count * self.root[0] ** 2
         active = count.reshape(self.grid.node.shape)[features, :-1]
         left = leave_spans(active, self.usable[features], self.space.spans)
         allowed[features] = left | self.linear[features]

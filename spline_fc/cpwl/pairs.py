@@ -72,7 +72,11 @@ def enter(pairs: Pairs, counts: Sequence[int], entry: np.ndarray, effects: np.nd
       effects: (c, k), <y, q>.
     """
     columns, _, size = entry.shape
-    own = np.repeat(np.eye(len(counts)), counts, axis=1)  # (b, c)
+    own = np.zeros((len(counts), columns))
+    first = 0
+    for i, count in enumerate(counts):
+        own[i, first : first + count] = 1
+        first += count
     products = np.empty((columns, 3, size))
     np.multiply(entry, entry, out=products[:, :2])
     np.multiply(entry[:, 0], entry[:, 1], out=products[:, 2])
