@@ -61,15 +61,16 @@ def make_grid(knots: np.ndarray, highest: np.ndarray) -> Grid:
     crowded = scale >= FINEST
     scale[crowded] = 0
     rows = np.arange(len(knots))[:, None]
-    cells = ((knots - first[:, None]) * scale[:, None]).astype(np.intp) + CELLS * rows
-    count = np.bincount(cells[~copies], minlength=CELLS * len(knots)).reshape(-1, CELLS)
+    grid = Grid(node, last, gap, inverse, edge, copies, scale, crowded, None)
+    cells = cells_of(grid, rows[:, 0], knots.T).T[~copies].astype(np.intp)
+    count = np.bincount(cells, minlength=CELLS * len(knots)).reshape(-1, CELLS)
     before = count.cumsum(1) - count + edge.shape[1] * rows
     crowded |= count.max(1) >= CROWDED
     hinge = None
     if 2 * node.size * knots.shape[1] <= TABLE:
         distance = node[:, :, None] - node[:, None, :-1]
         hinge = np.maximum([distance, -distance], 0)
-    return Grid(node, last, gap, inverse, edge, before, scale, crowded, hinge)
+    return grid._replace(before=before, crowded=crowded, hinge=hinge)
 
 
 class Entries(NamedTuple):
@@ -82,20 +83,25 @@ class Entries(NamedTuple):
     bend: np.ndarray  # (s f N,), sums of weight * (x - node) * (next node - x)
 
 
-def look_up(grid: Grid, column: np.ndarray, cells: np.ndarray, positions: np.ndarray) -> tuple:
+def cells_of(grid: Grid, joining: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Where positions (..., g) of some columns stand in `Grid.before`; whole parts are places."""
+    return (positions - grid.node[joining, 0]) * grid.scale[joining] + CELLS * joining
+
+
+def look_up(grid: Grid, cells: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The nodes (m,) at or below m positions of some columns, and the shares of the next ones.
 
     Args:
       grid: of all columns.
-      column: (m,) int. cells: (m,), (position - first node) * scale.
+      cells: (m,), of `cells_of`.
       positions: (m,), none below the first node.
     """
-    found = cells.astype(np.intp)
-    found += CELLS * column
-    found, edge = grid.before.ravel().take(found), grid.edge.ravel()
+    cells, edge = cells.astype(np.intp), grid.edge.ravel()
+    found = grid.before.ravel().take(cells)
     # Rounding is monotone: knots of earlier cells are below, those of later ones above.
     late = np.flatnonzero(edge.take(found) <= positions)
     if late.size and grid.crowded.any():
+        column = cells // CELLS
         crowded = grid.crowded.take(column)
         late = late[~crowded[late]]
         for v in np.unique(column[crowded]):
@@ -112,7 +118,7 @@ def look_up(grid: Grid, column: np.ndarray, cells: np.ndarray, positions: np.nda
 
 def make_entries(
     grid: Grid, joining: np.ndarray, positions: np.ndarray, inside: np.ndarray | None,
-    signs: Sequence[int], root: np.ndarray,
+    root: np.ndarray | float,
 ) -> Entries:  # fmt: skip
     """Looks up positions and writes down what they add to the sums.
 
@@ -121,36 +127,29 @@ def make_entries(
       joining: (g,) int, some of the columns.
       positions: (r, s, g), none below the first node where it is inside.
       inside: (r, s, g) bool, which are wanted; None for all.
-      signs: of the s sets.
-      root: (r,), square roots of the weights.
+      root: (r,), square roots of the weights, or that of all.
     """
-    cells = (positions - grid.node[joining, 0]) * grid.scale[joining]
-    width, sets = len(signs) * len(joining), np.repeat(np.arange(len(signs)), len(joining))
-    if inside is None:
-        at = np.arange(positions.size)
-        positions, cells = positions.ravel(), cells.ravel()
-    else:
-        at = np.flatnonzero(inside)
-        positions, cells = positions.ravel().take(at), cells.ravel().take(at)
-    row = at // width
-    slot = at - row * width
-    node, share = look_up(grid, np.tile(joining, len(signs)).take(slot), cells, positions)
-    begin = node + (grid.node.size * sets).take(slot)
-    index, values = np.empty((len(at), 2), np.int32), np.empty((len(at), 2))
+    num_rows, num_sets, columns = positions.shape
+    cells, width = cells_of(grid, joining, positions).ravel(), num_sets * columns
+    positions, at, counts = positions.ravel(), None, np.full(num_rows, width)
+    if inside is not None:
+        at, counts = np.flatnonzero(inside), np.count_nonzero(inside.reshape(-1, width), axis=1)
+        positions, cells = positions.take(at), cells.take(at)
+    node, share = look_up(grid, cells, positions)
+    begin = node
+    if at is not None:
+        begin = node + grid.node.size * (at // columns % num_sets)
+    index, values = np.empty((len(node), 2), np.int32), np.empty((len(node), 2))
     index[:, 0] = begin
     np.add(begin, 1, out=index[:, 1], casting="same_kind")
-    size = root.take(row)
-    if min(signs) < 0:
-        size *= np.repeat(np.array(signs, float), len(joining)).take(slot)
-    np.multiply(size, share, out=values[:, 1])
-    np.subtract(size, values[:, 1], out=values[:, 0])
-    bent = (grid.gap**2).ravel().take(node)
-    bent *= values[:, 0]
-    bent *= share
-    if root.min() != 1 or root.max() != 1:
-        bent *= root.take(row)
-    bend = np.bincount(begin, bent, minlength=len(signs) * grid.node.size)
-    return Entries(node, index, values, np.bincount(row, minlength=len(root)), bend)
+    size = root if np.ndim(root) == 0 else np.repeat(root, counts)
+    share *= size
+    np.subtract(size, share, out=values[:, 0])
+    values[:, 1] = share
+    share *= values[:, 0]
+    share *= (grid.gap**2).ravel().take(node)
+    bend = np.bincount(begin, share, minlength=num_sets * grid.node.size)
+    return Entries(node, index, values, counts, bend)
 
 
 class Block(NamedTuple):
@@ -226,10 +225,10 @@ def both_sides(sums: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
     min(B, relu(x - t)) = relu(x - t) - relu(x - B - t), and the mirrored hinge likewise.
 
     Args:
-      sums: at x of the parent's rows; or less those of all other rows, if there is a `whole`.
+      sums: the first at x of the parent's rows; or of all others, if there is a `whole`.
       whole: (f, N, ...), at x of all rows.
     """
-    plain = sums[0] if whole is None else sums[0] + whole
+    plain = sums[0] if whole is None else whole - sums[0]
     return plain - sums[1:]
 
 

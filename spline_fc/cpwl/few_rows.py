@@ -206,9 +206,9 @@ class FewRows(Search[_Parent]):
         every = np.arange(len(self.varies))
 
         def entries(rows: slice) -> binning.Entries:
-            x, root = self.rows[rows, None], self.root[rows]
-            found = binning.make_entries(self.grid, every, x, None, [1], root)
-            self.bin[rows] = found.node.reshape(len(root), -1)
+            x = self.rows[rows, None]
+            found = binning.make_entries(self.grid, every, x, None, self._roots(rows))
+            self.bin[rows] = found.node.reshape(len(x), -1)
             return found
 
         return self._make_bins(self.everywhere, 1, len(every), entries)
@@ -216,7 +216,7 @@ class FewRows(Search[_Parent]):
     def _bins_of(self, parent: _Parent) -> binning.Bins:
         """Sums of a parent's rows at x, x - B and x + B.
 
-        Where these are most rows, all others at x, with a minus: less work if sums of all are known.
+        Where these are most rows, at x those of all others: less work as sums of all are known.
         """
         features, grid = parent.features, self.grid
 
@@ -230,11 +230,14 @@ class FewRows(Search[_Parent]):
             if parent.most:
                 inside[:, 0] = column == 0
                 inside[:, 1:] &= column[:, None] > 0
-            signs = [-1 if parent.most else 1, 1, 1]
-            return binning.make_entries(grid, features, positions, inside, signs, self.root[rows])
+            return binning.make_entries(grid, features, positions, inside, self._roots(rows))
 
         rows = self.everywhere if parent.most else parent.members
         return self._make_bins(rows, 3, 3 * len(features), entries)
+
+    def _roots(self, rows: np.ndarray | slice) -> np.ndarray | float:
+        """Square roots of the weights of some rows, or that of all."""
+        return float(self.root[0]) if self.even else self.root[rows]
 
     def _make_bins(self, rows, num_sets: int, width: int, entries: Callable) -> binning.Bins:
         """Sums of rows that have `width` positions each, from what makes the entries of some."""
