@@ -239,7 +239,7 @@ def hinges(both: np.ndarray, grid: Grid) -> np.ndarray:
       both: (2, f, N, c), sums over nodes, for right hinges and left.
       grid: of the f columns.
     """
-    columns_first = np.moveaxis(both, -1, 0)
+    columns_first = both.transpose(3, 0, 1, 2)
     found = np.empty((*columns_first.shape[:-1], both.shape[2] - 1))
     if grid.hinge is not None:
         np.matmul(both.swapaxes(2, 3), grid.hinge, out=found.transpose(1, 2, 0, 3))

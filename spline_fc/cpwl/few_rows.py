@@ -106,8 +106,8 @@ class FewRows(Search[_Parent]):
         self.add_terms(parent, head)
         distance = self.features[head.feature] - self.position(head)
         distance = -distance if head.flipped else distance
-        signs = (1, -1)[: len(self.terms) - first]
-        columns = np.maximum(np.multiply.outer(signs, distance), 0)
+        columns = np.stack([distance, -distance][: len(self.terms) - first])
+        np.maximum(columns, 0, out=columns)
         if parent.column is not None:
             columns = np.minimum(columns, parent.column)
         self._append((self.root * columns).T, 1 + first)

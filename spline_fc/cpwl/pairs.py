@@ -96,8 +96,8 @@ def best_pairs(pairs: Pairs, tolerance: float, places: int) -> Best:
     share, remainder, cross, residual = pairs.share, pairs.remainder, pairs.cross, pairs.residual
     relative = remainder * share
     flipped, most = relative[:, 1] > relative[:, 0], np.maximum(relative[:, 0], relative[:, 1])
-    square = (residual * residual).sum(1)
-    both = (residual[:, :, 0] * residual[:, :, 1]).sum(1)
+    square = _over_outputs(residual * residual)
+    both = _over_outputs(residual[:, :, 0] * residual[:, :, 1])
     determinant = remainder[:, 0] * remainder[:, 1] - cross * cross
     paired = determinant * (share[:, 0] * share[:, 1]) > tolerance * most
     if places < 2:
@@ -113,3 +113,8 @@ def best_pairs(pairs: Pairs, tolerance: float, places: int) -> Best:
     at = (gain >= (1 - TIE) * gain.max(1)[:, None]).argmax(1)
     rows = np.arange(len(at))
     return Best(gain[rows, at], at, flipped[rows, at], paired[rows, at])
+
+
+def _over_outputs(table: np.ndarray) -> np.ndarray:
+    """Sums over the second axis, which mostly has one entry."""
+    return table[:, 0] if table.shape[1] == 1 else table.sum(1)
