@@ -54,14 +54,15 @@ class FewRows(Search[_Parent]):
         self.root, self.bin = np.sqrt(weights), np.empty(self.rows.shape, np.int32)
         self.even = bool((weights == weights[0]).all())
         self.parents[0].bins = self.bins = self._bins_of_constant()
+        num_outputs = y.shape[1]
+        self.columns = np.zeros((len(y), num_outputs + limits.max_terms))
+        self.columns[:, :num_outputs] = self.y = y * self.root[:, None]
+        self.basis = self.columns[:, num_outputs:]
         # Memory that is not written to is not taken.
-        self.whole, self.known = np.empty((*self.grid.node.shape, limits.max_terms)), 0
-        self.y = y * self.root[:, None]
-        self.basis = np.zeros((len(y), limits.max_terms))
+        self.whole, self.known = np.empty((*self.grid.node.shape, self.columns.shape[1])), 0
         self.effects = np.zeros((limits.max_terms, y.shape[1]))
         self.tables = np.empty((limits.max_terms, 5 + 2 * y.shape[1], len(self.knot)))
         self._append(self.root[:, None], 0)
-        self.given = self.bins.sums(np.column_stack([self.root, self.y]))[0]
 
     def _list_pairs(self) -> None:
         """All pairs that any parent may allow, (p,), or simply all if these are not many more."""
@@ -85,7 +86,11 @@ class FewRows(Search[_Parent]):
             for parent in parents:
                 parent.columns, parent.head = now, Head(0.0, 0, 0, False, False)
             return
-        both = [self._sums(p, now) if p.columns else self._begin(p, now) for p in parents]
+        last = self.y.shape[1] + now
+        both = [
+            self._sums(p, last - now + p.columns, last) if p.columns else self._begin(p, now)
+            for p in parents
+        ]
         counts, places = [part.shape[-1] for part in both], [p.place for p in parents]
         effects = np.concatenate([self.effects[now - count : now] for count in counts])
         entry = self._of_pairs(np.concatenate(both, axis=-1) if len(both) > 1 else both[0])
@@ -138,20 +143,19 @@ class FewRows(Search[_Parent]):
             self.basis[:, i] = column / np.sqrt(square)
             self.effects[i] = self.basis[:, i] @ self.y
 
-    def _whole(self, first: int, now: int) -> np.ndarray:
-        """Sums over nodes (f, N, c) of columns first, ..., now - 1 of the basis on all rows."""
-        if self.known < now:
-            new = slice(self.known, now)
-            self.whole[..., new], self.known = self.bins.sums(self.basis[:, new])[0], now
-        return self.whole[..., first:now]
+    def _whole(self, first: int, last: int) -> np.ndarray:
+        """Sums over nodes (f, N, c) of some columns (targets, then the basis) on all rows."""
+        if self.known < last:
+            new = slice(self.known, last)
+            self.whole[..., new], self.known = self.bins.sums(self.columns[:, new])[0], last
+        return self.whole[..., first:last]
 
-    def _sums(self, parent: _Parent, now: int) -> np.ndarray:
-        """Sums over nodes (2, f, N, c) of the columns that a parent has not seen."""
-        first = parent.columns
+    def _sums(self, parent: _Parent, first: int, last: int) -> np.ndarray:
+        """Sums over nodes (2, f, N, c) of some columns on the rows of a parent."""
         if parent.column is None:
-            return _twice(self._whole(first, now))
-        whole = self._whole(first, now) if parent.most else None
-        return binning.both_sides(parent.bins.sums(self.basis[:, first:now]), whole)
+            return np.broadcast_to(self._whole(first, last), (2, *self._whole(first, last).shape))
+        whole = self._whole(first, last) if parent.most else None
+        return binning.both_sides(parent.bins.sums(self.columns[:, first:last]), whole)
 
     def _of_pairs(self, both: np.ndarray) -> np.ndarray:
         """Inner products (c, 2, p) of the pairs with c columns, from sums (2, f, N, c) of these."""
@@ -163,26 +167,25 @@ class FewRows(Search[_Parent]):
 
     def _begin(self, parent: _Parent, now: int) -> np.ndarray:
         """Prepares a parent's sums and tables; sums over nodes (2, f, N, now) of all columns."""
-        whole = None
-        if parent.most or parent.column is None:
-            whole = np.concatenate([self.given, self._whole(0, now)], axis=-1)
-        if parent.column is None:
-            both = _twice(whole)
-            norm = self._norm(both[..., 0], _twice(self.bins.bend[0]))
-        else:
+        if parent.column is not None:
             parent.bins = self._bins_of(parent)
-            columns = [self.root, self.y, self.basis[:, :now], self.root * parent.column]
-            sums = parent.bins.sums(np.column_stack(columns))
-            both = binning.both_sides(sums[..., :-1], whole)
+        num_outputs = self.y.shape[1]
+        both = self._sums(parent, 0, num_outputs + now)
+        # The first column of the basis is the constant, but for its length.
+        constant = both[..., num_outputs] * np.linalg.norm(self.root)
+        if parent.column is None:
+            norm = self._norm(constant, np.repeat(self.bins.bend, 2, axis=0))
+        else:
             bend = binning.both_sides(parent.bins.bend, self.bins.bend[0] if parent.most else None)
             # min(B, h)^2 = h^2 - relu(h - B)^2 - 2 B relu(h - B)
-            moved = binning.hinges(sums[1:, ..., -1:], self.grid)[0]
-            norm = self._norm(both[..., 0], bend) - 2 * moved
+            column = (self.root * parent.column)[:, None]
+            moved = binning.hinges(parent.bins.sums(column)[1:], self.grid)[0]
+            norm = self._norm(constant, bend) - 2 * moved
         norm = np.maximum(norm, 0)
         allowed = self._allowed(parent)[self.feature, self.knot]
-        target = self._of_pairs(both[..., 1:-now])
+        target = self._of_pairs(both[..., :num_outputs])
         self.tables[parent.place] = tables.start(self._taken(norm), allowed, target)
-        return both[..., -now:]
+        return both[..., num_outputs:]
 
     def _norm(self, both: np.ndarray, bend: np.ndarray) -> np.ndarray:
         return binning.squared_hinges(both, bend, self.grid)
@@ -248,8 +251,3 @@ class FewRows(Search[_Parent]):
             return binning.make_block(part, shape, [entries(piece) for piece in pieces])
 
         return binning.Bins(binning.over(block, binning.split(rows)))
-
-
-def _twice(sums: np.ndarray) -> np.ndarray:
-    """The same for right hinges and left."""
-    return np.broadcast_to(sums, (2, *sums.shape))
