@@ -61,16 +61,16 @@ def make_grid(knots: np.ndarray, highest: np.ndarray) -> Grid:
     crowded = scale >= FINEST
     scale[crowded] = 0
     rows = np.arange(len(knots))[:, None]
-    grid = Grid(node, last, gap, inverse, edge, copies, scale, crowded, None)
-    cells = cells_of(grid, rows[:, 0], knots.T).T[~copies].astype(np.intp)
-    count = np.bincount(cells, minlength=CELLS * len(knots)).reshape(-1, CELLS)
+    # As in `cells_of`, rounding included.
+    cells = ((knots - first[:, None]) * scale[:, None] + CELLS * rows).astype(np.intp)
+    count = np.bincount(cells[~copies], minlength=CELLS * len(knots)).reshape(-1, CELLS)
     before = count.cumsum(1) - count + edge.shape[1] * rows
     crowded |= count.max(1) >= CROWDED
     hinge = None
     if 2 * node.size * knots.shape[1] <= TABLE:
         distance = node[:, :, None] - node[:, None, :-1]
         hinge = np.maximum([distance, -distance], 0)
-    return grid._replace(before=before, crowded=crowded, hinge=hinge)
+    return Grid(node, last, gap, inverse, edge, before, scale, crowded, hinge)
 
 
 class Entries(NamedTuple):
@@ -216,7 +216,8 @@ def make_block(rows: np.ndarray | slice, shape: Sequence[int], parts: Sequence[E
         for name in ("values", "index")
     )
     matrix = sparse.csc_array((values, index, pointer), shape=(size, len(counts)))
-    return Block(rows, matrix, sum(part.bend for part in parts).reshape(shape))
+    bend = np.sum([part.bend for part in parts], axis=0)
+    return Block(rows, matrix, bend.reshape(shape))
 
 
 def both_sides(sums: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:

@@ -28,7 +28,7 @@ class _Parent(Parent):
     features: np.ndarray  # (f,) int, that may join it
     column: np.ndarray | None  # (n,) its values; None for the constant
     members: np.ndarray | slice  # (r,) rows where it is not 0
-    bins: binning.Bins | None = None  # of x, x - column and x + column; of the constant x alone
+    bins: binning.Bins | None = None  # of x, x - column and x + column
     most: bool = False  # the rows where it is 0 are less work than those where it is not
 
 
@@ -53,7 +53,7 @@ class FewRows(Search[_Parent]):
         self.features, self.rows = features, np.ascontiguousarray(features.T)
         self.root, self.bin = np.sqrt(weights), np.empty(self.rows.shape, np.int32)
         self.even = bool((weights == weights[0]).all())
-        self.parents[0].bins = self.bins = self._bins_of_constant()
+        self.bins = self._bins_of_constant()
         num_outputs = y.shape[1]
         self.columns = np.zeros((len(y), num_outputs + limits.max_terms))
         self.columns[:, :num_outputs] = self.y = y * self.root[:, None]
@@ -153,9 +153,10 @@ class FewRows(Search[_Parent]):
     def _sums(self, parent: _Parent, first: int, last: int) -> np.ndarray:
         """Sums over nodes (2, f, N, c) of some columns on the rows of a parent."""
         if parent.column is None:
-            return np.broadcast_to(self._whole(first, last), (2, *self._whole(first, last).shape))
-        whole = self._whole(first, last) if parent.most else None
-        return binning.both_sides(parent.bins.sums(self.columns[:, first:last]), whole)
+            whole = self._whole(first, last)
+            return np.broadcast_to(whole, (2, *whole.shape))
+        sums = self._bins(parent, parent.column).sums(self.columns[:, first:last])
+        return binning.both_sides(sums, self._whole(first, last) if parent.most else None)
 
     def _of_pairs(self, both: np.ndarray) -> np.ndarray:
         """Inner products (c, 2, p) of the pairs with c columns, from sums (2, f, N, c) of these."""
@@ -167,28 +168,25 @@ class FewRows(Search[_Parent]):
 
     def _begin(self, parent: _Parent, now: int) -> np.ndarray:
         """Prepares a parent's sums and tables; sums over nodes (2, f, N, now) of all columns."""
-        if parent.column is not None:
-            parent.bins = self._bins_of(parent)
         num_outputs = self.y.shape[1]
         both = self._sums(parent, 0, num_outputs + now)
         # The first column of the basis is the constant, but for its length.
         constant = both[..., num_outputs] * np.linalg.norm(self.root)
         if parent.column is None:
-            norm = self._norm(constant, np.repeat(self.bins.bend, 2, axis=0))
+            bend = np.repeat(self.bins.bend, 2, axis=0)
+            norm = binning.squared_hinges(constant, bend, self.grid)
         else:
-            bend = binning.both_sides(parent.bins.bend, self.bins.bend[0] if parent.most else None)
+            bins = self._bins(parent, parent.column)
+            bend = binning.both_sides(bins.bend, self.bins.bend[0] if parent.most else None)
             # min(B, h)^2 = h^2 - relu(h - B)^2 - 2 B relu(h - B)
             column = (self.root * parent.column)[:, None]
-            moved = binning.hinges(parent.bins.sums(column)[1:], self.grid)[0]
-            norm = self._norm(constant, bend) - 2 * moved
+            moved = binning.hinges(bins.sums(column)[1:], self.grid)[0]
+            norm = binning.squared_hinges(constant, bend, self.grid) - 2 * moved
         norm = np.maximum(norm, 0)
         allowed = self._allowed(parent)[self.feature, self.knot]
         target = self._of_pairs(both[..., :num_outputs])
         self.tables[parent.place] = tables.start(self._taken(norm), allowed, target)
         return both[..., num_outputs:]
-
-    def _norm(self, both: np.ndarray, bend: np.ndarray) -> np.ndarray:
-        return binning.squared_hinges(both, bend, self.grid)
 
     def _allowed(self, parent: _Parent) -> np.ndarray:
         """Candidates (f, K) that spans leave to a parent, by its rows in every bin."""
@@ -216,33 +214,38 @@ class FewRows(Search[_Parent]):
 
         return self._make_bins(self.everywhere, 1, len(every), entries)
 
-    def _bins_of(self, parent: _Parent) -> binning.Bins:
-        """Sums of a parent's rows at x, x - B and x + B.
+    def _bins(self, parent: _Parent, column: np.ndarray) -> binning.Bins:
+        """Sums of a parent's rows at x, x - B and x + B, made when they are needed first.
 
         Where these are most rows, at x those of all others: less work as sums of all are known.
         """
+        if parent.bins is not None:
+            return parent.bins
         features, grid = parent.features, self.grid
 
         def entries(rows: np.ndarray | slice) -> binning.Entries:
-            x, column = self.rows[rows][:, features], parent.column[rows][:, None]
-            positions = np.stack([x, x - column, x + column], axis=1)
+            x, values = self.rows[rows][:, features], column[rows][:, None]
+            positions = np.stack([x, x - values, x + values], axis=1)
             inside = np.ones(positions.shape, bool)
             # Below the first node no right hinge is left, beyond the last knot no left one.
             np.greater(positions[:, 1], grid.node[features, 0], out=inside[:, 1])
             np.less(positions[:, 2], grid.last[features], out=inside[:, 2])
             if parent.most:
-                inside[:, 0] = column == 0
-                inside[:, 1:] &= column[:, None] > 0
+                inside[:, 0] = values == 0
+                inside[:, 1:] &= values[:, None] > 0
             return binning.make_entries(grid, features, positions, inside, self._roots(rows))
 
         rows = self.everywhere if parent.most else parent.members
-        return self._make_bins(rows, 3, 3 * len(features), entries)
+        parent.bins = self._make_bins(rows, 3, 3 * len(features), entries)
+        return parent.bins
 
     def _roots(self, rows: np.ndarray | slice) -> np.ndarray | float:
         """Square roots of the weights of some rows, or that of all."""
         return float(self.root[0]) if self.even else self.root[rows]
 
-    def _make_bins(self, rows, num_sets: int, width: int, entries: Callable) -> binning.Bins:
+    def _make_bins(
+        self, rows: np.ndarray | slice, num_sets: int, width: int, entries: Callable
+    ) -> binning.Bins:
         """Sums of rows that have `width` positions each, from what makes the entries of some."""
         shape = (num_sets, *self.grid.node.shape)
 
