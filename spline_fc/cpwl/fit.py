@@ -26,13 +26,10 @@ from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
 from spline_fc.cpwl.stopping import told, with_causes
 from spline_fc.cpwl.targets import Targets, targets_of
 from spline_fc.cpwl.terms import Term, as_spline, hinge_use, term_values
-from spline_fc.sharding import placement_of
+from spline_fc.sharding import Placement, computed_at
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
-# Compiled steps take seconds to begin. Additive, they then take half as long as NumPy on so many
-# rows; with interactions NumPy is as quick or quicker up to so many numbers in z.
-FEW_ROWS, FEW_NUMBERS = 1 << 13, 1 << 20
 TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 
 
@@ -79,7 +76,8 @@ def fit_mars(
 
     Args:
       x: (n, d) numbers, finite; a data frame's columns give the names. Where its rows are divided
-        over several devices (`shard_rows`) the fit is computed there, see docs/scale.md.
+        over several devices (`shard_rows`), or many rows lie on a GPU, the fit is computed there,
+        see docs/scale.md.
       y: (n,) or (n, k), finite; the outputs share one basis.
       max_terms: upper bound on the terms of the forward pass, intercept included.
       max_degree: hinges per term at most; 1 is additive.
@@ -125,6 +123,7 @@ def fit_mars(
     Raises:
       ValueError: no numbers, traced arrays, wrong rank, lengths that differ, no rows, non-finite
         values, negative or all-zero weights, fewer rows than max_terms - 1, unknown options.
+      MemoryError: a device that has the rows has too little memory left for the fit.
 
     Reference:
       Friedman (1991), Multivariate Adaptive Regression Splines, Annals of Statistics 19(1); Xu,
@@ -188,7 +187,7 @@ class _Parts(NamedTuple):
 
 def _checked(x: Any, y: Any, weights: Any) -> tuple[AnyData, tuple[str, ...] | None]:
     """The data where they are, and the names that a data frame gives."""
-    if placement_of(x) is not None:
+    if isinstance(x, jax.Array):  # has no names, and may lie where the fit will be
         return checked_rows(x, y, weights), None
     x = columns("x", x)
     return checked_rows(x.values, y, weights), x.names
@@ -210,7 +209,9 @@ def _fit_safely(
     """
     targets = targets_of(data)
     wide = np.dtype(np.float64)
-    few = is_small(data.num_rows, rules[0], limits[1])  # data that are searched in float64 alone
+    few = inputs.is_small(
+        data.num_rows, rules[0], limits[1]
+    )  # data that are searched in float64 alone
     for dtype in (wide,) if few else dict.fromkeys((data.dtype, wide)):
         typed, every = data._replace(dtype=dtype), (*names, *found.names)
         space, scaled = _search_space(typed, found.projection, every, knots, *rules)
@@ -222,13 +223,6 @@ def _fit_safely(
         if not parts.doubtful:
             break
     return space, scaled.units, targets, parts
-
-
-def is_small(num_rows: int, num_columns: int, max_degree: int) -> bool:
-    """Whether a search goes without a compiler, whose first fit takes longer than many others."""
-    if max_degree == 1:
-        return num_rows <= FEW_ROWS
-    return num_rows * num_columns <= FEW_NUMBERS
 
 
 def _search_space(
@@ -286,15 +280,16 @@ def _fit(
     data: AnyData, targets: Targets, columns, space: SearchSpace, limits, backward, on_step
 ) -> _Parts:
     """Forward pass, backward pass and last least squares, in the dtype of the columns."""
-    size, on_host = (limits.max_terms - 1, limits.max_degree), isinstance(columns, np.ndarray)
-    many = not on_host or not is_small(columns.shape[1], len(columns), limits.max_degree)
+    size = (limits.max_terms - 1, limits.max_degree)
+    place = data.place if isinstance(data, ShardedData) else None
+    many = place or not inputs.is_small(columns.shape[1], len(columns), limits.max_degree)
     # The tables need more digits than the data; this reaches no further than the block.
-    with jax.enable_x64(True) if many else contextlib.nullcontext():
+    with jax.enable_x64(True) if many else contextlib.nullcontext(), computed_at(place):
         weights, y = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
-        if many and on_host:
+        if many and place is None:
             columns, y, weights = jax.device_put((columns, y, weights))
-        terms, trace, stop = forward(columns, y, weights, space, limits, on_step)
-        found = _products(columns, y, weights, terms, size, backward.num_folds)
+        terms, trace, stop = forward(columns, y, weights, space, limits, place, on_step)
+        found = _products(columns, y, weights, terms, size, place, backward.num_folds)
         solved = _prune_and_solve(found, terms, space.linear, backward)
     coef, path, rss, total, exact = solved
     exact = exact[trace.num_terms - 1]  # of the terms after every step
@@ -311,7 +306,9 @@ def _fit(
     )  # fmt: skip
 
 
-def _products(columns, y, weights, terms, size: tuple[int, int], num_folds: int) -> Products:
+def _products(
+    columns, y, weights, terms, size: tuple[int, int], place: Placement | None, num_folds: int
+) -> Products:
     """What the rows say of an intercept and the terms; `size` is the most terms and factors."""
     if isinstance(columns, np.ndarray):
         design = np.column_stack([np.ones(len(y)), term_values(columns.T, terms)])
@@ -319,7 +316,7 @@ def _products(columns, y, weights, terms, size: tuple[int, int], num_folds: int)
     outputs = np.zeros((1, y.shape[1]))
     projection = np.zeros((len(columns), 0))  # the columns are those of z already
     everything = as_spline(terms, outputs[0], outputs[:0], projection, columns.dtype, size)
-    return products.on_device(everything, len(terms), columns, y, weights, num_folds)
+    return products.on_device(everything, len(terms), columns, y, weights, place, num_folds)
 
 
 def _prune_and_solve(rows: Products, terms, linear, backward: _Backward):

@@ -135,6 +135,15 @@ def middle(knots: np.ndarray, extent: Extent) -> float:
     return float(np.clip(knots[len(knots) // 2], extent.least, extent.most))
 
 
+def per_unit(scale: float | np.ndarray) -> float | np.ndarray:
+    """By what columns are multiplied to be in units of a scale.
+
+    Compiled code turns divisions by a number into products with its inverse: a row that NumPy sees
+    at its first knot would come to lie before it, and be lost.
+    """
+    return 1 / np.maximum(scale, np.finfo(np.float64).tiny)
+
+
 def looked_at(
     knots: np.ndarray, usable: np.ndarray, extent: Extent, shift: float, scale: float, dtype
 ) -> Column:
@@ -143,7 +152,7 @@ def looked_at(
     pulled = (extent.least < far[0], extent.most > far[1])
     ends = np.array([extent.least, extent.most])
     scaled, ends = (
-        (np.clip(values.astype(np.float64, copy=False), *far) - shift) / scale
+        (np.clip(values.astype(np.float64, copy=False), *far) - shift) * per_unit(scale)
         for values in (knots, ends)
     )
     low, high = ends.astype(dtype).astype(float)
@@ -204,7 +213,7 @@ def scaled_columns(
         far = extent.reach(FAR)
         for rows in chunks(len(raw)):
             wide = np.clip(raw[rows].astype(np.float64, copy=False), *far)
-            columns[v, rows] = (wide - shift) / scale
+            columns[v, rows] = (wide - shift) * per_unit(scale)
         return looked_at(knots, usable, extent, shift, scale, data.dtype)
 
     # Threads cost small columns more than they save.

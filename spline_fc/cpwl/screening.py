@@ -7,6 +7,7 @@ from spline_fc.checks import check
 from spline_fc.cpwl.knots import SearchSpace
 from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
+from spline_fc.sharding import is_divided
 
 Array = np.ndarray | jax.Array
 BINS = 8  # at whose resolution a column is looked at
@@ -37,10 +38,11 @@ def searched_columns(
         kept = len(idle) % TOGETHER if len(found) else len(idle)
         return np.sort(np.concatenate([found, idle[:kept]]))
     check(
-        isinstance(columns, np.ndarray),
+        not is_divided(columns),
         f"screen must be None, or {len(features)} at least, for rows on several devices; got "
         f"{screen}.",
     )
+    columns, y, weights = map(np.asarray, (columns, y, weights))
     weighted = y * weights[:, None]
 
     def promise(v: int) -> float:

@@ -37,7 +37,6 @@ from spline_fc.network.reshape import BALANCES, max_terms_for, reshape
 from spline_fc.network.samplers import SAMPLERS, generator
 from spline_fc.network.structure import Params
 from spline_fc.printing import printed
-from spline_fc.sharding import placement_of
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
@@ -128,10 +127,10 @@ def spline_start(
     check_one_of("incoming", incoming, SAMPLERS)
     check_one_of("balance", balance, BALANCES)
     with Stopwatch() as clock:
-        x, names = (x, None) if placement_of(x) else columns("x", x)
+        x, names = (x, None) if isinstance(x, jax.Array) else columns("x", x)
         everything = checked_rows(x, y, weights)
         if isinstance(everything, ShardedData):
-            _check_shared(task, row_share)
+            everything = _where_possible(everything, task, row_share)
         room = int(share * hidden_sizes[0])
         if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
             outputs = everything.y.shape[1]
@@ -157,11 +156,18 @@ def start_keys(key: jax.Array | int) -> tuple[jax.Array, jax.Array]:
     return k_directions, k_fill
 
 
-def _check_shared(task: str, row_share: float) -> None:
-    """Raises ValueError for what rows on several devices cannot have."""
+def _where_possible(data: ShardedData, task: str, row_share: float) -> AnyData:
+    """Rows where they are; those of a single device on the host for what only rows there can have.
+
+    Raises:
+      ValueError: rows on several devices cannot have it.
+    """
+    if data.place.num_devices == 1 and (task != "regression" or row_share != 1):
+        return data.on_host()
     where = "for rows on several devices"
     check(task == "regression", f'task must be "regression" {where}; got {task!r}.')
     check(row_share == 1, f"row_share must be 1 {where}; got {row_share}.")
+    return data
 
 
 def _part(key: jax.Array, data: AnyData, share: float) -> AnyData:
