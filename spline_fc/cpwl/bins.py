@@ -125,11 +125,12 @@ def make_entries(
     Args:
       grid: of all f columns.
       joining: (g,) int, some of the columns.
-      positions: (r, s, g), none below the first node where it is inside.
+      positions: (r, s, g); what lies below the first node is taken to be there.
       inside: (r, s, g) bool, which are wanted; None for all.
       root: (r,), square roots of the weights, or that of all.
     """
     num_rows, num_sets, columns = positions.shape
+    positions = np.maximum(positions, grid.node[joining, 0])
     cells, width = cells_of(grid, joining, positions).ravel(), num_sets * columns
     positions, at, counts = positions.ravel(), None, np.full(num_rows, width)
     if inside is not None:

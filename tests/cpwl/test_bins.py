@@ -87,3 +87,11 @@ def test_minima_of_hinges_are_summed_and_squared(monkeypatch, table):
     expected = np.einsum("sfkr,rc->csfk", minimum, z * root[:, None])
     found = bins.hinges(both, grid)
     np.testing.assert_allclose(found[..., distinct], expected[..., distinct], atol=1e-12)
+
+
+def test_a_position_below_the_first_knot_counts_as_there():
+    knots = np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]])
+    grid, below = bins.make_grid(knots, np.full(2, 3.0)), np.array([[[0.5, -1e-17]]])
+    made = bins.make_entries(grid, np.arange(2), below, None, 1.0)
+    np.testing.assert_array_equal(made.node, [0, grid.node.shape[1]])
+    np.testing.assert_allclose(made.values, [[0.5, 0.5], [1, 0]])
