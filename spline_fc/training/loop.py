@@ -26,13 +26,13 @@ from spline_fc.training.inputs import check_shared, cut_batch, prepare
 from spline_fc.training.replicas import Grid, make_grid
 from spline_fc.training.steps import (
     DIVERGED,
-    OUT_OF_PATIENCE,
     RUNNING,
     Data,
     Numbers,
     Recorder,
     history_names,
     numbers_of,
+    stop_reason,
 )
 
 OnEpochs = Callable[[int, dict[str, np.ndarray]], None]
@@ -116,8 +116,8 @@ def train(
     """
     check_kind("dataset", dataset, Dataset)
     config = as_config(config).for_task(dataset.task)
-    _check_seed("seed", seed)
-    _check_watchers(recorder, on_epochs, checkpoints)
+    check_seed("seed", seed)
+    check_watchers(recorder, on_epochs, checkpoints)
     data = prepare(params, dataset, config, weights, origin)
     config = cut_batch(config, data.train[0].shape[-2])
     rate = jnp.asarray(config.learning_rate, data.train[0].dtype)
@@ -125,8 +125,8 @@ def train(
     if place is not None:
         check_shared(config, place)
         params, rate = place.copy((params, rate))
-    run = _Run(config, recorder, data, rate, np.uint32(seed), place)
-    return _train(run, params, on_epochs, checkpoints)
+    run = Run(config, recorder, data, rate, np.uint32(seed), place)
+    return run_training(run, params, on_epochs, checkpoints)
 
 
 def train_replicas(
@@ -181,27 +181,29 @@ def train_replicas(
         check_number(f"learning_rates[{index}]", rate, above=0)
     seeds = as_list("seeds", seeds, "integers")
     for index, seed in enumerate(seeds):
-        _check_seed(f"seeds[{index}]", seed)
+        check_seed(f"seeds[{index}]", seed)
     keep_epochs = as_list("keep_epochs", keep_epochs, "integers")
     for index, epoch in enumerate(keep_epochs):
         check_integer(f"keep_epochs[{index}]", epoch, 0)
-    _check_watchers(recorder, on_epochs, checkpoints)
+    check_watchers(recorder, on_epochs, checkpoints)
     data = prepare(params, datasets, config, weights, origin, len(seeds))
     config = cut_batch(config, data.train[0].shape[-2])
     rates = jnp.asarray(learning_rates, data.train[0].dtype)
     grid = None if mesh is None else make_grid(mesh, len(seeds), len(rates))
-    run = _Run(config, recorder, data, rates, np.asarray(seeds, np.uint32), grid=grid)
-    return _train(run, params, on_epochs, checkpoints, tuple(keep_epochs))
+    run = Run(config, recorder, data, rates, np.asarray(seeds, np.uint32), grid=grid)
+    return run_training(run, params, on_epochs, checkpoints, tuple(keep_epochs))
 
 
-def _check_seed(name: str, seed: Any) -> None:
+def check_seed(name: str, seed: Any) -> None:
+    """Raises ValueError unless it is an integer from 0 to 2**32 - 1."""
     check_integer(name, seed, 0)
     check(seed < 2**32, f"{name} must be below 2**32; got {shown(seed)}.")
 
 
-def _check_watchers(
+def check_watchers(
     recorder: Recorder | None, on_epochs: OnEpochs | None, checkpoints: Checkpoints | None
 ) -> None:
+    """Raises TypeError or ValueError unless these are what `train` takes."""
     if recorder is not None:
         check_kind("recorder", recorder, Recorder)
     check(
@@ -213,7 +215,8 @@ def _check_watchers(
         check_integer("checkpoints.every", checkpoints.every, 1)
 
 
-class _Run(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Run:
     """What decides a run, apart from its initial parameters."""
 
     config: TrainingConfig
@@ -225,6 +228,7 @@ class _Run(NamedTuple):
     grid: Grid | None = None  # of the replicas, where several devices share them
 
     def program(self) -> Program:
+        """What is compiled."""
         mesh = None if self.grid is None else self.grid.mesh
         replicas = np.ndim(self.rate) == 1
         return Program(self.config.structure(), self.recorder, replicas, self.place, mesh)
@@ -237,25 +241,30 @@ class _Run(NamedTuple):
         """The inverse of `divided`."""
         return tree if self.grid is None else self.grid.whole(tree)
 
-    def laid_out(self) -> "_Run":
+    def laid_out(self) -> "Run":
         """The run with its arrays on the devices that share the replicas."""
         seed, rate = self.divided(self.seed, "seeds"), self.divided(self.rate, "rates")
-        return self._replace(data=self.divided(self.data, "seeds"), seed=seed, rate=rate)
+        data = self.divided(self.data, "seeds")
+        return dataclasses.replace(self, data=data, seed=seed, rate=rate)
 
     def numbers(self) -> Numbers:
+        """The numbers that the compiled program takes."""
         numbers = numbers_of(self.config, self.steps_per_epoch(), self.rate.dtype)
         return self.divided(numbers, None)
 
     def begin(self, params: Params) -> TrainState:
+        """The state before training."""
         params = self.divided(params, "seeds")
         arguments = (params, self.data, self.numbers(), self.rate, self.config.epochs)
         return _epochs.begin(*arguments, self.program())
 
     def advance(self, state: TrainState, stop: int, start: int) -> TrainState:
+        """The state after the epochs start + 1 .. stop; the old one is donated."""
         arguments = (state, self.data, self.numbers(), self.rate, self.seed, stop, start)
         return jax.block_until_ready(_epochs.advance(*arguments, self.program()))
 
     def steps_per_epoch(self) -> int:
+        """Steps of an epoch."""
         return self.config.steps_per_epoch(self.data.train[0].shape[-2])
 
     def description(self, params: Params) -> dict[str, Any]:
@@ -281,18 +290,24 @@ class _Run(NamedTuple):
         }
 
     def is_over(self, state: TrainState, done: int) -> bool:
+        """Whether nothing is left to do after so many epochs."""
         status = self.whole(state.iterate.status)
         return done >= self.config.epochs or not (status == RUNNING).any()
 
 
-def _train(
-    run: _Run,
+def run_training(
+    run: Run,
     params: Params,
     on_epochs: OnEpochs | None,
     checkpoints: Checkpoints | None,
     keep_epochs: tuple[int, ...] = (),
 ) -> TrainResult:
-    """Compiles, then resumes or starts, then runs all epochs."""
+    """Compiles, then resumes or starts, then runs all epochs.
+
+    Args:
+      run: what decides the training.
+      params, on_epochs, checkpoints: as of `train`. keep_epochs: as of `train_replicas`.
+    """
     began = time.perf_counter()
     described = None if checkpoints is None else run.description(params)
     run = run.laid_out()
@@ -311,7 +326,7 @@ def _train(
     return _result(run, state, seconds)._replace(kept=kept)
 
 
-def _latest(run: _Run, store: Store, state: TrainState) -> tuple[int, TrainState]:
+def _latest(run: Run, store: Store, state: TrainState) -> tuple[int, TrainState]:
     """The epochs that were saved, and the state after them; what is there is of whole replicas."""
     done, saved = store.latest(run.whole(state))
     return (done, run.divided(saved)) if done else (0, state)
@@ -320,7 +335,7 @@ def _latest(run: _Run, store: Store, state: TrainState) -> tuple[int, TrainState
 class _Pieces(NamedTuple):
     """Who looks at a run between its pieces."""
 
-    run: _Run
+    run: Run
     on_epochs: OnEpochs | None
     keep_epochs: tuple[int, ...]
     kept: dict[int, Params]
@@ -337,7 +352,7 @@ class _Pieces(NamedTuple):
 
 
 def _run_epochs(
-    run: _Run, state: TrainState, done: int, pieces: _Pieces, store: Store | None, every: int
+    run: Run, state: TrainState, done: int, pieces: _Pieces, store: Store | None, every: int
 ) -> TrainState:
     """Runs the epochs after `done`, in pieces if somebody watches, keeps or saves."""
     lengths = pieces.length(run.config.epochs) + ([every] if store is not None else [])
@@ -353,20 +368,20 @@ def _run_epochs(
     return state
 
 
-def _history(run: _Run, state: TrainState, done: int) -> dict[str, np.ndarray]:
+def _history(run: Run, state: TrainState, done: int) -> dict[str, np.ndarray]:
     names = history_names(run.program().structure.loss)
     values = np.asarray(run.whole(state.history))
     return {name: values[..., i, : done + 1] for i, name in enumerate(names)}
 
 
-def _result(run: _Run, state: TrainState, seconds: Seconds) -> TrainResult:
+def _result(run: Run, state: TrainState, seconds: Seconds) -> TrainResult:
     config, recorder = run.config, run.recorder
     history, state = _history(run, state, config.epochs), run.whole(state)
     status, step = np.asarray(state.iterate.status), np.asarray(state.iterate.step)
     best_epoch = np.asarray(state.best_epoch)
     reasons = np.empty(status.shape, object)
     for index in np.ndindex(status.shape):
-        reasons[index] = _reason(status[index], step[index], best_epoch[index], config)
+        reasons[index] = stop_reason(status[index], step[index], best_epoch[index], config)
     return TrainResult(
         params=state.best_params,
         last_params=state.iterate.average,
@@ -378,16 +393,3 @@ def _result(run: _Run, state: TrainState, seconds: Seconds) -> TrainResult:
         stop_reason=reasons if status.ndim else reasons.item(),
         diverged=status == DIVERGED,
     )
-
-
-def _reason(status: int, step: int, best_epoch: int, config: TrainingConfig) -> str:
-    if status == DIVERGED and step == 0:
-        return "The loss was not finite at step 1 or before it."
-    if status == DIVERGED:
-        return f"The loss was not finite at step {step + 1}."
-    if status == OUT_OF_PATIENCE:
-        return (
-            f"No better validation loss than that of epoch {best_epoch} came in the "
-            f"{config.patience} epochs after it."
-        )
-    return f"All {config.epochs} epochs were done."
