@@ -15,6 +15,7 @@ from spline_fc.arrays import columns
 from spline_fc.checks import (
     as_key,
     as_sizes,
+    check,
     check_integer,
     check_known_keys,
     check_number,

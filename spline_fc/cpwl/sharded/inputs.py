@@ -122,8 +122,9 @@ def drawn_rows(key: jax.Array, data: ShardedData, share: float) -> ShardedData:
     run = over_rows(_drawn, place, (PartitionSpec(), rows, rows, rows), rows)
     with jax.enable_x64(True):
         bits = np.asarray(jax.random.key_data(key))
-        some = run(bits, data.x, data.y, data.weights, count=count, axes=place.axes)
-    return checked_data(*some, place)
+        rows = data.x, data.y, data.weights
+        x, y, weights = run(bits, *rows, count=count, axes=place.axes)
+    return checked_data(x, y, weights, place)
 
 
 def _drawn(bits: jax.Array, *parts: jax.Array, count: int, axes: Axes) -> list[jax.Array]:
