@@ -27,15 +27,13 @@ COORDINATOR = flags.DEFINE_string(
 PROCESS = flags.DEFINE_integer("process_id", None, "Number of this process, from 0.")
 COUNT = flags.DEFINE_integer("num_processes", None, "How many processes there are.")
 
-# What launchers set: number of the process, how many there are; and what tells that they are meant.
+# What launchers set: the number of a process, and how many there are.
 _LAUNCHERS = (
-    ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_STEP_NODELIST"),  # a batch script is no step of srun
-    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_SIZE"),
-    ("PMI_RANK", "PMI_SIZE", "PMI_SIZE"),
-    ("TPU_WORKER_ID", "TPU_WORKER_HOSTNAMES", "TPU_WORKER_HOSTNAMES"),
+    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),  # of srun; a batch script by itself is one process
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("PMI_RANK", "PMI_SIZE"),
+    ("TPU_WORKER_ID", "TPU_WORKER_HOSTNAMES"),  # the names, with commas
 )
-
-
 HEARTBEAT = 30  # seconds without a word, after which a process counts as dead and all others end
 GRACE = 30  # seconds from SIGTERM to the end of a first process that is held up
 
@@ -80,10 +78,10 @@ def own() -> Process:
 
 def _launched() -> Process | None:
     """What the launcher of several processes tells this one, if there is one."""
-    for index, count, sign in _LAUNCHERS:
-        if sign in os.environ and index in os.environ and count in os.environ:
+    for index, count in _LAUNCHERS:
+        if index in os.environ and count in os.environ:
             told = os.environ[count]
-            size = int(told) if told.isdecimal() else len(told.split(","))  # or names of hosts
+            size = int(told) if told.isdecimal() else len(told.split(","))
             if size > 1:
                 return Process(int(os.environ[index]), size)
     return None

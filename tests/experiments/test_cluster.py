@@ -11,13 +11,12 @@ from experiments import cluster
 from spline_fc import data, runs
 
 FLAGS = {"process_id": "PROCESS", "num_processes": "COUNT", "coordinator": "COORDINATOR"}
-STEP = {"SLURM_PROCID": "1", "SLURM_NTASKS": "2", "SLURM_STEP_NODELIST": "node[1-2]"}
+STEP = {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2"}
 
 
 def own(environment, monkeypatch, **flags):
-    for index, count, sign in cluster._LAUNCHERS:
-        for name in (index, count, sign):
-            monkeypatch.delenv(name, raising=False)
+    for name in sum(cluster._LAUNCHERS, ()):
+        monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     for name, variable in FLAGS.items():
@@ -30,8 +29,8 @@ def own(environment, monkeypatch, **flags):
     [
         ({}, (0, 1)),
         (STEP, (1, 2)),
-        ({**STEP, "SLURM_NTASKS": "1"}, (0, 1)),
-        ({name: STEP[name] for name in ("SLURM_PROCID", "SLURM_NTASKS")}, (0, 1)),
+        ({**STEP, "SLURM_STEP_NUM_TASKS": "1"}, (0, 1)),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "2"}, (0, 1)),  # a batch script, or salloc's shell
         ({"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "4"}, (3, 4)),
         ({"TPU_WORKER_ID": "0", "TPU_WORKER_HOSTNAMES": "a,b"}, (0, 2)),
         ({"TPU_WORKER_ID": "0", "TPU_WORKER_HOSTNAMES": "localhost"}, (0, 1)),

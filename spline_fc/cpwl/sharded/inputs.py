@@ -122,8 +122,8 @@ def drawn_rows(key: jax.Array, data: ShardedData, share: float) -> ShardedData:
     run = over_rows(_drawn, place, (PartitionSpec(), rows, rows, rows), rows)
     with jax.enable_x64(True):
         bits = np.asarray(jax.random.key_data(key))
-        rows = data.x, data.y, data.weights
-        x, y, weights = run(bits, *rows, count=count, axes=place.axes)
+        arrays = data.x, data.y, data.weights
+        x, y, weights = run(bits, *arrays, count=count, axes=place.axes)
     return checked_data(x, y, weights, place)
 
 
