@@ -62,13 +62,14 @@ def check_alike(plan: Plan, datasets: Sequence[Dataset]) -> None:
     own = np.frombuffer(config + bytes.fromhex(digest(parts)), np.uint8)
     every = np.asarray(multihost_utils.process_allgather(own)).reshape(-1, 2, len(config))
     x = datasets[0].train.x
-    here = f"{x.shape[0]} rows of {x.shape[1]} columns, {x.dtype}"
-    for what, place, came in (("config", 0, "this one"), ("rows", 1, here)):
-        strange = np.flatnonzero((every[:, place] != every[0, place]).any(axis=1))
+    here = f"; process {jax.process_index()}: {x.shape[0]} of {x.shape[1]} columns, {x.dtype}"
+    kinds = (("config", "another", ""), ("rows", "others", here))
+    for place, (what, other, came) in enumerate(kinds):
+        strange = np.flatnonzero((every[:, place] != every[0, place]).any(axis=1)).tolist()
         check(
-            not strange.size,
-            f"all processes must read the same {what}; process {[*strange, 0][0]} has others than "
-            f"process 0 (process {jax.process_index()}: {came}).",
+            not strange,
+            f"all processes must read the same {what}; got {other} in process {[*strange, 0][0]} "
+            f"than in process 0{came}.",
         )
 
 

@@ -63,9 +63,12 @@ def test_flags_that_do_not_go_together_are_named(monkeypatch, flags, sentence):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"config": {"seeds": 2}}, "the same config; process 1 has others"),
-        ({"dtype": np.float64}, "the same rows; process 1 .*7 rows of 2 columns, float64"),
-        ({"columns": 3}, "the same rows; process 1 .*7 rows of 3 columns, float32"),
+        ({"config": {"seeds": 2}}, "the same config; got another in process 1 than"),
+        (
+            {"dtype": np.float64},
+            "the same rows; others in process 1 .* 7 of 2 columns, float64",
+        ),
+        ({"columns": 3}, "the same rows; others in process 1 .* 7 of 3 columns, float32"),
     ],
 )
 def test_processes_that_read_other_rows_are_told_so(monkeypatch, change, sentence):
