@@ -66,9 +66,9 @@ def test_flags_that_do_not_go_together_are_named(monkeypatch, flags, sentence):
         ({"config": {"seeds": 2}}, "the same config; got another in process 1 than"),
         (
             {"dtype": np.float64},
-            "the same rows; others in process 1 .* 7 of 2 columns, float64",
+            "the same rows; got others in process 1 .* 7 of 2 columns, float64",
         ),
-        ({"columns": 3}, "the same rows; others in process 1 .* 7 of 3 columns, float32"),
+        ({"columns": 3}, "the same rows; got others in process 1 .* 7 of 3 columns, float32"),
     ],
 )
 def test_processes_that_read_other_rows_are_told_so(monkeypatch, change, sentence):
