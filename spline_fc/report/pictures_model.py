@@ -77,7 +77,8 @@ def _band_sentence(band: Band | None) -> str:
     return (
         f" Bars of the {AFTER} reach to either side as far as {100 * LEVEL:g} % of its errors on "
         f"{band.num_rows} validation rows; over seeds {shares.mean():.1f}{error} % of the test "
-        "rows lie within. By these validation rows the step was chosen, so the bars are a little short."
+        "rows lie within. By these validation rows the step was chosen, so the bars are a little "
+        "short."
     )
 
 
