@@ -30,7 +30,7 @@ STEPS_PER_DECADE = 6
 def shrink(
     fitted: Any,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     weights: Any = None,
     tolerance: float = 0.05,
@@ -45,7 +45,8 @@ def shrink(
     Args:
       fitted: a FitResult or a Spline, of m terms on d features and k outputs, or a record that
         holds one as its `fit`, as a SplineStart.
-      x: (n, d), finite; what was fitted on. y: (n,) or (n, k), finite.
+      x: (n, d), finite; what was fitted on. Or a source of rows in chunks.
+      y: (n,) or (n, k), finite; None beside a source of chunks.
       weights: (n,), >= 0.
       tolerance: the residual sum of squares may grow by this share over that of least squares.
       most: the largest ridge.

@@ -1,12 +1,13 @@
 """Targets less their mean, in a unit in which neither they nor their squares overflow."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from spline_fc.checks import check
+from spline_fc.cpwl.chunked.inputs import ChunkedData
 from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData
 
 TINY = 1e-100  # the square of its rounding error is a normal number
@@ -15,7 +16,7 @@ TINY = 1e-100  # the square of its rounding error is a normal number
 class Targets(NamedTuple):
     """Targets less their mean, in units in which neither they nor their squares overflow."""
 
-    centred: np.ndarray | jax.Array  # (n, k) float64
+    centred: Any  # (n, k) float64, NumPy's or JAX's; None of chunks, which bring theirs along
     mean: np.ndarray  # (k,) float64
     unit: float  # a power of 2: nothing is rounded
 
@@ -38,7 +39,7 @@ def targets_of(data: AnyData) -> Targets:
 def in_unit(data: AnyData) -> tuple[AnyData, float]:
     """Rows with targets over a power of 2, which is 1 unless squares of theirs would underflow."""
     unit = targets_of(data).unit
-    if unit > TINY:
+    if unit > TINY or isinstance(data, ChunkedData):  # whose rows stand in files
         return data, 1.0
     if isinstance(data, ShardedData):
         with jax.enable_x64(True):
@@ -47,6 +48,8 @@ def in_unit(data: AnyData) -> tuple[AnyData, float]:
 
 
 def _targets(data: AnyData) -> Targets:
+    if isinstance(data, ChunkedData):
+        return Targets(None, data.mean, data.unit)
     if isinstance(data, ShardedData):
         with jax.enable_x64(True):
             centred, mean = centred_targets(data.y, data.weights)
