@@ -58,12 +58,29 @@ def forward(
       Friedman (1991), Multivariate Adaptive Regression Splines, Algorithm 2, with minima of hinges
       in place of products (Xu, Huang, Wang 2009).
     """
-    total = _total(y, weights, place)
+    return grow(
+        lambda: _search(features, y, weights, space, limits, place),
+        _total(y, weights, place),
+        limits,
+        on_step,
+    )
+
+
+def grow(
+    begin: Callable[[], Search[Any]], total: float, limits: Limits,
+    on_step: Callable[[int, float], None] | None = None,
+) -> tuple[list[Term], ForwardTrace, Stop]:  # fmt: skip
+    """The loop of `forward` over a search, which is begun if the targets vary.
+
+    Args:
+      begin: makes the search. total: weighted sum of squares of the targets.
+      limits, on_step: as of `forward`.
+    """
     rss, taken = [total], []
     if total <= 0:
         constant = Stop("The target is constant: the intercept says it all.", starved=False)
         return [], _trace(rss, [1], taken), constant
-    search, counts = _search(features, y, weights, space, limits, place), [1]
+    search, counts = begin(), [1]
     while True:
         num_terms = 1 + len(search.terms)
         best = search.best(limits.fast_k)

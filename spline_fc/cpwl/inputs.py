@@ -15,6 +15,7 @@ CHUNK_ROWS = 1 << 14
 # Compiled steps take seconds to begin. Additive, they then take half as long as NumPy on so many
 # rows; with interactions NumPy is as quick or quicker up to so many numbers in z.
 FEW_ROWS, FEW_NUMBERS = 1 << 13, 1 << 20
+FAINT = 1e-8  # share of the weights below which sums over all rows lose what the others say
 LEAST_COUNT = 16  # a sum of weights below leaves nothing to end spans and GCV
 
 
@@ -125,6 +126,21 @@ def tell_scaled(total: float, num_rows: int) -> None:
         "weights sum to %.3g, too little to charge any term for; they are scaled to sum to their "
         "%d rows.", total, num_rows,
     )  # fmt: skip
+
+
+def tell_heavy(weights: np.ndarray, max_terms: int) -> None:
+    """Warns of fewer rows than terms that outweigh all others by more than the search can see.
+
+    Coefficients, rss and r2 are those of weighted least squares all the same.
+    """
+    rest = np.sort(weights.astype(float))[: max(0, len(weights) - max_terms)]
+    share = float(rest.sum() / weights.sum(dtype=float))
+    if 0 < share < FAINT:
+        logging.warning(
+            "weights of at most %d rows are all but %.1g of the sum: terms are chosen by what these"
+            " rows leave to the others, of which few digits are known.",
+            len(weights) - len(rest), share,
+        )  # fmt: skip
 
 
 def chunks(num_rows: int) -> Iterator[slice]:

@@ -180,8 +180,8 @@ def scaled_columns(
     projection: np.ndarray,
     choices: Sequence,
     end_span: int,
-    places: int,
     linear: frozenset[int],
+    places: int,
 ) -> ScaledColumns:
     """Chooses candidates on every column of z, then shifts and scales both, column by column.
 

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from spline_fc.checks import check
+from spline_fc.cpwl.chunked.scaling import ScaledChunks
 from spline_fc.cpwl.knots import SearchSpace
 from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
@@ -58,8 +59,10 @@ def searched_columns(
     return np.concatenate([np.sort(best), others])
 
 
-def taken(columns: Array, kept: np.ndarray) -> Array:
+def taken(columns: Array | ScaledChunks, kept: np.ndarray) -> Array | ScaledChunks:
     """Some of the columns (D, n), where they are."""
+    if isinstance(columns, ScaledChunks):
+        return columns.taken(kept)
     if not isinstance(columns, np.ndarray):
         return columns[kept]
     some = aligned((len(kept), columns.shape[1]), columns.dtype)

@@ -51,7 +51,7 @@ def test_a_record_is_told_as_tables(record):
         json.dumps({**record, "fits": {**record["fits"], "large": failed}}, default=float)
     )
     text = accelerator.table(full)
-    assert "| 1e+03 x 6 | 1 | float32 |" in text and "no memory" in text
+    assert "| 1,000 x 6 | 1 | float32 |" in text and "no memory" in text
 
 
 def test_rows_are_drawn_in_blocks_with_all_their_digits():

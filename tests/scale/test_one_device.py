@@ -1,4 +1,4 @@
-"""The way of fitting that GPUs take, on one device that is a CPU: it agrees with that of the host."""
+"""The way of fitting that GPUs take, on one device that is a CPU, agrees with that of the host."""
 
 import jax
 import numpy as np
@@ -61,7 +61,7 @@ def test_arrays_of_a_gpu_are_fitted_there(monkeypatch):
     """The one CPU stands for it: NumPy's rows are put on it with all their digits."""
     x, y = rows(1, count=9000)
     wanted = sfc.fit_mars(x + 1e9, y, max_terms=9)
-    monkeypatch.setattr(sharding, "WIDE_PLATFORMS", ("cpu",))
+    monkeypatch.setattr(sharding, "WIDE_PLATFORMS", ("cpu", "gpu"))
     seen = []
     monkeypatch.setattr(search.ShardedSearch, "_let_go", lambda self: None)
     init = search.ShardedSearch.__init__
@@ -87,3 +87,15 @@ def test_what_a_single_device_lacks_is_done_on_the_host():
     np.testing.assert_allclose(
         screened.rss, sfc.fit_mars(x, y, max_terms=7, screen=2).rss, rtol=1e-6
     )
+
+
+def test_what_a_tpu_holds_is_fitted_on_the_host(monkeypatch):
+    """Its name is all that there is of one here: the fit must ask for the CPU, and get it."""
+    x, y = rows(3, np.float32)
+    monkeypatch.setattr("spline_fc.cpwl.inputs.is_small", lambda *_: False)
+    wanted, asked = sfc.fit_mars(x, y, max_terms=5), []
+    given = jax.default_device
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    monkeypatch.setattr(jax, "default_device", lambda device: asked.append(device) or given(device))
+    found = sfc.fit_mars(x, y, max_terms=5)
+    assert found.rss == wanted.rss and {device.platform for device in asked} == {"cpu"}

@@ -10,6 +10,7 @@ import numpy as np
 from spline_fc import checks
 from spline_fc.arrays import numbers
 from spline_fc.cpwl import inputs as host_inputs
+from spline_fc.cpwl.chunked.inputs import ChunkedData, checked_chunks
 from spline_fc.cpwl.inputs import (
     FEW_ROWS,
     CheckedData,
@@ -17,6 +18,7 @@ from spline_fc.cpwl.inputs import (
     is_too_light,
     tell_scaled,
 )
+from spline_fc.data.chunks import Chunks
 from spline_fc.sharding import Placement, fitted_on, sample_rows
 
 SAMPLE_ROWS = 1 << 16  # at most, from which directions are found
@@ -46,7 +48,7 @@ class ShardedData(NamedTuple):
         return self.sample(len(self.x))
 
 
-AnyData = CheckedData | ShardedData
+AnyData = CheckedData | ShardedData | ChunkedData
 
 
 class _Seen(NamedTuple):
@@ -61,8 +63,13 @@ class _Seen(NamedTuple):
 def checked_rows(x: Any, y: Any, weights: Any, expected: Sequence[str] | None = None) -> AnyData:
     """Checks data wherever they lie: where x is divided by rows over devices, there.
 
-    Arguments and errors as of `cpwl.inputs.checked_data`.
+    Arguments and errors as of `cpwl.inputs.checked_data`; of a source of chunks, which has its own
+    y and weights, as of `chunked.inputs.checked_chunks`.
     """
+    if isinstance(x, Chunks):
+        for name, given in (("y", y), ("weights", weights)):
+            checks.check(given is None, f"{name} must be None beside a source of chunks.")
+        return checked_chunks(x)
     place = fitted_on(x, FEW_ROWS)
     if place is None:
         return host_inputs.checked_data(x, y, weights, expected)

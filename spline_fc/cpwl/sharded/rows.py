@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
+from spline_fc.cpwl.chunked.inputs import ChunkedData
+from spline_fc.cpwl.chunked.rows import ChunkedRows
 from spline_fc.cpwl.refit import solve_triangle
 from spline_fc.cpwl.regressors import Regressors
 from spline_fc.cpwl.rows import HostRows, Rows
@@ -37,6 +39,8 @@ class Design(NamedTuple):
 
 def rows_of(data: AnyData) -> Rows:
     """What refits ask of some rows, where these are."""
+    if isinstance(data, ChunkedData):
+        return ChunkedRows(data)
     return DeviceRows(data) if isinstance(data, ShardedData) else HostRows(data)
 
 

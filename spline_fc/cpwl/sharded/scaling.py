@@ -64,8 +64,8 @@ class _Table(NamedTuple):
 
 
 def scaled_columns(
-    data: ShardedData, projection: np.ndarray, choices: Sequence, end_span: int, places: int,
-    linear: frozenset[int],
+    data: ShardedData, projection: np.ndarray, choices: Sequence, end_span: int,
+    linear: frozenset[int], places: int,
 ) -> ScaledColumns:  # fmt: skip
     """Does what `cpwl.scaling.scaled_columns` does; the columns lie where the rows do.
 
