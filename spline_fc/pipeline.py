@@ -61,15 +61,13 @@ def run(
     plan, progress = runs.read_plan(config), progress or Progress(None)
     path, is_first = files.as_path(folder) / "report.html", runs.is_first()
     if runs.from_first(is_first and not overwrite and runs.is_finished(folder, plan.config)):
-        wanted = is_first and page and not path.is_file()
-        return report.write_report(folder) if wanted else path
+        return report.write_report(folder) if is_first and page and not path.is_file() else path
     if is_first:
         runs.check_place(folder, plan.config, overwrite)
     progress.phase("reading")
     raw = runs.load_seeds(plan)
     datasets = [protocol.prepare(dataset, plan.extrapolate) for dataset in raw]
-    runs.check_against_data(plan, datasets[0])
-    runs.check_alike(plan, datasets)
+    runs.check_read(plan, datasets)
     if not is_first:
         runs.assist(plan, datasets)
         return path
@@ -161,7 +159,6 @@ def _add_refit(road: Road, contender: Contender, chosen: Sequence[dict[str, Any]
     """Scores after training again on training and validation rows, to the rows of the chosen."""
     told = [[row[field] for row in chosen] for field in ("seed", "learning_rate", "best_epoch")]
     plan = road.plan
-    given = {"extrapolate": plan.extrapolate}
-    found = protocol.refit(contender, road.raw, plan.hidden_sizes, *told, **given)
+    found = protocol.refit(contender, road.raw, plan.hidden_sizes, *told, plan.extrapolate)
     for row, (_, scores) in zip(chosen, found, strict=True):
         row.update({f"refit_{name}": value for name, value in scores.items()})

@@ -19,7 +19,7 @@ from spline_fc import protocol, training
 from spline_fc.checks import check
 from spline_fc.data import Dataset
 from spline_fc.protocol import SPLINE, Start
-from spline_fc.runs.plan import Plan
+from spline_fc.runs.plan import Plan, check_against_data
 from spline_fc.training import Checkpoints, TrainResult
 from spline_fc.training.checkpoints import digest
 from spline_fc.training.loop import OnEpochs
@@ -53,8 +53,12 @@ def from_first(word: Any = None) -> Any:
     return pickle.loads(np.asarray(multihost_utils.broadcast_one_to_all(said)).tobytes())
 
 
-def check_alike(plan: Plan, datasets: Sequence[Dataset]) -> None:
-    """Raises ValueError, in every process, unless all have read the same config and rows."""
+def check_read(plan: Plan, datasets: Sequence[Dataset]) -> None:
+    """Raises ValueError, in every process, unless all have read the same config and rows.
+
+    And where these rows and the config do not go together.
+    """
+    check_against_data(plan, datasets[0])
     if jax.process_count() == 1:
         return
     parts = [[dataset.train, dataset.validation, dataset.test] for dataset in datasets]

@@ -81,7 +81,7 @@ def test_processes_that_read_other_rows_are_told_so(monkeypatch, change, sentenc
     told = []
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(multihost_utils, "process_allgather", lambda own: told.append(own) or told)
-    runs.check_alike(*read())
+    runs.check_read(*read())
     told[1:] = []
     with pytest.raises(ValueError, match=sentence):
-        runs.check_alike(*read(**change))
+        runs.check_read(*read(**change))
