@@ -12,7 +12,7 @@ from spline_fc.arrays import as_names, columns
 from spline_fc.checks import check
 from spline_fc.cpwl import inputs, products, pruning, scaling
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
-from spline_fc.cpwl.far import with_far_values
+from spline_fc.cpwl.far import room_beside_far, with_far_values
 from spline_fc.cpwl.forward import ForwardTrace, forward
 from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
 from spline_fc.cpwl.products import Products
@@ -150,7 +150,7 @@ def fit_mars(
         rules = (places, *spans, linear, allowed)
         if penalty is None:
             penalty = pruning.default_penalty(max_degree)
-        backward = _Backward(penalty, prune, num_folds if prune == "cv" else 1, max_hinges)
+        backward = penalty, prune, num_folds if prune == "cv" else 1, max_hinges
         limits, call = (max_terms, max_degree, threshold, fast_k), _outside(on_step)
         fit = _fit_safely(data, found, names, knots, rules, limits, screen, backward, call)
         result = _result(data, found, names, penalty, max_hinges, *fit)
@@ -171,6 +171,7 @@ class _Backward(NamedTuple):
     method: str
     num_folds: int
     max_hinges: int | None
+    is_far: np.ndarray  # (D, 2), of the columns that are searched
 
 
 class _Parts(NamedTuple):
@@ -201,7 +202,7 @@ def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str,
 
 def _fit_safely(
     data: AnyData, found: Directions, names, knots, rules,
-    limits: tuple[int, int, float, int | None], screen: int | None, backward: _Backward, on_step,
+    limits: tuple[int, int, float, int | None], screen: int | None, backward: tuple, on_step,
 ) -> tuple[SearchSpace, Units, Targets, _Parts]:  # fmt: skip
     """The fit in the narrow type if data are large and it will do, else in the wide one.
 
@@ -217,8 +218,8 @@ def _fit_safely(
         if scaled.delicate:
             continue
         full = Limits(*limits, *_rounding(dtype))
-        rest = backward._replace(max_hinges=scaled.units.leaves(backward.max_hinges))
-        parts = _fit_narrowed(data, targets, scaled.columns, space, full, screen, rest, on_step)
+        rest = _Backward(*backward, scaled.units.far), on_step
+        parts = _fit_narrowed(data, targets, scaled.columns, space, full, screen, *rest)
         if not parts.doubtful:
             break
     return space, scaled.units, targets, parts
@@ -275,6 +276,7 @@ def _fit_narrowed(
     kept = searched_columns(*rows, space, data.x.shape[1], screen)
     if len(kept) == len(columns):
         return _fit(data, targets, columns, space, limits, backward, on_step)
+    backward = backward._replace(is_far=backward.is_far[kept])
     parts = _fit(
         data, targets, taken(columns, kept), narrowed(space, kept), limits, backward, on_step
     )
@@ -325,9 +327,9 @@ def _products(columns, y, weights, terms, size: tuple[int, int], num_folds: int)
 def _prune_and_solve(rows: Products, terms, linear, backward: _Backward):
     """Coefficients (p, k) of the chosen subset, path, RSS, total, and the RSS of prefixes."""
     moments = pruning.cross_products(rows.squares, 1 + len(terms))
-    path = pruning.prune(
-        moments, backward.penalty, backward.method, hinge_use(terms, linear), backward.max_hinges
-    )
+    most = room_beside_far(backward.max_hinges, terms, backward.is_far)
+    uses = hinge_use(terms, linear)
+    path = pruning.prune(moments, backward.penalty, backward.method, uses, most)
     kept = np.concatenate([[True], path.kept[path.chosen]])
     gram, target = moments.plain_gram * np.outer(kept, kept), moments.plain_target
     total = float(moments.total.sum())
