@@ -22,7 +22,7 @@ from spline_fc.cpwl.sharded.inputs import AnyData
 DIRECTIONS = ("ols", "pairs", "pca", "phd", "random", "sir", "spread")
 RANK_TOLERANCE = 1e-8  # eigenvalues of the correlation matrix below are rounding
 SHARE_ROUNDING = 1e-12  # sums of weights are not exact
-SHARED_VARIANCE = 0.8  # of features in one unit, along whose leading axes classes are told apart
+SHARED_RIDGE = 1.0  # on the scatter of features in one unit, of their mean variance
 SAME_CORRELATION = 0.999  # a projection this close to a feature or another one adds nothing
 
 
@@ -135,8 +135,10 @@ def derive_directions(
     "ols", "sir" and "phd" count directions in units of the covariance, which few rows of many
     features do not tell: that of the standardised features is shrunk towards a multiple of the
     identity, by as much as Ledoit and Wolf (2004) find best, hardly at all where rows are many.
-    "pairs" and "spread" have a ridge of their own and look along the 256 leading principal axes, or
-    of features in one unit along those that hold four fifths of the variance.
+    "pairs" and "spread" have a ridge of their own and look along the 256 leading principal axes. Of
+    features in one unit the ridge is larger by their mean variance: else axes that hardly vary, of
+    which rows tell little, make up most of a direction, and a network that begins with it fits the
+    noise of these rows.
 
       "ols": the least-squares fit of y; of several outputs, the directions of their fitted values
         in the order of variance. For y = g(x b) with elliptical x it is b, unless g is even
@@ -209,9 +211,10 @@ def _derive(
 ) -> list[np.ndarray]:
     """The directions (d, q) of every name."""
     found = _principal(data, shared_scale)
-    leading = _leading(found, shared_scale)
+    leading = (found.axes / found.scale[:, None])[:, :MOST_AXES]
+    ridge = SHARED_RIDGE if shared_scale else 0.0
     whitened = functools.cache(lambda: _whitened(data, found))
-    classes = functools.cache(lambda: find_classes(data, found.mean, leading))
+    classes = functools.cache(lambda: find_classes(data, found.mean, leading, ridge))
 
     def of_name(name: str) -> np.ndarray:
         if name == "pca":
@@ -226,20 +229,6 @@ def _derive(
         return white.back @ slopes[:, :num_directions]
 
     return [_scaled(of_name(name), data, found) for name in names]
-
-
-def _leading(found: _Principal, shared_scale: bool) -> np.ndarray:
-    """The axes (d, r) along which classes are told apart.
-
-    Of features in one unit those that hold most of the variance: along the others the scatter is so
-    small that discriminants made of it are the noise of the rows, and a network that begins with
-    them fits that noise.
-    """
-    count = MOST_AXES
-    if shared_scale:
-        held = np.cumsum(found.values) / max(found.values.sum(), np.finfo(float).tiny)
-        count = min(count, 1 + int(np.searchsorted(held, SHARED_VARIANCE)))
-    return (found.axes / found.scale[:, None])[:, :count]
 
 
 def _principal(data: CheckedData, shared_scale: bool) -> _Principal:
