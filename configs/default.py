@@ -32,6 +32,8 @@ def get_config(mode: str = "") -> config_dict.ConfigDict:
     )  # name -> {"start", "fit", "training", "control", "noise"}
     config.learning_rates = default["learning_rates"]  # each start gets its own best of them
     config.seeds = default["seeds"]  # of data, start and order of the rows
+    config.extrapolate = default["extrapolate"]  # "clip" scores rows in the range of the training
+    # rows, "linear" goes straight on
     config.refit = default["refit"]  # train again on training and validation rows
     config.timing = default["timing"]  # time a start and a step alone, warm
     config.checkpoint_every = default["checkpoint_every"]  # epochs

@@ -25,6 +25,7 @@ class Cell(NamedTuple):
     hidden_sizes: tuple[int, ...]
     learning_rates: tuple[float, ...]
     members: int
+    extrapolate: str
     kept: pathlib.Path  # file of the ensemble
 
 
@@ -64,7 +65,8 @@ def cell_of(raw: Dataset, config: Any, split: int, start: str, folder: pathlib.P
     trained = training.as_config({"epochs": fields.epochs, "batch_size": fields.batch_size})
     shape = tuple(config.hidden_sizes), tuple(config.learning_rates), config.members
     kept_in = folder / f"{raw.name}-{split}-{start}.pickle"
-    return Cell(Contender(start, start, {}, trained), raw, split, *shape, kept_in)
+    contender = Contender(start, start, {}, trained)
+    return Cell(contender, raw, split, *shape, config.extrapolate, kept_in)
 
 
 def unseen(raw: Dataset) -> np.ndarray:
@@ -95,7 +97,7 @@ def errors(cell: Cell, outputs: Any, dataset: Dataset, clean: np.ndarray) -> dic
 def _single(cell: Cell, clean: np.ndarray) -> dict[str, Any]:
     """One network by the protocol, and the same trained again on all rows; the spline alone."""
     began = time.perf_counter()
-    dataset = data.standardize(cell.raw)
+    dataset = protocol.prepare(cell.raw, cell.extrapolate)
     start = protocol.make_start(
         protocol.key_of(cell.split, cell.contender), cell.contender, dataset, cell.hidden_sizes
     )
@@ -106,7 +108,8 @@ def _single(cell: Cell, clean: np.ndarray) -> dict[str, Any]:
     outputs = _apply(training.replica(result.params, 0, rate), dataset.test.x)
     took = time.perf_counter() - began
     chosen = [cell.split], [cell.learning_rates[rate]], [epoch]
-    ((params, _),) = protocol.refit(cell.contender, [cell.raw], cell.hidden_sizes, *chosen)
+    given = {"extrapolate": cell.extrapolate}
+    ((params, _),) = protocol.refit(cell.contender, [cell.raw], cell.hidden_sizes, *chosen, **given)
     joined = rows_of(cell)
     again = errors(cell, _apply(params, joined.test.x), joined, clean)
     single = {
@@ -139,6 +142,7 @@ def kept(cell: Cell) -> Ensemble:
         start=cell.contender.start,
         training_config=cell.contender.training,
         learning_rates=cell.learning_rates,
+        extrapolate=cell.extrapolate,
     )
     found = jax.tree.map(lambda a: np.asarray(a) if isinstance(a, jax.Array) else a, found)
     cell.kept.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +164,7 @@ def _check_kept(cell: Cell, found: Ensemble) -> None:
 
 def rows_of(cell: Cell) -> Dataset:
     """The split in the units of its ensemble."""
-    return data.standardize(data.join_validation(cell.raw))
+    return protocol.prepare(data.join_validation(cell.raw), cell.extrapolate)
 
 
 def _together(cell: Cell, clean: np.ndarray, found: Ensemble) -> dict[str, Any]:

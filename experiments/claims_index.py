@@ -17,6 +17,11 @@ class Folder(NamedTuple):
 
 SWEEP = "experiments.sweep --config=configs/{0}.py --records=results/{1}"
 FOLDERS = {
+    "accelerator": Folder(
+        "fits, starts and replicas on a GPU, and how they agree with the CPU",
+        "experiments.benchmarks.accelerator --output=results/accelerator/nvidia_h200.json",
+        "../docs/scale.md",
+    ),
     "ablations": Folder(
         "what each choice of the recipe is worth, and controls: knots, coefficients or scale",
         "experiments.ablations --runs=runs/controls --output=results/ablations/controls.json",
@@ -36,6 +41,11 @@ FOLDERS = {
         "the recipe against its variants on eight tables",
         SWEEP.format("ablation_recipe", "candidates"),
         "../docs/recipe.md",
+    ),
+    "chunks": Folder(
+        "a file of 4 GiB, fitted in chunks: peak memory and rate beside a fit in memory",
+        "experiments.benchmarks.chunks --output=results/chunks/cpu.json",
+        "../docs/larger_than_memory.md",
     ),
     "classes": Folder(
         "classifiers from five starts", SWEEP.format("classes", "classes"), "../docs/classes.md"

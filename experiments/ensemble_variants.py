@@ -16,7 +16,8 @@ from absl import flags
 import spline_fc as sfc
 from experiments import startup
 from experiments.benchmarks import machine, tables
-from spline_fc.data import Dataset, join_validation, standardize
+from spline_fc import protocol
+from spline_fc.data import Dataset, join_validation
 
 SETS = ("uci_yacht", "uci_boston", "uci_energy", "uci_concrete")
 SPLITS = 3
@@ -66,7 +67,7 @@ def measure(dataset: Dataset, seed: int, options: Mapping[str, Any]) -> dict[str
     """Trains one ensemble; where the error on its test rows comes from."""
     given = {"training_config": TRAINING, "learning_rates": RATES, **options}
     ensemble = sfc.train_ensemble(seed, dataset, SIZES, **given)
-    parts = sfc.error_parts(ensemble, *standardize(join_validation(dataset)).test)
+    parts = sfc.error_parts(ensemble, *protocol.prepare(join_validation(dataset)).test)
     return {
         "members": float(parts.members.mean()),
         "correlation": parts.correlation,

@@ -34,7 +34,7 @@ def main(cell: str, rounds: int, *names: str) -> None:
     """Prints the seconds of a cell: every contender's starts and trainings, the first ones cold."""
     plan = sweep_cells.expand(CONFIG).cells[cell].plan
     contenders = [one for one in plan.contenders if one.name in names]
-    dataset = _cut(data.standardize(data.load(plan.data, seed=0)))
+    dataset = _cut(protocol.prepare(data.load(plan.data, seed=0), plan.extrapolate))
     epochs = -(-STEPS // contenders[0].training.steps_per_epoch(len(dataset.train.x)))
     found: dict[str, Any] = {one.name: {"start": [], "training": []} for one in contenders}
     jax.block_until_ready(jax.numpy.zeros(1))  # the back end starts here

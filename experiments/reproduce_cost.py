@@ -55,7 +55,7 @@ def _measure(config: Mapping[str, Any], name: str) -> dict[str, float]:
     jax.config.update("jax_compilation_cache_dir", None)
     plan = runs.read_plan(config)
     contender = next(c for c in plan.contenders if c.name == name)
-    dataset = data.standardize(data.load(plan.data, seed=0))
+    dataset = protocol.prepare(data.load(plan.data, seed=0), plan.extrapolate)
     jax.block_until_ready(jax.numpy.zeros(1))  # the device is there before the clock runs
     key = protocol.key_of(0, contender)
 

@@ -31,7 +31,7 @@ from experiments import (
     reproduce_table,
     startup,
 )
-from experiments.benchmarks import classes, fit, machine, wide
+from experiments.benchmarks import accelerator, chunks, classes, fit, machine, wide
 
 ROOT = pathlib.Path(__file__).parents[1]
 ABLATIONS = (
@@ -128,7 +128,16 @@ TABLES = (
     ),
     Table("docs/fit.md", "generated data", "results/fit/cpu.json", _of_file(fit.table)),
     Table("docs/fit.md", "real tables", "results/fit/real.json", _of_file(fit.table)),
+    *(
+        Table(
+            "docs/scale.md", name, f"results/accelerator/{file}.json", _of_file(accelerator.table)
+        )
+        for name, file in (("one GPU", "nvidia_h200"), ("one CPU", "cpu"))
+    ),
     Table("docs/fit.md", "wide data", "results/fit/wide.json", _of_file(wide.table)),
+    Table(
+        "docs/larger_than_memory.md", "chunks", "results/chunks/cpu.json", _of_file(chunks.table)
+    ),
     Table("docs/growth.md", "growth", "results/growth", _growth),
     Table(
         "docs/growth.md",

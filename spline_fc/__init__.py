@@ -28,8 +28,12 @@ from spline_fc.cpwl import (
     summarize,
 )
 from spline_fc.data import (
+    Chunks,
     Dataset,
     Encoding,
+    chunks_of,
+    chunks_of_npy,
+    chunks_of_parquet,
     describe_columns,
     encode,
     encode_with_targets,
@@ -56,7 +60,7 @@ from spline_fc.network import (
 )
 from spline_fc.report import write_report
 from spline_fc.sharding import shard_process_rows, shard_rows
-from spline_fc.training import TrainingConfig, TrainResult, train, train_replicas
+from spline_fc.training import TrainingConfig, TrainResult, train, train_chunks, train_replicas
 
 if TYPE_CHECKING:
     from spline_fc import plots
@@ -69,6 +73,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MLP",
+    "Chunks",
     "Dataset",
     "Encoding",
     "Ensemble",
@@ -82,6 +87,9 @@ __all__ = [
     "TrainResult",
     "TrainingConfig",
     "apply_params",
+    "chunks_of",
+    "chunks_of_npy",
+    "chunks_of_parquet",
     "describe_columns",
     "encode",
     "encode_with_targets",
@@ -119,6 +127,7 @@ __all__ = [
     "summarize",
     "to_params",
     "train",
+    "train_chunks",
     "train_ensemble",
     "train_replicas",
     "write_report",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spline_fc import analysis, data, files, protocol, report, runs, training, workdir
+from spline_fc import analysis, files, protocol, report, runs, training, workdir
 from spline_fc.data import Dataset
 from spline_fc.protocol import SPLINE, Contender, Start
 from spline_fc.runs import Plan, Progress, Watch
@@ -22,7 +22,7 @@ class Road(NamedTuple):
 
     plan: Plan
     raw: list[Dataset]  # one per seed
-    datasets: list[Dataset]  # the same, standardised
+    datasets: list[Dataset]  # the same, as they are judged on
     folder: pathlib.Path  # that is being written
     progress: Progress
     knot_every: int  # epochs from one record of the knots to the next
@@ -64,7 +64,7 @@ def run(
     runs.check_place(folder, plan.config, overwrite)
     progress.phase("reading")
     raw = runs.load_seeds(plan)
-    datasets = [data.standardize(dataset) for dataset in raw]
+    datasets = [protocol.prepare(dataset, plan.extrapolate) for dataset in raw]
     runs.check_against_data(plan, datasets[0])
     with runs.claim(folder, plan.config, overwrite) as partial, _told(partial):
         every = max(1, -(-plan.contenders[0].training.epochs // plan.knot_records))
@@ -161,6 +161,8 @@ def _write_chosen(
 def _add_refit(road: Road, contender: Contender, chosen: Sequence[dict[str, Any]]) -> None:
     """Scores after training again on training and validation rows, to the rows of the chosen."""
     told = [[row[field] for row in chosen] for field in ("seed", "learning_rate", "best_epoch")]
-    found = protocol.refit(contender, road.raw, road.plan.hidden_sizes, *told)
+    plan = road.plan
+    given = {"extrapolate": plan.extrapolate}
+    found = protocol.refit(contender, road.raw, plan.hidden_sizes, *told, **given)
     for row, (_, scores) in zip(chosen, found, strict=True):
         row.update({f"refit_{name}": value for name, value in scores.items()})

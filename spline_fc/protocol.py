@@ -2,7 +2,8 @@
 
 Every program judges by this one protocol. All seeds and learning rates of a contender are trained
 as one computation; nothing is chosen on test rows; scores are in raw units, whatever the loss that
-was trained on; seconds hold everything that a start does.
+was trained on; seconds hold everything that a start does. Validation and test rows are pulled in to
+the range of the training rows, for every contender alike (`prepare`).
 """
 
 import time
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spline_fc import data, network, training
-from spline_fc.checks import as_key
+from spline_fc.checks import as_key, check_one_of
 from spline_fc.cpwl import FitResult, evaluate_float64
 from spline_fc.data import Dataset
 from spline_fc.network import DirectionsChoice, Params
@@ -59,6 +60,22 @@ class Verdict(NamedTuple):
     start_scores: list[dict[str, float]]  # [S], test part, before the first step
 
 
+def prepare(raw: Dataset, extrapolate: str = "clip") -> Dataset:
+    """Standardises a data set and makes of its validation and test rows what all are judged on.
+
+    Args:
+      raw: in raw units.
+      extrapolate: "clip" pulls these rows in to the range of the training rows, see
+        `data.pull_in`; "linear" leaves them, and pieces at the border go straight on.
+
+    Raises:
+      ValueError: what `standardize` refuses, an unknown word.
+    """
+    check_one_of("extrapolate", extrapolate, data.EXTRAPOLATE)
+    standard = data.standardize(raw)
+    return data.pull_in(standard) if extrapolate == "clip" else standard
+
+
 def key_of(seed: int, contender: Contender) -> jax.Array:
     """The key of a start: contenders of one kind share their random numbers, others do not."""
     return jax.random.fold_in(as_key(seed), zlib.crc32(contender.start.encode()))
@@ -72,7 +89,7 @@ def make_start(
     Args:
       key: from `key_of`.
       contender: which start.
-      dataset: standardised.
+      dataset: from `prepare`.
       hidden_sizes: widths of the hidden layers.
 
     Raises:
@@ -110,7 +127,7 @@ def train(
     Args:
       contender: its training config; groups of weights and the axis mask hold for spline starts.
       starts: one per seed.
-      datasets: standardised, one per seed, of equal shapes.
+      datasets: from `prepare`, one per seed, of equal shapes.
       learning_rates: the grid.
       seeds: of the order of the rows.
       **watched: `recorder`, `on_epochs`, `checkpoints`, `keep_epochs` of `training.train_replicas`.
@@ -167,7 +184,7 @@ def score(model: Params | FitResult, dataset: Dataset, loss: str) -> dict[str, f
 
     Args:
       model: takes standardised x.
-      dataset: standardised.
+      dataset: from `prepare`.
       loss: what the outputs of a network were trained on: cross-entropies take logits. A spline
         says itself what its outputs are.
 
@@ -194,6 +211,7 @@ def refit(
     seeds: Sequence[int],
     rates: Sequence[float],
     epochs: Sequence[int],
+    extrapolate: str = "clip",
 ) -> list[tuple[Params, dict[str, float]]]:
     """Trains once more on training and validation rows, with what the validation rows chose.
 
@@ -206,6 +224,7 @@ def refit(
       hidden_sizes: widths.
       seeds: one per data set.
       rates, epochs: what was chosen for each seed.
+      extrapolate: of `prepare`.
 
     Returns:
       The network and its scores on the test part, per seed.
@@ -213,7 +232,7 @@ def refit(
     found: list[Any] = [None for _ in seeds]
     for rate in sorted(set(rates)):
         own = [i for i, chosen in enumerate(rates) if chosen == rate]
-        sets = [data.standardize(data.join_validation(raw[i])) for i in own]
+        sets = [prepare(data.join_validation(raw[i]), extrapolate) for i in own]
         starts = [
             make_start(key_of(seeds[i], contender), contender, dataset, hidden_sizes)
             for i, dataset in zip(own, sets, strict=True)

@@ -5,6 +5,7 @@ by programs of one kind: every device works on its own rows and what is summed o
 over devices, once. Nothing else is exchanged.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,11 +27,24 @@ class Axes(tuple[str, ...]):
 
 
 HERE = Axes()  # all rows on one device
+WIDE_PLATFORMS = ("gpu", "cuda", "rocm")  # whose arithmetic in float64 is worth having
 
 
 def summed(values: Any, axes: Axes) -> Any:
     """Sums arrays over the devices that share the rows, inside `over_rows`; one all-reduce."""
     return jax.lax.psum(values, tuple(axes)) if axes else values
+
+
+class Sizes(NamedTuple):
+    """How much is worked on at once."""
+
+    block: int  # rows of a bin that are added up together, at most
+    gathered: int  # padded rows that are gathered in one go
+    chunk: int  # rows of a pass over all columns
+
+
+ON_CPU = Sizes(block=64, gathered=1 << 17, chunk=1 << 12)  # which fit into its caches
+ON_ACCELERATOR = Sizes(block=1 << 10, gathered=1 << 26, chunk=1 << 18)  # which fill it
 
 
 class Placement(NamedTuple):
@@ -43,6 +57,11 @@ class Placement(NamedTuple):
     def num_devices(self) -> int:
         """Into how many parts the rows are divided."""
         return int(np.prod([self.mesh.shape[name] for name in self.axes]))
+
+    @property
+    def sizes(self) -> Sizes:
+        """How much its devices work on at once."""
+        return ON_CPU if self.mesh.devices.flat[0].platform == "cpu" else ON_ACCELERATOR
 
     @property
     def rows(self) -> PartitionSpec:
@@ -89,6 +108,10 @@ def placement_of(array: Any, axis: int = 0) -> Placement | None:
         isinstance(sharding, NamedSharding),
         f"an array on several devices must have a NamedSharding; got {sharding}.",
     )
+    return _by_rows(array, sharding, axis)
+
+
+def _by_rows(array: jax.Array, sharding: NamedSharding, axis: int = 0) -> Placement:
     spec = (*sharding.spec, *(None,) * (array.ndim - len(sharding.spec)))
     others = [name for place, name in enumerate(spec) if place != axis and name is not None]
     check(
@@ -97,6 +120,43 @@ def placement_of(array: Any, axis: int = 0) -> Placement | None:
     )
     names = spec[axis] if isinstance(spec[axis], tuple) else (spec[axis],)
     return Placement(_automatic(sharding.mesh), Axes(names))
+
+
+def fitted_on(array: Any, most_on_host: int) -> Placement | None:
+    """Says on which devices a fit of these rows computes; None for the host's own way.
+
+    That are the devices over which rows are divided, the single one of a mesh on which `shard_rows`
+    has put them, and a GPU where they lie on one or where JAX computes on one by default, unless
+    they are few. What an accelerator without float64 of its own (TPU) holds is fitted on the host.
+
+    Args:
+      array: (n, ...) anything.
+      most_on_host: rows up to which the host is quicker than a single GPU.
+    """
+    if is_divided(array):
+        return placement_of(array)
+    if isinstance(array, jax.Array):
+        if isinstance(array, jax.core.Tracer):
+            return None
+        sharding = array.sharding
+        if isinstance(sharding, NamedSharding) and any(sharding.spec):
+            return _by_rows(array, sharding)
+        (device, *_) = sorted(array.devices(), key=lambda device: device.id)
+    else:
+        device = jax.local_devices()[0]
+    if device.platform not in WIDE_PLATFORMS or np.ndim(array) == 0 or len(array) <= most_on_host:
+        return None
+    return Placement(Mesh(np.array([device]), ("rows",)), Axes(("rows",)))
+
+
+def computed_at(place: Placement | None) -> contextlib.AbstractContextManager:
+    """Without a place, what has none of its own is computed by the CPU, where JAX has one."""
+    if place is not None or jax.default_backend() == "cpu":
+        return contextlib.nullcontext()
+    try:
+        return jax.default_device(jax.local_devices(backend="cpu")[0])
+    except RuntimeError:  # the user has left JAX no CPU
+        return contextlib.nullcontext()
 
 
 def is_divided(array: Any) -> bool:

@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse
 
 import spline_fc as sfc
-from spline_fc import analysis, network, training
+from spline_fc import analysis, data, network, training
 from spline_fc.training import inputs
 
 RNG = np.random.default_rng(0)
@@ -64,6 +64,10 @@ MATRICES = {  # door: (name of the argument, call)
         "held_out",
         lambda s, x: analysis.distil(s, X, held_out=x, max_terms=3).held_out_share,
     ),
+    "chunks_of": (
+        "x of chunk 0",
+        lambda s, x: data.fit_chunk_scaler(sfc.chunks_of(lambda: [(x, Y)])).x_scale,
+    ),
     "activation_flips": ("x", lambda s, x: analysis.activation_flips([PARAMS, PARAMS], x)),
     "pattern_count": ("x", lambda s, x: analysis.pattern_count(PARAMS, x, segments=2)),
     "count_patterns": ("x", lambda s, x: analysis.count_patterns(PARAMS, x)),
@@ -100,7 +104,7 @@ REFUSED = {
     "mapping": {"a": [1.0]},
     "none": None,
 }
-CHOSEN_BY_X = {"spline_start", "init_params"}  # any number of columns will do
+CHOSEN_BY_X = {"spline_start", "init_params", "chunks_of"}  # any number of columns will do
 
 
 def leaves(tree):

@@ -25,7 +25,7 @@ def test_the_import_did_load_something(loaded):
 @pytest.mark.parametrize(
     "package",
     ["sklearn", "matplotlib", "pandas", "jinja2"]  # for reports and for some data sets
-    + ["orbax", "safetensors", "onnx", "tensorboardX", "pyearth"],  # extras
+    + ["orbax", "safetensors", "onnx", "tensorboardX", "pyearth", "pyarrow"],  # extras
 )
 def test_package_is_loaded_where_it_is_used(loaded, package):
     assert package not in loaded

@@ -18,14 +18,14 @@ options <- c(list(nk = as.integer(args[4]), degree = as.integer(args[5]),
              eval(parse(text = paste0("list(", args[7], ")"))))
 few <- seq_len(min(200, nrow(x)))
 invisible(do.call(earth, c(list(x[few, , drop = FALSE], y[few]), options)))  # warm
-all_seconds <- c()
+all_seconds <- processor <- c()
 while (sum(all_seconds) < 0.5) {  # again and again for half a second, as ours is
-  taken <- system.time(fit <- do.call(earth, c(list(x, y), options)))[["elapsed"]]
-  all_seconds <- c(all_seconds, taken)
+  taken <- system.time(fit <- do.call(earth, c(list(x, y), options)))
+  all_seconds <- c(all_seconds, taken[["elapsed"]])
+  processor <- c(processor, taken[["user.self"]] + taken[["sys.self"]])
 }
-seconds <- median(all_seconds)
 writeBin(as.double(predict(fit, read("x_test", d))), file.path(folder, "earth_predictions.f64"))
 cat(sprintf(
-  '{"seconds": %.6f, "terms": %d, "forward_terms": %d, "versions": {"R": "%s", "earth": "%s"}}\n',
-  seconds, length(fit$selected.terms), nrow(fit$dirs),
+  '{"seconds": %.6f, "processor_seconds": %.6f, "terms": %d, "forward_terms": %d, "versions": {"R": "%s", "earth": "%s"}}\n',
+  median(all_seconds), mean(processor), length(fit$selected.terms), nrow(fit$dirs),
   paste(R.version$major, R.version$minor, sep = "."), as.character(packageVersion("earth"))))

@@ -67,7 +67,7 @@ def _fitted(options: argparse.Namespace, progress: Progress) -> Model:
         training_config={"epochs": options.epochs},
         start_options={"directions": ()} if options.readable else {},
         members=options.members,
-        extrapolate="clip" if options.clip else "linear",
+        extrapolate=options.extrapolate,
         made=made,
         on_phase=lambda phase: progress.phase(phase, options.epochs),
         on_epochs=on_epochs,

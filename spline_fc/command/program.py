@@ -6,6 +6,7 @@ from typing import Any
 
 from spline_fc.command import fit, use
 from spline_fc.command.session import keep_compiled_programs, run
+from spline_fc.data import EXTRAPOLATE
 from spline_fc.data.cells import KINDS
 from spline_fc.data.encode import MISSING_POLICIES
 from spline_fc.data.records import TASKS
@@ -141,7 +142,9 @@ def _add_fit(commands: Any) -> None:
         help="hinges on columns alone, none on mixtures of them: a formula that can be read",
     )
     add(
-        "--clip",
-        action="store_true",
-        help="pull rows in to the range of the training rows before predicting",
+        "--extrapolate",
+        choices=EXTRAPOLATE,
+        default=EXTRAPOLATE[0],
+        help="rows beyond the training rows: clip pulls them in to their range, linear goes "
+        "straight on, as a trend over time does (%(default)s)",
     )

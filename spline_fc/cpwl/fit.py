@@ -11,6 +11,12 @@ import numpy as np
 from spline_fc.arrays import as_names, columns
 from spline_fc.checks import check
 from spline_fc.cpwl import inputs, products, pruning, scaling
+from spline_fc.cpwl.chunked import scaling as chunked_scaling
+from spline_fc.cpwl.chunked.inputs import ChunkedData
+from spline_fc.cpwl.chunked.memory import check_call
+from spline_fc.cpwl.chunked.rows import products_of as products_in_chunks
+from spline_fc.cpwl.chunked.scaling import ScaledChunks
+from spline_fc.cpwl.chunked.search import forward_in_chunks
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
 from spline_fc.cpwl.far import room_beside_far, with_far_values
 from spline_fc.cpwl.forward import ForwardTrace, forward
@@ -23,23 +29,21 @@ from spline_fc.cpwl.screening import as_in_all, narrowed, searched_columns, take
 from spline_fc.cpwl.search import Limits
 from spline_fc.cpwl.sharded import scaling as sharded_scaling
 from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
-from spline_fc.cpwl.stopping import told, with_causes
+from spline_fc.cpwl.stopping import Stop, told, with_causes
 from spline_fc.cpwl.targets import Targets, targets_of
 from spline_fc.cpwl.terms import Term, as_spline, hinge_use, term_values
-from spline_fc.sharding import placement_of
+from spline_fc.data.chunks import Chunks
+from spline_fc.sharding import Placement, computed_at
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
-# Compiled steps take seconds to begin. Additive, they then take half as long as NumPy on so many
-# rows; with interactions NumPy is as quick or quicker up to so many numbers in z.
-FEW_ROWS, FEW_NUMBERS = 1 << 13, 1 << 20
 TOLD = 0.01  # share by which two counts of a residual may differ before something is done
 
 
 @one_thread()
 def fit_mars(
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     max_terms: int = 41,
     max_degree: int = 1,
@@ -79,8 +83,10 @@ def fit_mars(
 
     Args:
       x: (n, d) numbers, finite; a data frame's columns give the names. Where its rows are divided
-        over several devices (`shard_rows`) the fit is computed there, see docs/scale.md.
-      y: (n,) or (n, k), finite; the outputs share one basis.
+        over several devices (`shard_rows`), or many rows lie on a GPU, the fit is computed there,
+        see docs/scale.md. Or a source of rows in chunks, see docs/larger_than_memory.md.
+      y: (n,) or (n, k), finite; the outputs share one basis. None beside a source of chunks, which
+        has its own, as it has its weights.
       max_terms: upper bound on the terms of the forward pass, intercept included.
       max_degree: hinges per term at most; 1 is additive.
       penalty: GCV charge per knot; 2 for additive fits and 3 above by default, -1 for no charge.
@@ -125,6 +131,7 @@ def fit_mars(
     Raises:
       ValueError: no numbers, traced arrays, wrong rank, lengths that differ, no rows, non-finite
         values, negative or all-zero weights, fewer rows than max_terms - 1, unknown options.
+      MemoryError: a device that has the rows has too little memory left for the fit.
 
     Reference:
       Friedman (1991), Multivariate Adaptive Regression Splines, Annals of Statistics 19(1); Xu,
@@ -137,7 +144,11 @@ def fit_mars(
             max_terms, max_degree, penalty, threshold, *spans, fast_k, screen
         )
         inputs.check_pruning_options(prune, num_folds, max_hinges)
+        if isinstance(x, Chunks):
+            check_call(x, max_terms, max_degree, screen, directions, num_directions, knots)
         data, own_names = _checked(x, y, weights)
+        if not isinstance(data, ShardedData):
+            inputs.tell_heavy(data.weights, max_terms)
         inputs.check_rows(data.num_rows, max_terms, end_span, num_folds if prune == "cv" else 2)
         names = _feature_names(own_names if names is None else names, data.x.shape[1])
         rule = (num_directions, num_slices, shared_scale, key)
@@ -189,7 +200,9 @@ class _Parts(NamedTuple):
 
 def _checked(x: Any, y: Any, weights: Any) -> tuple[AnyData, tuple[str, ...] | None]:
     """The data where they are, and the names that a data frame gives."""
-    if placement_of(x) is not None:
+    if isinstance(x, Chunks):
+        return checked_rows(x, y, weights), x.names
+    if isinstance(x, jax.Array):  # has no names, and may lie where the fit will be
         return checked_rows(x, y, weights), None
     x = columns("x", x)
     return checked_rows(x.values, y, weights), x.names
@@ -211,7 +224,7 @@ def _fit_safely(
     """
     targets = targets_of(data)
     wide = np.dtype(np.float64)
-    few = is_small(data.num_rows, rules[0], limits[1])  # data that are searched in float64 alone
+    few = inputs.is_small(data.num_rows, rules[0], limits[1])  # which are searched in float64 alone
     for dtype in (wide,) if few else dict.fromkeys((data.dtype, wide)):
         typed, every = data._replace(dtype=dtype), (*names, *found.names)
         space, scaled = _search_space(typed, found.projection, every, knots, *rules)
@@ -225,13 +238,6 @@ def _fit_safely(
     return space, scaled.units, targets, parts
 
 
-def is_small(num_rows: int, num_columns: int, max_degree: int) -> bool:
-    """Whether a search goes without a compiler, whose first fit takes longer than many others."""
-    if max_degree == 1:
-        return num_rows <= FEW_ROWS
-    return num_rows * num_columns <= FEW_NUMBERS
-
-
 def _search_space(
     data: AnyData, projection, names, knots, places, min_span, end_span, linear, allowed
 ):  # fmt: skip
@@ -240,11 +246,13 @@ def _search_space(
     linear = inputs.column_set("linear", linear, names)
     groups = None if allowed is None else inputs.column_groups("allowed", allowed, names)
     choices, spans = knot_choices(knots, num_columns), spans_of(min_span, end_span, num_columns)
-    rest = (projection, choices, int(spans.end), places, linear)
-    if isinstance(data, ShardedData):
-        scaled = sharded_scaling.scaled_columns(data, *rest)
+    rest = (projection, choices, int(spans.end), linear)
+    if isinstance(data, ChunkedData):
+        scaled = chunked_scaling.scaled_columns(data, *rest)
+    elif isinstance(data, ShardedData):
+        scaled = sharded_scaling.scaled_columns(data, *rest, places)
     else:
-        scaled = scaling.scaled_columns(data, *rest)
+        scaled = scaling.scaled_columns(data, *rest, places)
     tables = scaled.units.scaled, scaled.usable
     return SearchSpace(*tables, spans, linear, groups, num_columns), scaled
 
@@ -288,19 +296,29 @@ def _fit(
     data: AnyData, targets: Targets, columns, space: SearchSpace, limits, backward, on_step
 ) -> _Parts:
     """Forward pass, backward pass and last least squares, in the dtype of the columns."""
-    size, on_host = (limits.max_terms - 1, limits.max_degree), isinstance(columns, np.ndarray)
-    many = not on_host or not is_small(columns.shape[1], len(columns), limits.max_degree)
-    # The tables need more digits than the data; this reaches no further than the block.
-    with jax.enable_x64(True) if many else contextlib.nullcontext():
-        weights, y = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
-        if many and on_host:
-            columns, y, weights = jax.device_put((columns, y, weights))
-        terms, trace, stop = forward(columns, y, weights, space, limits, on_step)
-        found = _products(columns, y, weights, terms, size, backward.num_folds)
+    if isinstance(columns, ScaledChunks):
+        terms, trace, stop = forward_in_chunks(columns, space, limits, on_step)
+        found = products_in_chunks(columns, terms, backward.num_folds)
         solved = _prune_and_solve(found, terms, space.linear, backward)
+        return _parts(data, terms, trace, stop, solved, wide=True)
+    size = (limits.max_terms - 1, limits.max_degree)
+    place = data.place if isinstance(data, ShardedData) else None
+    many = place or not inputs.is_small(columns.shape[1], len(columns), limits.max_degree)
+    # The tables need more digits than the data; this reaches no further than the block.
+    with jax.enable_x64(True) if many else contextlib.nullcontext(), computed_at(place):
+        weights, y = (a.astype(columns.dtype) for a in (data.weights, targets.centred))
+        if many and place is None:
+            columns, y, weights = jax.device_put((columns, y, weights))
+        terms, trace, stop = forward(columns, y, weights, space, limits, place, on_step)
+        found = _products(columns, y, weights, terms, size, place, backward.num_folds)
+        solved = _prune_and_solve(found, terms, space.linear, backward)
+    return _parts(data, terms, trace, stop, solved, wide=columns.dtype == np.float64)
+
+
+def _parts(data: AnyData, terms, trace: ForwardTrace, stop: Stop, solved, wide: bool) -> _Parts:
+    """What was found, its trace put right where the search lost count of the residual."""
     coef, path, rss, total, exact = solved
     exact = exact[trace.num_terms - 1]  # of the terms after every step
-    wide = columns.dtype == np.float64
     noise = total * (1e-10 if wide else 1e-6)  # below, neither count is more than rounding
     astray = bool((np.abs(trace.rss - exact) > TOLD * exact + noise).any())
     starved = stop.starved and len(terms) > 0 and exact[-1] > noise
@@ -313,7 +331,9 @@ def _fit(
     )  # fmt: skip
 
 
-def _products(columns, y, weights, terms, size: tuple[int, int], num_folds: int) -> Products:
+def _products(
+    columns, y, weights, terms, size: tuple[int, int], place: Placement | None, num_folds: int
+) -> Products:
     """What the rows say of an intercept and the terms; `size` is the most terms and factors."""
     if isinstance(columns, np.ndarray):
         design = np.column_stack([np.ones(len(y)), term_values(columns.T, terms)])
@@ -321,7 +341,7 @@ def _products(columns, y, weights, terms, size: tuple[int, int], num_folds: int)
     outputs = np.zeros((1, y.shape[1]))
     projection = np.zeros((len(columns), 0))  # the columns are those of z already
     everything = as_spline(terms, outputs[0], outputs[:0], projection, columns.dtype, size)
-    return products.on_device(everything, len(terms), columns, y, weights, num_folds)
+    return products.on_device(everything, len(terms), columns, y, weights, place, num_folds)
 
 
 def _prune_and_solve(rows: Products, terms, linear, backward: _Backward):
@@ -360,15 +380,15 @@ def _result(
     mirrors = [Term(tuple((v, -s, t) for v, s, t in chosen[m].factors)) for m in mirrored]
     coef = np.concatenate([coef, -coef[mirrored]])
     trace, path = parts.trace, parts.path
+    r2 = float(1 - rss / parts.total) if parts.total > 0 else 0.0  # before squares may underflow
     num_rows, rss, num_terms = data.weight, rss * square, 1 + len(chosen)
-    total = parts.total * square
     intercept = intercept + targets.mean
     return FitResult(
         spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, data.x.dtype),
         names=(*names, *found.names),
         rss=float(rss),
         gcv=float(pruning.gcv_score(rss, num_terms, num_rows, penalty)),
-        r2=float(1 - rss / total) if total > 0 else 0.0,
+        r2=r2,
         terms=terms,
         forward=trace._replace(rss=trace.rss * square, knot=units.knots(trace.feature, trace.knot)),
         pruning=path.scaled(square),

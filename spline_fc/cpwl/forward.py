@@ -19,7 +19,7 @@ from spline_fc.cpwl.sharded.search import ShardedSearch
 from spline_fc.cpwl.stopping import Stop, why_stop
 from spline_fc.cpwl.terms import Term
 from spline_fc.printing import printed
-from spline_fc.sharding import placement_of
+from spline_fc.sharding import Placement
 
 Array = np.ndarray | jax.Array
 
@@ -37,7 +37,7 @@ class ForwardTrace(NamedTuple):
 
 def forward(
     features: Array, y: Array, weights: Array, space: SearchSpace, limits: Limits,
-    on_step: Callable[[int, float], None] | None = None,
+    place: Placement | None = None, on_step: Callable[[int, float], None] | None = None,
 ) -> tuple[list[Term], ForwardTrace, Stop]:  # fmt: skip
     """Grows a basis greedily, one reflected pair at a time.
 
@@ -47,6 +47,7 @@ def forward(
       weights: (n,) float, >= 0.
       space: candidate knots with their constraints.
       limits: when to stop.
+      place: of the rows; None for those of the host.
       on_step: called with (number of terms, share of variance explained) for every step; those of
         an additive fit come in bursts.
 
@@ -57,12 +58,29 @@ def forward(
       Friedman (1991), Multivariate Adaptive Regression Splines, Algorithm 2, with minima of hinges
       in place of products (Xu, Huang, Wang 2009).
     """
-    total = _total(y, weights)
+    return grow(
+        lambda: _search(features, y, weights, space, limits, place),
+        _total(y, weights, place),
+        limits,
+        on_step,
+    )
+
+
+def grow(
+    begin: Callable[[], Search[Any]], total: float, limits: Limits,
+    on_step: Callable[[int, float], None] | None = None,
+) -> tuple[list[Term], ForwardTrace, Stop]:  # fmt: skip
+    """The loop of `forward` over a search, which is begun if the targets vary.
+
+    Args:
+      begin: makes the search. total: weighted sum of squares of the targets.
+      limits, on_step: as of `forward`.
+    """
     rss, taken = [total], []
     if total <= 0:
         constant = Stop("The target is constant: the intercept says it all.", starved=False)
         return [], _trace(rss, [1], taken), constant
-    search, counts = _search(features, y, weights, space, limits), [1]
+    search, counts = begin(), [1]
     while True:
         num_terms = 1 + len(search.terms)
         best = search.best(limits.fast_k)
@@ -80,17 +98,17 @@ def forward(
                 on_step(counts[-1], 1 - rss[-1] / total)
 
 
-def _total(y: Array, weights: Array) -> float:
+def _total(y: Array, weights: Array, place: Placement | None) -> float:
     """Weighted sum of squares, in float64."""
-    if placement_of(y) is None:
+    if place is None:
         y, weights = np.asarray(y), np.asarray(weights)
     return float(weights.astype(float) @ (y.astype(float) ** 2).sum(1))
 
 
-def _search(features: Array, y: Array, weights: Array, space, limits: Limits) -> Search[Any]:
+def _search(features: Array, y: Array, weights: Array, space, limits: Limits, place) -> Search[Any]:
     if isinstance(features, jax.Array):
-        kind = ManyRows if placement_of(features, axis=1) is None else ShardedSearch
-        return kind(features, jnp.asarray(y), jnp.asarray(weights), space, limits)
+        rows = (features, jnp.asarray(y), jnp.asarray(weights), space, limits)
+        return ManyRows(*rows) if place is None else ShardedSearch(*rows, place)
     return FewRows(features, np.asarray(y), np.asarray(weights), space, limits)
 
 

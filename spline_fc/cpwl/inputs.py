@@ -12,7 +12,18 @@ from spline_fc.arrays import numbers
 
 PRUNE_METHODS = ("gcv", "cv", "none")
 CHUNK_ROWS = 1 << 14
+# Compiled steps take seconds to begin. Additive, they then take half as long as NumPy on so many
+# rows; with interactions NumPy is as quick or quicker up to so many numbers in z.
+FEW_ROWS, FEW_NUMBERS = 1 << 13, 1 << 20
+FAINT = 1e-8  # share of the weights below which sums over all rows lose what the others say
 LEAST_COUNT = 16  # a sum of weights below leaves nothing to end spans and GCV
+
+
+def is_small(num_rows: int, num_columns: int, max_degree: int) -> bool:
+    """Whether a search goes without a compiler, whose first fit takes longer than many others."""
+    if max_degree == 1:
+        return num_rows <= FEW_ROWS
+    return num_rows * num_columns <= FEW_NUMBERS
 
 
 class CheckedData(NamedTuple):
@@ -67,8 +78,7 @@ def checked_data(
     checks.check_not_empty("y", y)
     checks.check_same_length("y", y, "x", x)
     y = y.reshape(len(y), -1)
-    wide = np.dtype(jax.dtypes.canonicalize_dtype(np.float64))
-    dtype = wide if x.dtype == np.float64 else np.dtype(np.float32)
+    dtype = computed_in(x)
     weights = np.ones(len(x), dtype) if weights is None else _checked_weights(weights, x, dtype)
     counts = weights > 0
     for name, array in (("x", x), ("y", y)):
@@ -79,6 +89,12 @@ def checked_data(
     if not counts.all():
         x, y, weights = x[counts], y[counts], weights[counts]
     return CheckedData(x, y, weights, dtype)
+
+
+def computed_in(x: np.ndarray | jax.Array) -> np.dtype:
+    """The dtype in which JAX computes with x: float64 if x is and JAX has it enabled."""
+    wide = np.dtype(jax.dtypes.canonicalize_dtype(np.float64))
+    return wide if x.dtype == np.float64 else np.dtype(np.float32)
 
 
 def _checked_weights(weights: Any, x: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -110,6 +126,21 @@ def tell_scaled(total: float, num_rows: int) -> None:
         "weights sum to %.3g, too little to charge any term for; they are scaled to sum to their "
         "%d rows.", total, num_rows,
     )  # fmt: skip
+
+
+def tell_heavy(weights: np.ndarray, max_terms: int) -> None:
+    """Warns of fewer rows than terms that outweigh all others by more than the search can see.
+
+    Coefficients, rss and r2 are those of weighted least squares all the same.
+    """
+    rest = np.sort(weights.astype(float))[: max(0, len(weights) - max_terms)]
+    share = float(rest.sum() / weights.sum(dtype=float))
+    if 0 < share < FAINT:
+        logging.warning(
+            "weights of at most %d rows are all but %.1g of the sum: terms are chosen by what these"
+            " rows leave to the others, of which few digits are known.",
+            len(weights) - len(rest), share,
+        )  # fmt: skip
 
 
 def chunks(num_rows: int) -> Iterator[slice]:

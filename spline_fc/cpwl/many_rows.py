@@ -19,16 +19,16 @@ from spline_fc.cpwl.search import Limits, Parent, Search
 
 
 @dataclasses.dataclass(kw_only=True)
-class _Parent(Parent):
+class KnownParent(Parent):
     """A parent with its tables."""
 
     column: jax.Array  # (n,) float, infinite for the constant
-    place: steps.Parent | None  # None for the constant
+    place: steps.Parent | None  # None for the constant, and where memory was short
     candidates: tables.Candidates
     choice: tables.Choice  # the best pair; of a new parent that whose term it is
 
 
-class ManyRows(Search[_Parent]):
+class ManyRows(Search[KnownParent]):
     """The forward pass under way."""
 
     steps = steps.ON_ONE_DEVICE
@@ -50,9 +50,9 @@ class ManyRows(Search[_Parent]):
         )  # fmt: skip
         everywhere = jnp.full_like(weights, jnp.inf)
         made = dict(place=None, candidates=candidates, choice=choice)
-        super().__init__(space, limits, _Parent(term=-1, columns=1, column=everywhere, **made))
+        super().__init__(space, limits, KnownParent(term=-1, columns=1, column=everywhere, **made))
 
-    def look(self, parents: Sequence[_Parent], now: int) -> None:
+    def look(self, parents: Sequence[KnownParent], now: int) -> None:
         """Brings some parents up to date with `now` columns, and their heads in one transfer."""
         limits = self.limits
         for parent in parents:
@@ -66,7 +66,7 @@ class ManyRows(Search[_Parent]):
         for parent, head in zip(parents, heads, strict=True):
             parent.head = head
 
-    def enter(self, parent: _Parent, rss: float, total: float) -> list[tables.Head]:
+    def enter(self, parent: KnownParent, rss: float, total: float) -> list[tables.Head]:
         """Adds the terms of a parent's best pair, of an additive fit those of further steps too."""
         if self.limits.max_degree == 1:
             return self._enter_additive(rss, total)
@@ -92,7 +92,7 @@ class ManyRows(Search[_Parent]):
         constant.columns = 1 + len(self.terms)
         return entered
 
-    def _advance(self, parent: _Parent, first: int) -> jax.Array:
+    def _advance(self, parent: KnownParent, first: int) -> jax.Array:
         """Lets the best pair enter basis and tables of the constant; its columns (2, n)."""
         constant, limits = self.parents[0], self.limits
         constant.candidates, constant.choice, self.basis, values = self.steps.advance(
@@ -109,7 +109,7 @@ class ManyRows(Search[_Parent]):
             self.data, self.basis, value, joining, self.spans, self.groupings(value, joining)
         )
         made = dict(place=place, candidates=candidates, choice=choice)
-        self.parents.append(_Parent(term=number, column=value, **made))
+        self.parents.append(KnownParent(term=number, column=value, **made))
 
     def group(self, features: jax.Array, which: np.ndarray, shift, knots) -> moments.Grouping:
         """Rows by the bins of all columns."""

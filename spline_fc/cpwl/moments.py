@@ -15,9 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.sharding import HERE, Axes, summed
+from spline_fc.sharding import HERE, ON_CPU, Axes, Sizes, summed
 
-GROUPED_ROWS = 1 << 17  # padded rows that are gathered in one go
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -112,11 +111,13 @@ def bins_and_offsets(features, which, shift, knots) -> tuple[jax.Array, jax.Arra
     return jax.lax.map(one, which)
 
 
-def block_layout(num_sets: int, num_rows: int, num_bins: int) -> tuple[int, int, int]:
+def block_layout(
+    num_sets: int, num_rows: int, num_bins: int, sizes: Sizes = ON_CPU
+) -> tuple[int, int, int]:
     """Rows per block, blocks per chunk and chunks that rows in any order fit into."""
-    rows = 1 << min(6, max(1, num_rows // (4 * num_bins)).bit_length() - 1)
+    rows = min(sizes.block, 1 << (max(1, num_rows // (4 * num_bins)).bit_length() - 1))
     capacity = num_sets * (-(-num_rows // rows) + num_bins)
-    per_chunk = min(max(1, GROUPED_ROWS // rows), capacity)
+    per_chunk = min(max(1, sizes.gathered // rows), capacity)
     return rows, per_chunk, -(-capacity // per_chunk)
 
 

@@ -14,9 +14,7 @@ import numpy as np
 from jax.sharding import PartitionSpec
 
 from spline_fc.cpwl.spline import Spline, basis
-from spline_fc.sharding import HERE, Axes, Placement, over_rows, placement_of, summed
-
-CHUNK_ROWS = 4096
+from spline_fc.sharding import HERE, ON_CPU, Axes, Placement, over_rows, summed
 
 
 class Products(NamedTuple):
@@ -50,19 +48,23 @@ def on_host(design: np.ndarray, y: np.ndarray, weights: np.ndarray, num_folds: i
     return Products(squares, residuals)
 
 
-def on_device(spline: Spline, num_terms: int, features, y, weights, num_folds: int = 1) -> Products:
+def on_device(
+    spline: Spline, num_terms: int, features, y, weights, place: Placement | None,
+    num_folds: int = 1,
+) -> Products:  # fmt: skip
     """Products by a compiled pass over chunks of rows, for which x64 has to be enabled.
 
     Args:
       spline: its terms are read, its coefficients are not; those from `num_terms` on are absent,
         and are there so that compiled code does not depend on how many terms were found.
       features: (d, n) float, x transposed. y: (n, k) float. weights: (n,) float.
-      num_folds: row i belongs to fold i modulo num_folds. Rows may lie on several devices, where
-        those of weight 0 are counted too.
+      place: of the rows; None for those of the host.
+      num_folds: row i belongs to fold i modulo num_folds; where rows have a place, those of weight
+        0 are counted too.
     """
-    place = placement_of(y)
     num_rows = len(y) // (place.num_devices if place else 1)
-    chunk = -(-num_rows // -(-num_rows // CHUNK_ROWS))  # such that the chunks overlap little
+    most = (place.sizes if place else ON_CPU).chunk
+    chunk = -(-num_rows // -(-num_rows // most))  # such that the chunks overlap little
     by_folds = max(num_folds, chunk // num_folds * num_folds)
     p, width, rows = 1 + num_terms, 1 + len(spline.feature), (spline, features, y, weights)
     meant = np.r_[:p, width : width + y.shape[1]]

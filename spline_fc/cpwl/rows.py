@@ -1,8 +1,8 @@
 """What refits ask of the rows, wherever these lie; here on the host, all in float64."""
 
 import abc
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,14 @@ from spline_fc.cpwl.refit import solve_triangle, triangle
 from spline_fc.cpwl.regressors import Regressors, regressors_of
 from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term, raw_columns, term_values
+
+
+class Block(NamedTuple):
+    """Some rows."""
+
+    x: np.ndarray  # (n, d)
+    y: np.ndarray  # (n, k) float64
+    weights: np.ndarray  # (n,) float64
 
 
 class Rows(abc.ABC):
@@ -67,55 +75,65 @@ class HostRows(Rows):
         self.weight = float(self.weights.sum())
         self.mean = self.weights @ self.y / self.weight
         self.square = float((self.weights @ (self.y - self.mean) ** 2).sum())
-        self.share = self.weights / self.weights.sum()
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows, some at a time."""
+        return self.blocks_with(self.y)
+
+    def blocks_with(self, y: Any) -> Iterator[Block]:
+        """All rows with other targets (n, k), some at a time."""
+        return (Block(self.x[r], y[r], self.weights[r]) for r in chunks(len(self.x)))
 
     def spread(self, projection: np.ndarray) -> np.ndarray:
         """See `Rows`."""
-        x, share, rows = self.x, self.share, list(chunks(len(self.x)))
-        mean = sum(share[r] @ raw_columns(x[r], projection) for r in rows)
-        return np.sqrt(sum(share[r] @ (raw_columns(x[r], projection) - mean) ** 2 for r in rows))
+
+        def mean(of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+            parts = (
+                b.weights / self.weight @ of(raw_columns(b.x, projection)) for b in self.blocks()
+            )
+            return np.sum(list(parts), axis=0)
+
+        middle = mean(lambda z: z)
+        return np.sqrt(mean(lambda z: (z - middle) ** 2))
 
     def triangle(self, columns: Regressors) -> np.ndarray:
         """See `Rows`."""
-        x, y = self.x, self.y
-        root = np.sqrt(self.share)[:, None]
 
-        def block(r: slice) -> np.ndarray:
-            ones = np.ones((len(x[r]), 1))
-            return root[r] * np.hstack([ones, columns.values(x[r]), y[r] - self.mean])
+        def block(b: Block) -> np.ndarray:
+            ones, root = np.ones((len(b.x), 1)), np.sqrt(b.weights / self.weight)[:, None]
+            return root * np.hstack([ones, columns.values(b.x), b.y - self.mean])
 
-        return triangle(map(block, chunks(len(x))))
+        return triangle(map(block, self.blocks()))
 
     def mean_residual(self, columns: Regressors, coef: np.ndarray) -> np.ndarray:
         """See `Rows`."""
-        x, y = self.x, self.y
-        parts = (self.share[r] @ (y[r] - columns.values(x[r]) @ coef) for r in chunks(len(x)))
+        parts = (
+            b.weights / self.weight @ (b.y - columns.values(b.x) @ coef) for b in self.blocks()
+        )
         return np.sum(list(parts), axis=0)
 
     def rss(self, spline: Spline) -> float:
         """See `Rows`."""
-        squares = (self.y - evaluate_float64(spline, self.x)) ** 2
-        return float((self.weights @ squares).sum())
+        parts = (b.weights @ (b.y - evaluate_float64(spline, b.x)) ** 2 for b in self.blocks())
+        return float(sum(part.sum() for part in parts))
 
     def least_squares(
-        self, terms: Sequence[Term], linear: frozenset[int], projection: np.ndarray, y: np.ndarray
+        self, terms: Sequence[Term], linear: frozenset[int], projection: np.ndarray, y: Any
     ) -> tuple[np.ndarray, float]:
         """See `Rows`."""
-        x, weights = self.x, self.weights
         straight = [m for m, term in enumerate(terms) if term.features & linear]
 
-        def design(r: slice) -> np.ndarray:
-            z = raw_columns(x[r], projection)
+        def design(x: np.ndarray) -> np.ndarray:
+            z = raw_columns(x, projection)
             values = term_values(z, terms)
             for m in straight:
                 ((column, slope, knot),) = terms[m].factors
                 values[:, m] = slope * (z[:, column] - knot)
             return np.concatenate([np.ones((len(z), 1)), values], axis=1)
 
-        def block(r: slice) -> np.ndarray:
-            return np.sqrt(weights[r])[:, None] * np.concatenate([design(r), y[r]], axis=1)
+        def block(b: Block) -> np.ndarray:
+            return np.sqrt(b.weights)[:, None] * np.concatenate([design(b.x), b.y], axis=1)
 
-        every = list(chunks(len(y)))
-        coef = solve_triangle(triangle(map(block, every)), 1 + len(terms))
-        parts = (weights[r] @ (y[r] - design(r) @ coef) ** 2 for r in every)
+        coef = solve_triangle(triangle(map(block, self.blocks_with(y))), 1 + len(terms))
+        parts = (b.weights @ (b.y - design(b.x) @ coef) ** 2 for b in self.blocks_with(y))
         return coef, float(sum(part.sum() for part in parts))

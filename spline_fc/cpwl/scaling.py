@@ -49,12 +49,11 @@ class Units(NamedTuple):
 
         A single hinge keeps slope +1 or -1; in a minimum the scales become slopes.
         """
-        columns, signs, knots = zip(*term.factors, strict=True)
-        raw = self.knots(np.array(columns, int), np.array(knots))
-        single = len(columns) == 1
-        slopes = signs if single else np.array(signs) / self.scale[list(columns)]
-        factors = zip(columns, map(float, slopes), map(float, raw), strict=True)
-        return Term(tuple(factors)), 1 / self.scale[columns[0]] if single else 1.0
+        single, found = len(term.factors) == 1, []
+        for v, sign, knot in term.factors:
+            raw = self.raw[v, self.scaled[v].searchsorted(knot)]
+            found.append((v, float(sign if single else sign / self.scale[v]), float(raw)))
+        return Term(tuple(found)), 1 / self.scale[found[0][0]] if single else 1.0
 
     def with_tails(self, terms: Sequence[Term], linear: frozenset[int]) -> list[Term]:
         """Raw terms for columns with far values: a superset of their span that keeps its digits.
@@ -131,6 +130,15 @@ def middle(knots: np.ndarray, extent: Extent) -> float:
     return float(np.clip(knots[len(knots) // 2], extent.least, extent.most))
 
 
+def per_unit(scale: float | np.ndarray) -> float | np.ndarray:
+    """By what columns are multiplied to be in units of a scale.
+
+    Compiled code turns divisions by a number into products with its inverse: a row that NumPy sees
+    at its first knot would come to lie before it, and be lost.
+    """
+    return 1 / np.maximum(scale, np.finfo(np.float64).tiny)
+
+
 def looked_at(
     knots: np.ndarray, usable: np.ndarray, extent: Extent, shift: float, scale: float, dtype
 ) -> Column:
@@ -139,7 +147,7 @@ def looked_at(
     pulled = (extent.least < far[0], extent.most > far[1])
     ends = np.array([extent.least, extent.most])
     scaled, ends = (
-        (np.clip(values.astype(np.float64, copy=False), *far) - shift) / scale
+        (np.clip(values.astype(np.float64, copy=False), *far) - shift) * per_unit(scale)
         for values in (knots, ends)
     )
     low, high = ends.astype(dtype).astype(float)
@@ -167,8 +175,8 @@ def scaled_columns(
     projection: np.ndarray,
     choices: Sequence,
     end_span: int,
-    places: int,
     linear: frozenset[int],
+    places: int,
 ) -> ScaledColumns:
     """Chooses candidates on every column of z, then shifts and scales both, column by column.
 
@@ -191,15 +199,16 @@ def scaled_columns(
 
     def one(v: int) -> Column:
         raw = np.array(data.x[:, v]) if v < num_features else projected[v - num_features]
-        ends = _span(raw, uneven, max(end_span, 1))
+        ranked = np.sort(raw) if uneven is None else raw  # faster than partitions at many places
+        ends = _span(ranked, uneven, max(end_span, 1))
         extent = Extent(*ends, float(raw.min()), float(raw.max()), v not in linear)
-        knots, usable = candidate_knots(raw, uneven, choices[v])
+        knots, usable = candidate_knots(ranked, uneven, choices[v])
         shift = middle(knots, extent)
         scale = _deviation(raw, uneven, shift, extent.reach(1.0))
         far = extent.reach(FAR)
         for rows in chunks(len(raw)):
             wide = np.clip(raw[rows].astype(np.float64, copy=False), *far)
-            columns[v, rows] = (wide - shift) / scale
+            columns[v, rows] = (wide - shift) * per_unit(scale)
         return looked_at(knots, usable, extent, shift, scale, data.dtype)
 
     # Threads cost small columns more than they save.
@@ -212,7 +221,7 @@ def scaled_columns(
 
 
 def _span(column: np.ndarray, weights: np.ndarray | None, end: int) -> tuple[float, float]:
-    """The value before which, and that behind which, lie `end` rows.
+    """The value before which, and that behind which, lie `end` rows; ascending without weights.
 
     Where these are one, as of a column that is mostly zero, the second and the last but one of the
     distinct values; the whole range where there are no four.
@@ -225,7 +234,7 @@ def _span(column: np.ndarray, weights: np.ndarray | None, end: int) -> tuple[flo
         low, high = column[order[np.clip(places, 0, last)]]
     else:
         first = min(end, last // 2)
-        low, high = np.partition(column, [first, last - first])[[first, last - first]]
+        low, high = column[[first, last - first]]
     if low >= high:
         distinct = np.unique(column)
         inner = 1 if len(distinct) > 3 else 0

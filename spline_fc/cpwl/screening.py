@@ -4,9 +4,11 @@ import jax
 import numpy as np
 
 from spline_fc.checks import check
+from spline_fc.cpwl.chunked.scaling import ScaledChunks
 from spline_fc.cpwl.knots import SearchSpace
 from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
+from spline_fc.sharding import is_divided
 
 Array = np.ndarray | jax.Array
 BINS = 8  # at whose resolution a column is looked at
@@ -37,10 +39,11 @@ def searched_columns(
         kept = len(idle) % TOGETHER if len(found) else len(idle)
         return np.sort(np.concatenate([found, idle[:kept]]))
     check(
-        isinstance(columns, np.ndarray),
+        not is_divided(columns),
         f"screen must be None, or {len(features)} at least, for rows on several devices; got "
         f"{screen}.",
     )
+    columns, y, weights = map(np.asarray, (columns, y, weights))
     weighted = y * weights[:, None]
 
     def promise(v: int) -> float:
@@ -56,8 +59,10 @@ def searched_columns(
     return np.concatenate([np.sort(best), others])
 
 
-def taken(columns: Array, kept: np.ndarray) -> Array:
+def taken(columns: Array | ScaledChunks, kept: np.ndarray) -> Array | ScaledChunks:
     """Some of the columns (D, n), where they are."""
+    if isinstance(columns, ScaledChunks):
+        return columns.taken(kept)
     if not isinstance(columns, np.ndarray):
         return columns[kept]
     some = aligned((len(kept), columns.shape[1]), columns.dtype)

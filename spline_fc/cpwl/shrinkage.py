@@ -18,6 +18,7 @@ from spline_fc.cpwl.rows import Rows
 from spline_fc.cpwl.sharded.inputs import checked_rows
 from spline_fc.cpwl.sharded.rows import rows_of
 from spline_fc.cpwl.spline import Spline, num_features, spline_of
+from spline_fc.cpwl.targets import in_unit
 from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
 
@@ -29,7 +30,7 @@ STEPS_PER_DECADE = 6
 def shrink(
     fitted: Any,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     weights: Any = None,
     tolerance: float = 0.05,
@@ -44,7 +45,8 @@ def shrink(
     Args:
       fitted: a FitResult or a Spline, of m terms on d features and k outputs, or a record that
         holds one as its `fit`, as a SplineStart.
-      x: (n, d), finite; what was fitted on. y: (n,) or (n, k), finite.
+      x: (n, d), finite; what was fitted on. Or a source of rows in chunks.
+      y: (n,) or (n, k), finite; None beside a source of chunks.
       weights: (n,), >= 0.
       tolerance: the residual sum of squares may grow by this share over that of least squares.
       most: the largest ridge.
@@ -68,20 +70,29 @@ def shrink(
     old = spline_of(fit)
     expected = None if old is fit else fit.names[: num_features(old)]
     with Stopwatch() as clock:
-        data = checked_rows(x, y, weights, expected)
+        data, unit = in_unit(checked_rows(x, y, weights, expected))
         rows = rows_of(data)
         check_fits(old, data.x, data.y)
-        spline, rss = _largest(rows, old, tolerance, most)
+        spline, rss = _largest(rows, _times(old, 1 / unit), tolerance, most)
+        r2, rss = 1 - rss / rows.square if rows.square > 0 else 0.0, rss * unit**2
+        spline = _times(spline, unit)
     if fit is old:
         return spline
     return fit._replace(
         spline=spline,
         rss=rss,
         gcv=float(pruning.gcv_score(rss, fit.num_terms, rows.weight, fit.penalty)),
-        r2=1 - rss / rows.square if rows.square > 0 else 0.0,
+        r2=r2,
         num_rows=rows.weight,
         seconds=fit.seconds + clock.seconds,
     )
+
+
+def _times(spline: Spline, factor: float) -> Spline:
+    """The spline times a power of 2."""
+    if factor == 1:
+        return spline
+    return spline._replace(intercept=spline.intercept * factor, coef=spline.coef * factor)
 
 
 def _largest(rows: Rows, old: Spline, tolerance: float, most: float) -> tuple[Spline, float]:

@@ -1,24 +1,53 @@
 """Targets less their mean, in a unit in which neither they nor their squares overflow."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spline_fc.checks import check
+from spline_fc.cpwl.chunked.inputs import ChunkedData
 from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData
+
+TINY = 1e-100  # the square of its rounding error is a normal number
 
 
 class Targets(NamedTuple):
     """Targets less their mean, in units in which neither they nor their squares overflow."""
 
-    centred: np.ndarray | jax.Array  # (n, k) float64
+    centred: Any  # (n, k) float64, NumPy's or JAX's; None of chunks, which bring theirs along
     mean: np.ndarray  # (k,) float64
     unit: float  # a power of 2: nothing is rounded
 
 
 def targets_of(data: AnyData) -> Targets:
-    """The targets of some rows, which stay where they are."""
+    """The targets of some rows, which stay where they are.
+
+    Raises:
+      ValueError: coefficients of such targets have no place in the dtype of x, which is theirs.
+    """
+    found = _targets(data)
+    limits, largest = np.finfo(data.x.dtype), max(found.unit, float(np.abs(found.mean).max()))
+    least, most = float(limits.tiny), float(limits.max) / 4
+    wanted = f"y must vary by {least:.2g} to {most:.2g} for x of {limits.dtype}"
+    held = least <= found.unit and largest <= most
+    check(held, f"{wanted}; got about {found.unit:.2g} around {found.mean.tolist()}.")
+    return found
+
+
+def in_unit(data: AnyData) -> tuple[AnyData, float]:
+    """Rows with targets over a power of 2, which is 1 unless squares of theirs would underflow."""
+    unit = targets_of(data).unit
+    if unit > TINY or isinstance(data, ChunkedData):  # whose rows stand in files
+        return data, 1.0
+    with jax.enable_x64(True):
+        return data._replace(y=data.y.astype(float) / unit), unit
+
+
+def _targets(data: AnyData) -> Targets:
+    if isinstance(data, ChunkedData):
+        return Targets(None, data.mean, data.unit)
     if isinstance(data, ShardedData):
         with jax.enable_x64(True):
             centred, mean = centred_targets(data.y, data.weights)

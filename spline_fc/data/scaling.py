@@ -9,6 +9,7 @@ import numpy as np
 from spline_fc.checks import check
 from spline_fc.data.records import Dataset, Part, Scaler, check_dataset
 
+EXTRAPOLATE = ("clip", "linear")  # what is made of rows beyond the training rows
 NARROW = 1e-300  # a column whose ends are no farther apart is constant: nothing divides by that
 
 
@@ -68,6 +69,45 @@ def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
     return check_dataset(
         dataset._replace(train=train, validation=validation, test=test, scaler=scaler)
     )
+
+
+def train_range(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the least and the largest value of every column in the training rows that count.
+
+    Args:
+      dataset: in any units.
+
+    Returns:
+      low, high: (d,), of the dtype of x; rows of weight 0 have no say.
+    """
+    x = np.asarray(dataset.train.x)
+    if dataset.weights is not None:
+        x = x[np.asarray(dataset.weights.train) > 0]
+    return x.min(axis=0), x.max(axis=0)
+
+
+def pull_in(dataset: Dataset) -> Dataset:
+    """Pulls validation and test rows in to the range of the training rows, column by column.
+
+    Hinges go on in a straight line where no training row lies, and one cell that was mistyped can
+    then decide an error. What this does to data is in docs/growth.md.
+
+    Args:
+      dataset: in any units; a category's 0/1 columns are columns as others are, so that a level
+        that no training row has becomes none of the levels.
+
+    Returns:
+      Dataset with x = min(max(x, low), high) in both parts, ends from `train_range`.
+
+    Raises:
+      ValueError: the data set is malformed.
+    """
+    ends = train_range(check_dataset(dataset))
+    validation, test = (
+        part._replace(x=np.clip(np.asarray(part.x), *ends))
+        for part in (dataset.validation, dataset.test)
+    )
+    return dataset._replace(validation=validation, test=test)
 
 
 def scale_x(scaler: Scaler, x: Any) -> Any:

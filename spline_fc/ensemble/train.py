@@ -9,7 +9,7 @@ from absl import logging
 
 from spline_fc import protocol
 from spline_fc.checks import as_sizes, check, check_integer, check_kind, check_one_of
-from spline_fc.data import Dataset, Part, join_validation, standardize
+from spline_fc.data import EXTRAPOLATE, Dataset, Part, join_validation, pull_in, standardize
 from spline_fc.data.folds import Fold, cross_fit
 from spline_fc.ensemble.record import Ensemble, outputs_of
 from spline_fc.ensemble.starts import Variety, check_variety, make_starts
@@ -42,6 +42,7 @@ def train_ensemble(
     variety: Variety | None = None,
     training_config: TrainingConfig | Mapping[str, Any] | None = None,
     learning_rates: Sequence[float] = LEARNING_RATES,
+    extrapolate: str = "clip",
     dtype: Any = np.float32,
     on_epochs: OnEpochs | None = None,
     checkpoints: Checkpoints | None = None,
@@ -76,6 +77,8 @@ def train_ensemble(
       variety: {option of `network.spline_start`: values}; each member draws one value of each.
       training_config: a TrainingConfig or any of its fields.
       learning_rates: the grid.
+      extrapolate: "clip" pulls the rows that a member holds out, and the test part, in to the range
+        of its training rows; "linear" leaves them as they are.
       dtype: of rows and parameters; float64 needs jax_enable_x64.
       on_epochs: as in `training.train_replicas`; its axes are members and rates.
       checkpoints: as in `training.train_replicas`: a run that was killed goes on from there.
@@ -91,6 +94,7 @@ def train_ensemble(
     """
     check_kind("dataset", dataset, Dataset)
     check_integer("seed", seed, 0)
+    check_one_of("extrapolate", extrapolate, EXTRAPOLATE)
     variety = {} if variety is None else variety
     check_variety(start, spline, variety)
     contender = Contender(start, start, dict(start_options or {}), as_config(training_config or {}))
@@ -100,6 +104,8 @@ def train_ensemble(
         pooled = standardize(raw, dtype)
         parts = _parts(raw, len(dataset.train.x), seed, members, folds, holdout)
         datasets = [_member_rows(pooled, part) for part in parts]
+        if extrapolate == "clip":
+            datasets = [pull_in(rows) for rows in datasets]
         shared = datasets[0] if holdout == "one" else pooled
         differing = {"fitted_on": shared, "spline": spline, "variety": variety}
         starts = make_starts(seed, contender, datasets, sizes, **differing)

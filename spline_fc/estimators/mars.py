@@ -10,13 +10,12 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from spline_fc.checks import check_integer, check_one_of
 from spline_fc.cpwl import fit_mars, labelled_terms, linear_pairs, live_terms, term_values
 from spline_fc.cpwl.terms import raw_columns
-from spline_fc.data import standardize
+from spline_fc.data import EXTRAPOLATE, standardize
 from spline_fc.estimators import reading
 from spline_fc.estimators.fitted import FittedSpline, Regression, seed_of
 from spline_fc.estimators.notes import told_once
 from spline_fc.estimators.reading import Known
 from spline_fc.model import make_model
-from spline_fc.model.record import EXTRAPOLATE
 
 # Options that fit_mars takes as they are.
 _PASSED = ("max_degree", "penalty", "directions", "min_span", "end_span", "threshold")
@@ -39,7 +38,7 @@ class _MARS(FittedSpline):
         allowed: Sequence[Sequence[int | str]] | None = None,
         linear: Sequence[int | str] = (),
         prune: str = "gcv",
-        extrapolate: str = "linear",
+        extrapolate: str = "clip",
         random_state: Any = 0,
     ) -> None:
         self.max_terms = max_terms
@@ -84,8 +83,8 @@ class MARSRegressor(Regression, _MARS):
         prune: of `fit_mars`; max_terms is cut to the number of distinct rows. `allowed` and
         `linear` name encoded columns, "tree=oak" being one.
       candidate_knots: `knots` of `fit_mars`: so many quantiles per column, or "all" values.
-      extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
-        pulls every column in to the range of the training rows.
+      extrapolate: "clip" pulls every column in to the range of the training rows; "linear" goes
+        straight on beyond them, as the pieces at the border do.
       random_state: of the directions "random"; an integer, a RandomState, or None.
 
     Attributes:

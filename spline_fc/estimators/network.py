@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from spline_fc import protocol
 from spline_fc.checks import check, check_boolean, check_integer, check_number, check_one_of
-from spline_fc.data import Dataset, join_validation, standardize
+from spline_fc.data import EXTRAPOLATE, Dataset, join_validation, train_range
 from spline_fc.ensemble import LEVEL
 from spline_fc.estimators import reading
 from spline_fc.estimators.fitted import FittedSpline, Regression, seed_of
@@ -15,7 +16,6 @@ from spline_fc.estimators.notes import told_once
 from spline_fc.estimators.reading import Known
 from spline_fc.model import Trained, make_model, train_network
 from spline_fc.model.fitting import told_of, train_members
-from spline_fc.model.record import EXTRAPOLATE
 from spline_fc.training import LEARNING_RATES, TrainResult
 
 _FEWEST = 40  # distinct rows of which some can be held out to choose by
@@ -43,7 +43,7 @@ class _SplineFC(FittedSpline):
         patience: int = 20,
         refit: bool = False,
         members: int = 1,
-        extrapolate: str = "linear",
+        extrapolate: str = "clip",
         random_state: Any = 0,
     ) -> None:
         self.hidden_sizes = hidden_sizes
@@ -71,7 +71,7 @@ class _SplineFC(FittedSpline):
             return self._fit_members(known, road)
         held = bool(self.early_stopping) and len(known.encoded.x) >= _FEWEST
         raw = reading.parts(known, road.name, self.validation_fraction * held, road.seed)
-        standard = standardize(raw)
+        standard = protocol.prepare(raw, self.extrapolate)
         rates = LEARNING_RATES if held else LEARNING_RATES[1:2]
         found = road.train(standard, rates if self.learning_rate is None else [self.learning_rate])
         fit = found.fit
@@ -85,10 +85,10 @@ class _SplineFC(FittedSpline):
         )
         if held and self.refit:
             raw = join_validation(raw)
-            standard = standardize(raw)
+            standard = protocol.prepare(raw, self.extrapolate)
             rerun = road.train_again(standard, found)
             fit = rerun.fit
-            low, high = raw.train.x.min(axis=0), raw.train.x.max(axis=0)
+            low, high = train_range(raw)
             again = {"scaler": standard.scaler, "low": low, "high": high}
             model = model._replace(params=rerun.result.last_params, **again)
         self.history_ = _history(found.result)
@@ -112,6 +112,7 @@ class _SplineFC(FittedSpline):
             training_config={**road.training, "batch_size": min(self.batch_size, rows // 2)},
             start_options=road.start,
             learning_rates=rates,
+            extrapolate=self.extrapolate,
         )
         fit: Any = found.ensemble.fits[0]  # no start but a spline has members here
         model = make_model(
@@ -211,8 +212,8 @@ class SplineFCRegressor(Regression, _SplineFC):
       members: networks whose mean predicts, 8 are better than one: each holds another part of the
         rows out to stop by, so that all rows are learnt from and `validation_fraction` has no say;
         rows held out give intervals. Takes about as many times as long.
-      extrapolate: "linear" goes on beyond the training rows as the pieces at the border do; "clip"
-        pulls every column in to the range of the training rows.
+      extrapolate: "clip" pulls every column in to the range of the training rows; "linear" goes
+        straight on beyond them, as the pieces at the border do.
       random_state: of the rows held out, free units and the order of rows; an integer, a
         RandomState, or None.
 
@@ -282,7 +283,7 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
         patience: int = 20,
         refit: bool = False,
         members: int = 1,
-        extrapolate: str = "linear",
+        extrapolate: str = "clip",
         random_state: Any = 0,
         class_weight: Any = None,
     ) -> None:

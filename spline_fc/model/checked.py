@@ -15,10 +15,10 @@ from spline_fc.checks import (
     shown,
 )
 from spline_fc.cpwl import check_spline
-from spline_fc.data import Scaler
+from spline_fc.data import EXTRAPOLATE, Scaler
 from spline_fc.data.records import TASKS
 from spline_fc.ensemble import HeldOut, check_held_out
-from spline_fc.model.record import EXTRAPOLATE, Model
+from spline_fc.model.record import Model
 from spline_fc.network import layer_sizes, merge_params
 from spline_fc.network.structure import check_network, flatten
 from spline_fc.training.losses import LOSSES

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from spline_fc.data import Encoding
 from spline_fc.data.cells import Format
@@ -45,6 +46,19 @@ def file_columns(encoding: Encoding | None, feature_names: Sequence[str]) -> tup
         Column(c.name, groups[c.name], tuple(map(spell, c.levels)), c.format)
         for c in encoding.of_role(FEATURE)
     )
+
+
+def tell_pulled_in(beyond: np.ndarray, columns: Sequence[Column]) -> None:
+    """Warns of cells (n, d) of x that lay beyond the training rows, if there are any."""
+    rows = int(beyond.any(axis=1).sum())
+    if rows:
+        counts = [int(beyond[:, list(column.places)].any(axis=1).sum()) for column in columns]
+        most = int(np.argmax(counts))
+        message = (
+            "%d of %d rows lie beyond the range of the training rows, %d of them in %s, and are "
+            "pulled in to it, as extrapolate=clip says."
+        )
+        logging.warning(message, rows, len(beyond), counts[most], columns[most].name)
 
 
 def word_of(column: Column, x: np.ndarray) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from spline_fc import protocol, training
 from spline_fc.checks import as_sizes, check_integer
 from spline_fc.cpwl import FitResult
-from spline_fc.data import Dataset, join_validation, standardize
+from spline_fc.data import Dataset, join_validation
 from spline_fc.ensemble import Ensemble, HeldOut, of_ensemble, train_ensemble
 from spline_fc.model.make import make_model
 from spline_fc.model.record import Model
@@ -54,7 +54,7 @@ def fit_model(
     training_config: TrainingConfig | Mapping[str, Any] | None = None,
     start_options: Mapping[str, Any] | None = None,
     learning_rates: Sequence[float] = LEARNING_RATES,
-    extrapolate: str = "linear",
+    extrapolate: str = "clip",
     made: Mapping[str, Any] | None = None,
     on_phase: Callable[[str], None] | None = None,
     on_epochs: Callable[[int, dict[str, np.ndarray]], None] | None = None,
@@ -101,11 +101,12 @@ def fit_model(
         return make_model(standard, loss=loss, extrapolate=extrapolate, made=kept, **parts)
 
     if members > 1:
+        passed["extrapolate"] = extrapolate
         many = train_members(dataset, hidden_sizes, members, **passed)
         parts = {"spline": many.ensemble.fits[0], "held_out": many.held_out}
         model = model_of(many.pooled, many.ensemble.loss, told_of(many), **parts)
         return Fitted(model, None, None, many.ensemble)
-    standard = standardize(dataset)
+    standard = protocol.prepare(dataset, extrapolate)
     found = train_network(standard, hidden_sizes, **passed)
     what = {
         "learning_rate": found.learning_rate,
@@ -123,6 +124,7 @@ def train_members(
     members: int,
     *,
     seed: int = 0,
+    extrapolate: str = "clip",
     on_phase: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Members:
@@ -130,7 +132,7 @@ def train_members(
 
     Args:
       dataset: in raw units.
-      hidden_sizes, members, seed, **options: of `train_ensemble`.
+      hidden_sizes, members, seed, extrapolate, **options: of `train_ensemble`.
       on_phase: told what is being done.
 
     Raises:
@@ -138,9 +140,10 @@ def train_members(
     """
     told = on_phase or (lambda phase: None)
     told("training the networks")
-    ensemble = train_ensemble(seed, dataset, hidden_sizes, members=members, **options)
+    options |= {"members": members, "extrapolate": extrapolate}
+    ensemble = train_ensemble(seed, dataset, hidden_sizes, **options)
     told("fitting the size of residuals")
-    pooled = standardize(join_validation(dataset))
+    pooled = protocol.prepare(join_validation(dataset), extrapolate)
     return Members(ensemble, pooled, of_ensemble(ensemble, pooled))
 
 

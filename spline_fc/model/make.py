@@ -6,9 +6,18 @@ from typing import Any
 import numpy as np
 
 from spline_fc.analysis import permutation_importance
-from spline_fc.checks import check, check_kind
+from spline_fc.checks import check, check_kind, check_one_of
 from spline_fc.cpwl.spline import spline_of
-from spline_fc.data import Dataset, Encoding, Scaler, check_dataset, unscale_x
+from spline_fc.data import (
+    EXTRAPOLATE,
+    Dataset,
+    Encoding,
+    Scaler,
+    check_dataset,
+    pull_in,
+    train_range,
+    unscale_x,
+)
 from spline_fc.data.cells import Format
 from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding, spell
 from spline_fc.data.records import PARTS
@@ -31,7 +40,7 @@ def make_model(
     spline: Any = None,
     params: Params | None = None,
     loss: str | None = None,
-    extrapolate: str = "linear",
+    extrapolate: str = "clip",
     made: Mapping[str, Any] | None = None,
     held_out: HeldOut | None = None,
 ) -> Model:
@@ -43,8 +52,8 @@ def make_model(
       params: a network on standardised x and y; it predicts where there is one.
       loss: that the outputs were trained on, a name in `training.losses.LOSSES`; by default that
         of the task for a network, and for a spline alone what the link of its fit says.
-      extrapolate: "linear" goes on as the pieces at the border do; "clip" pulls every column of x
-        in to the range of the training rows.
+      extrapolate: "clip" pulls every column of x in to the range of the training rows, here and
+        at every prediction; "linear" goes straight on as the pieces at the border do.
       made: what else is to be kept, plain JSON: date, seed, options; scores by name, to which those
         of spline and network on test rows come.
       held_out: of an ensemble, whose network is the mean of its members (`params` is left out).
@@ -58,6 +67,8 @@ def make_model(
     """
     check_kind("dataset", dataset, Dataset)
     check_dataset(dataset)
+    check_one_of("extrapolate", extrapolate, EXTRAPOLATE)
+    dataset = pull_in(dataset) if extrapolate == "clip" else dataset
     made = {} if made is None else plain(made)
     check_made(made)
     if held_out is not None:
@@ -122,9 +133,9 @@ def _numbers(dataset: Dataset) -> Encoding:
 
 def _range(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """The ends of the training rows in raw units, as far out as their rounding may have been."""
-    x = np.asarray(dataset.train.x)
-    ends = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
-    room = np.finfo(x.dtype).eps * np.maximum(*np.abs(ends))
+    found = train_range(dataset)
+    ends = [end.astype(np.float64) for end in found]
+    room = np.finfo(found[0].dtype).eps * np.maximum(*np.abs(ends))
     low, high = (unscale_x(dataset.scaler, end) for end in (ends[0] - room, ends[1] + room))
     return low, high
 

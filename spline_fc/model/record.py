@@ -11,7 +11,7 @@ from spline_fc.cpwl import Spline, evaluate_float64
 from spline_fc.data import Encoding, Scaler, encode_with_targets, scale_x, scale_y, unscale_y
 from spline_fc.ensemble import LEVEL, HeldOut, keep_held_out
 from spline_fc.ensemble.held_out import num_members
-from spline_fc.model.columns import Column, file_columns
+from spline_fc.model.columns import Column, file_columns, tell_pulled_in
 from spline_fc.model.explanation import Explanation, as_rows, explain, one_row
 from spline_fc.model.formula import MOST_WEIGHTS, formula_lines, raw_spline
 from spline_fc.model.rows import read_rows
@@ -20,7 +20,6 @@ from spline_fc.network.structure import from_layers, layers_float64
 from spline_fc.printing import printed, significant
 from spline_fc.training import CLASS_SCORES, REGRESSION_SCORES, probabilities
 
-EXTRAPOLATE = ("linear", "clip")
 _IN_UNITS = ("rmse", "mae")  # of other scores four places after the point are enough
 
 
@@ -43,7 +42,7 @@ class Model(NamedTuple):
     params: Params | None
     low: np.ndarray  # (d,) float64, the least of the training rows, in raw units
     high: np.ndarray  # (d,) and the largest
-    extrapolate: str  # "linear", or "clip": rows are pulled in to low..high first
+    extrapolate: str  # "clip": rows are pulled in to low..high first; "linear": straight on
     importance: np.ndarray  # (c,) share of each column of the file, on held-out rows; or (0,)
     loss: str  # what the outputs were trained on: of a cross-entropy they are logits
     made: dict[str, Any]  # plain JSON: versions, seed, options, scores
@@ -99,10 +98,15 @@ class Model(NamedTuple):
     def inputs(self, rows: Any) -> np.ndarray:
         """Reads rows as the function takes them: (n, d) float64 in raw units, clipped if it clips.
 
+        A warning counts the rows that were pulled in, and names the column of most of them.
+
         Raises:
           ValueError: as for `outputs`.
         """
-        return self._clipped(read_rows(self.encoding, self.feature_names, rows))
+        x = read_rows(self.encoding, self.feature_names, rows)
+        clipped = self._clipped(x)
+        tell_pulled_in(x != clipped, self.columns())
+        return clipped
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Evaluates the part that predicts, in standardised units: x (n, d) to (n, k) float64."""
@@ -162,8 +166,8 @@ class Model(NamedTuple):
             the rows held out cannot give.
         """
         check(self.task == "regression", "predict_interval must be asked of a regression.")
-        x = scale_x(self.scaler, self.inputs(rows))
-        ends = self._held_out().interval(x, level, method)
+        held_out = self._held_out()
+        ends = held_out.interval(scale_x(self.scaler, self.inputs(rows)), level, method)
         lower, upper = (unscale_y(self.scaler, end) for end in ends)
         return (lower[:, 0], upper[:, 0]) if lower.shape[1] == 1 else (lower, upper)
 
@@ -182,8 +186,8 @@ class Model(NamedTuple):
             rows held out cannot give.
         """
         check(self.task != "regression", "predict_set must be asked of a classification.")
-        x = scale_x(self.scaler, self.inputs(rows))
-        return self._held_out().classes(x, self.loss, level)
+        held_out = self._held_out()
+        return held_out.classes(scale_x(self.scaler, self.inputs(rows)), self.loss, level)
 
     def calibrated(self, rows: Any) -> "Model":
         """Takes intervals or sets from rows that nothing of the model has seen, with their targets.

@@ -27,6 +27,7 @@ from spline_fc.network.structure import (
 
 BALANCES = ("powers_of_two", "any", "none")
 _PROBE_ROWS = 256
+_MOST_CELLS = 1 << 26  # of activations at a time: half a gigabyte
 _MAX_SWEEPS = 1000
 _BALANCED = 1e-9  # largest binary logarithm of a factor left to apply
 
@@ -224,9 +225,13 @@ def widen(
         fresh = _revive(drawn[0][:, old:], drawn[1][old:], h)
         kernel = np.vstack([kernel, np.zeros((h.shape[1] - len(kernel), kernel.shape[1]))])
         wide.append((np.hstack([kernel, fresh[0]]), np.hstack([bias, fresh[1]])))
-        h = np.maximum(h @ wide[-1][0] + wide[-1][1], 0)
+        if len(wide) < len(hidden_sizes):  # a layer behind looks at its activations
+            every = -(-len(h) * size // _MOST_CELLS)
+            h, y = h[::every], y if y is None else y[::every]
+            h = np.maximum(h @ wide[-1][0] + wide[-1][1], 0)
     kernel, bias = stack[-1]
-    wide.append((np.vstack([kernel, np.zeros((h.shape[1] - len(kernel), num_outputs))]), bias))
+    added = hidden_sizes[-1] - len(kernel) if hidden_sizes else 0
+    wide.append((np.vstack([kernel, np.zeros((added, num_outputs))]), bias))
     return from_layers(wide, dtype_of(params))
 
 
@@ -324,9 +329,17 @@ def _probe(
 
 def _revive(kernel: np.ndarray, bias: np.ndarray, h: np.ndarray) -> Layer:
     """Mirrors units that are dead on all rows; a unit that nothing reaches gets bias 1."""
-    dead = (h @ kernel + bias <= 0).all(axis=0)
+    dead = _dead(kernel, bias, h)
     if not dead.any():
         return kernel, bias
     sign = np.where(dead, -1.0, 1.0)
     kernel, bias = kernel * sign, bias * sign
-    return kernel, np.where((h @ kernel + bias <= 0).all(axis=0), 1.0, bias)
+    return kernel, np.where(_dead(kernel, bias, h), 1.0, bias)
+
+
+def _dead(kernel: np.ndarray, bias: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """Which units (u,) are 0 on all rows, so many units at a time as memory can hold."""
+    step = max(1, _MOST_CELLS // 8 // max(1, len(h)))
+    blocks = [slice(start, start + step) for start in range(0, len(bias), step)]
+    found = [(h @ kernel[:, own] + bias[own] <= 0).all(axis=0) for own in blocks]
+    return np.concatenate(found) if found else np.zeros(0, bool)

@@ -22,8 +22,10 @@ from spline_fc.checks import (
     check_one_of,
 )
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
+from spline_fc.cpwl.chunked.inputs import ChunkedData
 from spline_fc.cpwl.inputs import CheckedData
 from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
+from spline_fc.data.chunks import Chunks
 from spline_fc.data.records import TASKS
 from spline_fc.network.choice import (
     MOST_COLUMNS,
@@ -37,7 +39,6 @@ from spline_fc.network.reshape import BALANCES, max_terms_for, reshape
 from spline_fc.network.samplers import SAMPLERS, generator
 from spline_fc.network.structure import Params
 from spline_fc.printing import printed
-from spline_fc.sharding import placement_of
 from spline_fc.threads import one_thread
 from spline_fc.timing import Seconds, Stopwatch
 
@@ -96,7 +97,8 @@ def spline_start(
     Args:
       key: JAX key or integer seed, for the units that carry no hinge, for directions "random", for
         the rows that `choose_directions` holds out and for those of a row_share.
-      x: (n, d), standardised; the names of a data frame are kept. y: (n,) or (n, k), standardised;
+      x: (n, d), standardised; the names of a data frame are kept. Or a source of rows in chunks,
+        beside which y and weights are None. y: (n,) or (n, k), standardised;
         of classes (n,) or (n, 1) of 0 and 1, or (n, k) one-hot.
       hidden_sizes: widths of the hidden layers; one integer for one layer.
       task: "regression", "binary" or "multiclass".
@@ -131,10 +133,11 @@ def spline_start(
     check_one_of("incoming", incoming, SAMPLERS)
     check_one_of("balance", balance, BALANCES)
     with Stopwatch() as clock:
-        x, names = (x, None) if placement_of(x) else columns("x", x)
+        elsewhere = isinstance(x, (jax.Array, Chunks))
+        x, names = (x, None) if elsewhere else columns("x", x)
         everything = checked_rows(x, y, weights)
-        if isinstance(everything, ShardedData):
-            _check_shared(task, row_share)
+        if not isinstance(everything, CheckedData):
+            everything = _where_possible(everything, task, row_share)
         room = int(share * hidden_sizes[0])
         if options.get("max_degree", 1) == 1:  # narrower layers behind must carry the terms too
             outputs = everything.y.shape[1]
@@ -147,7 +150,8 @@ def spline_start(
         chosen, directions = _directions(key, data.sample(), task, directions, options)
         fit = _fit(data, task, directions, options)
         if task == "regression":
-            fit = shrink(fit, data.x, data.y, weights=data.weights, tolerance=tolerance)
+            x, y, weights = _given(data)
+            fit = shrink(fit, x, y, weights=weights, tolerance=tolerance)
         rows = everything.sample(PROBE_ROWS)
         drawn = {"incoming": incoming, "balance": balance}
         params = fill_in(k_fill, fit, rows.x, rows.y, hidden_sizes, **drawn)
@@ -160,16 +164,25 @@ def start_keys(key: jax.Array | int) -> tuple[jax.Array, jax.Array]:
     return k_directions, k_fill
 
 
-def _check_shared(task: str, row_share: float) -> None:
-    """Raises ValueError for what rows on several devices cannot have."""
-    where = "for rows on several devices"
+def _where_possible(data: ShardedData | ChunkedData, task: str, row_share: float) -> AnyData:
+    """Rows where they are; those of a single device on the host for what only rows there can have.
+
+    Raises:
+      ValueError: rows on several devices, or in chunks, cannot have it.
+    """
+    if task == "regression" and row_share == 1:
+        return data
+    if isinstance(data, ShardedData) and data.place.num_devices == 1:
+        return data.on_host()
+    where = "for rows on several devices or in chunks"
     check(task == "regression", f'task must be "regression" {where}; got {task!r}.')
     check(row_share == 1, f"row_share must be 1 {where}; got {row_share}.")
+    return data
 
 
 def _part(key: jax.Array, data: AnyData, share: float) -> AnyData:
     """A share of the rows, in their order; all of them, not copied, for a share of 1."""
-    if share == 1 or isinstance(data, ShardedData):
+    if share == 1 or not isinstance(data, CheckedData):
         return data
     count = max(1, round(share * len(data.x)))
     k_rows = jax.random.fold_in(key, 2)
@@ -215,7 +228,15 @@ def _fit(data: AnyData, task: str, directions: Any, options: Options) -> FitResu
             options["ridge"] = PIXEL_RIDGE
         return fit_classes(data.x, data.y, weights=data.weights, **options)
     searched = {name: value for name, value in options.items() if name not in _CLASSES}
-    return fit_mars(data.x, data.y, weights=data.weights, **searched)
+    x, y, weights = _given(data)
+    return fit_mars(x, y, weights=weights, **searched)
+
+
+def _given(data: AnyData) -> tuple[Any, Any, Any]:
+    """Rows as `fit_mars` and `shrink` take them: x, y and weights."""
+    if isinstance(data, ChunkedData):
+        return data.source, None, None
+    return data.x, data.y, data.weights
 
 
 def fill_in(

@@ -11,6 +11,8 @@ from spline_fc.analysis.models import model_output
 from spline_fc.cpwl import FitResult, Spline
 from spline_fc.data import Encoding, unscale_y
 from spline_fc.data.encoding import TARGET, spell
+from spline_fc.ensemble import LEVEL
+from spline_fc.ensemble.intervals import cv_plus
 from spline_fc.model.columns import Column, file_columns
 from spline_fc.network import Params
 from spline_fc.training import LOSS_OF_LINK, joint_error, probabilities
@@ -53,6 +55,15 @@ def classes_of(rows: Rows, encoding: Encoding | None) -> tuple[str, ...]:
     return ("0", "1") if rows.task == "binary" else rows.target_names
 
 
+class Band(NamedTuple):
+    """Ends between which a target lies, from the errors of networks on their validation rows."""
+
+    lower: np.ndarray  # (t, k) of the test rows of the first seed, in raw units
+    upper: np.ndarray
+    coverage: np.ndarray  # (seeds, k) share of the test rows that lie between
+    num_rows: int  # of the validation part, of the first seed
+
+
 class Answers(NamedTuple):
     """What a page tells of the finished networks of some seeds."""
 
@@ -67,6 +78,7 @@ class Answers(NamedTuple):
     importance: list[dict[str, Permutation]]
     observed: np.ndarray  # (t, k) test rows of the first seed, in raw units; of classes one-hot
     predicted: dict[str, np.ndarray]  # before and after, (t, k) alike; of classes probabilities
+    band: Band | None  # around those of the network; none of classes and of few validation rows
 
     @property
     def ranking(self) -> np.ndarray:
@@ -102,6 +114,7 @@ def answer(trained: Sequence[Trained]) -> Answers:
         importance=importance,
         observed=observed,
         predicted=predicted,
+        band=_band(trained),
     )
 
 
@@ -121,6 +134,32 @@ def _predictions(one: Trained) -> tuple[np.ndarray, dict[str, np.ndarray]]:
             found[name] = probabilities(loss, outputs)[:, -rows.test_y.shape[1] :]
     wanted = rows.test_y
     return unscale_y(rows.scaler, wanted) if rows.task == "regression" else wanted, found
+
+
+def _band(trained: Sequence[Trained]) -> Band | None:
+    """Split conformal intervals of the networks, and how many test rows they hold."""
+    rows = trained[0].rows
+    fewest = min(len(one.rows.validation_x) for one in trained)
+    if rows.task != "regression" or LEVEL * (fewest + 1) > fewest:
+        return None
+    ends = [_interval(one) for one in trained]
+    within = [
+        (lower <= one.rows.test_y) & (one.rows.test_y <= upper)
+        for one, (lower, upper) in zip(trained, ends, strict=True)
+    ]
+    lower, upper = (unscale_y(rows.scaler, end) for end in ends[0])
+    coverage = np.stack([own.mean(axis=0) for own in within])
+    return Band(lower, upper, coverage, len(rows.validation_x))
+
+
+def _interval(one: Trained) -> tuple[np.ndarray, np.ndarray]:
+    """Ends (t, k) at the test rows, standardised: outputs less and plus a quantile of errors."""
+    x, y = one.rows.validation_x, one.rows.validation_y
+    sizes, outputs = (
+        np.abs(model_output(one.after, x) - y),
+        model_output(one.after, one.rows.test_x),
+    )
+    return cv_plus(sizes, np.zeros(len(x), int), outputs[None], LEVEL)
 
 
 def _models(one: Trained) -> dict[str, tuple[Spline | Params, str]]:

@@ -9,10 +9,12 @@ import numpy as np
 
 from spline_fc import plots, training
 from spline_fc.analysis import Permutation, ShapeFunctions, Surface, thin_curve
+from spline_fc.ensemble import LEVEL
 from spline_fc.model.columns import Column
 from spline_fc.plots import About, look
 from spline_fc.printing import one_line
 from spline_fc.report import figures as fig
+from spline_fc.report.answers import AFTER, Band
 from spline_fc.report.study import Study
 from spline_fc.workdir import Rows
 
@@ -27,13 +29,17 @@ def about_of(study: Study, rows: Rows) -> About:
     return About(*columns, rows.task, study.are_logits)
 
 
-def predicted(given: Mapping[str, np.ndarray], came: np.ndarray, about: About) -> fig.Picture:
+def predicted(
+    given: Mapping[str, np.ndarray], came: np.ndarray, about: About, band: Band | None
+) -> fig.Picture:
     """Predictions of models over what came, test rows of one seed, a panel for each output."""
     shown = min(came.shape[1], MOST_OUTPUTS)
     panels = [(name, k) for name in given for k in range(shown)]
     axes = fig.panels(len(panels), columns=shown if 1 < shown < 4 else 3, height=3.3)
     for ax, (name, k) in zip(axes, panels, strict=True):
-        plots.predicted_against_observed(given[name][:, k], came[:, k], about.only(k), ax=ax)
+        ends = None if band is None or name != AFTER else (band.lower[:, k], band.upper[:, k])
+        values = given[name][:, k]
+        plots.predicted_against_observed(values, came[:, k], about.only(k), interval=ends, ax=ax)
         if shown > 1 and len(given) > 1:
             look.label(ax, y=f"{ax.get_ylabel()} by the {name}")
         elif shown == 1:
@@ -55,10 +61,24 @@ def predicted(given: Mapping[str, np.ndarray], came: np.ndarray, about: About) -
             "class, with its standard error; on the dashed line probabilities mean what they say. "
             "The grey area is where the predictions lie."
         )
+    said += _band_sentence(band)
     if shown < came.shape[1]:
         said += f" Shown are the first {shown} of {came.shape[1]}."
     title = "Predicted against observed"
     return fig.Picture("predicted", title, said, fig.figure_of(axes[0]), fig.stacked(tables))
+
+
+def _band_sentence(band: Band | None) -> str:
+    """What bands promise, and what came of it on test rows."""
+    if band is None:
+        return ""
+    shares = 100 * band.coverage.mean(axis=1)
+    error = f" ± {shares.std(ddof=1) / np.sqrt(shares.size):.1f}" if shares.size > 1 else ""
+    return (
+        f" Bars of the {AFTER} are as long as {100 * LEVEL:g} % of its errors on {band.num_rows} "
+        f"validation rows are at most; over seeds {shares.mean():.1f}{error} % of the test rows "
+        "lie within. By these validation rows the step was chosen, so the bars are a little short."
+    )
 
 
 def calibration(given: Mapping[str, np.ndarray], came: np.ndarray) -> fig.Picture:

@@ -19,6 +19,10 @@ from spline_fc.workdir import Rows
 MOST_COLUMNS = 60  # lines of the table of columns
 MOST_TARGETS = 3  # of which the spline alone is drawn as well
 MOST_OUTPUTS = 4  # of which shape functions are drawn
+_PULLED_IN = (
+    " For all of them alike validation and test rows are pulled in to the range of the training "
+    "rows, column by column (the option extrapolate)."
+)
 MOST_PANELS = 12  # of numbers, and of categories, the most important ones
 
 
@@ -30,6 +34,8 @@ def errors(study: Study) -> list[Block]:
         Words(
             "Errors on test rows, which no model has seen: of the networks, the spline that they "
             "set out from, a linear model of all columns, and the mean of the training rows."
+            + _PULLED_IN
+            * (study.work.config.get("extrapolate") == "clip")
         ),
         error_table(study.baselines, study.rows, [unit for _, unit in study.targets]),
     ]
@@ -40,7 +46,8 @@ def errors(study: Study) -> list[Block]:
     if found.observed.shape[1] > MOST_TARGETS:  # no room for every model
         models = {AFTER: models[AFTER]}
     about, folder = pictures.about_of(study, rows), study.work.path
-    parts.append(place(folder, pictures.predicted, models, found.observed, about))
+    given = models, found.observed, about, found.band
+    parts.append(place(folder, pictures.predicted, *given))
     if rows.task != "regression":
         parts.append(place(folder, pictures.calibration, found.predicted, found.observed))
         parts.append(confusion_table(found.observed, found.predicted[AFTER], study.classes))

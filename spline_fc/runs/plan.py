@@ -28,6 +28,7 @@ class Plan(NamedTuple):
     contenders: tuple[Contender, ...]
     learning_rates: tuple[float, ...]
     seeds: int
+    extrapolate: str
     refit: bool
     timing: bool
     checkpoint_every: int
@@ -48,6 +49,7 @@ def defaults() -> dict[str, Any]:
         "variants": {},
         "learning_rates": training.LEARNING_RATES,
         "seeds": 5,
+        "extrapolate": "clip",
         "refit": False,
         "timing": False,
         "checkpoint_every": 20,
@@ -81,6 +83,7 @@ def read_plan(config: Any) -> Plan:
     checks.check_integer("config.seeds", full["seeds"], 1)
     checks.check_integer("config.checkpoint_every", full["checkpoint_every"], 1)
     checks.check_integer("config.knot_records", full["knot_records"], 1)
+    checks.check_one_of("config.extrapolate", full["extrapolate"], data.EXTRAPOLATE)
     for name in ("refit", "timing"):
         checks.check_boolean(f"config.{name}", full[name])
     for name in _listed("config.writers", full["writers"]):
@@ -103,6 +106,7 @@ def read_plan(config: Any) -> Plan:
         contenders=contenders,
         learning_rates=_rates(full["learning_rates"]),
         seeds=full["seeds"],
+        extrapolate=full["extrapolate"],
         refit=full["refit"],
         timing=full["timing"],
         checkpoint_every=full["checkpoint_every"],

@@ -168,4 +168,5 @@ def chosen_model(
     if start.directions is not None:
         made["directions"] = start.directions.reason
     loss = contender.training.loss_of(dataset.task)
-    return make_model(dataset, spline=start.fit, params=params, loss=loss, made=made)
+    parts = {"spline": start.fit, "params": params, "extrapolate": plan.extrapolate}
+    return make_model(dataset, loss=loss, made=made, **parts)

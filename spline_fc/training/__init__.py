@@ -36,6 +36,7 @@ from spline_fc.training.scores import (
     scores,
 )
 from spline_fc.training.steps import Recorder
+from spline_fc.training.stream import train_chunks
 
 __all__ = [
     "CLASS_SCORES",
@@ -80,6 +81,7 @@ __all__ = [
     "spline_origin",
     "stack_params",
     "train",
+    "train_chunks",
     "train_replicas",
     "write_epochs",
     "write_history",

@@ -120,7 +120,7 @@ def shuffle(seed: jax.Array, epoch: jax.Array, rows: int) -> jax.Array:
     return order[place].astype(jnp.int32)
 
 
-def _batches(train: Batch, epoch, seed, batch_size: int) -> list[jax.Array]:
+def batches_of(train: Batch, epoch, seed, batch_size: int) -> list[jax.Array]:
     """The rows of an epoch in the order of the seed, (steps, batch_size, columns) each."""
     # The order is a function of seed and epoch alone, so a resumed run repeats it; one
     # gather per epoch, as a gather per batch costs more than the small products it feeds.
@@ -134,7 +134,7 @@ def _shared_batches(train: Batch, epoch, seed, *, batch_size: int, axes: Axes) -
     """Of one of the devices that share the rows: its share of every batch, from its own rows."""
     names = tuple(axes)
     own = jax.random.bits(jax.random.fold_in(jax.random.key(seed), jax.lax.axis_index(names)))
-    return _batches(train, epoch, own, batch_size // jax.lax.axis_size(names))
+    return batches_of(train, epoch, own, batch_size // jax.lax.axis_size(names))
 
 
 def _make_epoch(
@@ -145,7 +145,7 @@ def _make_epoch(
 
     def train_epoch(epoch, iterate, data: Data, learning_rate, seed):
         if place is None:
-            batches = _batches(data.train, epoch, seed, structure.batch_size)
+            batches = batches_of(data.train, epoch, seed, structure.batch_size)
         else:
             whole = PartitionSpec()
             run = over_rows(_shared_batches, place, (place.rows, whole, whole), place.columns)
@@ -165,9 +165,7 @@ def _make_epoch(
         iterate = train_epoch(epoch, state.iterate, data, learning_rate * state.pace, seed)
         if structure.output_ridge:
             iterate = solve_outputs(iterate, data)
-        return _assess(
-            structure, numbers, epoch, state._replace(iterate=iterate), data, was_running
-        )
+        return assess(structure, numbers, epoch, state._replace(iterate=iterate), data, was_running)
 
     return run_epoch
 
@@ -197,7 +195,7 @@ def _recorded(run_epoch: Callable, recorder: Recorder, replicas: bool) -> Callab
     return run
 
 
-def _assess(
+def assess(
     structure: Structure, numbers: Numbers, epoch, state: TrainState, data: Data, was_running
 ) -> TrainState:
     """Evaluates the averaged network, keeps it if it is the best, stops if patience is out."""

@@ -114,8 +114,8 @@ def train(
     """
     check_kind("dataset", dataset, Dataset)
     config = as_config(config).for_task(dataset.task)
-    _check_seed("seed", seed)
-    _check_watchers(recorder, on_epochs, checkpoints)
+    check_seed("seed", seed)
+    check_watchers(recorder, on_epochs, checkpoints)
     data = prepare(params, dataset, config, weights, origin)
     config = cut_batch(config, data.train[0].shape[-2])
     rate = jnp.asarray(config.learning_rate, data.train[0].dtype)
@@ -123,8 +123,8 @@ def train(
     if place is not None:
         check_shared(config, place)
         params, rate = place.copy((params, rate))
-    run = _Run(config, recorder, data, rate, np.uint32(seed), place)
-    return _train(run, params, on_epochs, checkpoints)
+    run = Run(config, recorder, data, rate, np.uint32(seed), place)
+    return run_training(run, params, on_epochs, checkpoints)
 
 
 def train_replicas(
@@ -172,26 +172,28 @@ def train_replicas(
         check_number(f"learning_rates[{index}]", rate, above=0)
     seeds = as_list("seeds", seeds, "integers")
     for index, seed in enumerate(seeds):
-        _check_seed(f"seeds[{index}]", seed)
+        check_seed(f"seeds[{index}]", seed)
     keep_epochs = as_list("keep_epochs", keep_epochs, "integers")
     for index, epoch in enumerate(keep_epochs):
         check_integer(f"keep_epochs[{index}]", epoch, 0)
-    _check_watchers(recorder, on_epochs, checkpoints)
+    check_watchers(recorder, on_epochs, checkpoints)
     data = prepare(params, datasets, config, weights, origin, len(seeds))
     config = cut_batch(config, data.train[0].shape[-2])
     rates = jnp.asarray(learning_rates, data.train[0].dtype)
-    run = _Run(config, recorder, data, rates, np.asarray(seeds, np.uint32))
-    return _train(run, params, on_epochs, checkpoints, tuple(keep_epochs))
+    run = Run(config, recorder, data, rates, np.asarray(seeds, np.uint32))
+    return run_training(run, params, on_epochs, checkpoints, tuple(keep_epochs))
 
 
-def _check_seed(name: str, seed: Any) -> None:
+def check_seed(name: str, seed: Any) -> None:
+    """Raises ValueError unless it is an integer from 0 to 2**32 - 1."""
     check_integer(name, seed, 0)
     check(seed < 2**32, f"{name} must be below 2**32; got {shown(seed)}.")
 
 
-def _check_watchers(
+def check_watchers(
     recorder: Recorder | None, on_epochs: OnEpochs | None, checkpoints: Checkpoints | None
 ) -> None:
+    """Raises TypeError or ValueError unless these are what `train` takes."""
     if recorder is not None:
         check_kind("recorder", recorder, Recorder)
     check(
@@ -203,7 +205,8 @@ def _check_watchers(
         check_integer("checkpoints.every", checkpoints.every, 1)
 
 
-class _Run(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Run:
     """What decides a run, apart from its initial parameters."""
 
     config: TrainingConfig
@@ -214,21 +217,26 @@ class _Run(NamedTuple):
     place: Placement | None = None  # of the rows, where several devices share them
 
     def program(self) -> Program:
+        """What is compiled."""
         replicas = np.ndim(self.rate) == 1
         return Program(self.config.structure(), self.recorder, replicas, self.place)
 
     def numbers(self) -> Numbers:
+        """The numbers that the compiled program takes."""
         return numbers_of(self.config, self.steps_per_epoch(), self.rate.dtype)
 
     def begin(self, params: Params) -> TrainState:
+        """The state before training."""
         arguments = (params, self.data, self.numbers(), self.rate, self.config.epochs)
         return _epochs.begin(*arguments, self.program())
 
     def advance(self, state: TrainState, stop: int, start: int) -> TrainState:
+        """The state after the epochs start + 1 .. stop; the old one is donated."""
         arguments = (state, self.data, self.numbers(), self.rate, self.seed, stop, start)
         return jax.block_until_ready(_epochs.advance(*arguments, self.program()))
 
     def steps_per_epoch(self) -> int:
+        """Steps of an epoch."""
         return self.config.steps_per_epoch(self.data.train[0].shape[-2])
 
     def description(self, params: Params) -> dict[str, Any]:
@@ -254,17 +262,23 @@ class _Run(NamedTuple):
         }
 
     def is_over(self, state: TrainState, done: int) -> bool:
+        """Whether nothing is left to do after so many epochs."""
         return done >= self.config.epochs or not (state.iterate.status == RUNNING).any()
 
 
-def _train(
-    run: _Run,
+def run_training(
+    run: Run,
     params: Params,
     on_epochs: OnEpochs | None,
     checkpoints: Checkpoints | None,
     keep_epochs: tuple[int, ...] = (),
 ) -> TrainResult:
-    """Compiles, then resumes or starts, then runs all epochs."""
+    """Compiles, then resumes or starts, then runs all epochs.
+
+    Args:
+      run: what decides the training.
+      params, on_epochs, checkpoints: as of `train`. keep_epochs: as of `train_replicas`.
+    """
     began = time.perf_counter()
     # A run of no epochs compiles the program and does nothing else.
     state = run.advance(run.begin(params), 0, 0)
@@ -284,7 +298,7 @@ def _train(
 class _Pieces(NamedTuple):
     """Who looks at a run between its pieces."""
 
-    run: _Run
+    run: Run
     on_epochs: OnEpochs | None
     keep_epochs: tuple[int, ...]
     kept: dict[int, Params]
@@ -300,7 +314,7 @@ class _Pieces(NamedTuple):
 
 
 def _run_epochs(
-    run: _Run, state: TrainState, done: int, pieces: _Pieces, store: Store | None, every: int
+    run: Run, state: TrainState, done: int, pieces: _Pieces, store: Store | None, every: int
 ) -> TrainState:
     """Runs the epochs after `done`, in pieces if somebody watches, keeps or saves."""
     lengths = pieces.length(run.config.epochs) + ([every] if store is not None else [])
@@ -316,12 +330,12 @@ def _run_epochs(
     return state
 
 
-def _history(run: _Run, state: TrainState, done: int) -> dict[str, np.ndarray]:
+def _history(run: Run, state: TrainState, done: int) -> dict[str, np.ndarray]:
     values, names = np.asarray(state.history), history_names(run.program().structure.loss)
     return {name: values[..., i, : done + 1] for i, name in enumerate(names)}
 
 
-def _result(run: _Run, state: TrainState, seconds: Seconds) -> TrainResult:
+def _result(run: Run, state: TrainState, seconds: Seconds) -> TrainResult:
     config, recorder = run.config, run.recorder
     status, step = np.asarray(state.iterate.status), np.asarray(state.iterate.step)
     best_epoch = np.asarray(state.best_epoch)

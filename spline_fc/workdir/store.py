@@ -35,7 +35,7 @@ from spline_fc.workdir.damage import RUN_FIELDS, check_arrays, naming, read_reco
 from spline_fc.workdir.overview import FORMAT, Workdir
 
 FOLDERS = ("data", "fits", "params", "models", "metrics", "knots")
-REPORT_ROWS = 2000  # of the training part, and of the test part, that are kept for the report
+REPORT_ROWS = 2000  # of each part that are kept for the report
 
 
 class Rows(NamedTuple):
@@ -45,6 +45,8 @@ class Rows(NamedTuple):
     y: np.ndarray  # (n, k) float64
     test_x: np.ndarray  # (t, d) float64, of the test part
     test_y: np.ndarray  # (t, k) float64
+    validation_x: np.ndarray  # (v, d) float64, of the validation part; none of weighted rows
+    validation_y: np.ndarray  # (v, k) float64
     scaler: Scaler  # of this seed
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
@@ -91,11 +93,15 @@ def _command() -> str:
 
 def write_data(folder: pathlib.Path, seed: int, dataset: Dataset) -> None:
     """Writes what a report needs of the data of one seed."""
+    # Bands count rows alike: of weighted ones none are kept.
+    held = REPORT_ROWS if dataset.weights is None else 0
     arrays = {
         "x": np.asarray(dataset.train.x)[:REPORT_ROWS],
         "y": np.asarray(dataset.train.y)[:REPORT_ROWS],
         "test_x": np.asarray(dataset.test.x)[:REPORT_ROWS],
         "test_y": np.asarray(dataset.test.y)[:REPORT_ROWS],
+        "validation_x": np.asarray(dataset.validation.x)[:held],
+        "validation_y": np.asarray(dataset.validation.y)[:held],
         "sizes": np.array([len(getattr(dataset, part).x) for part in PARTS]),
         "name": np.array(dataset.name),
         "feature_names": np.array(dataset.feature_names, dtype=str),
@@ -121,9 +127,13 @@ def read_data(work: Workdir, seed: int) -> Rows | None:
     parts, texts = ("x", "y", "test_x", "test_y"), ("task", "name", "feature_names", "target_names")
     stored = files.read_npz(file, (*parts, *texts, "sizes", *Scaler._fields))
     with naming(file):
+        for name in ("x", "y"):  # of an earlier run there are none
+            stored.setdefault(f"validation_{name}", stored[name][:0])
+        parts = (*parts, "validation_x", "validation_y")
         d, k = (np.shape(stored[name])[-1:] for name in ("x", "y"))
-        n, t = (np.shape(stored[name])[:1] for name in ("x", "test_x"))
+        n, t, v = (np.shape(stored[name])[:1] for name in ("x", "test_x", "validation_x"))
         shapes = {"x": (*n, *d), "y": (*n, *k), "test_x": (*t, *d), "test_y": (*t, *k)}
+        shapes |= {"validation_x": (*v, *d), "validation_y": (*v, *k)}
         shapes |= {"x_shift": d, "x_scale": d, "y_shift": k, "y_scale": k, "feature_names": d}
         shapes |= {"target_names": k, "task": (), "name": (), "sizes": (len(PARTS),)}
         check_arrays(stored, shapes, texts=texts)

@@ -163,7 +163,8 @@ def test_an_error_is_one_sentence_and_status_1(folder, words, told, capsys, monk
     assert main(words.split()) == 1
     assert [(folder / name).read_bytes() for name in ("m.npz", "houses.csv")] == before
     came = capsys.readouterr()
-    (line,) = [line for line in came.err.splitlines() if line != "reading"]
+    lines = [line for line in came.err.splitlines() if not line.startswith(("reading", "note: "))]
+    (line,) = lines
     assert line.startswith("error: ") and told in line and not came.out
 
 
@@ -175,6 +176,7 @@ def test_an_error_is_one_sentence_and_status_1(folder, words, told, capsys, monk
         "fit a.csv --hidden 8,x",
         f"fit a.csv --epochs {2**31}",
         "fit a.csv --members 0",
+        "fit a.csv --extrapolate flat",
         "predict m.npz a.csv --proba --interval 0.9",
         "go",
     ],
@@ -197,5 +199,7 @@ def test_it_works_outside_of_a_clone(folder, tmp_path, tmp_path_factory):
         cwd=tmp_path,
         env=environment,
     )
-    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
+    (note,) = done.stderr.splitlines()  # rows that were tested on
+    assert note.startswith("note: ") and "beyond the range of the training rows" in note
     assert len(done.stdout.splitlines()) == 151 and not list(tmp_path.iterdir())

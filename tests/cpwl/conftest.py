@@ -6,4 +6,4 @@ import pytest
 @pytest.fixture
 def many_rows(monkeypatch):
     """Every fit is that of many rows: compiled steps."""
-    monkeypatch.setattr("spline_fc.cpwl.fit.is_small", lambda *_: False)
+    monkeypatch.setattr("spline_fc.cpwl.inputs.is_small", lambda *_: False)

@@ -67,7 +67,7 @@ def test_both_ways_to_search_take_the_same_path(enable_x64, monkeypatch, make_x)
     on_host = fit_mars(x, y, **options)
     monkeypatch.setattr("spline_fc.cpwl.bins.BLOCK_ROWS", 7)
     in_blocks = fit_mars(x, y, **options)
-    monkeypatch.setattr("spline_fc.cpwl.fit.is_small", lambda *_: False)
+    monkeypatch.setattr("spline_fc.cpwl.inputs.is_small", lambda *_: False)
     compiled = fit_mars(x, y, **options)
     assert compiled.terms == on_host.terms == in_blocks.terms
     np.testing.assert_allclose(in_blocks.forward.rss, on_host.forward.rss, rtol=1e-9)

@@ -7,7 +7,8 @@ from spline_fc.cpwl.knots import candidate_knots
 
 def _knots(column, num_knots, weights=None):
     weights = None if weights is None else np.asarray(weights, float)
-    knots, usable = candidate_knots(np.asarray(column, float), weights, num_knots)
+    column = np.asarray(column if weights is not None else np.sort(column), float)
+    knots, usable = candidate_knots(column, weights, num_knots)
     return knots[usable]
 
 

@@ -18,7 +18,7 @@ OPTIONS = dict(max_terms=9, knots=16)
 def test_a_screen_keeps_what_matters_and_the_fit_is_that_of_these_columns(
     enable_x64, monkeypatch, compiled
 ):
-    monkeypatch.setattr("spline_fc.cpwl.fit.is_small", lambda *_: not compiled)
+    monkeypatch.setattr("spline_fc.cpwl.inputs.is_small", lambda *_: not compiled)
     fit = fit_mars(X, Y, screen=3, min_span=5, end_span=5, **OPTIONS)
     assert {v for term in fit.terms for v, _, _ in term.factors} == set(USED)
     alone = fit_mars(X[:, USED], Y, min_span=5, end_span=5, **OPTIONS)

@@ -90,6 +90,27 @@ def test_units_of_features_and_targets_do_not_matter(problem, max_degree):
     )
 
 
+def test_squares_of_tiny_targets_do_not_underflow(problem):
+    x, y, _ = problem
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    options = dict(max_terms=9, knots=16)
+    one = cpwl.fit_mars(x, y, **options)
+    tiny = 2.0**-700  # of which the square is 0
+    other = cpwl.fit_mars(x, tiny * y, **options)
+    assert other.r2 == one.r2 > 0.5
+    for fit, small in ((one, other), (cpwl.shrink(one, x, y), cpwl.shrink(other, x, tiny * y))):
+        assert small.r2 == fit.r2
+        np.testing.assert_array_equal(small.spline.coef, tiny * fit.spline.coef)
+        np.testing.assert_array_equal(small.spline.intercept, tiny * fit.spline.intercept)
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-200, 1e100])
+def test_targets_that_coefficients_of_float32_cannot_hold_are_refused(problem, scale):
+    x, y, _ = problem
+    with pytest.raises(ValueError, match="y must vary by 1.2e-38 to 8.5e.37 for x of float32"):
+        cpwl.fit_mars(x.astype(np.float32), y.astype(np.float64) * scale, max_terms=9, knots=16)
+
+
 @pytest.mark.parametrize("kind", ["unlike scales", "heavy tail", "one far below", "float32"])
 def test_the_tolerance_holds_on_columns_of_all_kinds(kind):
     """Against least squares on the same hinges, and on the residuals of what is returned."""

@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from spline_fc.cpwl import derive_directions, evaluate, fit_mars, shrink
+from spline_fc.cpwl import derive_directions, evaluate, fit_mars, live_terms, shrink
 from spline_fc.network import spline_start
+from tests.oracles import term_column
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(size=(150, 3))
@@ -50,6 +51,24 @@ def test_rows_without_weight_do_not_count_as_rows():
     weights = np.r_[np.ones(5), np.zeros(145)]
     with pytest.raises(ValueError, match=r"max_terms must not exceed .* \(5 rows\); got 9"):
         fit_mars(X, Y, weights=weights, **OPTIONS)
+
+
+@pytest.mark.parametrize("heavy", [1e9, 1e15])
+def test_a_row_that_outweighs_all_others_leaves_them_least_squares(heavy, caplog):
+    """On the terms that were chosen, through that row; when few digits were left, it is told."""
+    weights = np.r_[heavy, np.ones(149)]
+    fit = fit_mars(X, Y, weights=weights, max_terms=9, knots=16)
+    terms = [term_column(X, term.factors) for term in live_terms(fit.spline).terms]
+    from_heavy = np.column_stack([term - term[0] for term in terms])[1:]
+    away = (Y - Y[0])[1:]
+    coef = np.linalg.lstsq(from_heavy, away, rcond=None)[0]
+    least = ((away - from_heavy @ coef) ** 2).sum()
+    residuals = Y - np.asarray(evaluate(fit, X))[:, 0]
+    assert (residuals[1:] ** 2).sum() == pytest.approx(least, rel=1e-4)
+    assert abs(residuals[0]) < 1e-6 and fit.rss == pytest.approx(least, rel=1e-4)
+    assert fit.r2 == pytest.approx(1 - least / ((Y - Y[0]) ** 2).sum(), abs=1e-6)
+    told = "weights of at most 9 rows are all but 1e-13 of the sum" in caplog.text
+    assert told == (heavy > 1e12) == bool(caplog.records)
 
 
 def test_normalised_weights_become_counts_with_a_word(caplog):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spline_fc import data
+from spline_fc import data, protocol
 
 
 def dataset(x=None, y=None, **options):
@@ -84,6 +84,32 @@ def test_labels_are_not_scaled():
 def test_standardising_twice_is_refused():
     with pytest.raises(ValueError, match="must be in raw units; got 'arrays'"):
         data.standardize(data.standardize(dataset()))
+
+
+def test_rows_beyond_are_pulled_in_to_the_training_rows_that_count():
+    raw = dataset()
+    x = np.array(raw.train.x)
+    x[3] = 99.0
+    weights = data.Weights(
+        *(np.ones(len(part.x)) for part in (raw.train, raw.validation, raw.test))
+    )
+    weights.train[3] = 0
+    test = np.array([[50.0, -50.0, 0.0], [0.1, 0.2, 0.3]])
+    raw = raw._replace(train=raw.train._replace(x=x), test=data.Part(test, raw.test.y[:2]))
+    raw = raw._replace(weights=weights._replace(test=weights.test[:2]))
+    known = np.delete(x, 3, axis=0)
+    found = data.pull_in(raw)
+    wanted = [[known[:, 0].max(), known[:, 1].min(), 0.0], [0.1, 0.2, 0.3]]
+    np.testing.assert_array_equal(found.test.x, wanted)
+    np.testing.assert_array_equal(found.train.x, x)
+    bounds = known.min(axis=0), known.max(axis=0)
+    np.testing.assert_array_equal(found.validation.x, np.clip(raw.validation.x, *bounds))
+    standard = protocol.prepare(raw)
+    np.testing.assert_allclose(standard.test.x, data.standardize(found).test.x, atol=1e-5)
+    kept = protocol.prepare(raw, "linear").test.x
+    np.testing.assert_array_equal(kept, data.standardize(raw).test.x)
+    with pytest.raises(ValueError, match="extrapolate must be one of"):
+        protocol.prepare(raw, "flat")
 
 
 def test_helpers_agree_with_standardize_and_come_back():

@@ -25,6 +25,8 @@ def alone(dataset, pooled, k, rate):
     parts = [Part(*(a[rows] for a in pooled.train)) for rows in (fold.train, fold.validation)]
     own = pooled._replace(train=parts[0], validation=parts[1])
     weights = pooled.weights.train[fold.train]
+    low, high = (end(parts[0].x[weights > 0], axis=0) for end in (np.min, np.max))
+    own = own._replace(validation=Part(np.clip(parts[1].x, low, high), parts[1].y))
     key = jax.random.fold_in(protocol.key_of(0, protocol.Contender("", "spline", {}, None)), k)
     start = sfc.spline_start(key, *own.train, SIZES, weights=weights, **GIVEN["start_options"])
     config = {**GIVEN["training_config"], "learning_rate": rate}

@@ -19,7 +19,7 @@ def test_contenders_see_the_same_data_and_report_the_same_fields(capsys):
     entry = fit.measure(tiny(), repeats=1, say=print)
     assert "round 1: ours" in capsys.readouterr().out
     assert entry["ours"]["terms"] <= entry["ours"]["forward_terms"] <= 7
-    assert len(entry["ours"]["seconds"]) == 1
+    assert len(entry["ours"]["seconds"]) == len(entry["ours"]["processor_seconds"]) == 1
     assert entry["ours"]["memory_over_input"] > 0
     for name in ("earth", "pyearth"):  # either may be missing on a machine, and then says so
         contender = entry[name]
@@ -47,6 +47,9 @@ def test_a_worse_fit_does_not_count_as_faster():
     assert fit.outcome(tiny(), {"ours": ours, "earth": earth})["met"] is False
     ours["rmse"] = 1.01
     assert fit.outcome(tiny(), {"ours": ours, "earth": earth})["met"] is True
+    by_processor = {**ours, "processor_seconds": [5.0]}, {**earth, "processor_seconds": [15.0]}
+    record = dict(zip(("ours", "earth"), by_processor, strict=True))
+    assert fit.outcome(tiny()._replace(clock="processor_seconds"), record)["value"] == 3
     missing = fit.outcome(tiny(), {"ours": ours, "earth": {"reason": "Rscript was not found"}})
     assert missing["value"] is None and missing["met"] is None
 

@@ -21,11 +21,16 @@ def test_rows_beyond_are_told_apart_and_pulled_in(monkeypatch):
     assert found["rows"] == 50 and found["beyond"] == 50 - near.sum() >= 3
     for errors in found["starts"].values():
         assert errors["all"] > 10 * errors["pulled in"] and errors["within"] < errors["all"]
+        widths = list(errors["test"].values())
+        assert widths[0] == errors["pulled in"] and widths[1] < widths[-1] == errors["all"]
 
 
 def test_ratios_are_of_mean_errors_and_absent_ones_are_shown_as_such():
     def split(ours, his, within):
         told = [{"all": error, "within": within, "pulled in": error / 2} for error in (ours, his)]
+        for one in told:
+            one["validation"] = {str(margin): 4.0 for margin in outliers.MARGINS[:-1]}
+            one["validation"] |= {"0.1": 1.0 + (ours == 2.0), outliers.STRAIGHT: 4.0}
         return {"rows": 10, "beyond": 3, "starts": dict(zip(outliers.STARTS, told, strict=True))}
 
     record = {
@@ -40,6 +45,8 @@ def test_ratios_are_of_mean_errors_and_absent_ones_are_shown_as_such():
     text = outliers.table(record)
     assert "| a | 10 | 3 | 1.000 | 1.000 | 1.000 | 0.500 (0.500 to 0.500) |" in text
     assert "| b | 10 | 3 | 3.000 | - | 3.000 |" in text
+    assert "| 10 % | 0.306 | 0.500 | 0.306 | 0.500 |" in text
+    assert "| 5 % | 1.000 | 1.000 |" in text
 
 
 def test_a_network_is_as_near_its_spline_as_rounding_lets_it(monkeypatch):

@@ -70,10 +70,39 @@ def test_the_network_of_a_model_takes_raw_units(extrapolate):
 
 
 def test_clipping_holds_beyond_the_training_rows():
-    linear, _ = fitted("regression")
-    clip, _ = fitted("regression", extrapolate="clip")
+    linear, _ = fitted("regression", extrapolate="linear")
+    clip, _ = fitted("regression")
     frame, _ = table()
     far = frame.assign(area=1e6)
     edge = frame.assign(area=clip.high[list(clip.feature_names).index("area")])
     np.testing.assert_array_equal(clip.predict(far), clip.predict(edge))
     assert (linear.predict(far) > 1e6).all()
+
+
+def test_rows_that_are_pulled_in_are_counted(caplog):
+    model, _ = fitted("regression")
+    frame, _ = table()
+    near = frame[
+        model.predict(frame) == fitted("regression", extrapolate="linear")[0].predict(frame)
+    ]
+    caplog.clear()
+    model.predict(near)
+    assert not caplog.messages
+    rows = near.reset_index(drop=True)
+    rows.loc[:4, "area"], rows.loc[4:6, "sold"] = 1e6, "2031-01-01"
+    model.predict(rows)
+    (told,) = caplog.messages
+    assert told.startswith(f"7 of {len(rows)} rows lie beyond") and "5 of them in area" in told
+
+
+def test_scores_and_importance_are_of_rows_pulled_in():
+    raw = data("regression")
+    x = np.array(raw.test.x)
+    x[:3, 0] = 1e8
+    far = sfc.standardize(raw._replace(test=raw.test._replace(x=x)))
+    ways = ((far, "clip"), (sfc.data.pull_in(far), "linear"), (far, "linear"))
+    spline = fitted("regression")[0].spline
+    found = [sfc.make_model(d, spline=spline, extrapolate=way) for d, way in ways]
+    rmse = [model.made["scores"]["spline alone"]["rmse"] for model in found]
+    assert rmse[0] == rmse[1] < 1e-3 * rmse[2]
+    np.testing.assert_array_equal(found[0].importance, found[1].importance)

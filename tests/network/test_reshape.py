@@ -1,5 +1,8 @@
 """Reshape: the same function, units that keep their index, new units that learn."""
 
+import sys
+import tracemalloc
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -117,6 +120,23 @@ def test_new_units_are_alive_where_the_data_lie():
     wide = reshape(params, (64, 64), jax.random.key(0), x=x)
     for values in preactivations(wide, x)[:-1]:
         assert (np.asarray(values)[:, 8:] > 0).any(axis=0).all()
+
+
+def test_many_units_are_looked_at_a_few_at_a_time(monkeypatch):
+    spline, x = random_spline(0, terms=4), random_rows(1, 256)
+    params = to_params(spline)
+    whole = widen(params, (20_000,), 0, x=x)
+    cells = 1 << 20  # 8 MiB, where activations of all units are 39
+    monkeypatch.setattr(sys.modules["spline_fc.network.reshape"], "_MOST_CELLS", cells)
+    tracemalloc.start()
+    few = widen(params, (20_000,), 0, x=x)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 8 * cells
+    for layer, own in few.items():
+        np.testing.assert_array_equal(own["kernel"], whole[layer]["kernel"])
+        np.testing.assert_array_equal(own["bias"], whole[layer]["bias"])
+    assert_equal(spline, reshape(params, (20_000, 16), 0, x=x))
 
 
 def test_deepen_repeats_terms_and_falls_back_on_signed_pairs():

@@ -7,11 +7,12 @@ import shutil
 import numpy as np
 import pytest
 
+from spline_fc.network import apply_params
 from spline_fc.report import answers, write_report
 from spline_fc.report.answers import AFTER, BEFORE, is_comparable
 from spline_fc.report.study import study
 from spline_fc.report.tables_model import confusion_table
-from spline_fc.workdir import read_workdir
+from spline_fc.workdir import read_data, read_params, read_workdir
 from tests.report.conftest import HEATING, TARGETS, let_diverge, make_houses
 from tests.report.pages import headline, plain, words
 
@@ -41,6 +42,11 @@ def test_the_page_begins_with_the_error_and_those_of_simpler_models(workdir):
     lines = ("mean 5.000 ± 0 4.000 ± 0 −0.01", "linear model 3.100 ± 0", "spline alone 2.3")
     places = [told.index(line) for line in (*lines, "network from spline", "network from He")]
     assert places == sorted(places)
+    assert "pulled in" not in told
+    config = json.loads((workdir / "config.json").read_text())
+    (workdir / "config.json").write_text(json.dumps({**config, "extrapolate": "clip"}))
+    page = write_report(workdir)
+    assert "test rows are pulled in to the range of the training rows" in words(page)["errors"]
     text = page.read_text(encoding="utf-8")
     assert "2026-11-26 12:00 UTC" in text
     assert "python -m experiments.train --config=x" in plain(text)
@@ -197,6 +203,31 @@ def test_several_targets_have_a_column_and_a_figure_each(houses, said):
     assert len((figures / "predicted.csv").read_text().splitlines()) == 1 + 4 * len(
         study(read_workdir(houses["both"])).answers.observed
     )
+
+
+def test_bands_hold_nine_tenths_of_the_validation_rows(houses, said):
+    found = study(read_workdir(houses["price"])).answers
+    assert found.band.num_rows == 24 and found.band.coverage.shape == (2, 1)
+    one, work = houses["price"], read_workdir(houses["price"])
+    rows = read_data(work, 0)
+    network = read_params(one, "spline-seed0-best")
+    errors = np.abs(np.asarray(apply_params(network, rows.validation_x)) - rows.validation_y)
+    reach = np.sort(errors[:, 0])[22] * rows.scaler.y_scale[0]  # the 23rd: 0.9 * 25 rounded up
+    np.testing.assert_allclose(found.band.upper - found.predicted[AFTER], reach, rtol=1e-4)
+    np.testing.assert_allclose(found.predicted[AFTER] - found.band.lower, reach, rtol=1e-4)
+    within = np.abs(found.predicted[AFTER] - found.observed) <= reach
+    assert found.band.coverage[0, 0] == within.mean() > 0.5
+    shares = 100 * found.band.coverage[:, 0]
+    words = f"over seeds {shares.mean():.1f} ± {shares.std(ddof=1) / 2**0.5:.1f} % of the test rows"
+    assert words in said["price"]["errors"] and "24 validation rows" in said["price"]["errors"]
+    for target, told in said.items():
+        is_class = study(read_workdir(houses[target])).answers.band is None
+        assert is_class == (target in ("sold", "heating")) == ("Bars of the" not in told["errors"])
+
+
+def test_a_run_that_kept_no_validation_rows_has_no_bands(workdir):
+    assert read_data(read_workdir(workdir), 0).validation_x.shape == (0, 4)
+    assert study(read_workdir(workdir)).answers.band is None
 
 
 def test_every_class_has_a_column_of_the_formula_and_a_figure(houses, said):

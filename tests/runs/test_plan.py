@@ -63,6 +63,7 @@ def _variant(**fields):
         ({"refit": True, "training": {"schedule": "cosine"}}, "constant"),
         ({"training": {"group_rates": {"knot": 1.0}}}, "did you mean 'knots'"),
         ({"training": 5}, "config.training must be a mapping"),
+        ({"extrapolate": "straight"}, "config.extrapolate must be one of"),
         ({"refit": "yes"}, "config.refit must be True or False"),
         ({"writers": ("csv",)}, "config.writers"),
         ({"writers": "stdout"}, "config.writers must be a list"),

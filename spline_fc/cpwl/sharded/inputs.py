@@ -10,8 +10,16 @@ import numpy as np
 from spline_fc import checks
 from spline_fc.arrays import numbers
 from spline_fc.cpwl import inputs as host_inputs
-from spline_fc.cpwl.inputs import CheckedData, is_too_light, tell_scaled
-from spline_fc.sharding import Placement, placement_of, sample_rows
+from spline_fc.cpwl.chunked.inputs import ChunkedData, checked_chunks
+from spline_fc.cpwl.inputs import (
+    FEW_ROWS,
+    CheckedData,
+    computed_in,
+    is_too_light,
+    tell_scaled,
+)
+from spline_fc.data.chunks import Chunks
+from spline_fc.sharding import Placement, fitted_on, sample_rows
 
 SAMPLE_ROWS = 1 << 16  # at most, from which directions are found
 
@@ -35,8 +43,12 @@ class ShardedData(NamedTuple):
         counts = weights > 0
         return CheckedData(x[counts], y[counts], weights[counts], self.dtype)
 
+    def on_host(self) -> CheckedData:
+        """All rows that count, of a single device."""
+        return self.sample(len(self.x))
 
-AnyData = CheckedData | ShardedData
+
+AnyData = CheckedData | ShardedData | ChunkedData
 
 
 class _Seen(NamedTuple):
@@ -51,9 +63,14 @@ class _Seen(NamedTuple):
 def checked_rows(x: Any, y: Any, weights: Any, expected: Sequence[str] | None = None) -> AnyData:
     """Checks data wherever they lie: where x is divided by rows over devices, there.
 
-    Arguments and errors as of `cpwl.inputs.checked_data`.
+    Arguments and errors as of `cpwl.inputs.checked_data`; of a source of chunks, which has its own
+    y and weights, as of `chunked.inputs.checked_chunks`.
     """
-    place = placement_of(x)
+    if isinstance(x, Chunks):
+        for name, given in (("y", y), ("weights", weights)):
+            checks.check(given is None, f"{name} must be None beside a source of chunks.")
+        return checked_chunks(x)
+    place = fitted_on(x, FEW_ROWS)
     if place is None:
         return host_inputs.checked_data(x, y, weights, expected)
     return checked_data(x, y, weights, place)
@@ -94,7 +111,7 @@ def checked_data(x: jax.Array, y: Any, weights: Any, place: Placement) -> Sharde
         if count < len(x):
             x, y = _zeroed(x, weights), _zeroed(y, weights)
     size = (int(count), total, least == largest)
-    return ShardedData(x, y, weights, np.dtype(x.dtype), place, *size)
+    return ShardedData(x, y, weights, computed_in(x), place, *size)
 
 
 def _floats(name: str, array: Any, place: Placement) -> jax.Array:
@@ -105,7 +122,8 @@ def _floats(name: str, array: Any, place: Placement) -> jax.Array:
             array.ndim > 0 and len(array) % place.num_devices == 0,
             f"{name} must have the rows of x, on {place.num_devices} devices; got {array.shape}.",
         )
-    array = place.put(array)
+    with jax.enable_x64(True):  # else NumPy's float64 would be narrowed before it is centred
+        array = place.put(array)
     if jnp.issubdtype(array.dtype, jnp.floating) and array.dtype.itemsize >= 4:
         return array
     real = jnp.issubdtype(array.dtype, jnp.floating) or array.dtype.kind in "biu"

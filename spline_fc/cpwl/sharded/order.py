@@ -6,6 +6,7 @@ search per device and one all-reduce of counts per bit, 32 of them for float32, 
 there are. So candidate knots are the same on any number of devices, to the last bit.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -73,9 +74,9 @@ def _ranked(columns, weights, *, is_even: bool, axes: Axes) -> Ranked:
     columns = jnp.where(columns == 0, 0, columns)  # a zero has no sign
     keys = jnp.where(weights > 0, _as_keys(columns), _last(columns.dtype))
     if is_even:
-        return Ranked(jax.lax.sort(keys, dimension=1), None, axes)
-    wide = jnp.broadcast_to(weights.astype(float), keys.shape)
-    keys, share = jax.lax.sort((keys, wide), dimension=1, num_keys=1)
+        return Ranked(jax.lax.map(partial(jax.lax.sort, is_stable=False), keys), None, axes)
+    wide = weights.astype(float)
+    keys, share = jax.lax.map(lambda own: jax.lax.sort((own, wide), num_keys=1), keys)
     return Ranked(keys, jnp.pad(jnp.cumsum(share, axis=1), ((0, 0), (1, 0))), axes)
 
 

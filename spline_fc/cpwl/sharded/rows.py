@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
+from spline_fc.cpwl.chunked.inputs import ChunkedData
+from spline_fc.cpwl.chunked.rows import ChunkedRows
 from spline_fc.cpwl.refit import solve_triangle
 from spline_fc.cpwl.regressors import Regressors
 from spline_fc.cpwl.rows import HostRows, Rows
@@ -17,7 +19,6 @@ from spline_fc.cpwl.targets import centred_targets
 from spline_fc.cpwl.terms import Term, as_spline
 from spline_fc.sharding import Axes, over_rows, summed
 
-CHUNK_ROWS = 4096
 WHOLE = PartitionSpec()
 
 
@@ -38,6 +39,8 @@ class Design(NamedTuple):
 
 def rows_of(data: AnyData) -> Rows:
     """What refits ask of some rows, where these are."""
+    if isinstance(data, ChunkedData):
+        return ChunkedRows(data)
     return DeviceRows(data) if isinstance(data, ShardedData) else HostRows(data)
 
 
@@ -103,7 +106,8 @@ class DeviceRows(Rows):
         inputs = (WHOLE, Part(rows, rows, rows), WHOLE)
         run = over_rows(function, place, inputs, WHOLE)
         with jax.enable_x64(True):
-            return jax.tree.map(np.asarray, run(*arguments, axes=place.axes))
+            found = run(*arguments, axes=place.axes, most=place.sizes.chunk)
+            return jax.tree.map(np.asarray, found)
 
     def _triangle(self, design: Design, y: jax.Array, shift: np.ndarray) -> np.ndarray:
         return self._run(_triangle, design, Part(self.data.x, y, self.data.weights), shift)
@@ -128,9 +132,9 @@ def _spread(x: jax.Array, weights: jax.Array, projection: jax.Array) -> jax.Arra
     return jnp.sqrt(share @ (z - share @ z) ** 2)
 
 
-def _chunks(part: Part) -> tuple[int, int]:
-    """Rows per chunk and how many chunks there are; they overlap little."""
-    count = -(-len(part.x) // CHUNK_ROWS)
+def _chunks(part: Part, most: int) -> tuple[int, int]:
+    """Rows per chunk, `most` at most, and how many chunks there are; they overlap little."""
+    count = -(-len(part.x) // most)
     return -(-len(part.x) // count), count
 
 
@@ -143,9 +147,9 @@ def _chunk(i: jax.Array, size: int, design: Design, part: Part):
     return jnp.concatenate([jnp.ones((size, 1)), values], axis=1), y, weights[:, None]
 
 
-def _triangle(design: Design, part: Part, shift: jax.Array, *, axes: Axes) -> jax.Array:
+def _triangle(design: Design, part: Part, shift: jax.Array, *, axes: Axes, most: int) -> jax.Array:
     """R of the QR decomposition of sqrt(weight) [1, B join, y - shift]; what devices find meets."""
-    size, count = _chunks(part)
+    size, count = _chunks(part, most)
     width = 1 + design.join.shape[1] + part.y.shape[1]
 
     def add(i, found):
@@ -157,9 +161,9 @@ def _triangle(design: Design, part: Part, shift: jax.Array, *, axes: Axes) -> ja
     return jnp.linalg.qr(jax.lax.all_gather(found, tuple(axes), tiled=True), mode="r")
 
 
-def _residuals(design: Design, part: Part, coef: jax.Array, *, axes: Axes):
+def _residuals(design: Design, part: Part, coef: jax.Array, *, axes: Axes, most: int):
     """Weighted sums (k,) of the residuals y - [1, B join] coef, and of their squares."""
-    size, count = _chunks(part)
+    size, count = _chunks(part, most)
 
     def add(i, sums):
         values, y, weights = _chunk(i, size, design, part)

@@ -18,9 +18,10 @@ from spline_fc.cpwl.scaling import (
     looked_at,
     middle,
     nearly_alike,
+    per_unit,
     units_of,
 )
-from spline_fc.cpwl.sharded import order
+from spline_fc.cpwl.sharded import memory, order
 from spline_fc.cpwl.sharded.inputs import ShardedData
 from spline_fc.cpwl.terms import raw_columns
 from spline_fc.sharding import Axes, over_rows
@@ -63,8 +64,8 @@ class _Table(NamedTuple):
 
 
 def scaled_columns(
-    data: ShardedData, projection: np.ndarray, choices: Sequence, end_span: int, places: int,
-    linear: frozenset[int],
+    data: ShardedData, projection: np.ndarray, choices: Sequence, end_span: int,
+    linear: frozenset[int], places: int,
 ) -> ScaledColumns:  # fmt: skip
     """Does what `cpwl.scaling.scaled_columns` does; the columns lie where the rows do.
 
@@ -74,7 +75,10 @@ def scaled_columns(
 
     Raises:
       ValueError: knots="all" of a column with more than `order.MOST_DISTINCT` values on a device.
+      MemoryError: the devices have less memory left than the search needs.
     """
+    size = (len(data.x), places, data.y.shape[1], data.dtype)
+    memory.check_memory(data.place, memory.search_bytes(data.place, *size))
     with jax.enable_x64(True):
         parts = [data.x.T, _projections(data.x, projection)][: 2 if projection.shape[1] else 1]
         found: list[tuple[Extent, np.ndarray, np.ndarray]] = []
@@ -86,7 +90,7 @@ def scaled_columns(
         near, far = (np.array([e.reach(r) for e, *_ in found])[..., None] for r in (1.0, FAR))
         shift = np.array([middle(knots, extent) for extent, knots, _ in found])
         scale = _deviations(data, parts, [extent for extent, *_ in found], shift, near)
-        units = (far[:, 0], far[:, 1], shift[:, None], scale[:, None])
+        units = (far[:, 0], far[:, 1], shift[:, None], per_unit(scale)[:, None])
         columns = _scaled(parts, units, dtype=data.dtype, places=places)
     looked = [
         looked_at(knots, usable, extent, *unit, data.dtype)
@@ -96,7 +100,7 @@ def scaled_columns(
     lost = data.dtype != np.float64 and any(column.delicate for column in looked)
     if data.dtype != np.float64 and not lost:
         some = np.clip(raw_columns(data.sample(SAMPLE_ROWS).x, projection).T, *units[:2])
-        lost = nearly_alike(((some - units[2]) / units[3]).astype(data.dtype))
+        lost = nearly_alike(((some - units[2]) * units[3]).astype(data.dtype))
     return ScaledColumns(columns, usable, table, lost)
 
 
@@ -109,9 +113,9 @@ def _projections(x: jax.Array, projection: np.ndarray) -> jax.Array:
 @partial(jax.jit, static_argnames=("dtype", "places"))
 def _scaled(parts: list[jax.Array], units: tuple, *, dtype: np.dtype, places: int) -> jax.Array:
     """(places, n), what lies far pulled in, shifted and scaled; those behind the last are zero."""
-    low, high, shift, scale = units
+    low, high, shift, factor = units
     z = jnp.concatenate([part.astype(float) for part in parts])
-    scaled = ((jnp.clip(z, low, high) - shift) / scale).astype(dtype)
+    scaled = ((jnp.clip(z, low, high) - shift) * factor).astype(dtype)
     return jnp.pad(scaled, ((0, places - len(scaled)), (0, 0)))
 
 

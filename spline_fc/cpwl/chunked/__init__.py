@@ -1,0 +1,1 @@
+"""The fit of rows that come in chunks; see `spline_fc.data.chunks`."""

@@ -1,0 +1,87 @@
+"""Standardisation of rows that come in chunks: one pass for the statistics, then as they come."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from spline_fc.checks import check, check_finite
+from spline_fc.data.chunks import Chunk, Chunks
+from spline_fc.data.records import Scaler
+from spline_fc.data.scaling import NARROW
+
+
+class _Moments:
+    """Mean and squared deviations of columns, gathered chunk by chunk (Chan et al. 1979)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, values: np.ndarray) -> None:
+        """Rows (n, c), n > 0."""
+        values = values.astype(np.float64)
+        count, mean = len(values), values.mean(0)
+        squares, ends = ((values - mean) ** 2).sum(0), (values.min(0), values.max(0))
+        if not self.count:
+            self.mean, self.squares, (self.least, self.most) = mean, squares, ends
+        else:
+            away, total = mean - self.mean, self.count + count
+            self.mean = self.mean + away * (count / total)
+            self.squares = self.squares + squares + away**2 * (self.count * count / total)
+            self.least, self.most = np.minimum(self.least, ends[0]), np.maximum(self.most, ends[1])
+        self.count += count
+
+    def unit(self) -> tuple[np.ndarray, np.ndarray]:
+        """Shift and scale of every column; those of a constant one are its value and 1."""
+        narrow = self.most - self.least < NARROW
+        deviation = np.sqrt(self.squares / self.count)
+        return np.where(narrow, self.least, self.mean), np.where(narrow, 1.0, deviation)
+
+
+def fit_chunk_scaler(source: Chunks) -> Scaler:
+    """Measures mean and standard deviation (divisor n) of every column of x and y; one pass.
+
+    Rows of weight 0 are left out; other weights do not count, as in `fit_scaler`.
+
+    Raises:
+      ValueError: no rows, or values that are not finite.
+    """
+    both = _Moments(), _Moments()
+    for chunk in source:
+        kept = slice(None) if chunk.weights is None else chunk.weights > 0
+        for name, moments, values in zip("xy", both, chunk[:2], strict=True):
+            values = values[kept]
+            if len(values):
+                check_finite(f"{name} of chunk {chunk.number}, of weight above 0,", values)
+                moments.add(values)
+    check(both[0].count > 0, f"{source.label} must have rows of weight above 0; got none.")
+    return Scaler(*both[0].unit(), *both[1].unit())
+
+
+def scale_chunks(source: Chunks, scaler: Scaler, dtype: Any = np.float32) -> Chunks:
+    """The same source in standardised units, scaled in float64 and cast as chunks are read.
+
+    Args:
+      source: in raw units. scaler: of the same columns.
+      dtype: floating dtype of x and y.
+
+    Raises:
+      ValueError: when it is read, if the columns are not those of the scaler.
+    """
+
+    def scaled(chunk: Chunk) -> tuple[np.ndarray, ...]:
+        widths, wanted = (chunk.x.shape[1], chunk.y.shape[1]), (len(scaler[0]), len(scaler[2]))
+        check(
+            widths == wanted,
+            f"chunk {chunk.number} must have {wanted} columns of x and y, as the scaler has; got "
+            f"{widths}.",
+        )
+        x, y = (chunk.x - scaler.x_shift) / scaler.x_scale, (chunk.y - scaler.y_shift)
+        found = x.astype(dtype), (y / scaler.y_scale).astype(dtype)
+        return found if chunk.weights is None else (*found, chunk.weights)
+
+    def make() -> Iterator[tuple[np.ndarray, ...]]:
+        return map(scaled, source)
+
+    return dataclasses.replace(source, make=make)
