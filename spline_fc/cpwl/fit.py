@@ -161,7 +161,7 @@ def fit_mars(
         rules = (places, *spans, linear, allowed)
         if penalty is None:
             penalty = pruning.default_penalty(max_degree)
-        backward = penalty, prune, num_folds if prune == "cv" else 1, max_hinges
+        backward = _Backward(penalty, prune, num_folds if prune == "cv" else 1, max_hinges)
         limits, call = (max_terms, max_degree, threshold, fast_k), _outside(on_step)
         fit = _fit_safely(data, found, names, knots, rules, limits, screen, backward, call)
         result = _result(data, found, names, penalty, max_hinges, *fit)
@@ -182,7 +182,7 @@ class _Backward(NamedTuple):
     method: str
     num_folds: int
     max_hinges: int | None
-    is_far: np.ndarray  # (D, 2), of the columns that are searched
+    is_far: np.ndarray = np.zeros((0, 2), bool)  # (D, 2), of the columns that are searched
 
 
 class _Parts(NamedTuple):
@@ -215,7 +215,7 @@ def _feature_names(names: Sequence[str] | None, num_features: int) -> tuple[str,
 
 def _fit_safely(
     data: AnyData, found: Directions, names, knots, rules,
-    limits: tuple[int, int, float, int | None], screen: int | None, backward: tuple, on_step,
+    limits: tuple[int, int, float, int | None], screen: int | None, backward: _Backward, on_step,
 ) -> tuple[SearchSpace, Units, Targets, _Parts]:  # fmt: skip
     """The fit in the narrow type if data are large and it will do, else in the wide one.
 
@@ -231,7 +231,7 @@ def _fit_safely(
         if scaled.delicate:
             continue
         full = Limits(*limits, *_rounding(dtype))
-        rest = _Backward(*backward, scaled.units.far), on_step
+        rest = backward._replace(is_far=scaled.units.far), on_step
         parts = _fit_narrowed(data, targets, scaled.columns, space, full, screen, *rest)
         if not parts.doubtful:
             break
