@@ -37,9 +37,8 @@ class Start(NamedTuple):
 
     model: Model
     tree: Tree
-    cold: float = 0.0  # seconds of processor time for the fit, with compilation
+    cold: float = 0.0  # seconds of processor time for features and fit, with compilation
     warm: float = 0.0  # and without
-    features: float = 0.0  # for the features that it is of, compiled
 
 
 class State(NamedTuple):
@@ -61,8 +60,7 @@ def measure(name: str, seed: int, config: Any) -> dict[str, Any]:
 
     Returns:
       {"features", "head": {contender: run}, "whole": {contender: run}}, with runs as `_judged` has
-      them and "cold" and "warm" of their starts. Of the whole network these hold the features of
-      the fit; the head alone is trained on features that all contenders need beforehand.
+      them and "cold" and "warm" of their starts.
     """
     parts = images(config.data, config.rows, seed)
     model, wider = models(name, config, parts[0])
@@ -76,9 +74,7 @@ def measure(name: str, seed: int, config: Any) -> dict[str, Any]:
         whole = start.model.logits, start.tree, parts
         for mode, run in zip(MODES, (alone, whole), strict=True):
             judged = _judged(*run, config.epochs[mode], seed, config)
-            more = start.features if mode == "whole" else 0.0
-            seconds = {"cold": start.cold + more, "warm": start.warm + more}
-            found[mode][contender] = judged | seconds
+            found[mode][contender] = judged | {"cold": start.cold, "warm": start.warm}
     return found
 
 
@@ -133,18 +129,15 @@ def starting_points(
         return Start(of, {**tree, "head": of.init(seed, train.x[:1])["head"]})
 
     def spline(of: Model, **options: Any) -> Start:
-        features = jax.jit(model.features)
+        features, seconds = jax.jit(model.features), []
         few = Part(*(array[: config.fit_rows] for array in train))
-        for_features, for_fit = [], []
         for _ in range(2):
             begun = time.process_time()
-            given = jax.block_until_ready(features(tree["body"], few.x)), few.y
-            for_features.append(time.process_time() - begun)
-            begun = time.process_time()
+            given = features(tree["body"], few.x), few.y
             new = model.replaced(tree, *given, seed, task="multiclass", **options)
             jax.block_until_ready(new)
-            for_fit.append(time.process_time() - begun)
-        return Start(of, new, *for_fit, for_features[-1])
+            seconds.append(time.process_time() - begun)
+        return Start(of, new, *seconds)
 
     starts = {FRESH: fresh(model), OLD: Start(model, tree)}
     if wider is None:

@@ -115,7 +115,7 @@ def _caption(record: dict[str, Any]) -> str:
         "validation log loss; the last accuracy is that on validation images.",
         f"Each head has its own best of the learning rates {rates}.",
         "Seconds are of processor time, without compilation but for the one in brackets; those of "
-        "a fit are, for the whole network, with the features it needs.",
+        "a fit are with the features it needs.",
         f"{seeds} seed{'s' * (seeds > 1)}. {machine.sentence(record)}",
         record.get("note", ""),
     )
