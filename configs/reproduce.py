@@ -26,6 +26,7 @@ def get_config(mode: str = ""):
     config.initialisations = ("spline", *VARIANTS, "he_normal", "glorot_uniform")
     config.learning_rates = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
     config.seeds, config.training.epochs = 20, 100
+    config.extrapolate = "linear"  # the readout scores rows pulled in as well
     config.knot_records, config.checkpoint_every = 1, 1000
     return default.finish(config, mode)
 

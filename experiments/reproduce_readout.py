@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import spearmanr
 
-from spline_fc import analysis, data, network, runs, workdir
+from spline_fc import analysis, data, network, protocol, runs, workdir
 from spline_fc.cpwl import Spline, evaluate
 from spline_fc.data import Dataset
 from spline_fc.network import Params
@@ -39,9 +39,9 @@ def of_run(work: Workdir, on_split: Callable[[int], None] = lambda done: None) -
       the training rows.
     """
     found: Readout = {}
-    given = runs.read_plan(work.config).data
+    plan = runs.read_plan(work.config)
     for done, seed in enumerate(run["seed"] for run in work.chosen(SPLINE)):
-        dataset = data.standardize(data.load(given, seed=seed))
+        dataset = protocol.prepare(data.load(plan.data, seed=seed), plan.extrapolate)
         for name, measures in _split(work, seed, dataset).items():
             for measure, value in measures.items():
                 short = None if value is None else float(f"{value:.4g}")

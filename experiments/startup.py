@@ -2,15 +2,20 @@
 
 import itertools
 import logging
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterable
+from typing import NoReturn
 
+import jax
 from absl import app, flags
 
 from experiments import config_files
 from spline_fc import command
 
+_FAILED = 1  # exit status
 CACHE = flags.DEFINE_string(
     "compilation_cache",
     None,
@@ -76,10 +81,25 @@ def _run(main: Callable[[list[str]], None], argv: list[str]) -> None:
     try:
         main(argv)
     except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+        _end(f"error: {error}", _FAILED)
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on.", file=sys.stderr)
-        sys.exit(command.INTERRUPTED)
+        _end("\ninterrupted; the same command goes on.", command.INTERRUPTED)
+    except Exception:
+        if jax.distributed.is_initialized():
+            _end(traceback.format_exc(), _FAILED)
+        raise
+
+
+def _end(said: str, status: int) -> NoReturn:
+    """Ends the program with a word on the error stream."""
+    print(said, file=sys.stderr)
+    if jax.distributed.is_initialized():
+        # An exit in order would wait for the other processes, which wait for this one. When it is
+        # gone they end as well.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _interrupt(number: int, frame: object) -> None:

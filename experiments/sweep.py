@@ -8,7 +8,8 @@
 A config carries its cells in `sweep(add)`; --grid makes them of lists of values, for any config.
 All are checked before anything runs. The same command goes on where a stopped sweep was; any number
 of processes may share a folder, each taking cells that no other is at. --dry_run prints the cells
-and how far each is; --only takes some of them, by name or, for job arrays, as share i/n.
+and how far each is; --only takes some of them, by name or, for job arrays, as share i/n. Several
+processes that SLURM or the like started, or --process_id=I --num_processes=N, run a share each.
 
 The page, report.html, and one line per chosen run, sweep.csv, are written at the end, and anew when
 the command is given again. Exit status: 0, or 1 if a cell failed or diverged, or 130 after Ctrl-C.
@@ -20,7 +21,7 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from experiments import config_files, startup, sweep_cells, sweep_run
+from experiments import cluster, config_files, startup, sweep_cells, sweep_run
 from experiments.sweep_folder import DIVERGED, FAILED, SweepFolder
 from spline_fc import report
 
@@ -48,14 +49,15 @@ def main(argv: list[str]) -> None:
     workdir = _WORKDIR.value or f"runs/{pathlib.Path(config_files.split(path)[0]).stem}"
     folder = SweepFolder(workdir, sweep, _RECORDS.value)
     folder.check()
-    chosen = sweep.chosen(_ONLY.value)
+    process = cluster.own()
+    chosen = sweep_cells.share(sweep.chosen(_ONLY.value), *process)
     if _DRY_RUN.value:
         print(sweep_run.plan(folder, chosen))
         return
     report.check_packages()
     folder.begin()
     sweep_run.run_cells(folder, chosen, pages=_PAGES.value)
-    if folder.is_over() or not _ONLY.value:
+    if folder.is_over() or not (_ONLY.value or process.count > 1):
         print(sweep_run.finish(folder))
     else:
         print("Cells are left, by whose end the page is written.")

@@ -76,16 +76,21 @@ class Sweep(NamedTuple):
         cells = self.in_order()
         if len(only) == 1 and "/" in only[0]:
             words = only[0].split("/", 1)
-            share, count = (int(word) if word.isdecimal() else 0 for word in words)
-            if not 1 <= share <= count:
+            own, count = (int(word) if word.isdecimal() else 0 for word in words)
+            if not 1 <= own <= count:
                 raise ValueError(f"--only must be i/n with i from 1 to n; got {only[0]!r}.")
-            return cells[(share - 1) * len(cells) // count : share * len(cells) // count]
+            return share(cells, own - 1, count)
         unknown = [name for name in only if name not in self.cells]
         if unknown:
             known = ", ".join(itertools.islice(self.cells, 20))
             more = ", ..." if len(self.cells) > 20 else ""
             raise ValueError(f"--only must name cells out of {known}{more}; got {unknown[0]!r}.")
         return [cell for cell in cells if not only or cell.name in only]
+
+
+def share(cells: list[Cell], index: int, count: int) -> list[Cell]:
+    """The share of one of several processes, from 0: cells that stand together."""
+    return cells[index * len(cells) // count : (index + 1) * len(cells) // count]
 
 
 def expand(path: str, given: Mapping[str, Any] | None = None, grid: Sequence[str] = ()) -> Sweep:

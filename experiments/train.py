@@ -6,6 +6,10 @@
 
 The same command goes on with an interrupted run; with more epochs it goes on with a finished one.
 
+Several processes train one run together, its seeds and rates divided over the devices of all; the
+first of them makes the starts and writes. SLURM and the like tell a process which it is; elsewhere
+--coordinator=HOST:PORT --process_id=I --num_processes=N do.
+
 Configs: default (shows every field), friedman1 (the quickstart), abalone, wine_quality:red or
 :white, all in configs/. ":smoke" behind any of them makes it a run of seconds. Fields are set by
 their path, --config.training.epochs=200; --show_config prints all of them.
@@ -14,7 +18,7 @@ their path, --config.training.epochs=200; --show_config prints all of them.
 from absl import flags
 from ml_collections import config_flags
 
-from experiments import startup
+from experiments import cluster, startup
 from spline_fc import pipeline, report, runs, workdir
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: configs/NAME.py[:mode].")
@@ -32,12 +36,15 @@ def main(argv: list[str]) -> None:
         return
     if not _WORKDIR.value:
         raise ValueError("--workdir must name a folder for the results; it is missing.")
+    is_first = cluster.join().index == 0
     page = pipeline.run(
         _CONFIG.value,
         _WORKDIR.value,
         overwrite=_OVERWRITE.value,
-        progress=runs.to_terminal(),
+        progress=runs.to_terminal() if is_first else None,
     )
+    if not is_first:
+        return
     print(report.text_table(_WORKDIR.value))
     startup.warn(workdir.read_workdir(_WORKDIR.value).damage)
     print(f"report: {page}")

@@ -10,9 +10,9 @@ import numpy as np
 
 from spline_fc import analysis, files, protocol, report, runs, training, workdir
 from spline_fc.data import Dataset
-from spline_fc.protocol import SPLINE, Contender, Start
+from spline_fc.protocol import Contender, Start
 from spline_fc.runs import Plan, Progress, Watch
-from spline_fc.training import Checkpoints, TrainResult
+from spline_fc.training import TrainResult
 
 KNOT_ROWS = 500  # on which activation is counted
 
@@ -39,7 +39,8 @@ def run(
     """Runs the road that a config describes and writes everything to a workdir.
 
     Called again, it goes on with an interrupted run and ends at the same bits; asked for more
-    epochs, it goes on with a finished one; a finished run is not run again.
+    epochs, it goes on with a finished one; a finished run is not run again. Of several processes,
+    which all call it, the first writes, and all train; see `runs.together`.
 
     Args:
       config: mapping or ConfigDict with any of the fields of `configs/default.py`.
@@ -58,14 +59,18 @@ def run(
     """
     report.check_packages()  # before hours of training, not after
     plan, progress = runs.read_plan(config), progress or Progress(None)
-    path = files.as_path(folder) / "report.html"
-    if not overwrite and runs.is_finished(folder, plan.config):
-        return report.write_report(folder) if page and not path.is_file() else path
-    runs.check_place(folder, plan.config, overwrite)
+    path, is_first = files.as_path(folder) / "report.html", runs.is_first()
+    if runs.from_first(is_first and not overwrite and runs.is_finished(folder, plan.config)):
+        return report.write_report(folder) if is_first and page and not path.is_file() else path
+    if is_first:
+        runs.check_place(folder, plan.config, overwrite)
     progress.phase("reading")
     raw = runs.load_seeds(plan)
     datasets = [protocol.prepare(dataset, plan.extrapolate) for dataset in raw]
-    runs.check_against_data(plan, datasets[0])
+    runs.check_read(plan, datasets)
+    if not is_first:
+        runs.assist(plan, datasets)
+        return path
     with runs.claim(folder, plan.config, overwrite) as partial, _told(partial):
         every = max(1, -(-plan.contenders[0].training.epochs // plan.knot_records))
         every = workdir.begin(partial, plan.config, every)
@@ -75,6 +80,7 @@ def run(
         if page:
             progress.phase("writing the report")
             report.write_report(partial)
+    runs.from_first(None)  # nothing is left to be trained
     progress.close()
     return path
 
@@ -109,26 +115,17 @@ def _run(road: Road) -> bool:
     return any(row["diverged"] for row in sum(found.values(), []) if row["chosen"])
 
 
-def _contend(road: Road, contender: Contender, starts: Sequence[Start]) -> list[dict[str, Any]]:
+def _contend(road: Road, contender: Contender, starts: list[Start]) -> list[dict[str, Any]]:
     """Trains one contender from all seeds at all rates; its rows of runs.json."""
     plan, name = road.plan, contender.name
     seeds = range(plan.seeds)
     names = [[f"{name}-seed{s}-lr{rate!r}" for rate in plan.learning_rates] for s in seeds]
-    recorder = training.network_recorder(road.knot_every)  # of networks that begin with knots
     road.progress.phase(f"compiling {name}")
     steps = contender.training.steps_per_epoch(len(road.datasets[0].train.x))
     watch = Watch(road.folder, names, starts, contender, plan, steps, road.progress)
     with contextlib.closing(watch):
-        result = protocol.train(
-            contender,
-            starts,
-            road.datasets,
-            plan.learning_rates,
-            seeds,
-            recorder=recorder if contender.start == SPLINE else None,
-            on_epochs=watch,
-            checkpoints=Checkpoints(road.folder / "checkpoints" / name, plan.checkpoint_every),
-        )
+        work = runs.Work(plan.contenders.index(contender), starts, road.folder, road.knot_every)
+        result = runs.train(plan, road.datasets, work, watch)
     road.progress.phase(f"measuring {name}")
     verdict = protocol.judge(contender, starts, road.datasets, result)
     for s in seeds:
@@ -162,7 +159,6 @@ def _add_refit(road: Road, contender: Contender, chosen: Sequence[dict[str, Any]
     """Scores after training again on training and validation rows, to the rows of the chosen."""
     told = [[row[field] for row in chosen] for field in ("seed", "learning_rate", "best_epoch")]
     plan = road.plan
-    given = {"extrapolate": plan.extrapolate}
-    found = protocol.refit(contender, road.raw, plan.hidden_sizes, *told, **given)
+    found = protocol.refit(contender, road.raw, plan.hidden_sizes, *told, plan.extrapolate)
     for row, (_, scores) in zip(chosen, found, strict=True):
         row.update({f"refit_{name}": value for name, value in scores.items()})

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from spline_fc import data, network, training
 from spline_fc.checks import as_key, check_one_of
@@ -120,6 +121,8 @@ def train(
     datasets: Sequence[Dataset],
     learning_rates: Sequence[float],
     seeds: Sequence[int],
+    *,
+    mesh: Mesh | None = None,
     **watched: Any,
 ) -> TrainResult:
     """Trains all seeds and rates of a contender as one vmapped computation.
@@ -130,6 +133,7 @@ def train(
       datasets: from `prepare`, one per seed, of equal shapes.
       learning_rates: the grid.
       seeds: of the order of the rows.
+      mesh: of the devices that share the runs; None for those of this process.
       **watched: `recorder`, `on_epochs`, `checkpoints`, `keep_epochs` of `training.train_replicas`.
 
     Returns:
@@ -147,6 +151,7 @@ def train(
         learning_rates=learning_rates,
         seeds=seeds,
         origin=origin,
+        mesh=training.own_devices() if mesh is None else mesh,
         **watched,
     )
 

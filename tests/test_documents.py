@@ -25,7 +25,7 @@ EXTRAS = tomllib.loads((guides.ROOT / "pyproject.toml").read_text("utf-8"))["pro
 PARSE = """
 import json, runpy, sys
 from absl import app, flags
-from experiments import startup
+from experiments import cluster, startup  # whose flags several programs have
 app.run = lambda main: flags.FLAGS(sys.argv)
 for sys.argv in json.loads(sys.argv[1]):
     before = set(flags.FLAGS)

@@ -14,7 +14,9 @@ from spline_fc.cpwl.inputs import CheckedData, checked_data, chunks
 from spline_fc.cpwl.regressors import Regressors, check_fits, with_coefficients
 from spline_fc.cpwl.result import FitResult
 from spline_fc.cpwl.rows import HostRows
+from spline_fc.cpwl.sharded.inputs import checked_rows
 from spline_fc.cpwl.spline import num_features
+from spline_fc.sharding import is_divided
 from spline_fc.threads import one_thread
 from spline_fc.timing import Stopwatch
 
@@ -55,7 +57,8 @@ def fit_logits(
 
     Args:
       fit: of m terms on d features and k outputs.
-      x: (n, d), finite; what was fitted on. y: (n,) or (n, 1) of 0 and 1, or (n, k) one-hot.
+      x: (n, d), finite; what was fitted on. y: (n,) or (n, 1) of 0 and 1, or (n, k) one-hot. Of
+        rows on several devices at most 65536 are looked at, evenly spread.
       weights: (n,), >= 0; a weight of 2 is worth two copies of the row.
       ridge: > 0, or None to choose it among RIDGES.
 
@@ -73,7 +76,9 @@ def fit_logits(
     """
     check_ridge(ridge)
     with Stopwatch() as clock:
-        data = checked_data(x, y, weights, fit.names[: num_features(fit.spline)]).widened()
+        known = fit.names[: num_features(fit.spline)]
+        checked = checked_rows if is_divided(x) else checked_data
+        data = checked(x, y, weights, known).sample().widened()
         check_fits(fit.spline, data.x, data.y)
         check_labels(data.y)
         found, _ = refit_logits(fit, data, ridge, is_compared=False)

@@ -41,8 +41,10 @@ def in_unit(data: AnyData) -> tuple[AnyData, float]:
     unit = targets_of(data).unit
     if unit > TINY or isinstance(data, ChunkedData):  # whose rows stand in files
         return data, 1.0
-    with jax.enable_x64(True):
-        return data._replace(y=data.y.astype(float) / unit), unit
+    if isinstance(data, ShardedData):
+        with jax.enable_x64(True):
+            return data._replace(y=data.y.astype(float) / unit), unit
+    return data._replace(y=data.y.astype(float) / unit), unit
 
 
 def _targets(data: AnyData) -> Targets:

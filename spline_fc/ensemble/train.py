@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 from absl import logging
+from jax.sharding import Mesh
 
 from spline_fc import protocol
 from spline_fc.checks import as_sizes, check, check_integer, check_kind, check_one_of
@@ -46,6 +47,7 @@ def train_ensemble(
     dtype: Any = np.float32,
     on_epochs: OnEpochs | None = None,
     checkpoints: Checkpoints | None = None,
+    mesh: Mesh | None = None,
 ) -> Ensemble:
     """Trains members that each hold out one fold of the rows, from a spline of the other rows.
 
@@ -82,6 +84,8 @@ def train_ensemble(
       dtype: of rows and parameters; float64 needs jax_enable_x64.
       on_epochs: as in `training.train_replicas`; its axes are members and rates.
       checkpoints: as in `training.train_replicas`: a run that was killed goes on from there.
+      mesh: of the devices that share the members and rates in training; None for those of this
+        process.
 
     Returns:
       Ensemble.
@@ -109,7 +113,7 @@ def train_ensemble(
         shared = datasets[0] if holdout == "one" else pooled
         differing = {"fitted_on": shared, "spline": spline, "variety": variety}
         starts = make_starts(seed, contender, datasets, sizes, **differing)
-        watched = {"on_epochs": on_epochs, "checkpoints": checkpoints}
+        watched = {"on_epochs": on_epochs, "checkpoints": checkpoints, "mesh": mesh}
         seeds = order_seeds(seed, members)
         result = protocol.train(contender, starts, datasets, learning_rates, seeds, **watched)
         held_out = np.stack([part.held_out for part in parts])

@@ -24,7 +24,7 @@ from spline_fc.checks import (
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
 from spline_fc.cpwl.chunked.inputs import ChunkedData
 from spline_fc.cpwl.inputs import CheckedData
-from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows
+from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData, checked_rows, drawn_rows
 from spline_fc.data.chunks import Chunks
 from spline_fc.data.records import TASKS
 from spline_fc.network.choice import (
@@ -110,7 +110,8 @@ def spline_start(
       max_terms: of the forward pass, intercept included; no more than there are rows.
       share: of the first layer's units that hinges may take, > 0 and <= 1.
       tolerance: of `shrink`, for regression.
-      row_share: of the rows that the spline is fitted on, drawn without replacement, > 0 and <= 1.
+      row_share: of the rows that the spline is fitted on, drawn without replacement, > 0 and <= 1;
+        of rows on several devices the same share of each device's own.
       incoming, balance: of `reshape`: how units without a hinge are drawn, and whether those of the
         spline get equal norms in and out.
       **options: of `fit_mars`, in place of those named here and of penalty=3, and for classes of
@@ -165,27 +166,28 @@ def start_keys(key: jax.Array | int) -> tuple[jax.Array, jax.Array]:
 
 
 def _where_possible(data: ShardedData | ChunkedData, task: str, row_share: float) -> AnyData:
-    """Rows where they are; those of a single device on the host for what only rows there can have.
+    """Rows where they are; those of a single device on the host, for what it does with all of them.
 
     Raises:
-      ValueError: rows on several devices, or in chunks, cannot have it.
+      ValueError: rows in chunks cannot have it.
     """
     if task == "regression" and row_share == 1:
         return data
-    if isinstance(data, ShardedData) and data.place.num_devices == 1:
-        return data.on_host()
-    where = "for rows on several devices or in chunks"
-    check(task == "regression", f'task must be "regression" {where}; got {task!r}.')
-    check(row_share == 1, f"row_share must be 1 {where}; got {row_share}.")
+    if isinstance(data, ShardedData):
+        return data.on_host() if data.place.num_devices == 1 else data
+    check(task == "regression", f'task must be "regression" for rows in chunks; got {task!r}.')
+    check(row_share == 1, f"row_share must be 1 for rows in chunks; got {row_share}.")
     return data
 
 
 def _part(key: jax.Array, data: AnyData, share: float) -> AnyData:
     """A share of the rows, in their order; all of them, not copied, for a share of 1."""
-    if share == 1 or not isinstance(data, CheckedData):
+    if share == 1:
         return data
-    count = max(1, round(share * len(data.x)))
     k_rows = jax.random.fold_in(key, 2)
+    if isinstance(data, ShardedData):
+        return drawn_rows(k_rows, data, share)
+    count = max(1, round(share * len(data.x)))
     rows = np.sort(generator(k_rows).permutation(len(data.x))[:count])
     return data._replace(x=data.x[rows], y=data.y[rows], weights=data.weights[rows])
 

@@ -75,9 +75,10 @@ def _band_sentence(band: Band | None) -> str:
     shares = 100 * band.coverage.mean(axis=1)
     error = f" ± {shares.std(ddof=1) / np.sqrt(shares.size):.1f}" if shares.size > 1 else ""
     return (
-        f" Bars of the {AFTER} are as long as {100 * LEVEL:g} % of its errors on {band.num_rows} "
-        f"validation rows are at most; over seeds {shares.mean():.1f}{error} % of the test rows "
-        "lie within. By these validation rows the step was chosen, so the bars are a little short."
+        f" Bars of the {AFTER} reach to either side as far as {100 * LEVEL:g} % of its errors on "
+        f"{band.num_rows} validation rows; over seeds {shares.mean():.1f}{error} % of the test "
+        "rows lie within. By these validation rows the step was chosen, so the bars are a little "
+        "short."
     )
 
 

@@ -23,7 +23,7 @@ from spline_fc.training.recorders import (
     first_layer_recorder,
     network_recorder,
 )
-from spline_fc.training.replicas import replica, stack_params
+from spline_fc.training.replicas import own_devices, replica, stack_params
 from spline_fc.training.scores import (
     CLASS_SCORES,
     PRIMARY_SCORE,
@@ -73,6 +73,7 @@ __all__ = [
     "loss_per_row",
     "make_writer",
     "network_recorder",
+    "own_devices",
     "predictions",
     "probabilities",
     "replica",

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from spline_fc.network import Params
 from spline_fc.sharding import Axes, Placement, over_rows
 from spline_fc.training.config import Structure
 from spline_fc.training.output_layer import solve_output
+from spline_fc.training.replicas import on_grid
 from spline_fc.training.steps import (
     DIVERGED,
     OUT_OF_PATIENCE,
@@ -52,6 +53,7 @@ class Program(NamedTuple):
     recorder: Recorder | None
     replicas: bool  # whether the axes (S, L) are there
     place: Placement | None = None  # of the rows, where several devices share them
+    mesh: Mesh | None = None  # of a `replicas.Grid`, where several devices share the replicas
 
 
 def _begin(
@@ -75,12 +77,13 @@ def _begin(
 
 @functools.partial(jax.jit, static_argnames=("program", "length", "calls"))
 def _begin_jit(params, data, numbers, rate, *, program: Program, length: int, calls: int):
-    def one(params, data, rate):
+    def one(params, data, numbers, rate):
         del rate  # it only says how many replicas there are
         return _begin(program, length, calls, params, data, numbers)
 
-    mapped = over_replicas(one, ("seeds", "seeds", "rates")) if program.replicas else one
-    return mapped(params, data, rate)
+    axes = ("seeds", "seeds", None, "rates")
+    mapped = on_grid(over_replicas(one, axes), program.mesh, axes) if program.replicas else one
+    return mapped(params, data, numbers, rate)
 
 
 def begin(
@@ -156,7 +159,7 @@ def _make_epoch(
 
     def solve_outputs(iterate: Iterate, data: Data) -> Iterate:
         old = [iterate.params, iterate.average]
-        solved = [solve_output(p, data.train, numbers.output_ridge) for p in old]
+        solved = [solve_output(p, data.train, numbers.output_ridge, place) for p in old]
         params, average = where(iterate.status == RUNNING, solved, old)
         return iterate._replace(params=params, average=average)
 
@@ -344,7 +347,23 @@ def advance(
     Returns:
       TrainState.
     """
-    structure, recorder, replicas, place = program
+    axes = ("both", "seeds", None, "rates", "seeds", None, None)
+    run = on_grid(functools.partial(_advance, program), program.mesh, axes)
+    return run(state, data, numbers, learning_rate, seed, stop, start)
+
+
+def _advance(
+    program: Program,
+    state: TrainState,
+    data: Data,
+    numbers: Numbers,
+    learning_rate: jax.Array,
+    seed: jax.Array,
+    stop: jax.Array,
+    start: jax.Array,
+) -> TrainState:
+    """`advance` of the replicas of one device, which ends when all of these have stopped."""
+    structure, recorder, replicas, place, _ = program
     in_steps = None if recorder is None or recorder.per_epoch else recorder
     epoch = _make_epoch(structure, numbers, in_steps, place)
     if replicas:

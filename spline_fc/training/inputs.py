@@ -116,10 +116,6 @@ def check_shared(config: TrainingConfig, place: Placement) -> None:
         f"training.batch_size must be a multiple of the {count} devices that share the rows; got "
         f"{config.batch_size}.",
     )
-    check(
-        not config.output_ridge,
-        f"training.output_ridge must be 0 for rows on several devices; got {config.output_ridge}.",
-    )
 
 
 def _as_array(name: str, values: Any) -> _Array:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from spline_fc.checks import as_list, check, check_integer, check_kind, check_number, shown
 from spline_fc.data import Dataset
@@ -22,15 +23,16 @@ from spline_fc.training.config import TrainingConfig, as_config
 from spline_fc.training.epochs import Program, TrainState
 from spline_fc.training.groups import Origin
 from spline_fc.training.inputs import check_shared, cut_batch, prepare
+from spline_fc.training.replicas import Grid, make_grid
 from spline_fc.training.steps import (
     DIVERGED,
-    OUT_OF_PATIENCE,
     RUNNING,
     Data,
     Numbers,
     Recorder,
     history_names,
     numbers_of,
+    stop_reason,
 )
 
 OnEpochs = Callable[[int, dict[str, np.ndarray]], None]
@@ -140,10 +142,13 @@ def train_replicas(
     origin: Origin | None = None,
     checkpoints: Checkpoints | None = None,
     keep_epochs: Sequence[int] = (),
+    mesh: Mesh | None = None,
 ) -> TrainResult:
     """Trains S networks, each with L learning rates, as one vmapped computation.
 
     Replica (s, l) does what `train` does with params[s], dataset[s], learning_rates[l], seeds[s].
+    Over the devices of a mesh replicas are divided as evenly as seeds and rates allow, and each
+    device trains its own: nothing is exchanged but what is looked at or saved between epochs.
 
     Args:
       params: leaves with the leading axis S.
@@ -157,12 +162,16 @@ def train_replicas(
       origin: as for `train`, its arrays with the leading axis S.
       checkpoints: as for `train`.
       keep_epochs: epochs after which the evaluated networks are kept, 0 being the start.
+      mesh: of the devices that share the replicas, of this process or, where all call this with
+        the same arguments, of several; None for one device. A run that was saved may go on with
+        another one.
 
     Returns:
-      TrainResult with the leading axes (S, L).
+      TrainResult with the leading axes (S, L), whole in every process.
 
     Raises:
       ValueError: as for `train`; replicas of different shapes.
+      TypeError: as for `train`; no mesh.
     """
     check_kind("datasets", datasets, Dataset)
     config = as_config(config).for_task(datasets.task)
@@ -180,7 +189,8 @@ def train_replicas(
     data = prepare(params, datasets, config, weights, origin, len(seeds))
     config = cut_batch(config, data.train[0].shape[-2])
     rates = jnp.asarray(learning_rates, data.train[0].dtype)
-    run = Run(config, recorder, data, rates, np.asarray(seeds, np.uint32))
+    grid = None if mesh is None else make_grid(mesh, len(seeds), len(rates))
+    run = Run(config, recorder, data, rates, np.asarray(seeds, np.uint32), grid=grid)
     return run_training(run, params, on_epochs, checkpoints, tuple(keep_epochs))
 
 
@@ -215,18 +225,36 @@ class Run:
     rate: jax.Array  # () or (L,)
     seed: np.ndarray | np.uint32  # () or (S,)
     place: Placement | None = None  # of the rows, where several devices share them
+    grid: Grid | None = None  # of the replicas, where several devices share them
 
     def program(self) -> Program:
         """What is compiled."""
+        mesh = None if self.grid is None else self.grid.mesh
         replicas = np.ndim(self.rate) == 1
-        return Program(self.config.structure(), self.recorder, replicas, self.place)
+        return Program(self.config.structure(), self.recorder, replicas, self.place, mesh)
+
+    def divided(self, tree: Any, axes: str | None = "both") -> Any:
+        """What has these leading axes, laid out on the devices that share the replicas."""
+        return tree if self.grid is None else self.grid.divide(tree, axes)
+
+    def whole(self, tree: Any) -> Any:
+        """The inverse of `divided`."""
+        return tree if self.grid is None else self.grid.whole(tree)
+
+    def laid_out(self) -> "Run":
+        """The run with its arrays on the devices that share the replicas."""
+        seed, rate = self.divided(self.seed, "seeds"), self.divided(self.rate, "rates")
+        data = self.divided(self.data, "seeds")
+        return dataclasses.replace(self, data=data, seed=seed, rate=rate)
 
     def numbers(self) -> Numbers:
         """The numbers that the compiled program takes."""
-        return numbers_of(self.config, self.steps_per_epoch(), self.rate.dtype)
+        numbers = numbers_of(self.config, self.steps_per_epoch(), self.rate.dtype)
+        return self.divided(numbers, None)
 
     def begin(self, params: Params) -> TrainState:
         """The state before training."""
+        params = self.divided(params, "seeds")
         arguments = (params, self.data, self.numbers(), self.rate, self.config.epochs)
         return _epochs.begin(*arguments, self.program())
 
@@ -263,7 +291,8 @@ class Run:
 
     def is_over(self, state: TrainState, done: int) -> bool:
         """Whether nothing is left to do after so many epochs."""
-        return done >= self.config.epochs or not (state.iterate.status == RUNNING).any()
+        status = self.whole(state.iterate.status)
+        return done >= self.config.epochs or not (status == RUNNING).any()
 
 
 def run_training(
@@ -280,19 +309,27 @@ def run_training(
       params, on_epochs, checkpoints: as of `train`. keep_epochs: as of `train_replicas`.
     """
     began = time.perf_counter()
+    described = None if checkpoints is None else run.description(params)
+    run = run.laid_out()
     # A run of no epochs compiles the program and does nothing else.
     state = run.advance(run.begin(params), 0, 0)
     compiled = time.perf_counter()
     kept: dict[int, Params] = {}
     pieces = _Pieces(run, on_epochs, keep_epochs, kept)
-    if checkpoints is None:
+    if checkpoints is None or described is None:
         state = _run_epochs(run, state, 0, pieces, None, 0)
     else:
-        with contextlib.closing(Store(checkpoints, run.description(params))) as store:
-            done, state = store.latest(state)
+        with contextlib.closing(Store(checkpoints, described)) as store:
+            done, state = _latest(run, store, state)
             state = _run_epochs(run, state, done, pieces, store, checkpoints.every)
     seconds = Seconds(compiled - began, time.perf_counter() - compiled)
     return _result(run, state, seconds)._replace(kept=kept)
+
+
+def _latest(run: Run, store: Store, state: TrainState) -> tuple[int, TrainState]:
+    """The epochs that were saved, and the state after them; what is there is of whole replicas."""
+    done, saved = store.latest(run.whole(state))
+    return (done, run.divided(saved)) if done else (0, state)
 
 
 class _Pieces(NamedTuple):
@@ -308,7 +345,8 @@ class _Pieces(NamedTuple):
 
     def look(self, done: int, state: TrainState) -> None:
         if done in self.keep_epochs:  # the state is donated to the next piece
-            self.kept[done] = jax.tree.map(jnp.copy, state.iterate.average)
+            average = self.run.whole(state.iterate.average)
+            self.kept[done] = jax.tree.map(jnp.copy, average)
         if self.on_epochs is not None:
             self.on_epochs(done, _history(self.run, state, done))
 
@@ -325,27 +363,29 @@ def _run_epochs(
         stop = min([run.config.epochs, *ends])
         state, done = run.advance(state, stop, done), stop
         if store is not None and (done % every == 0 or run.is_over(state, done)):
-            store.save(done, state, is_last=run.is_over(state, done))
+            store.save(done, run.whole(state), is_last=run.is_over(state, done))
         pieces.look(done, state)
     return state
 
 
 def _history(run: Run, state: TrainState, done: int) -> dict[str, np.ndarray]:
-    values, names = np.asarray(state.history), history_names(run.program().structure.loss)
+    names = history_names(run.program().structure.loss)
+    values = np.asarray(run.whole(state.history))
     return {name: values[..., i, : done + 1] for i, name in enumerate(names)}
 
 
 def _result(run: Run, state: TrainState, seconds: Seconds) -> TrainResult:
     config, recorder = run.config, run.recorder
+    history, state = _history(run, state, config.epochs), run.whole(state)
     status, step = np.asarray(state.iterate.status), np.asarray(state.iterate.step)
     best_epoch = np.asarray(state.best_epoch)
     reasons = np.empty(status.shape, object)
     for index in np.ndindex(status.shape):
-        reasons[index] = _reason(status[index], step[index], best_epoch[index], config)
+        reasons[index] = stop_reason(status[index], step[index], best_epoch[index], config)
     return TrainResult(
         params=state.best_params,
         last_params=state.iterate.average,
-        history=_history(run, state, config.epochs),
+        history=history,
         best_epoch=best_epoch,
         steps_per_epoch=run.steps_per_epoch(),
         trace=None if recorder is None else recorder.summarise(state.iterate.trace),
@@ -353,16 +393,3 @@ def _result(run: Run, state: TrainState, seconds: Seconds) -> TrainResult:
         stop_reason=reasons if status.ndim else reasons.item(),
         diverged=status == DIVERGED,
     )
-
-
-def _reason(status: int, step: int, best_epoch: int, config: TrainingConfig) -> str:
-    if status == DIVERGED and step == 0:
-        return "The loss was not finite at step 1 or before it."
-    if status == DIVERGED:
-        return f"The loss was not finite at step {step + 1}."
-    if status == OUT_OF_PATIENCE:
-        return (
-            f"No better validation loss than that of epoch {best_epoch} came in the "
-            f"{config.patience} epochs after it."
-        )
-    return f"All {config.epochs} epochs were done."

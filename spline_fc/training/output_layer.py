@@ -2,10 +2,12 @@
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
 from spline_fc.network import Params, last_hidden, layer_sizes
 from spline_fc.network.forward import HIGHEST
 from spline_fc.network.structure import layer_name
+from spline_fc.sharding import HERE, Axes, Placement, over_rows, summed
 from spline_fc.training.steps import Batch
 
 _BLOCK = 1024  # rows at once
@@ -13,7 +15,9 @@ _SLOPE = 4.0  # of the logit of p at p = 1/2, from which the search sets out
 _MOST_ROWS = 20_000  # that decide on a slope and the offsets
 
 
-def solve_output(params: Params, part: Batch, ridge: float | jax.Array) -> Params:
+def solve_output(
+    params: Params, part: Batch, ridge: float | jax.Array, place: Placement | None = None
+) -> Params:
     """Re-solves the output layer by least squares, with a ridge towards its current weights.
 
     Minimises mean_i w_i |y_i - f(x_i)|^2 + ridge * s * |change|^2 over the output layer, where s
@@ -24,6 +28,7 @@ def solve_output(params: Params, part: Batch, ridge: float | jax.Array) -> Param
       params: {"Dense_0": ...}.
       part: (x, y) or (x, y, weights) of the training part.
       ridge: above 0; small values overfit small sets.
+      place: of the rows, where several devices share them: their sums are exchanged, once.
 
     Returns:
       Parameters with another output layer, or the same ones where the result is not finite.
@@ -32,6 +37,24 @@ def solve_output(params: Params, part: Batch, ridge: float | jax.Array) -> Param
       Cyr, Gulian, Patel, Perego, Trask (2020), Robust training and initialization of deep neural
       networks: an adaptive basis viewpoint, MSML (LSGD).
     """
+    *_, width, _ = layer_sizes(params)
+    name = layer_name(len(params) - 1)
+    old, dtype = params[name], part[0].dtype
+    if place is None:
+        gram, moment = _sums(params, part, axes=HERE)
+    else:
+        run = over_rows(_sums, place, (PartitionSpec(), place.rows), PartitionSpec())
+        gram, moment = run(params, part, axes=place.axes)
+    shift = ridge * jnp.trace(gram) / (width + 1)
+    factor = jax.scipy.linalg.cho_factor(gram + shift * jnp.eye(width + 1, dtype=dtype))
+    change = jax.scipy.linalg.cho_solve(factor, moment)
+    change = jnp.where(jnp.isfinite(change).all(), change, 0)
+    new = {"kernel": old["kernel"] + change[:-1], "bias": old["bias"] + change[-1]}
+    return {**params, name: new}
+
+
+def _sums(params: Params, part: Batch, *, axes: Axes) -> tuple[jax.Array, jax.Array]:
+    """Weighted sums over rows: the Gram matrix of the layer's inputs, and with the residuals."""
     x, y, *weights = part
     rows, weight = x.shape[0], weights[0] if weights else jnp.ones((x.shape[0], 1), x.dtype)
     block = min(_BLOCK, rows)
@@ -42,8 +65,7 @@ def solve_output(params: Params, part: Batch, ridge: float | jax.Array) -> Param
         return padded.reshape(blocks, block, -1)
 
     *_, width, outputs = layer_sizes(params)
-    name = layer_name(len(params) - 1)
-    old = params[name]
+    old = params[layer_name(len(params) - 1)]
 
     def add(sums, block):
         x, y, weight = block
@@ -56,10 +78,4 @@ def solve_output(params: Params, part: Batch, ridge: float | jax.Array) -> Param
         return (sums[0] + gram, sums[1] + moment), None
 
     start = jnp.zeros((width + 1, width + 1), x.dtype), jnp.zeros((width + 1, outputs), x.dtype)
-    (gram, moment), _ = jax.lax.scan(add, start, (pad(x), pad(y), pad(weight)))
-    shift = ridge * jnp.trace(gram) / (width + 1)
-    factor = jax.scipy.linalg.cho_factor(gram + shift * jnp.eye(width + 1, dtype=x.dtype))
-    change = jax.scipy.linalg.cho_solve(factor, moment)
-    change = jnp.where(jnp.isfinite(change).all(), change, 0)
-    new = {"kernel": old["kernel"] + change[:-1], "bias": old["bias"] + change[-1]}
-    return {**params, name: new}
+    return summed(jax.lax.scan(add, start, (pad(x), pad(y), pad(weight)))[0], axes)

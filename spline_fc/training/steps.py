@@ -98,6 +98,20 @@ def history_names(loss: str) -> tuple[str, ...]:
     return tuple(f"{part}_{kind}" for kind in kinds for part in PARTS)
 
 
+def stop_reason(status: int, step: int, best_epoch: int, config: TrainingConfig) -> str:
+    """Says in a sentence why a run ended."""
+    if status == DIVERGED and step == 0:
+        return "The loss was not finite at step 1 or before it."
+    if status == DIVERGED:
+        return f"The loss was not finite at step {step + 1}."
+    if status == OUT_OF_PATIENCE:
+        return (
+            f"No better validation loss than that of epoch {best_epoch} came in the "
+            f"{config.patience} epochs after it."
+        )
+    return f"All {config.epochs} epochs were done."
+
+
 def part_means(loss: str, params: Params, evaluation: Evaluation) -> jax.Array:
     """Mean (weighted) loss of every part, (3,), and of labels the accuracy as well, (6,).
 

@@ -87,13 +87,19 @@ def test_what_the_time_limit_cut_off_is_queued_again(machine, status, again):
     assert calls[1:] == ["scontrol requeue 7"] * again
 
 
-def test_processes_of_many_hosts_have_shares(machine):
-    done, calls = machine("slurm_multi_host.sbatch", "--config=a b.py", "--workdir=c", status=130)
+def test_processes_of_many_hosts_find_their_shares(machine, tmp_path):
+    words = (
+        "sweep",
+        "--config=configs/ablation_controls.py:smoke",
+        f"--workdir={tmp_path / 'run'}",
+    )
+    step = {"SLURM_STEP_NODELIST": "node[1-2]"}
+    done, _ = machine("slurm_multi_host.sbatch", *words, "--dry_run", **step)
+    assert done.returncode == 0, done.stderr
+    assert "2 cells of 4" in done.stdout and "california_housing" not in done.stdout
+    done, calls = machine("slurm_multi_host.sbatch", "train", "--config=a b.py", status=130)
     assert done.returncode == 130
-    assert calls == [
-        "python -m experiments.sweep --config=a b.py --workdir=c --only=2/2",
-        "scontrol requeue 7",
-    ]
+    assert calls == ["python -m experiments.train --config=a b.py", "scontrol requeue 7"]
 
 
 def test_one_gpu_runs_a_program(machine):
@@ -103,16 +109,17 @@ def test_one_gpu_runs_a_program(machine):
     assert done.returncode != 0 and "train or sweep" in done.stderr
 
 
-def test_workers_of_a_tpu_run_shares_of_what_was_typed(machine):
-    words = ("name", "zone", "sweep", "--config=a b.py", "--grid=seeds=1,2")
+@pytest.mark.parametrize("program", ["train", "sweep"])
+def test_workers_of_a_tpu_do_their_part_of_what_was_typed(machine, program):
+    words = ("name", "zone", program, "--config=a b.py", "--grid=seeds=1,2")
     done, calls = machine("tpu_vm.sh", *words, WORKERS="3")
     assert done.returncode == 0, done.stderr
-    called = "\n".join(calls)
-    assert called.startswith(
-        "gcloud compute tpus tpu-vm ssh name --zone=zone --worker=all --command="
-    )
-    typed = shlex.split(called.partition("experiments.sweep ")[2].partition(" > ")[0])
+    *asked, called = "\n".join(calls).split("gcloud compute tpus tpu-vm ")[1:]
+    assert len(asked) == (program == "train")  # where the first worker is
+    assert called.startswith("ssh name --zone=zone --worker=all --command=")
+    typed = shlex.split(called.partition(f"experiments.{program} ")[2].partition(" > ")[0])
     assert typed[:2] == ["--config=a b.py", "--grid=seeds=1,2"]
-    assert "--only=$((worker + 1))/3" in called
-    done, _ = machine("tpu_vm.sh", "name", "zone", "train")
-    assert done.returncode == 2 and "setup or sweep; got train" in done.stderr
+    assert typed[-2:] == ["--process_id=$worker", "--num_processes=3"]
+    assert ("--coordinator=:8476" in typed) == (program == "train")
+    done, _ = machine("tpu_vm.sh", "name", "zone", "tune")
+    assert done.returncode == 2 and "setup, train or sweep; got tune" in done.stderr

@@ -7,12 +7,15 @@ prints one JSON object: what was measured.
 
 import json
 import sys
+import tempfile
 
 import jax
 import numpy as np
 
 import spline_fc as sfc
+from spline_fc.cpwl.sharded.inputs import checked_rows, drawn_rows
 from spline_fc.sharding import shard_rows
+from spline_fc.training import Checkpoints
 
 ROWS = 13003  # more than a search without a compiler takes, and no multiple of 8
 
@@ -62,7 +65,7 @@ def started():
     start = sfc.spline_start(0, X, Y, 12, weights=W, **options)
     other = [a[:1000] for a in rows(1)]
     parts = {"validation": other[:2], "test": other[:2]}
-    config = {"epochs": 3, "learning_rate": 1e-2, "warmup_epochs": 0}
+    config = {"epochs": 3, "learning_rate": 1e-2, "warmup_epochs": 0, "output_ridge": 0.1}
     results = []
     for params, train, w in ((one.params, (x, y), weights), (start.params, (X, Y), W)):
         dataset = sfc.from_arrays(x[:100], y[:100])._replace(
@@ -82,6 +85,40 @@ def started():
         },
         "trained": max(map(difference, *leaves)),
         "fell": float(results[0].history["train_loss"][-1] / results[0].history["train_loss"][0]),
+        "drawn": drawn(),
+    }
+
+
+def drawn():
+    """Some rows of those on eight devices."""
+    x = np.arange(8 * 50, dtype=np.float32)
+    everything = checked_rows(*shard_rows(mesh(), x[:, None], x))
+    some = drawn_rows(jax.random.key(0), everything, 0.3)
+    return {
+        "rows": np.asarray(some.x)[:, 0].tolist(),
+        "targets": np.asarray(some.y)[:, 0].tolist(),
+        "devices": len(some.x.sharding.device_set),
+    }
+
+
+def classes():
+    """A start for classes, its second search on a working response, on one device and on eight."""
+    x, y, _ = rows(count=2001)
+    labels = (y > np.median(y)).astype(np.float32)
+    options = {"task": "binary", "max_terms": 5, "directions": ()}
+    one = sfc.spline_start(0, x, labels, 8, **options)
+    X, Y, W = shard_rows(mesh(), x, labels)
+    start = sfc.spline_start(0, X, Y, 8, weights=W, **options)
+    try:
+        sfc.fit_classes(X, Y + 0.5, weights=W)
+        refused = "nothing"
+    except ValueError as error:
+        refused = str(error)
+    return {
+        "fit": compared(one.fit, start.fit),
+        "log_loss": abs(start.fit.log_loss / one.fit.log_loss - 1),
+        "params": max(map(difference, *map(jax.tree.leaves, (start.params, one.params)))),
+        "refused": refused,
     }
 
 
@@ -94,6 +131,31 @@ def interactions():
     return {
         "fit": compared(one, sfc.fit_mars(*several, weights=w, **options)),
         "degree": max(len(term.factors) for term in one.terms),
+    }
+
+
+def members():
+    """An ensemble of three at two rates on eight devices, begun on one, and all of it on one."""
+    x, y, _ = rows(count=96)
+    options = {"members": 3, "start": "he_normal", "learning_rates": (1e-2, 1e-3)}
+    saved = Checkpoints(tempfile.mkdtemp(), every=1)
+
+    def trained(epochs, num_devices, **more):
+        own = jax.make_mesh((num_devices,), ("any",), devices=jax.devices()[:num_devices])
+        config = {"epochs": epochs, "batch_size": 16, "warmup_epochs": 0}
+        dataset = sfc.from_arrays(x, y)
+        return sfc.train_ensemble(
+            0, dataset, 8, training_config=config, mesh=own, **options, **more
+        )
+
+    one = trained(4, 1)
+    trained(2, 1, checkpoints=saved)
+    several = trained(4, 8, checkpoints=saved)
+    return {
+        "loss": difference(several.history["train_loss"], one.history["train_loss"]),
+        "same_rate": several.learning_rate == one.learning_rate,
+        "same_epochs": np.array_equal(several.best_epochs, one.best_epochs),
+        "fell": float(one.history["train_loss"][0, -1] / one.history["train_loss"][0, 0]),
     }
 
 

@@ -1,8 +1,10 @@
 """Two processes of two devices each agree with one; if one dies, the other ends."""
 
+import ast
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -11,69 +13,107 @@ import time
 import numpy as np
 import pytest
 
-from spline_fc import train
+from configs import friedman1
+from spline_fc import pipeline, train
 from tests.scale import in_processes
 from tests.scale.test_devices import check_same
 
 ROOT = pathlib.Path(__file__).parents[2]
-FLAGS = "--xla_force_host_platform_device_count=2"
+FLAGS = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
 LIMIT = 240  # seconds for both processes; a few on a quiet machine
+RUN = ["--config=configs/friedman1.py:smoke", "--config.checkpoint_every=1", "--config.seeds=3",
+       "--config.data.num_train=200", "--config.data.num_validation=50",
+       "--config.data.num_test=50", "--config.training.epochs=20",
+       "--config.initialisations=('spline',)"]  # fmt: skip
 
 
-def both(name, folder, **more):
-    """Return codes of two processes, what they print, and the errors of the first."""
+def begun(module, words_of):
+    """Starts two processes of a module; `words_of` makes words of (process, port)."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = str(probe.getsockname()[1])
-    environment = {**os.environ, "PYTHONPATH": ".", "XLA_FLAGS": FLAGS, **more}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    processes = [
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
+    environment = {**os.environ, "PYTHONPATH": ".", "XLA_FLAGS": FLAGS}
+    return [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.scale.in_processes", name, number, port, str(folder)],
-            env=environment,
-            cwd=ROOT,
-            **pipes,
+            [sys.executable, "-m", module, *words_of(number, port)], env=environment, **pipes
         )
         for number in "01"
     ]
+
+
+def ended(processes):
+    """Return codes, and what each has said on both streams."""
     ends = time.monotonic() + LIMIT
     try:
         said = [p.communicate(timeout=max(1, ends - time.monotonic())) for p in processes]
     finally:
         for process in processes:
             process.kill()
-    lines = [out.splitlines() for out, _ in said]
-    found = [json.loads(line[-1]) if line and line[-1][0] == "{" else None for line in lines]
-    return [process.returncode for process in processes], found, said[0][1]
+    return [process.returncode for process in processes], said
 
 
-def test_two_processes_fit_what_one_fits(tmp_path):
-    codes, found, errors = both("fitted", tmp_path)
-    assert codes == [0, 0], errors[-3000:]
-    assert found[0] == found[1]
-    check_same(found[0]["fit"])
-    assert abs(found[0]["evaluated"]) < 1e-4
-    assert "same columns and dtypes in every process" in found[0]["unlike"]
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What both processes measured, by rows that are divided over them."""
+    folder = str(tmp_path_factory.mktemp("run") / "checkpoints")
+    codes, said = ended(begun("tests.scale.in_processes", lambda i, port: [i, port, folder]))
+    assert codes == [0, 0], said[0][1][-3000:]
+    first, second = (json.loads(out.splitlines()[-1]) for out, _ in said)
+    assert first == second
+    return first
+
+
+def test_two_processes_fit_what_one_fits(found):
+    fitted = found["fitted"]
+    check_same(fitted["fit"])
+    assert abs(fitted["evaluated"]) < 1e-4
+    assert "same columns and dtypes in every process" in fitted["unlike"]
+
+
+def test_two_processes_go_on_from_a_checkpoint_and_train_as_one_device(found):
+    assert found["trained"]["began"] == 3
+    x, y, _ = in_processes.rows(count=in_processes.COUNT)
+    expected = train(in_processes.PARAMS, in_processes.dataset((x, y)), in_processes.CONFIG)
+    losses = expected.history["train_loss"]
+    np.testing.assert_allclose(found["trained"]["history"], losses, rtol=1e-5)
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run") / "checkpoints"
-    return both("trained", folder, DIES="1"), both("trained", folder)
+    """A run of the program whose first process is killed amid; and how it ends when begun again."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+
+    def words(number, port):
+        joined = [f"--coordinator=localhost:{port}", f"--process_id={number}", "--num_processes=2"]
+        return [*RUN, f"--workdir={folder}", *joined]
+
+    processes = begun("experiments.train", words)
+    saved = folder.with_name("run.partial").glob("checkpoints/*/epochs/*")
+    while not any(saved) and processes[0].poll() is None:
+        time.sleep(0.05)
+        saved = folder.with_name("run.partial").glob("checkpoints/*/epochs/*")
+    processes[0].send_signal(signal.SIGKILL)
+    return folder, ended(processes), ended(begun("experiments.train", words))
 
 
-def test_where_one_process_dies_the_other_ends_and_says_so(killed):
-    (codes, found, errors), _ = killed
-    assert codes[0] not in (0, None) and found[0] is None
-    assert "peer" in errors or "heartbeat" in errors or "UNAVAILABLE" in errors, errors[-3000:]
+def test_where_a_process_of_a_run_dies_the_other_ends_and_says_so(killed):
+    _, (codes, said), _ = killed
+    assert codes[0] == -signal.SIGKILL and codes[1] not in (0, None)
+    assert "another task died" in said[1][1] or "UNAVAILABLE" in said[1][1], said[1][1][-3000:]
 
 
-def test_the_run_goes_on_from_its_checkpoint_and_ends_as_on_one_device(killed):
-    _, (codes, found, errors) = killed
-    assert codes == [0, 0], errors[-3000:]
-    assert found[0] == found[1] and found[0]["began"] >= 1
-    x, y, _ = in_processes.rows(count=in_processes.COUNT)
-    expected = train(in_processes.PARAMS, in_processes.dataset((x, y)), in_processes.CONFIG)
-    np.testing.assert_allclose(
-        found[0]["history"], expected.history["train_loss"], rtol=1e-5
-    )  # fmt: skip
+def test_the_run_goes_on_and_ends_as_that_of_one_process(killed, tmp_path):
+    folder, _, (codes, said) = killed
+    assert codes == [0, 0], said[0][1][-3000:]
+    assert "report:" in said[0][0] and "report:" not in said[1][0]  # one process tells and writes
+    config = friedman1.get_config("smoke")
+    for flag in RUN[1:]:
+        field, _, value = flag.removeprefix("--config.").partition("=")
+        config.update_from_flattened_dict({field: ast.literal_eval(value)})
+    pipeline.run(config, tmp_path / "one", page=False)
+    both, one = (json.loads((f / "runs.json").read_text()) for f in (folder, tmp_path / "one"))
+    assert [run["run"] for run in both] == [run["run"] for run in one] and len(one) == 3
+    for name in ("best_validation_loss", "start_rmse", "test_rmse"):
+        values = [[run[name] for run in runs] for runs in (both, one)]
+        np.testing.assert_allclose(*values, rtol=1e-5)

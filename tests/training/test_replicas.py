@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from spline_fc.training import replica, stack_params
+from spline_fc.training.replicas import grid_shape, make_grid
 from tests.training.problems import assert_trees_equal, make_params
 
 
@@ -25,3 +26,16 @@ def test_a_stacked_network_is_found_again():
 def test_networks_that_do_not_stack_are_named(trees, message):
     with pytest.raises(ValueError, match=message):
         stack_params(trees)
+
+
+@pytest.mark.parametrize(
+    ("devices", "replicas", "shape"),
+    [(8, (5, 3), (8, 1)), (8, (1, 3), (2, 4)), (4, (2, 2), (2, 2)), (6, (4, 3), (2, 3))],
+)
+def test_a_device_has_as_few_replicas_as_can_be(devices, replicas, shape):
+    assert grid_shape(devices, *replicas) == shape
+
+
+def test_a_mesh_is_asked_for():
+    with pytest.raises(TypeError, match="mesh must be"):
+        make_grid([1, 2], 3, 1)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 
 from spline_fc import checks
 from spline_fc.arrays import numbers
@@ -19,7 +20,7 @@ from spline_fc.cpwl.inputs import (
     tell_scaled,
 )
 from spline_fc.data.chunks import Chunks
-from spline_fc.sharding import Placement, fitted_on, sample_rows
+from spline_fc.sharding import Axes, Placement, fitted_on, over_rows, sample_rows
 
 SAMPLE_ROWS = 1 << 16  # at most, from which directions are found
 
@@ -112,6 +113,24 @@ def checked_data(x: jax.Array, y: Any, weights: Any, place: Placement) -> Sharde
             x, y = _zeroed(x, weights), _zeroed(y, weights)
     size = (int(count), total, least == largest)
     return ShardedData(x, y, weights, computed_in(x), place, *size)
+
+
+def drawn_rows(key: jax.Array, data: ShardedData, share: float) -> ShardedData:
+    """A share of the rows of every device, drawn without replacement, in their order."""
+    place, rows = data.place, data.place.rows
+    count = max(1, round(share * (len(data.x) // place.num_devices)))
+    run = over_rows(_drawn, place, (PartitionSpec(), rows, rows, rows), rows)
+    with jax.enable_x64(True):
+        bits = np.asarray(jax.random.key_data(key))
+        rows = data.x, data.y, data.weights
+        x, y, weights = run(bits, *rows, count=count, axes=place.axes)
+    return checked_data(x, y, weights, place)
+
+
+def _drawn(bits: jax.Array, *parts: jax.Array, count: int, axes: Axes) -> list[jax.Array]:
+    key = jax.random.fold_in(jax.random.wrap_key_data(bits), jax.lax.axis_index(tuple(axes)))
+    chosen = jnp.sort(jax.random.permutation(key, len(parts[0]))[:count])
+    return [part[chosen] for part in parts]
 
 
 def _floats(name: str, array: Any, place: Placement) -> jax.Array:
