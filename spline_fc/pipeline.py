@@ -158,7 +158,7 @@ def _write_chosen(
 def _add_refit(road: Road, contender: Contender, chosen: Sequence[dict[str, Any]]) -> None:
     """Scores after training again on training and validation rows, to the rows of the chosen."""
     told = [[row[field] for row in chosen] for field in ("seed", "learning_rate", "best_epoch")]
-    plan = road.plan
-    found = protocol.refit(contender, road.raw, plan.hidden_sizes, *told, plan.extrapolate)
+    given = {"extrapolate": road.plan.extrapolate}
+    found = protocol.refit(contender, road.raw, road.plan.hidden_sizes, *told, **given)
     for row, (_, scores) in zip(chosen, found, strict=True):
         row.update({f"refit_{name}": value for name, value in scores.items()})

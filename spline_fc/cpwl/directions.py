@@ -22,6 +22,7 @@ from spline_fc.cpwl.sharded.inputs import AnyData
 DIRECTIONS = ("ols", "pairs", "pca", "phd", "random", "sir", "spread")
 RANK_TOLERANCE = 1e-8  # eigenvalues of the correlation matrix below are rounding
 SHARE_ROUNDING = 1e-12  # sums of weights are not exact
+SHARED_RIDGE = 1.0  # on the scatter of features in one unit, of their mean variance
 SAME_CORRELATION = 0.999  # a projection this close to a feature or another one adds nothing
 
 
@@ -134,7 +135,10 @@ def derive_directions(
     "ols", "sir" and "phd" count directions in units of the covariance, which few rows of many
     features do not tell: that of the standardised features is shrunk towards a multiple of the
     identity, by as much as Ledoit and Wolf (2004) find best, hardly at all where rows are many.
-    "pairs" and "spread" have a ridge of their own and look along the 256 leading principal axes.
+    "pairs" and "spread" have a ridge of their own and look along the 256 leading principal axes. Of
+    features in one unit the ridge is larger by their mean variance: else axes that hardly vary, of
+    which rows tell little, make up most of a direction, and a network that begins with it fits the
+    noise of these rows.
 
       "ols": the least-squares fit of y; of several outputs, the directions of their fitted values
         in the order of variance. For y = g(x b) with elliptical x it is b, unless g is even
@@ -208,8 +212,9 @@ def _derive(
     """The directions (d, q) of every name."""
     found = _principal(data, shared_scale)
     leading = (found.axes / found.scale[:, None])[:, :MOST_AXES]
+    ridge = SHARED_RIDGE if shared_scale else 0.0
     whitened = functools.cache(lambda: _whitened(data, found))
-    classes = functools.cache(lambda: find_classes(data, found.mean, leading))
+    classes = functools.cache(lambda: find_classes(data, found.mean, leading, ridge))
 
     def of_name(name: str) -> np.ndarray:
         if name == "pca":

@@ -26,8 +26,10 @@ class Classes(NamedTuple):
     share: np.ndarray  # (c,), of the total weight
 
 
-def find_classes(data: CheckedData, mean: np.ndarray, axes: np.ndarray) -> Classes:
-    """Means and scatter of every class; r / (rows of the class) is its ridge.
+def find_classes(
+    data: CheckedData, mean: np.ndarray, axes: np.ndarray, ridge: float = 0.0
+) -> Classes:
+    """Means and scatter of every class; r / (rows of the class) is its ridge, and what is given.
 
     So far do variances of unit scale stray along r axes in so many rows.
 
@@ -35,6 +37,7 @@ def find_classes(data: CheckedData, mean: np.ndarray, axes: np.ndarray) -> Class
       data: n rows of d features, their y one-hot, 0 and 1 or of few distinct rows otherwise.
       mean: (d,), of the features.
       axes: (d, r), directions of x with projections of unit scale.
+      ridge: >= 0, in these units.
 
     Raises:
       ValueError: y has more than MOST_CLASSES distinct rows.
@@ -50,7 +53,8 @@ def find_classes(data: CheckedData, mean: np.ndarray, axes: np.ndarray) -> Class
         total[c] = weights.sum()
         means[c] = weights @ rows / total[c]
         rest = rows - means[c]
-        scatter[c] = (weights[:, None] * rest).T @ rest / total[c] + r / total[c] * np.eye(r)
+        scatter[c] = (weights[:, None] * rest).T @ rest / total[c]
+        scatter[c] += (r / total[c] + ridge) * np.eye(r)
     return Classes(means, scatter, total / total.sum())
 
 

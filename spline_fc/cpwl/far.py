@@ -11,6 +11,26 @@ from spline_fc.cpwl.sharded.rows import rows_of
 from spline_fc.cpwl.terms import Term, hinge_use
 
 
+def room_beside_far(
+    max_hinges: int | None, terms: Sequence[Term], is_far: np.ndarray
+) -> int | None:
+    """What of a cap on hinges is left if every far side that the terms read gets two of its own.
+
+    Args:
+      max_hinges: the cap, or None.
+      terms: of the forward pass. Columns that they do not read, such as hundreds of dark pixels of
+        which a few are lit, reserve nothing.
+      is_far: (D, 2) bool, as of `Units.far`, of the columns of the terms.
+
+    Returns:
+      At least half of the cap.
+    """
+    if max_hinges is None:
+        return None
+    read = sorted(set().union(*(term.features for term in terms)))
+    return max(max_hinges - 2 * int(is_far[read].sum()), max_hinges // 2)
+
+
 def with_far_values(
     terms: Sequence[Term], data: AnyData, projection: np.ndarray, units: Units,
     linear: frozenset[int], y: np.ndarray | jax.Array, wanted: float, max_hinges: int | None,

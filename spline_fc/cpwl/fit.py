@@ -18,7 +18,7 @@ from spline_fc.cpwl.chunked.rows import products_of as products_in_chunks
 from spline_fc.cpwl.chunked.scaling import ScaledChunks
 from spline_fc.cpwl.chunked.search import forward_in_chunks
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
-from spline_fc.cpwl.far import with_far_values
+from spline_fc.cpwl.far import room_beside_far, with_far_values
 from spline_fc.cpwl.forward import ForwardTrace, forward
 from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
 from spline_fc.cpwl.products import Products
@@ -182,6 +182,7 @@ class _Backward(NamedTuple):
     method: str
     num_folds: int
     max_hinges: int | None
+    is_far: np.ndarray = np.zeros((0, 2), bool)  # (D, 2), of the columns that are searched
 
 
 class _Parts(NamedTuple):
@@ -230,8 +231,8 @@ def _fit_safely(
         if scaled.delicate:
             continue
         full = Limits(*limits, *_rounding(dtype))
-        rest = backward._replace(max_hinges=scaled.units.leaves(backward.max_hinges))
-        parts = _fit_narrowed(data, targets, scaled.columns, space, full, screen, rest, on_step)
+        rest = backward._replace(is_far=scaled.units.far), on_step
+        parts = _fit_narrowed(data, targets, scaled.columns, space, full, screen, *rest)
         if not parts.doubtful:
             break
     return space, scaled.units, targets, parts
@@ -283,6 +284,7 @@ def _fit_narrowed(
     kept = searched_columns(*rows, space, data.x.shape[1], screen)
     if len(kept) == len(columns):
         return _fit(data, targets, columns, space, limits, backward, on_step)
+    backward = backward._replace(is_far=backward.is_far[kept])
     parts = _fit(
         data, targets, taken(columns, kept), narrowed(space, kept), limits, backward, on_step
     )
@@ -345,9 +347,9 @@ def _products(
 def _prune_and_solve(rows: Products, terms, linear, backward: _Backward):
     """Coefficients (p, k) of the chosen subset, path, RSS, total, and the RSS of prefixes."""
     moments = pruning.cross_products(rows.squares, 1 + len(terms))
-    path = pruning.prune(
-        moments, backward.penalty, backward.method, hinge_use(terms, linear), backward.max_hinges
-    )
+    most = room_beside_far(backward.max_hinges, terms, backward.is_far)
+    uses = hinge_use(terms, linear)
+    path = pruning.prune(moments, backward.penalty, backward.method, uses, most)
     kept = np.concatenate([[True], path.kept[path.chosen]])
     gram, target = moments.plain_gram * np.outer(kept, kept), moments.plain_target
     total = float(moments.total.sum())

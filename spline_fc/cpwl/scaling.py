@@ -80,11 +80,6 @@ class Units(NamedTuple):
         """Whether a column that the terms read has far values."""
         return any(self.far[v].any() for term in terms for v in term.features)
 
-    def leaves(self, max_hinges: int | None) -> int | None:
-        """What of a cap on hinges is left if every far side is to have two of its own."""
-        reserve = 2 * int(self.far.sum())
-        return None if max_hinges is None else max(max_hinges - reserve, max_hinges // 2)
-
     def from_the_middle(self, term: Term, linear: frozenset[int]) -> Term:
         """A raw term; a linear one has its knot amid the others, not at the far end."""
         if not term.features & linear:

@@ -43,7 +43,7 @@ Keys = tuple[str | int, ...]
 WIDE = 64  # features or more, of which linear logits tell most of what there is to tell
 LEAST_PAIRS = 10  # of hinges, along the logits of a wide head for classes
 BEND_ROWS = 8192  # at most, on which a wide head is bent; its linear logits are of all rows
-RIDGE = 3e-4  # of its few terms, along directions that a ridge chose
+RIDGE = 3e-3  # of its few terms: what a head begins with must not be in its way
 TARGETS = {"regression": "(n, k)", "binary": "(n, 1)", "multiclass": "(n, k), one-hot"}
 
 

@@ -20,6 +20,7 @@ from spline_fc.threads import one_thread
 
 RIDGES = tuple(10.0**-power for power in range(2, 13))  # tried until one is no better
 FOLDS = 5  # one of them is held out to choose the ridge by
+CHOOSING_ROWS = 8192  # about as many, at most, have a say in that
 FLOOR = 3e-2  # of the mean variance, added to those of the axes that columns are divided by
 MOST_STEPS, MEMORY = 500, 20  # of the minimiser
 FEW_NUMBERS = 1 << 17  # in x, up to which nothing is gained by less precision
@@ -40,8 +41,8 @@ def fit_linear(x: np.ndarray, y: np.ndarray, task: str, weights: np.ndarray | No
     """Fits kernel and bias of x kernel + bias, the outputs for classes being logits.
 
     Minimised is half the mean squared error, or the mean log loss of sigmoid or softmax, plus
-    ridge / 2 times the squared kernel. The ridge is the best of RIDGES on a fifth of the rows;
-    equal rows are held out together.
+    ridge / 2 times the squared kernel. The ridge is the best of RIDGES on a fifth of the rows, or
+    of CHOOSING_ROWS that are drawn; equal rows are held out together.
 
     Args:
       x: (n, d), standardised. y: (n, k); 0 and 1 of k = 1 for "binary", one-hot for "multiclass".
@@ -67,8 +68,9 @@ def fit_linear(x: np.ndarray, y: np.ndarray, task: str, weights: np.ndarray | No
     # A ridge on the kernel, told of the coefficients of the columns; the axes are orthonormal.
     charge = np.concatenate([[0.0], (onto**2).sum(axis=0)])[:, None]
     groups = twin_groups(data.x, data.y)
-    held_out = np.random.default_rng(0).permutation(groups.max() + 1)[groups] % FOLDS == 0
-    rest, out = _part(rows, ~held_out), _part(rows, held_out)
+    place = np.random.default_rng(0).permutation(groups.max() + 1)[groups]
+    is_asked, is_out = place * len(place) < CHOOSING_ROWS * (groups.max() + 1), place % FOLDS == 0
+    rest, out = _part(rows, is_asked & ~is_out), _part(rows, is_asked & is_out)
     begin, best, chosen = np.zeros((rows.z.shape[1], y.shape[1])), np.inf, RIDGES[0]
     coef = begin
     for ridge in RIDGES if len(rest.y) and len(out.y) else ():
@@ -77,6 +79,8 @@ def fit_linear(x: np.ndarray, y: np.ndarray, task: str, weights: np.ndarray | No
         if loss >= best:
             break
         begin, best, chosen = coef, loss, ridge
+    # What the ridge guards against is a share of 1 / n.
+    chosen *= float(is_asked.mean())
     coef = _solved(rows, begin, chosen * charge, task, least_gain)
     kernel = onto @ coef[1:]
     return kernel, coef[0] - centre @ kernel

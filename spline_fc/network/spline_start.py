@@ -48,6 +48,7 @@ DIRECTIONS_OF = {
     "binary": ("pairs",),
     "multiclass": ("pairs",),
 }  # chosen on small tables and images, see docs/classes.md
+PIXEL_RIDGE = 3e-3  # of logits of features in one unit, see docs/classes.md
 COMPARED_KNOTS = 32  # a column, of fits that are only compared
 FILLING = ("incoming", "balance")  # options that `fill_in` takes
 PROBE_ROWS = 1024  # at most, on which new units are looked at for being dead
@@ -89,7 +90,9 @@ def spline_start(
     number is chosen by GCV, at 3 per knot as directions found from y come at no charge.
     Coefficients are shrunk as far as the residuals hardly tell: large ones that cancel make the
     first steps of training wild. For classes the network begins with the logits of `fit_classes`,
-    whose ridge does the same.
+    whose ridge does the same; where features share a scale, as pixels do, it is PIXEL_RIDGE, above
+    the one that is best for the spline alone: the network has most still to learn there, and what
+    it begins with must not be in its way.
 
     Args:
       key: JAX key or integer seed, for the units that carry no hinge, for directions "random", for
@@ -223,6 +226,8 @@ def _fit(data: AnyData, task: str, directions: Any, options: Options) -> FitResu
     max_terms = min(options["max_terms"], data.num_rows)
     options = {**options, "max_terms": max_terms, "directions": directions}
     if task != "regression":
+        if options.get("shared_scale") and options.get("ridge") is None:
+            options["ridge"] = PIXEL_RIDGE
         return fit_classes(data.x, data.y, weights=data.weights, **options)
     searched = {name: value for name, value in options.items() if name not in _CLASSES}
     x, y, weights = _given(data)

@@ -307,3 +307,15 @@ def test_bad_input_is_named(changes, words):
     arguments = {"x": X, "y": Y, "directions": NAMES, **changes}
     with pytest.raises(ValueError, match=words):
         fit_mars(arguments.pop("x"), arguments.pop("y"), **arguments)
+
+
+def test_classes_of_one_unit_are_told_apart_where_the_variance_is():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(300, 6)) * [4, 3, 2, 0.3, 0.2, 0.1]
+    labels = (x[:, 0] + 20 * x[:, 5] > 0).astype(float)
+    own, shared = (
+        derive_directions("pairs", x, labels, 1, shared_scale=shared)[:, 0]
+        for shared in (False, True)
+    )
+    rest = np.linalg.norm(own[3:]), np.linalg.norm(shared[3:])
+    assert rest[0] > 5 * np.abs(own[0]) and rest[1] < 0.1 * np.abs(shared[0])

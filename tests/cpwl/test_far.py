@@ -157,3 +157,13 @@ def test_a_file_keeps_the_digits(tmp_path, tame):
     fit = check(x, WAVE * 10 + 1e9, tame)
     save_fit(tmp_path / "fit.json", fit)
     np.testing.assert_array_equal(evaluate(load_fit(tmp_path / "fit.json"), x), evaluate(fit, x))
+
+
+def test_far_columns_that_no_term_reads_take_no_room():
+    dark = np.zeros((ROWS, 8))
+    dark[:3] = RNG.normal(size=(3, 8)) * 1e4  # as pixels at the edge of images are
+    options = dict(max_terms=17, knots=24, threshold=0, penalty=0, max_hinges=10)
+    wanted, fit = (
+        fit_mars(np.column_stack([TAME, x]), WAVE, **options) for x in (dark[:, :0], dark)
+    )
+    assert fit.num_terms == wanted.num_terms > 6

@@ -186,3 +186,13 @@ def test_a_network_of_classes_begins_with_the_scores_of_its_spline(task):
     assert spline["log_loss"] < 0.7 and spline["accuracy"] == net["accuracy"]
     np.testing.assert_allclose(net["log_loss"], spline["log_loss"], atol=1e-6)
     np.testing.assert_allclose(spline["log_loss"], start.fit.log_loss, atol=1e-6)
+
+
+@pytest.mark.parametrize("given", [{}, {"ridge": 1e-5}])
+def test_logits_of_features_in_one_unit_have_a_ridge_of_their_own(given, rows):
+    x, y = rows
+    labels = (y[:, None] > np.median(y)).astype(np.float32)
+    options = {"directions": (), "max_terms": 9, "passes": 0, "shared_scale": True, **given}
+    start = network.spline_start(KEY, x, labels, SIZES, task="binary", **options)
+    plain = cpwl.fit_logits(start.fit, x, labels, ridge=given.get("ridge", HOME.PIXEL_RIDGE))
+    assert start.fit.log_loss == pytest.approx(plain.log_loss, rel=1e-6)

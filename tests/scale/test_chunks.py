@@ -101,7 +101,7 @@ def test_coefficients_are_shrunk_and_a_network_starts_in_chunks():
     plain = sfc.fit_mars(source, directions=ALONG, **OPTIONS)
     again = sfc.shrink(plain, source, tolerance=0.05)
     assert plain.rss < again.rss <= 1.05 * plain.rss
-    with pytest.raises(ValueError, match='task must be "regression" for rows in chunks'):
+    with pytest.raises(ValueError, match='task must be "regression" for rows in chunks; got'):
         sfc.spline_start(0, source, None, (16,), task="binary")
 
 

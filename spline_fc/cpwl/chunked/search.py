@@ -34,7 +34,7 @@ class ChunkedSearch(Search[Parent]):
 
     def __init__(self, columns: ScaledChunks, space: SearchSpace, limits: Limits) -> None:
         super().__init__(space, limits, Parent(term=-1, columns=1))
-        self.grid = binning.make_grid(space.knots.astype(float), space.knots[:, -1].astype(float))
+        self.grid = binning.make_grid(space.knots, space.knots[:, -1])
         self.columns, self.knots = columns, jnp.asarray(space.knots, float)
         self.kind = np.uint8 if space.knots.shape[1] <= 256 else np.int32
         self.known: dict[int, jax.Array] = {}  # by column, the last one used at the end
@@ -73,25 +73,25 @@ class ChunkedSearch(Search[Parent]):
 
     def _placed(self, block: Block) -> tuple[float, np.ndarray, joint.Placed]:
         """Sum of squares, sums and places of the rows of a block, filled up with weight 0."""
-        bins, offset = self._look_up(block.columns)
         more = self.columns.block_rows - len(block.y)
         columns = np.stack([block.weights, *(block.weights * block.y.T)])
         squares = float(block.weights @ (block.y**2).sum(1))
-        placed = joint.Placed(bins, offset, columns)
+        placed = joint.Placed(*self._looked_up(block.columns), columns)
         if more:  # the last block
             placed = joint.Placed(*(np.pad(part, ((0, 0), (0, more))) for part in placed))
         return squares, columns.sum(1), placed
 
-    def _look_up(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bins (D, r) of positions, and how far from their left edges."""
-        grid, every = self.grid, np.arange(len(positions))
-        # What lies beyond the first or the last knot is looked for there.
-        within = np.clip(positions, grid.node[:, :1], grid.last[:, None])
-        cells = binning.cells_of(grid, every, within.T).T
-        node, _ = binning.look_up(grid, cells.ravel(), within.ravel())
-        bins = node.reshape(positions.shape)
-        offset = positions - grid.node.ravel().take(bins)
-        return (bins - grid.node.shape[1] * every[:, None]).astype(self.kind), offset
+    def _looked_up(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Bins of positions (D, n), and offsets from their left edges."""
+        grid, node = self.grid, self.grid.node.ravel()
+        bins, offsets = np.empty(columns.shape, self.kind), np.empty(columns.shape)
+        for v, positions in enumerate(columns):
+            positions = np.maximum(positions, grid.node[v, 0])
+            cells = binning.cells_of(grid, np.array(v), np.minimum(positions, grid.last[v]))
+            found, _ = binning.look_up(grid, cells, positions)
+            bins[v] = found - v * grid.node.shape[1]
+            np.subtract(positions, node.take(found), out=offsets[v])
+        return bins, offsets
 
     def _joint(self, feature: int) -> jax.Array:
         """Sums over joint bins with a column, by a pass if they are not there."""
