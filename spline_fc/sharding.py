@@ -118,8 +118,9 @@ def _by_rows(array: jax.Array, sharding: NamedSharding, axis: int = 0) -> Placem
         spec[axis] is not None and not others,
         f"an array on several devices must be divided by its rows alone; got {sharding.spec}.",
     )
-    names = spec[axis] if isinstance(spec[axis], tuple) else (spec[axis],)
-    return Placement(_automatic(sharding.mesh), Axes(names))
+    names: Any = spec[axis] if isinstance(spec[axis], tuple) else (spec[axis],)
+    mesh: Any = sharding.mesh  # of arrays that are there it is never an abstract one
+    return Placement(_automatic(mesh), Axes(names))
 
 
 def fitted_on(array: Any, most_on_host: int) -> Placement | None:

@@ -130,13 +130,13 @@ def middle(knots: np.ndarray, extent: Extent) -> float:
     return float(np.clip(knots[len(knots) // 2], extent.least, extent.most))
 
 
-def per_unit(scale: float | np.ndarray) -> float | np.ndarray:
+def per_unit(scale: float | np.ndarray) -> np.ndarray:
     """By what columns are multiplied to be in units of a scale.
 
     Compiled code turns divisions by a number into products with its inverse: a row that NumPy sees
     at its first knot would come to lie before it, and be lost.
     """
-    return 1 / np.maximum(scale, np.finfo(np.float64).tiny)
+    return 1 / np.maximum(np.asarray(scale), np.finfo(np.float64).tiny)
 
 
 def looked_at(
