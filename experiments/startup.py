@@ -16,6 +16,8 @@ from experiments import config_files
 from spline_fc import command
 
 _FAILED = 1  # exit status
+# What an exchange says whose other side is gone.
+_LOST = ("Connection closed", "Connection reset", "UNAVAILABLE", "task died")
 CACHE = flags.DEFINE_string(
     "compilation_cache",
     None,
@@ -84,6 +86,14 @@ def _run(main: Callable[[list[str]], None], argv: list[str]) -> None:
         _end(f"error: {error}", _FAILED)
     except KeyboardInterrupt:
         _end("\ninterrupted; the same command goes on.", command.INTERRUPTED)
+    except jax.errors.JaxRuntimeError as error:
+        if not jax.distributed.is_initialized() or not any(word in str(error) for word in _LOST):
+            raise
+        said = str(error).splitlines()[0]
+        _end(
+            f"error: another process of this run has ended; the same command goes on ({said}).",
+            _FAILED,
+        )
     except Exception:
         if jax.distributed.is_initialized():
             _end(traceback.format_exc(), _FAILED)

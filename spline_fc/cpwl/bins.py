@@ -32,11 +32,11 @@ Result = TypeVar("Result")
 class Grid(NamedTuple):
     """The nodes of f columns, and how many of the knots lie before each of many cells."""
 
-    node: np.ndarray  # (f, N), distinct knots, ascending, then the greatest value again and again
+    node: np.ndarray  # (f, N), knots, ascending, then the greatest value again and again
     last: np.ndarray  # (f,), the last knot
     gap: np.ndarray  # (f, N), node[k + 1] - node[k]; the last is 0
     inverse: np.ndarray  # (f, N), 1 / gap, or 0
-    edge: np.ndarray  # (f, N), distinct knots, then infinity
+    edge: np.ndarray  # (f, N), knots, then infinity
     before: np.ndarray  # (f, CELLS) int, places in `edge`: where to begin to look
     scale: np.ndarray  # (f,), cells per unit
     crowded: np.ndarray  # (f,) bool, too many knots in a cell: `before` says nothing
@@ -47,11 +47,12 @@ def make_grid(knots: np.ndarray, highest: np.ndarray) -> Grid:
     """Prepares knots for being looked up.
 
     Args:
-      knots: (f, K), ascending; rows may end in copies of the last one.
+      knots: (f, K), ascending; rows may end in copies of the last one, and begin with some of the
+        first, where far values have been pulled in.
       highest: (f,), the greatest values of the columns.
     """
     first, last = knots[:, 0], knots[:, -1]
-    copies = np.diff(knots, axis=1, prepend=-np.inf) == 0
+    copies = (np.diff(knots, axis=1, prepend=-np.inf) == 0) & (knots == last[:, None])
     edge = np.concatenate([np.where(copies, np.inf, knots), np.full((len(knots), 1), np.inf)], 1)
     node = np.minimum(edge, np.maximum(last, highest)[:, None])
     gap = np.diff(node, axis=1, append=node[:, -1:])

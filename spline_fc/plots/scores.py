@@ -121,7 +121,7 @@ def predicted_against_observed(
         draw = _scatter if numeric else _shares
         said = draw(panel, given[:, index], came[:, index])
         if bands is not None:
-            said += _draw_band(panel, bands[0][:, index], bands[1][:, index], came[:, index])
+            _draw_band(panel, bands[0][:, index], bands[1][:, index], came[:, index])
         look.label(panel, title=about.target(index), aside=said)
         look.ticks(panel.xaxis, 5)
         look.ticks(panel.yaxis, 5)
@@ -214,8 +214,8 @@ def _bands(interval: Any, shape: tuple[int, ...], numeric: bool) -> list[np.ndar
     return ends
 
 
-def _draw_band(ax: Axes, lower: np.ndarray, upper: np.ndarray, came: np.ndarray) -> str:
-    """Draws an interval per row through its dot; returns what share of the rows lie within."""
+def _draw_band(ax: Axes, lower: np.ndarray, upper: np.ndarray, came: np.ndarray) -> None:
+    """Draws an interval per row through its dot, and says what share of the rows lie within."""
     some, within = (
         slice(None, None, -(-came.size // MOST_POINTS)),
         (lower <= came) & (came <= upper),
@@ -228,7 +228,9 @@ def _draw_band(ax: Axes, lower: np.ndarray, upper: np.ndarray, came: np.ndarray)
     bottom, top = ax.get_ylim()
     ax.set_ylim(min(bottom, ends[0].min()), max(top, ends[1].max()))
     ax.set_xlim(ax.get_ylim())
-    return f", {100 * within.mean():.1f} % within"
+    # Below the dashed line on the right, where dots are few.
+    said, place = f"{100 * within.mean():.1f} % within", {"ha": "right", "va": "bottom"}
+    ax.text(0.98, 0.02, said, transform=ax.transAxes, color=look.MUTED, fontsize=7.5, **place)
 
 
 def _scatter(ax: Axes, given: np.ndarray, came: np.ndarray) -> str:
