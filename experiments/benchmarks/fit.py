@@ -3,8 +3,7 @@
 python -m experiments.benchmarks.fit --cases=n1e4,n1e5 --output=results/fit/cpu.json
 python -m experiments.benchmarks.fit --table=results/fit/cpu.json
 
-R earth takes part if Rscript with the package earth is found, py-earth if it is importable. With
---accelerator only our fit is measured, on whatever device JAX finds, on data made there.
+R earth takes part if Rscript with the package earth is found, py-earth if it is importable.
 """
 
 import json
@@ -18,15 +17,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 from absl import app, flags
 
 from experiments.benchmarks import fit_cases as cases
 from experiments.benchmarks import fit_child as child
 from experiments.benchmarks import machine, tables
-from spline_fc import evaluate, fit_mars
-from spline_fc.data.generated import friedman1
+from spline_fc import evaluate
 
 EARTH_SECONDS = 150  # about as long as R earth may take in all in one case, two runs at least
 PYEARTH_WORK = 5e7  # rows * features * max_terms**2 beyond which py-earth takes minutes
@@ -218,41 +215,6 @@ def _brief(record: dict) -> str:
     return f"R earth {record['seconds']:.3f} s"
 
 
-def measure_alone(num_rows: int, num_features: int, max_terms: int = 41, repeats: int = 5) -> dict:
-    """Fits Friedman-1 data (n, d) on whatever device JAX finds; they are drawn there.
-
-    Returns:
-      {"rows", "features", "max_terms", "seconds", "cold_seconds", "r2", "generate_seconds"}.
-    """
-    start = time.perf_counter()
-    x, y = _generate(jax.random.key(0), num_rows, num_features)
-    jax.block_until_ready((x, y))
-    generate_seconds, seconds = time.perf_counter() - start, []
-    for _ in range(1 + repeats):
-        start = time.perf_counter()
-        fit = fit_mars(x, y, max_terms=max_terms, threshold=0)
-        jax.block_until_ready(fit.spline)
-        seconds.append(time.perf_counter() - start)
-    return {
-        "rows": num_rows,
-        "features": num_features,
-        "max_terms": max_terms,
-        "seconds": seconds[1:],
-        "cold_seconds": seconds[0],
-        "r2": fit.r2,
-        "generate_seconds": generate_seconds,
-        "median_seconds": float(np.median(seconds[1:])),
-    }
-
-
-def _generate(key: jax.Array, num_rows: int, num_features: int) -> tuple[jax.Array, jax.Array]:
-    for_x, for_noise = jax.random.split(key)
-    x = jax.random.uniform(for_x, (num_rows, num_features))
-    # The target is written for NumPy arrays; it reads the first five columns only.
-    truth = jax.numpy.asarray(friedman1(np.asarray(x[:, :5])), x.dtype)
-    return x, truth + jax.random.normal(for_noise, (num_rows,), x.dtype)
-
-
 def table(record: dict) -> str:
     """Sets a record as markdown: medians, and in brackets the range over the rounds."""
     rows = [_row(name, entry) for name, entry in record["cases"].items()]
@@ -309,18 +271,7 @@ def main(argv: list[str]) -> None:
     unknown = sorted(set(wanted.cases) - set(cases.CASES))
     if unknown:
         sys.exit(f"error: --cases must be among {', '.join(cases.CASES)}; got {unknown[0]}.")
-    if wanted.accelerator:
-        _run_alone(wanted.sizes, wanted.output)
-    else:
-        _run_cases(wanted.cases, wanted.repeats, pathlib.Path(wanted.output))
-
-
-def _run_alone(sizes: list[str], output: str) -> None:
-    record = {**machine.stamp(), "cases": []}
-    for size in sizes:
-        record["cases"].append(measure_alone(*map(int, size.split("x"))))
-        print(record["cases"][-1], flush=True)
-        machine.write(output, record)
+    _run_cases(wanted.cases, wanted.repeats, pathlib.Path(wanted.output))
 
 
 def _run_cases(names: list[str], repeats: int, output: pathlib.Path) -> None:
@@ -340,6 +291,4 @@ if __name__ == "__main__":
     flags.DEFINE_integer("repeats", 5, "Rounds of ours and R earth in turn.", 1)
     flags.DEFINE_string("output", "results/fit/cpu.json", "JSON file to write.")
     flags.DEFINE_string("table", None, "Print the table of this JSON file and end.")
-    flags.DEFINE_bool("accelerator", False, "Measure our fit alone, on the device.")
-    flags.DEFINE_list("sizes", ["1000000x10", "8000000x100"], "Rows x features, on it.")
     app.run(main)

@@ -54,11 +54,6 @@ def test_a_worse_fit_does_not_count_as_faster():
     assert missing["value"] is None and missing["met"] is None
 
 
-def test_accelerator_part_runs_anywhere():
-    record = fit.measure_alone(300, 6, max_terms=7, repeats=1)
-    assert record["rows"] == 300 and record["r2"] > 0.5
-
-
 def test_wide_data_are_fitted_and_told(monkeypatch):
     options = {"max_terms": 21, "knots": 16, "directions": ("pairs",), "screen": 0}
     plain = wide.Case("digits", options)
