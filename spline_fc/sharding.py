@@ -1,8 +1,8 @@
-"""Rows that lie on several devices: which, and how computations run where the rows are.
+"""Rows that lie on devices: which, and how computations run where the rows are.
 
-The caller's arrays decide. An array that is divided by rows over the axes of a mesh is computed on
-by programs of one kind: every device works on its own rows and what is summed over rows is summed
-over devices, once. Nothing else is exchanged.
+The caller's arrays decide. An array that is divided by rows over the axes of a mesh, or of which a
+GPU has many rows, is computed on by programs of one kind: every device works on its own rows, and
+what is summed over rows is summed over devices, once. Nothing else is exchanged.
 """
 
 import contextlib
@@ -126,9 +126,10 @@ def _by_rows(array: jax.Array, sharding: NamedSharding, axis: int = 0) -> Placem
 def fitted_on(array: Any, most_on_host: int) -> Placement | None:
     """Says on which devices a fit of these rows computes; None for the host's own way.
 
-    That are the devices over which rows are divided, the single one of a mesh on which `shard_rows`
-    has put them, and a GPU where they lie on one or where JAX computes on one by default, unless
-    they are few. What an accelerator without float64 of its own (TPU) holds is fitted on the host.
+    These are the devices over which rows are divided, the single one of a mesh on which
+    `shard_rows` has put them, and a GPU where they lie on one or where JAX computes on one by
+    default, unless they are few. What an accelerator without float64 of its own (TPU) holds is
+    fitted on the host.
 
     Args:
       array: (n, ...) anything.

@@ -77,9 +77,10 @@ def measure_fit(case: Case, bandwidth: float) -> dict[str, Any]:
     """Fits a case, cold and then warm.
 
     Returns:
-      "cold_seconds", "warm_seconds" of each, "steps" of the forward pass, and of the fastest the
+      "cold_seconds", "warm_seconds" of each, "terms" of the forward pass, and of the fastest the
       share of the copy `bandwidth` (bytes per second) that its search would need at least: an
       order and an offset, of 4 bytes and an item, per row and column for every column that enters.
+      "rss", "r2" and "stop_reason" are those of the fit.
     """
     with jax.enable_x64(case.dtype == "float64"):
         x, y = _put(*rows_of(case))
@@ -217,7 +218,7 @@ def _epoch(problem: Starts, rates: list[float], seeds: range) -> dict[str, float
 
 
 def table(record: dict[str, Any]) -> str:
-    """Markdown of a record: where it was made, fits, and networks trained together."""
+    """Markdown of a record: where it was made, fits, starts, replicas, agreement with the host."""
     fits = [_row(entry) for entry in record["fits"].values()]
     replicas = [
         [count, f"{1e3 * entry['epoch_seconds']:.2f}", f"{entry['ratio']:.2f}",

@@ -7,10 +7,7 @@ Float32 files of 100 columns, of which ten matter, are written to --folder and d
 Every fit runs in a fresh process with its peak of resident memory, imports and compiler included.
 """
 
-import concurrent.futures
 import dataclasses
-import json
-import multiprocessing
 import pathlib
 import tempfile
 import time
@@ -142,16 +139,12 @@ def main(argv: list[str]) -> None:
         return
     tables.check_cases(wanted.cases, list(CASES))
     output = pathlib.Path(wanted.output)
-    record = {**machine.stamp(), "cases": {}}
-    if output.is_file():  # cases measured again replace their likes
-        record["cases"] = json.loads(output.read_text())["cases"]
-    processes = multiprocessing.get_context("spawn")
+    record = machine.continued(output)
     for name in wanted.cases:
         rows, in_chunks = CASES[name]
         with tempfile.TemporaryDirectory(dir=wanted.folder) as folder:
             write(pathlib.Path(folder), rows)
-            with concurrent.futures.ProcessPoolExecutor(1, processes) as fresh:
-                found = fresh.submit(measure, Case(folder, rows, in_chunks)).result()
+            found = machine.in_fresh_process(measure, Case(folder, rows, in_chunks))
         record["cases"][name] = found
         machine.write(output, record)
         print(" | ".join(_row(name, found)), flush=True)

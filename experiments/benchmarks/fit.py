@@ -275,9 +275,7 @@ def main(argv: list[str]) -> None:
 
 
 def _run_cases(names: list[str], repeats: int, output: pathlib.Path) -> None:
-    record = {**machine.stamp(), "cases": {}}
-    if output.is_file():  # cases measured again replace their likes
-        record["cases"] = json.loads(output.read_text())["cases"]
+    record = machine.continued(output)
     for name in names:
         print(f"{name}:", flush=True)
         entry = measure(cases.CASES[name], repeats, lambda line: print(f"  {line}", flush=True))

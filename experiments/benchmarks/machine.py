@@ -1,18 +1,21 @@
 """When, on which machine and with which versions a figure was measured, and the file it goes to."""
 
+import concurrent.futures
 import datetime
 import json
+import multiprocessing
 import os
 import pathlib
 import platform
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
 from spline_fc import model
 
+Result = TypeVar("Result")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 
 
@@ -46,6 +49,24 @@ def write(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
     text = json.dumps(record, indent=1, default=lambda value: np.asarray(value).tolist())
     partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+def continued(path: pathlib.Path) -> dict[str, Any]:
+    """A record with the "cases" that its file holds; those measured again replace their likes."""
+    earlier = json.loads(path.read_text(encoding="utf-8"))["cases"] if path.is_file() else {}
+    return {**stamp(), "cases": earlier}
+
+
+def in_fresh_process(measure: Callable[[Any], Result], case: Any) -> Result:
+    """What `measure(case)` returns in a process of its own, whose peak memory is that of the case.
+
+    Args:
+      measure: at the top of a module.
+      case: picklable.
+    """
+    processes = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, processes) as fresh:
+        return fresh.submit(measure, case).result()
 
 
 def one_thread() -> dict[str, str]:

@@ -8,9 +8,6 @@ Accuracy is that of the largest output of the spline: of least squares on one-ho
 the start of a network of logits.
 """
 
-import concurrent.futures
-import json
-import multiprocessing
 import pathlib
 import time
 from typing import Any, NamedTuple
@@ -146,13 +143,9 @@ def main(argv: list[str]) -> None:
         return
     tables.check_cases(wanted.cases, list(CASES))
     output = pathlib.Path(wanted.output)
-    record = {**machine.stamp(), "cases": {}}
-    if output.is_file():  # cases measured again replace their likes
-        record["cases"] = json.loads(output.read_text())["cases"]
-    processes = multiprocessing.get_context("spawn")
+    record = machine.continued(output)
     for name in wanted.cases:
-        with concurrent.futures.ProcessPoolExecutor(1, processes) as fresh:
-            found = fresh.submit(measure, CASES[name]).result()
+        found = machine.in_fresh_process(measure, CASES[name])
         record["cases"][name] = {"case": CASES[name]._asdict(), "found": found}
         machine.write(output, record)
         print(" | ".join(_row(name, record["cases"][name])), flush=True)

@@ -1,1 +1,1 @@
-"""The fit of rows that lie on several devices; see `spline_fc.sharding`."""
+"""The fit of rows where they lie, on several devices or on a GPU; see `spline_fc.sharding`."""

@@ -1,4 +1,4 @@
-"""The door for rows on several devices: they are checked where they are."""
+"""The door for rows that stay on their devices, several or a GPU: they are checked there."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -78,7 +78,7 @@ def checked_rows(x: Any, y: Any, weights: Any, expected: Sequence[str] | None = 
 
 
 def checked_data(x: jax.Array, y: Any, weights: Any, place: Placement) -> ShardedData:
-    """Checks data of which x lies on several devices, and puts y and weights beside it.
+    """Checks data of which x lies, or will lie, on devices, and puts y and weights beside it.
 
     Args:
       x: (n, d), divided by rows. y: (n,) or (n, k). weights: (n,), >= 0, or None for ones.

@@ -1,4 +1,4 @@
-"""The forward pass on rows that lie on several devices.
+"""The forward pass where the rows lie: on several devices, or on a GPU.
 
 Every device groups its own rows by bin and takes the same steps as a single one does: the sums over
 bins are summed over the devices, one all-reduce for the columns that enter together, and all that
@@ -84,7 +84,7 @@ def _grouping(place: Placement) -> Grouping:
 
 @functools.cache
 def steps_over(place: Placement) -> steps.Steps:
-    """The steps of a search, compiled for rows that lie on several devices."""
+    """The steps of a search, compiled for the devices on which rows lie."""
     rows: Any = place.rows
     columns: Any = place.columns
     grouping = _grouping(place)
