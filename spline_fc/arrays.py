@@ -28,13 +28,14 @@ class Columns(NamedTuple):
     names: tuple[str, ...] | None  # d names, None where there were none
 
 
-def numbers(name: str, array: Any) -> np.ndarray:
+def numbers(name: str, array: Any, told: list[str] | None = None) -> np.ndarray:
     """Takes real numbers of any kind and rank.
 
     Args:
       name: of the argument, for errors.
       array: array, list, series, data frame, sparse matrix; of floats, integers, booleans, or
         objects that are such; None, pd.NA and NaT among objects become NaN.
+      told: as for `tell_merged`.
 
     Returns:
       NumPy array in native byte order: float32 for floats of at most 32 bits, else float64.
@@ -50,22 +51,24 @@ def numbers(name: str, array: Any) -> np.ndarray:
     )
     check(array is not None, f"{name} must be an array of numbers; got None.")
     if _is_frame(array):
-        return _frame(name, array, None).values
+        return _frame(name, array, None, told).values
     array = _plain(name, array)
     kind = array.dtype.kind
     is_float = jax.dtypes.issubdtype(array.dtype, np.floating)
     if kind == "O":
-        return _from_objects(name, array)
+        return _from_objects(name, array, told)
     check(is_float or kind in "biu", f"{name} must be an array of numbers; got {_kind(array)}.")
     narrow = is_float and array.dtype.itemsize <= 4
     with np.errstate(over="ignore"):  # a long double too large for float64 becomes infinite
         values = array.astype(np.float32 if narrow else np.float64, copy=False)
     if kind in "iu":
-        tell_merged(name, array, values)
+        tell_merged(name, array, values, told)
     return values
 
 
-def tell_merged(name: str, exact: np.ndarray, values: np.ndarray) -> None:
+def tell_merged(
+    name: str, exact: np.ndarray, values: np.ndarray, told: list[str] | None = None
+) -> None:
     """Says so where whole numbers that differ became equal.
 
     Beyond 2**53 a float64 has no digits for them.
@@ -74,13 +77,17 @@ def tell_merged(name: str, exact: np.ndarray, values: np.ndarray) -> None:
       name: of the argument, for the line.
       exact: whole numbers of any shape, as integers or objects.
       values: the same as float64.
+      told: names of which it was said before, of numbers that come piece by piece; where there is
+        one, nothing more is said.
     """
-    if values.size == 0 or np.abs(values).max() <= EXACT:
+    if told or values.size == 0 or np.abs(values).max() <= EXACT:
         return
     lost = len(set(exact.ravel().tolist())) - len(np.unique(values))
     if lost > 0:
         message = "%s: %d value(s) beyond 2**53 became equal to others, as float64 has no digits "
         logging.warning(message + "for them; subtract what all have in common.", name, lost)
+        if told is not None:
+            told.append(name)
 
 
 def tell_order(name: str, x: Any, other_name: str, other: Any) -> None:
@@ -155,7 +162,9 @@ def _is_series(x: Any) -> bool:
     return hasattr(x, "to_numpy") and not hasattr(x, "columns") and len(np.shape(x)) == 1
 
 
-def _frame(name: str, frame: Any, expected: tuple[str, ...] | None) -> Columns:
+def _frame(
+    name: str, frame: Any, expected: tuple[str, ...] | None, told: list[str] | None = None
+) -> Columns:
     """The wanted columns of a frame, one by one, so that an error names the column."""
     if not hasattr(frame, "iloc"):
         frame = frame.to_pandas()
@@ -165,7 +174,7 @@ def _frame(name: str, frame: Any, expected: tuple[str, ...] | None) -> Columns:
     _check_distinct(f"the columns of {name}", names)
     order = _order(name, None if numbered else names, len(names), expected)
     taken = [
-        numbers(f"column {names[j]!r} of {name}", frame.iloc[:, j])
+        numbers(f"column {names[j]!r} of {name}", frame.iloc[:, j], told)
         for j in (range(len(names)) if order is None else order)
     ]
     values = np.stack(taken, axis=1) if taken else np.zeros(frame.shape)
@@ -198,7 +207,7 @@ def _plain(name: str, array: Any) -> np.ndarray:
         raise ValueError(f"{name} must be an array of numbers; got {came}.") from error
 
 
-def _from_objects(name: str, array: np.ndarray) -> np.ndarray:
+def _from_objects(name: str, array: np.ndarray, told: list[str] | None) -> np.ndarray:
     """Objects that are real numbers, one by one, in float64."""
     values = np.empty(array.size)
     for i, value in enumerate(array.flat):
@@ -214,7 +223,7 @@ def _from_objects(name: str, array: np.ndarray) -> np.ndarray:
                 f"{name} must be an array of numbers within float64; got {shown(value)}."
             ) from error
     if all(isinstance(value, (int, np.integer)) for value in array.flat):
-        tell_merged(name, array, values)
+        tell_merged(name, array, values, told)
     return values.reshape(array.shape)
 
 

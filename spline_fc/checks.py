@@ -236,6 +236,21 @@ def as_sizes(name: str, sizes: int | Sequence[int], *, at_least: int = 1) -> tup
     return tuple(map(int, sizes))
 
 
+def as_float_dtype(dtype: Any) -> np.dtype:
+    """Takes the name of a floating dtype, or what NumPy and JAX have for it.
+
+    Raises:
+      ValueError: it is none, as that of integers, which would cut off what standardised numbers are.
+    """
+    try:
+        found = None if dtype is None else np.dtype(dtype)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or not jax.dtypes.issubdtype(found, np.floating):
+        raise ValueError(f"dtype must be a floating one, as float32; got {shown(dtype)}.")
+    return found
+
+
 def as_key(key: Any) -> jax.Array:
     """Takes a JAX key, or makes one of an integer seed.
 

@@ -19,23 +19,23 @@ from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
-from spline_fc.checks import check
+from spline_fc.checks import check, shown
 
 _END_RECORD = 22  # bytes of what ends a ZIP archive, before its comment
 PLAIN_KINDS = "biufU"  # of NumPy dtypes: what an NPZ file of ours may hold
 
 
-def as_path(path: str | os.PathLike) -> pathlib.Path:
-    """Takes the name of a file as a path.
+def as_path(path: str | os.PathLike, name: str = "path") -> pathlib.Path:
+    """Takes the name of a file as a path; `name` is that of the argument, for errors.
 
     Raises:
       TypeError: it is neither text nor a path.
       ValueError: it is empty or holds a null character.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path must be text or a path; got {path!r}.")
+        raise TypeError(f"{name} must be text or a path; got {shown(path)}.")
     text = os.fsdecode(path)
-    check(bool(text) and "\0" not in text, f"path must name a file; got {text!r}.")
+    check(bool(text) and "\0" not in text, f"{name} must name a file; got {text!r}.")
     return pathlib.Path(text)
 
 

@@ -97,7 +97,7 @@ def make_start(
       ValueError: what `network.spline_start` and `network.init_params` refuse.
     """
     with Stopwatch() as clock:
-        x, y = (jnp.asarray(array) for array in dataset.train)
+        x, y = (jnp.asarray(array) for array in data.as_dataset(dataset).train)
         fit = directions = None
         if contender.start == SPLINE:
             task = training.fitted_as(contender.training.loss, dataset.task)
@@ -196,7 +196,7 @@ def score(model: Params | FitResult, dataset: Dataset, loss: str) -> dict[str, f
     Returns:
       As `training.scores`.
     """
-    x, y = dataset.test
+    x, y = data.as_dataset(dataset).test
     if isinstance(model, FitResult):
         outputs, loss = evaluate_float64(model.spline, x), LOSS_OF_LINK[model.link]
     else:

@@ -4,6 +4,8 @@ A row of the table below is a door, as a function of one argument; each is tried
 input. No door takes numbers in a way of its own, so a new one is added here by a line.
 """
 
+import pathlib
+
 import jax
 import numpy as np
 import pandas as pd
@@ -11,7 +13,18 @@ import pytest
 import scipy.sparse
 
 import spline_fc as sfc
-from spline_fc import analysis, data, network, training
+from spline_fc import (
+    analysis,
+    data,
+    ensemble,
+    model,
+    network,
+    plots,
+    protocol,
+    runs,
+    training,
+    workdir,
+)
 from spline_fc.training import inputs
 
 RNG = np.random.default_rng(0)
@@ -254,3 +267,64 @@ def test_one_layer_by_one_integer(sizes):
     assert network.layer_sizes(sfc.reshape(PARAMS, sizes, np.int64(0))) == (2, 8, 1)
     assert network.layer_sizes(sfc.init_params("he_normal", 0, X, Y, sizes)) == (2, 8, 1)
     assert network.max_terms_for(sizes) == network.max_terms_for((8,))
+
+
+NO_DATASET = {
+    "matrix": X,
+    "path": "houses.csv",
+    "frame": pd.DataFrame(X),
+    "pair": (X, Y),
+    "chunks": sfc.chunks_of(lambda: [(X, Y)]),
+    "none": None,
+}
+CONTENDER = protocol.Contender("spline", "spline", {}, training.TrainingConfig())
+DATASETS = {  # door: (name of the argument, call)
+    "fit_model": ("dataset", lambda d: sfc.fit_model(d, 8)),
+    "fit_model, members": ("dataset", lambda d: sfc.fit_model(d, 8, members=2)),
+    "train_network": ("standard", lambda d: model.train_network(d, 8)),
+    "make_model": ("dataset", lambda d: sfc.make_model(d, params=PARAMS)),
+    "train": ("dataset", lambda d: sfc.train(PARAMS, d)),
+    "train_replicas": (
+        "datasets",
+        lambda d: sfc.train_replicas(PARAMS, d, {}, learning_rates=[1.0], seeds=[0]),
+    ),
+    "train_ensemble": ("dataset", lambda d: sfc.train_ensemble(0, d, 8, members=2)),
+    "distil_network": ("dataset", lambda d: ensemble.distil_network(0, PARAMS, d, 8)),
+    "standardize": ("dataset", data.standardize),
+    "check_dataset": ("dataset", data.check_dataset),
+    "pull_in": ("dataset", data.pull_in),
+    "train_range": ("dataset", data.train_range),
+    "join_validation": ("dataset", data.join_validation),
+    "stack": (r"datasets\[1\]", lambda d: data.stack([DATA, d])),
+    "baselines": ("dataset", training.baselines),
+    "prepare": ("dataset", protocol.prepare),
+    "make_start": (
+        "dataset",
+        lambda d: protocol.make_start(protocol.key_of(0, CONTENDER), CONTENDER, d, 8),
+    ),
+    "score": ("dataset", lambda d: protocol.score(PARAMS, d, "squared_error")),
+    "time_alone": ("dataset", lambda d: protocol.time_alone(CONTENDER, d, 8, 0)),
+    "check_against_data": (
+        "dataset",
+        lambda d: runs.check_against_data(runs.read_plan({"data": {"name": "friedman1"}}), d),
+    ),
+    "write_data": ("dataset", lambda d: workdir.write_data(pathlib.Path("none"), 0, d)),
+    "about": ("source", plots.about),
+}
+
+
+@pytest.mark.parametrize("door", DATASETS)
+def test_what_is_no_data_set(door):
+    name, call = DATASETS[door]
+    for kind, value in NO_DATASET.items():
+        with pytest.raises(TypeError, match=f"^{name} must be a .*Dataset; got ") as caught:
+            call(value)
+            pytest.fail(f"{door} takes {kind}")
+        message = str(caught.value)
+        assert "\n" not in message and message.endswith(".") and len(message) < 300, message
+
+
+def test_a_data_set_whose_part_is_none():
+    for part in (None, X, (X,)):
+        with pytest.raises(ValueError, match="dataset.validation must be a Part with x and y; got"):
+            sfc.standardize(DATA._replace(validation=part))

@@ -1,8 +1,9 @@
 """The front door: named sources, files, splits and standardisation."""
 
 from spline_fc.data.arrays import encode_arrays, from_arrays
+from spline_fc.data.chunk_files import chunks_of_npy, chunks_of_parquet
 from spline_fc.data.chunk_scaling import fit_chunk_scaler, scale_chunks
-from spline_fc.data.chunks import Chunks, chunks_of, chunks_of_npy, chunks_of_parquet
+from spline_fc.data.chunks import Chunks, chunks_of
 from spline_fc.data.encoding import ColumnReport, Encoding, encoding_from_json
 from spline_fc.data.generated import CpwlTarget, cpwl_target
 from spline_fc.data.load import dataset_names, load
@@ -12,6 +13,7 @@ from spline_fc.data.records import (
     Part,
     Scaler,
     Weights,
+    as_dataset,
     check_dataset,
     identity_scaler,
     join_validation,
@@ -39,6 +41,7 @@ __all__ = [
     "Part",
     "Scaler",
     "Weights",
+    "as_dataset",
     "check_dataset",
     "chunks_of",
     "chunks_of_npy",

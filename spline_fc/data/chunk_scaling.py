@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from spline_fc.checks import check, check_finite
-from spline_fc.data.chunks import Chunk, Chunks
+from spline_fc.checks import as_float_dtype, check, check_kind
+from spline_fc.data.chunks import Chunk, Chunks, check_values
 from spline_fc.data.records import Scaler
 from spline_fc.data.scaling import NARROW
 
@@ -45,16 +45,17 @@ def fit_chunk_scaler(source: Chunks) -> Scaler:
     Rows of weight 0 are left out; other weights do not count, as in `fit_scaler`.
 
     Raises:
-      ValueError: no rows, or values that are not finite.
+      ValueError: no rows, values that are not finite, or weights that are negative or not finite.
+      TypeError: no source of Chunks.
     """
+    check_kind("source", source, Chunks, "a source of")
     both = _Moments(), _Moments()
     for chunk in source:
+        check_values(chunk)
         kept = slice(None) if chunk.weights is None else chunk.weights > 0
-        for name, moments, values in zip("xy", both, chunk[:2], strict=True):
-            values = values[kept]
-            if len(values):
-                check_finite(f"{name} of chunk {chunk.number}, of weight above 0,", values)
-                moments.add(values)
+        for moments, values in zip(both, chunk[:2], strict=True):
+            if len(values[kept]):
+                moments.add(values[kept])
     check(both[0].count > 0, f"{source.label} must have rows of weight above 0; got none.")
     return Scaler(*both[0].unit(), *both[1].unit())
 
@@ -67,8 +68,13 @@ def scale_chunks(source: Chunks, scaler: Scaler, dtype: Any = np.float32) -> Chu
       dtype: floating dtype of x and y.
 
     Raises:
-      ValueError: when it is read, if the columns are not those of the scaler.
+      ValueError: a dtype that is not floating; when it is read, columns that are not those of the
+        scaler.
+      TypeError: no source of Chunks, or no Scaler.
     """
+    check_kind("source", source, Chunks, "a source of")
+    check_kind("scaler", scaler, Scaler)
+    dtype = as_float_dtype(dtype)
 
     def scaled(chunk: Chunk) -> tuple[np.ndarray, ...]:
         widths, wanted = (chunk.x.shape[1], chunk.y.shape[1]), (len(scaler[0]), len(scaler[2]))

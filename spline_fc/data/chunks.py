@@ -5,7 +5,6 @@ chunks. What is wrong with a chunk is told with its number, counted from 0.
 """
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,16 +14,12 @@ from spline_fc.arrays import as_names, numbers
 from spline_fc.checks import (
     as_list,
     check,
-    check_integer,
-    check_one_of,
+    check_finite,
     check_rank,
     check_same_length,
-    optional,
+    check_size,
     shown,
 )
-from spline_fc.files import as_path
-
-CHUNK_BYTES = 1 << 25  # of x in a chunk that is read from a file
 
 
 class Chunk(NamedTuple):
@@ -47,17 +42,18 @@ class Chunks:
     make: Callable[[], Iterable[Any]]  # begins a pass: chunks (x, y) or (x, y, weights)
     names: tuple[str, ...] | None = None  # of the columns of x
     num_rows: int | None = None  # where it is known without a pass
+    _told: list[str] = dataclasses.field(default_factory=list, init=False, repr=False)
 
     def __iter__(self) -> Iterator[Chunk]:
         """Chunks with rows, in order; empty ones are left out, but counted.
 
         Raises:
-          ValueError: a chunk that is no pair or triple of arrays of numbers, or that has other
-            columns or dtypes than those before it.
+          ValueError: a chunk that is no pair or triple of arrays of numbers, that has other columns
+            or dtypes than those before it, or weights that are negative or not finite.
         """
         first: Chunk | None = None
         for number, came in enumerate(_begun(self)):
-            chunk = _as_chunk(came, number)
+            chunk = _as_chunk(came, number, self._told)
             if first is None:
                 first = chunk
             wanted, kind = _kind(first), _kind(chunk)
@@ -83,10 +79,12 @@ def _begun(source: Chunks) -> Iterator[Any]:
     return iter(begun)
 
 
-def _as_chunk(came: Any, number: int) -> Chunk:
+def _as_chunk(came: Any, number: int, told: list[str]) -> Chunk:
     pair = isinstance(came, (tuple, list)) and len(came) in (2, 3)
     check(pair, f"chunk {number} must be (x, y) or (x, y, weights); got {shown(came)}.")
-    x, y = (numbers(f"{name} of chunk {number}", a) for name, a in zip("xy", came, strict=False))
+    x, y = (
+        numbers(f"{name} of chunk {number}", a, told) for name, a in zip("xy", came, strict=False)
+    )
     check_rank(f"x of chunk {number}", x, 2, "(n, d)")
     check(x.shape[1] > 0, f"x of chunk {number} must have at least one column; got none.")
     check(
@@ -97,10 +95,35 @@ def _as_chunk(came: Any, number: int) -> Chunk:
     y = y.reshape(len(y), y.shape[1] if y.ndim == 2 else 1)
     if len(came) == 2 or came[2] is None:
         return Chunk(x, y, None, number)
-    weights = numbers(f"weights of chunk {number}", came[2])
-    check_rank(f"weights of chunk {number}", weights, 1, "(n,)")
-    check_same_length(f"weights of chunk {number}", weights, f"x of chunk {number}", x)
+    name = f"weights of chunk {number}"
+    weights = numbers(name, came[2], told)
+    check_rank(name, weights, 1, "(n,)")
+    check_same_length(name, weights, f"x of chunk {number}", x)
+    if len(weights):
+        check_finite(name, weights)
+        check_size(name, weights)
+        lowest = float(weights.min())
+        check(lowest >= 0, f"{name} must not be negative; the smallest is {lowest}.")
     return Chunk(x, y, weights, number)
+
+
+def check_values(chunk: Chunk) -> None:
+    """Checks the numbers of a chunk with rows.
+
+    Raises:
+      ValueError: a row of weight above 0 whose numbers, or their squares, are not finite.
+    """
+    for name, array in zip("xy", chunk[:2], strict=True):
+        name = f"{name} of chunk {chunk.number}"
+        if chunk.weights is not None and not chunk.weights.all():
+            # In place of those that do not count stands a 0, so that the index is the caller's.
+            array = np.where(chunk.weights[:, None] > 0, array, 0)
+        # Sums see NaN and infinity without another array; only where they do is one made.
+        with np.errstate(invalid="ignore", over="ignore"):
+            fine = np.isfinite(array.sum(dtype=np.float64))
+        if not fine:
+            check_finite(name, array)
+        check_size(name, array)
 
 
 def _kind(chunk: Chunk) -> str:
@@ -131,124 +154,3 @@ def chunks_of(make: Callable[[], Iterable[Any]], *, names: Sequence[str] | None 
     listed = None if names is None else as_list("names", names, "words")
     found = None if listed is None else as_names("names", listed, len(listed))
     return Chunks(label, make, found)
-
-
-class _Npy(NamedTuple):
-    """What the head of an NPY file says."""
-
-    path: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        """Some rows. The map lives no longer than this: its pages would count as memory used."""
-        return np.array(np.load(self.path, mmap_mode="r")[start:stop])
-
-
-def _npy(name: str, path: str | os.PathLike) -> _Npy:
-    path = str(as_path(path))
-    try:
-        array = np.load(path, mmap_mode="r")
-    except ValueError as error:
-        raise ValueError(f"{name} must name an NPY file of numbers; {path} is none.") from error
-    check(
-        isinstance(array, np.ndarray) and array.ndim > 0 and array.dtype.kind in "biuf",
-        f"{name} must name an NPY file of numbers; got {path}.",
-    )
-    return _Npy(path, array.shape, array.dtype)
-
-
-def chunks_of_npy(
-    x: str | os.PathLike,
-    y: str | os.PathLike,
-    weights: str | os.PathLike | None = None,
-    *,
-    rows: int | None = None,
-    names: Sequence[str] | None = None,
-) -> Chunks:
-    """Rows of NPY files, mapped into memory a chunk at a time.
-
-    Args:
-      x: file of an array (n, d). y: of (n,) or (n, k). weights: of (n,), >= 0.
-      rows: of a chunk; by default so many that x has CHUNK_BYTES.
-      names: of the columns of x.
-
-    Raises:
-      ValueError: no arrays of numbers, or of unlike lengths.
-      OSError: a file that cannot be read.
-    """
-    given = {"x": x, "y": y} | ({} if weights is None else {"weights": weights})
-    files = [_npy(name, path) for name, path in given.items()]
-    features = files[0]
-    check(len(features.shape) == 2, f"x must have shape (n, d); got {features.shape}.")
-    check(0 not in features.shape, f"x must have a row and a column; got {features.shape}.")
-    for name, file in zip(given, files, strict=True):
-        n, wanted = file.shape[0], features.shape[0]
-        check(n == wanted, f"{name} must have {wanted} rows, as x has; got {n}.")
-    count, width = features.shape
-    if rows is None:
-        rows = max(1, CHUNK_BYTES // (width * features.dtype.itemsize))
-    check_integer("rows", rows, 1)
-
-    def make() -> Iterator[tuple[np.ndarray, ...]]:
-        for start in range(0, count, rows):
-            yield tuple(file.rows(start, start + rows) for file in files)
-
-    return Chunks(features.path, make, as_names("names", names, width), count)
-
-
-def chunks_of_parquet(
-    path: str | os.PathLike | Sequence[str | os.PathLike],
-    targets: str | Sequence[str],
-    *,
-    features: Sequence[str] | None = None,
-    weights: str | None = None,
-    rows: int | None = None,
-) -> Chunks:
-    """Rows of Parquet files, by row groups; needs the package pyarrow.
-
-    Args:
-      path: of a file, or of several with the same columns, one after the other.
-      targets: name of the column of y, or names.
-      features: names of the columns of x; by default all others, which must be numbers.
-      weights: name of the column of weights.
-      rows: of a chunk at most; by default so many that x has CHUNK_BYTES.
-
-    Raises:
-      ImportError: pyarrow is missing.
-      ValueError: a column that is not there, or is no number.
-      OSError: a file that cannot be read.
-    """
-    parquet = optional("pyarrow.parquet", "parquet")
-    alone = isinstance(path, (str, os.PathLike))
-    paths = [str(as_path(p)) for p in ([path] if alone else as_list("path", path, "paths"))]
-    check(len(paths) > 0, "path must name at least one file; got none.")
-    wanted = [targets] if isinstance(targets, str) else as_list("targets", targets, "names")
-    apart = [*wanted, *([] if weights is None else [weights])]
-    known = list(parquet.read_schema(paths[0]).names)
-    others = [name for name in known if name not in apart]
-    listed = others if features is None else as_list("features", features, "names")
-    for name in (*listed, *apart):
-        check_one_of("a column of path", name, known)
-    check(len(wanted) > 0 and len(listed) > 0, "targets and features must name columns; got none.")
-    if rows is None:
-        rows = max(1, CHUNK_BYTES // (8 * len(listed)))
-    check_integer("rows", rows, 1)
-
-    def taken(batch: Any, columns: Sequence[str]) -> np.ndarray:
-        found = [
-            numbers(f"column {name!r}", batch.column(name).to_numpy(zero_copy_only=False))
-            for name in columns
-        ]
-        return np.stack(found, axis=1)
-
-    def make() -> Iterator[tuple[np.ndarray, ...]]:
-        for one in paths:
-            with parquet.ParquetFile(one) as file:
-                for batch in file.iter_batches(rows, columns=[*listed, *apart]):
-                    x, y = taken(batch, listed), taken(batch, wanted)
-                    more = () if weights is None else (taken(batch, [weights])[:, 0],)
-                    yield (x, y, *more)
-
-    count = sum(parquet.read_metadata(one).num_rows for one in paths)
-    return Chunks(paths[0], make, as_names("features", listed, len(listed)), count)

@@ -1,18 +1,21 @@
 """The records this room hands on, and the one place where a finished Dataset is checked."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from spline_fc.checks import (
+    as_list,
     check,
     check_finite,
+    check_kind,
     check_not_empty,
     check_one_of,
     check_rank,
     check_same_length,
     check_size,
+    shown,
 )
 from spline_fc.data.encoding import Encoding
 from spline_fc.printing import printed
@@ -80,6 +83,12 @@ def identity_scaler(num_features: int, num_targets: int) -> Scaler:
     )
 
 
+def as_dataset(dataset: Any, name: str = "dataset") -> Dataset:
+    """Returns it; TypeError that names the argument if it is a matrix, a path or anything else."""
+    check_kind(name, dataset, Dataset)
+    return dataset
+
+
 def check_dataset(dataset: Dataset) -> Dataset:
     """Checks a finished data set; every door of this room passes through here.
 
@@ -93,8 +102,9 @@ def check_dataset(dataset: Dataset) -> Dataset:
       ValueError: unknown task, a wrong rank or number of columns, an empty part, NaN, infinity or a
         number beyond 1e150, only constant features, a constant target, labels that are not 0/1 or
         one-hot, a scaler or weights whose shapes or signs are wrong.
+      TypeError: no Dataset.
     """
-    check_one_of("task", dataset.task, TASKS)
+    check_one_of("task", as_dataset(dataset).task, TASKS)
     for name in PARTS:
         _check_part(dataset, name)
     _check_variation(dataset)
@@ -121,8 +131,11 @@ def stack(datasets: Sequence[Dataset]) -> Dataset:
 
     Raises:
       ValueError: there is none, or they differ in names, task or shapes.
+      TypeError: one that is no Dataset.
     """
+    datasets = as_list("datasets", datasets, "data sets")
     check(len(datasets) > 0, "datasets must hold at least one data set; got none.")
+    datasets = [as_dataset(one, f"datasets[{index}]") for index, one in enumerate(datasets)]
     first = datasets[0]
     for index, other in enumerate(datasets):
         for field in ("task", "feature_names", "target_names"):
@@ -162,7 +175,11 @@ def join_validation(dataset: Dataset) -> Dataset:
 
     Returns:
       Dataset with the test part as it was.
+
+    Raises:
+      TypeError: no Dataset.
     """
+    dataset = as_dataset(dataset)
     parts = zip(dataset.train, dataset.validation, strict=True)
     both, weights = Part(*map(np.concatenate, parts)), dataset.weights
     if weights is not None:
@@ -172,7 +189,12 @@ def join_validation(dataset: Dataset) -> Dataset:
 
 
 def _check_part(dataset: Dataset, name: str) -> None:
-    x, y = getattr(dataset, name)
+    part = getattr(dataset, name)
+    check(
+        isinstance(part, (tuple, list)) and len(part) == 2,
+        f"dataset.{name} must be a Part with x and y; got {shown(part)}.",
+    )
+    x, y = part
     check_rank(f"{name} x", x, 2, "(n, d)")
     check_rank(f"{name} y", y, 2, "(n, k)")
     check_same_length(f"{name} y", y, f"{name} x", x)

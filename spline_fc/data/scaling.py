@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spline_fc.checks import check
-from spline_fc.data.records import Dataset, Part, Scaler, check_dataset
+from spline_fc.checks import as_float_dtype, check, check_kind
+from spline_fc.data.records import Dataset, Part, Scaler, as_dataset, check_dataset
 
 EXTRAPOLATE = ("clip", "linear")  # what is made of rows beyond the training rows
 NARROW = 1e-300  # a column whose ends are no farther apart is constant: nothing divides by that
@@ -27,7 +27,11 @@ def fit_scaler(train: Part, task: str = "regression", *, shared_scale: bool = Fa
 
     Returns:
       Scaler in float64.
+
+    Raises:
+      TypeError: no Part.
     """
+    check_kind("train", train, Part)
     x_shift, x_scale = _moments(np.asarray(train.x))
     if shared_scale:
         varies = np.ptp(train.x, axis=0) >= NARROW
@@ -51,9 +55,11 @@ def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
       constant in the training part are kept.
 
     Raises:
-      ValueError: the data set is malformed or was standardised before.
+      ValueError: the data set is malformed or was standardised before, or the dtype is not
+        floating.
     """
     check_dataset(dataset)
+    dtype = as_float_dtype(dtype)
     s = dataset.scaler
     raw = not (np.any(s.x_shift) or np.any(s.y_shift))
     raw = raw and bool(np.all(np.asarray(s.x_scale) == 1) and np.all(np.asarray(s.y_scale) == 1))
@@ -80,7 +86,7 @@ def train_range(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     Returns:
       low, high: (d,), of the dtype of x; rows of weight 0 have no say.
     """
-    x = np.asarray(dataset.train.x)
+    x = np.asarray(as_dataset(dataset).train.x)
     if dataset.weights is not None:
         x = x[np.asarray(dataset.weights.train) > 0]
     return x.min(axis=0), x.max(axis=0)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from spline_fc.analysis.forward import output
-from spline_fc.checks import check, check_finite, check_one_of, shown
+from spline_fc.checks import check, check_finite, check_kind, check_one_of, shown
 from spline_fc.cpwl import check_spline
-from spline_fc.data import Dataset
+from spline_fc.data import Dataset, as_dataset
 from spline_fc.ensemble.intervals import (
     LEVEL,
     Groups,
@@ -116,7 +116,10 @@ def of_ensemble(ensemble: Ensemble, pooled: Dataset) -> HeldOut:
 
     Raises:
       ValueError: as for `keep_held_out`.
+      TypeError: no Ensemble or Dataset.
     """
+    check_kind("ensemble", ensemble, Ensemble, "an")
+    as_dataset(pooled, "pooled")
     return keep_held_out(
         ensemble.params,
         ensemble.held_out,

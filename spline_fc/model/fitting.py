@@ -8,7 +8,7 @@ import numpy as np
 from spline_fc import protocol, training
 from spline_fc.checks import as_sizes, check_integer
 from spline_fc.cpwl import FitResult
-from spline_fc.data import Dataset, join_validation
+from spline_fc.data import Dataset, as_dataset, join_validation
 from spline_fc.ensemble import Ensemble, HeldOut, of_ensemble, train_ensemble
 from spline_fc.model.make import make_model
 from spline_fc.model.record import Model
@@ -82,7 +82,9 @@ def fit_model(
 
     Raises:
       ValueError: what `standardize`, `spline_start`, `train_replicas` and `train_ensemble` refuse.
+      TypeError: no Dataset.
     """
+    as_dataset(dataset)
     check_integer("members", members, 1)
     told = on_phase or (lambda phase: None)
     own = {"hidden_sizes": as_sizes("hidden_sizes", hidden_sizes), "start": start_options or {}}
@@ -182,7 +184,9 @@ def train_network(
 
     Raises:
       ValueError: what `spline_start` and `train_replicas` refuse.
+      TypeError: no Dataset.
     """
+    as_dataset(standard, "standard")
     told = on_phase or (lambda phase: None)
     config = as_config(training_config or {})
     contender = Contender(SPLINE, SPLINE, dict(start_options or {}), config)

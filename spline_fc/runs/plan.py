@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from spline_fc import checks, data, network, training
 from spline_fc.cpwl import DIRECTIONS, PRUNE_METHODS, check_search_options, most_directions
 from spline_fc.cpwl.inputs import column_groups, column_set
-from spline_fc.data import Dataset
+from spline_fc.data import Dataset, as_dataset
 from spline_fc.files import plain
 from spline_fc.protocol import SPLINE, Contender
 from spline_fc.training import TrainingConfig
@@ -187,7 +187,7 @@ def _check_altered(
 
 def check_against_data(plan: Plan, dataset: Dataset) -> None:
     """Raises ValueError where a loss wants labels of a regression, or a column is not there."""
-    task = dataset.task
+    task = as_dataset(dataset).task
     for contender in plan.contenders:
         if contender.start == SPLINE:
             _check_range(contender, dataset)

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from spline_fc.data import Dataset
+from spline_fc.data import Dataset, as_dataset
 from spline_fc.training.scores import scores
 
 MEAN, LINEAR = "mean", "linear model"
@@ -24,8 +24,11 @@ def baselines(dataset: Dataset) -> dict[str, dict[str, float]]:
 
     Returns:
       {"mean": as `scores`, "linear model": likewise}.
+
+    Raises:
+      TypeError: no Dataset.
     """
-    (x, y), test_x = dataset.train, np.asarray(dataset.test.x)
+    (x, y), test_x = as_dataset(dataset).train, np.asarray(dataset.test.x)
     x, y = np.asarray(x), np.asarray(y, np.float64)
     weights = np.ones(len(x)) if dataset.weights is None else dataset.weights.train
     mean = np.tile(np.average(y, axis=0, weights=weights), (len(test_x), 1))

@@ -24,7 +24,7 @@ from spline_fc.checks import (
     check_one_of,
 )
 from spline_fc.cpwl import FitResult, load_fit, save_fit
-from spline_fc.data import Dataset, Encoding, Scaler, encoding_from_json
+from spline_fc.data import Dataset, Encoding, Scaler, as_dataset, encoding_from_json
 from spline_fc.data.records import PARTS, TASKS
 from spline_fc.model import Model, environment, save_model
 from spline_fc.network import DirectionsChoice, Params, layer_sizes
@@ -92,7 +92,8 @@ def _command() -> str:
 
 
 def write_data(folder: pathlib.Path, seed: int, dataset: Dataset) -> None:
-    """Writes what a report needs of the data of one seed."""
+    """Writes what a report needs of the data of one seed; TypeError if they are no Dataset."""
+    as_dataset(dataset)
     # Bands count rows alike: of weighted ones none are kept.
     held = REPORT_ROWS if dataset.weights is None else 0
     arrays = {

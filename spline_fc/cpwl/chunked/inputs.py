@@ -7,7 +7,7 @@ import numpy as np
 
 from spline_fc import checks
 from spline_fc.cpwl.inputs import CheckedData, is_too_light, tell_scaled
-from spline_fc.data.chunks import Chunk, Chunks
+from spline_fc.data.chunks import Chunk, Chunks, check_values
 
 # Rows from which knots, units and directions are found: so many, fewer of wide data; or all.
 SAMPLE_ROWS, SAMPLE_CELLS, LEAST_SAMPLE = 1 << 16, 1 << 24, 1 << 13
@@ -141,7 +141,7 @@ class _Seen:
 
     def look(self, chunk: Chunk) -> None:
         """Checks a chunk with rows, and counts it in."""
-        _check(chunk)
+        check_values(chunk)
         self.digests.append(_digest(chunk))
         rows = _counted(chunk)
         if not len(rows.x):
@@ -200,27 +200,6 @@ class _Sample:
         kept = drawn < self.limit
         self.parts = [(drawn[kept], Rows(*(part[kept] for part in rows)))]
         self.held = int(kept.sum())
-
-
-def _check(chunk: Chunk) -> None:
-    """Raises ValueError unless the rows that count are finite, and their squares too."""
-    named = {f"x of chunk {chunk.number}": chunk.x, f"y of chunk {chunk.number}": chunk.y}
-    if chunk.weights is not None:
-        name = f"weights of chunk {chunk.number}"
-        checks.check_finite(name, chunk.weights)
-        checks.check_size(name, chunk.weights)
-        lowest = float(chunk.weights.min())
-        checks.check(lowest >= 0, f"{name} must not be negative; the smallest is {lowest}.")
-    for name, array in named.items():
-        if chunk.weights is not None and not chunk.weights.all():
-            # In place of those that do not count stands a 0, so that the index is the caller's.
-            array = np.where(chunk.weights[:, None] > 0, array, 0)
-        # Sums see NaN and infinity without another array; only where they do is one made.
-        with np.errstate(invalid="ignore", over="ignore"):
-            fine = np.isfinite(array.sum(dtype=np.float64))
-        if not fine:
-            checks.check_finite(name, array)
-        checks.check_size(name, array)
 
 
 def _counted(chunk: Chunk) -> Rows:
