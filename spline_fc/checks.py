@@ -240,7 +240,7 @@ def as_float_dtype(dtype: Any) -> np.dtype:
     """Takes the name of a floating dtype, or what NumPy and JAX have for it.
 
     Raises:
-      ValueError: it is none, as that of integers, which would cut off what standardised numbers are.
+      ValueError: it is none, as that of integers, which would cut numbers off.
     """
     try:
         found = None if dtype is None else np.dtype(dtype)

@@ -241,8 +241,8 @@ def test_a_fit_a_start_and_a_spline_are_one_model(start):
         lambda m: analysis.explain_spline(m, X[0]).value,
         lambda m: analysis.exact_dependence(m, X, 0).value,
     ):
-        for model in (start, start.fit):
-            np.testing.assert_array_equal(call(model), call(start.fit.spline))
+        for one in (start, start.fit):
+            np.testing.assert_array_equal(call(one), call(start.fit.spline))
 
 
 def test_columns_are_found_by_the_names_of_the_fit():
