@@ -76,6 +76,20 @@ def own() -> Process:
     return found
 
 
+def need_none() -> None:
+    """Refuses a coordinator, in a program whose processes do not know of each other.
+
+    Raises:
+      ValueError: one is given.
+    """
+    came = COORDINATOR.value
+    check(
+        came is None,
+        "--coordinator must be left out here, as the processes of a sweep do not know of each other "
+        f"(--process_id and --num_processes tell each its share); got {came!r}.",
+    )
+
+
 def _launched() -> Process | None:
     """What the launcher of several processes tells this one, if there is one."""
     for index, count in _LAUNCHERS:

@@ -50,6 +50,7 @@ def main(argv: list[str]) -> None:
     given = flags.FLAGS
     if tables.shown(argv, given.table, table):
         return
+    machine.check_output(given.output)
     record: dict[str, Any] = {**machine.stamp(), "sets": {}}
     for name in given.sets:
         found = record["sets"][name] = {variant: [] for variant in VARIANTS}

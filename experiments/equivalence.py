@@ -29,6 +29,7 @@ def main(argv: list[str]) -> None:
     given = flags.FLAGS
     if tables.shown(argv, given.table, table):
         return
+    machine.check_output(given.output)
     found = {name: [measure(name, split) for split in range(SPLITS)] for name in given.sets}
     record = {**machine.stamp(), "shapes": SHAPES, "sets": found}
     if given.output:

@@ -67,6 +67,7 @@ def main(argv: list[str]) -> None:
     given = flags.FLAGS
     if tables.shown(argv, given.table, table):
         return
+    machine.check_output(given.output)
     record: dict[str, Any] = {**machine.stamp(), "fits": []}
     for case in CASES:
         record["fits"].append(measure(case, read(case.data)))

@@ -32,6 +32,7 @@ def main(argv: list[str]) -> None:
     if given.table:
         print(growth_table.markdown(growth_table.read(pathlib.Path(given.table))))
         return
+    machine.check_output(given.output)
     path = pathlib.Path(given.output)
     record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"cells": {}}
     for name, cell in sweep_cells.expand(CONFIG).cells.items():

@@ -32,6 +32,7 @@ def main(argv: list[str]) -> None:
     """Runs what is missing, cell by cell, and prints the table and what it was to show."""
     if tables.shown(argv, _TABLE.value, head_table.table):
         return
+    machine.check_output(_OUTPUT.value)
     config, path = _CONFIG.value, pathlib.Path(_OUTPUT.value)
     fields = files.plain(config.to_dict())
     record = files.read_json(path) if path.is_file() else {"config": fields, "cells": []}

@@ -31,6 +31,7 @@ def main(argv: list[str]) -> None:
     given = flags.FLAGS
     if tables.shown(argv, given.table, table):
         return
+    machine.check_output(given.output)
     config, folder = config_files.read(given.config), pathlib.Path(given.workdir) / "ensembles"
     sizes = {"members": config.members, "widths": config.hidden_sizes}
     record: dict[str, Any] = {**machine.stamp(), **sizes, "rows": []}

@@ -53,6 +53,8 @@ def main(argv: list[str]) -> None:
     given = flags.FLAGS
     if tables.shown(argv, given.table, table):
         return
+    tables.check_cases(given.sets, list(SETS), "--sets")
+    machine.check_output(given.output)
     record: dict[str, Any] = {**machine.stamp(), "sets": {}}
     for name in given.sets:
         record["sets"][name] = [measure(name, seed) for seed in range(SPLITS)]

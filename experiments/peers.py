@@ -42,6 +42,7 @@ def main(argv: list[str]) -> None:
     unknown = [name for name in _CONTENDERS.value if name not in CONTENDERS]
     if unknown:
         raise ValueError(f"--contenders must be of {', '.join(CONTENDERS)}; got {unknown[0]!r}.")
+    machine.check_output(_OUTPUT.value)
     path = pathlib.Path(_OUTPUT.value)
     record = json.loads(path.read_text()) if path.is_file() else {"sets": {}}
     versions = {**record.get("versions", {}), **_versions()}  # cells of other runs stay

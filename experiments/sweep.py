@@ -38,6 +38,7 @@ _TABLE = flags.DEFINE_string("table", None, "Print the tables of this folder of 
 def main(argv: list[str]) -> None:
     """Runs the cells that are missing; each is on disk before the next begins."""
     startup.no_arguments(argv)
+    cluster.need_none()
     if _TABLE.value:
         print(sweep_run.tables(pathlib.Path(_TABLE.value)))
         return

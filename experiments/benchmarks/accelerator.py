@@ -272,6 +272,9 @@ def main(argv: list[str]) -> None:
     if tables.shown(argv, wanted.table, table):
         return
     tables.check_cases(wanted.cases, list(CASES))
+    starts = tables.counts("--starts", wanted.starts)
+    replicas = tables.counts("--replicas", wanted.replicas)
+    machine.check_output(wanted.output)
     bandwidth = copy_bandwidth(wanted.copied)
     record = {**machine.stamp(), "copy_bytes_per_second": bandwidth, "max_terms": MAX_TERMS}
     print(f"copy: {bandwidth / 1e9:.0f} GB/s", flush=True)
@@ -287,11 +290,11 @@ def main(argv: list[str]) -> None:
         print(f"{name}: {record['fits'][name]}", flush=True)
         machine.write(wanted.output, record)
     record["starts"] = {}
-    for rows in map(int, wanted.starts):
+    for rows in starts:
         record["starts"][str(rows)] = measure_start(rows)
         print(f"a start from {rows} rows: {record['starts'][str(rows)]}", flush=True)
         machine.write(wanted.output, record)
-    record["replicas"] = measure_replicas([int(count) for count in wanted.replicas])
+    record["replicas"] = measure_replicas(replicas) if replicas else {}
     machine.write(wanted.output, record)
     print(table(record))
 
@@ -302,8 +305,10 @@ if __name__ == "__main__":
         "replicas", [str(count) for count in REPLICAS], "How many networks are trained in one vmap."
     )
     flags.DEFINE_list("starts", ["50000", "500000"], "Rows of the spline starts that are timed.")
-    flags.DEFINE_integer("agreement_rows", AGREEMENT_ROWS, "Rows of the comparison with the host.")
-    flags.DEFINE_integer("copied", 1 << 32, "Bytes that are copied to measure the bandwidth.")
+    flags.DEFINE_integer(
+        "agreement_rows", AGREEMENT_ROWS, "Rows of the comparison with the host.", 1
+    )
+    flags.DEFINE_integer("copied", 1 << 32, "Bytes that are copied to measure the bandwidth.", 4)
     flags.DEFINE_string("output", "results/accelerator/here.json", "JSON to write.")
     flags.DEFINE_string("table", None, "Print the table of this JSON file and end.")
     app.run(main)

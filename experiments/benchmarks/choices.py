@@ -3,8 +3,6 @@
 python -m experiments.benchmarks.choices --output=results/fit/choices.json
 """
 
-import sys
-
 import numpy as np
 from absl import app, flags
 
@@ -71,9 +69,8 @@ def main(argv: list[str]) -> None:
     wanted = flags.FLAGS
     if tables.shown(argv, wanted.table, table):
         return
-    unknown = sorted(set(wanted.names) - set(cases.TABLES))
-    if unknown:
-        sys.exit(f"error: --names must be among {', '.join(cases.TABLES)}; got {unknown[0]}.")
+    tables.check_cases(wanted.names, list(cases.TABLES), "--names")
+    machine.check_output(wanted.output)
     record = {**machine.stamp(), "tables": {}}
     for name in wanted.names:
         record["tables"][name] = measure(name, wanted.splits)

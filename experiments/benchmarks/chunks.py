@@ -138,6 +138,7 @@ def main(argv: list[str]) -> None:
     if tables.shown(argv, wanted.table, table):
         return
     tables.check_cases(wanted.cases, list(CASES))
+    machine.check_output(wanted.output)
     output = pathlib.Path(wanted.output)
     record = machine.continued(output)
     for name in wanted.cases:

@@ -98,6 +98,7 @@ def main(argv: list[str]) -> None:
     """Runs the sets one by one; the file is written after each."""
     if tables.shown(argv, _TABLE.value, table):
         return
+    machine.check_output(_OUTPUT.value)
     record = {**machine.stamp(), "sets": {}}
     for name in _SETS.value:
         record["sets"][name] = measure(name)

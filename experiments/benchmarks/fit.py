@@ -268,9 +268,8 @@ def main(argv: list[str]) -> None:
     wanted = flags.FLAGS
     if tables.shown(argv, wanted.table, table):
         return
-    unknown = sorted(set(wanted.cases) - set(cases.CASES))
-    if unknown:
-        sys.exit(f"error: --cases must be among {', '.join(cases.CASES)}; got {unknown[0]}.")
+    tables.check_cases(wanted.cases, list(cases.CASES))
+    machine.check_output(wanted.output)
     _run_cases(wanted.cases, wanted.repeats, pathlib.Path(wanted.output))
 
 

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pathlib
 import platform
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -34,6 +35,28 @@ def sentence(record: Mapping[str, Any]) -> str:
     versions = [f"{name} {found[name]}" for name in ("jax", "flax", "optax", "numpy")]
     cores = f"{found['cpu_count']} cores"
     return f"{record['date']}, {record['processor']}, {cores}, {', '.join(versions)}."
+
+
+def check_output(path: str | os.PathLike | None) -> None:
+    """Ends the program with a sentence, before anything is measured, where no record could stand.
+
+    Args:
+      path: of a file that `write` is to write, in a folder that is made if need be; None for none.
+    """
+    if path is None:
+        return
+    place = pathlib.Path(path)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        came = "it is a folder" if place.is_dir() or not place.name else ""
+        if not came and not os.access(place.parent, os.W_OK):
+            came = "its folder is read-only"
+    except OSError as error:
+        came = f"its folder cannot be made ({error.strerror})"
+    if came:
+        sys.exit(
+            f"error: --output must name a file that can be written; got {str(path)!r}, {came}."
+        )
 
 
 def write(path: str | os.PathLike, record: Mapping[str, Any]) -> None:

@@ -194,6 +194,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     wanted, config = flags.FLAGS, friedman1.get_config()
+    machine.check_output(wanted.output)
     with config.unlocked():
         config.training.epochs, config.data.num_train = wanted.epochs, wanted.num_train
     problem = prepare(config, wanted.seeds, wanted.records)

@@ -238,6 +238,7 @@ def main(argv: list[str]) -> None:
     if tables.shown(argv, wanted.table, table):
         return
     tables.check_cases(wanted.cases, list(CASES))
+    machine.check_output(wanted.output)
     record = {**machine.stamp(), "cases": {}}
     for name in wanted.cases:
         print(f"{name}:", flush=True)

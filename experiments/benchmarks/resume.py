@@ -220,6 +220,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     wanted = flags.FLAGS
+    machine.check_output(wanted.output)
     given: list[Kill] = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

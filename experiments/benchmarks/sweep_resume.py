@@ -160,6 +160,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     wanted = flags.FLAGS
+    machine.check_output(wanted.output)
     with tempfile.TemporaryDirectory() as name:
         unbroken, killed = pathlib.Path(name) / "unbroken", pathlib.Path(name) / "killed"
         began = time.perf_counter()

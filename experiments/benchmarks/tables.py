@@ -28,8 +28,16 @@ def shown(argv: Sequence[str], path: str | None, table: Callable[[dict], str]) -
     return bool(path)
 
 
-def check_cases(wanted: Sequence[str], known: Sequence[str]) -> None:
+def check_cases(wanted: Sequence[str], known: Sequence[str], flag: str = "--cases") -> None:
     """Ends the program with a sentence unless all wanted cases are known."""
     unknown = sorted(set(wanted) - set(known))
     if unknown:
-        sys.exit(f"error: --cases must be among {', '.join(known)}; got {unknown[0]}.")
+        sys.exit(f"error: {flag} must be among {', '.join(known)}; got {unknown[0]}.")
+
+
+def counts(flag: str, words: Sequence[str]) -> list[int]:
+    """Takes the words of a list of counts as integers >= 1, or ends the program with a sentence."""
+    for word in words:
+        if not word.isdecimal() or int(word) < 1:
+            sys.exit(f"error: {flag} must be integers >= 1, with commas; got {word!r}.")
+    return [int(word) for word in words]
