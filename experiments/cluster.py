@@ -85,7 +85,7 @@ def need_none() -> None:
     came = COORDINATOR.value
     check(
         came is None,
-        "--coordinator must be left out here, as the processes of a sweep do not know of each other "
+        "--coordinator must be left out here, as processes of a sweep do not know of each other "
         f"(--process_id and --num_processes tell each its share); got {came!r}.",
     )
 

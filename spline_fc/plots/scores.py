@@ -242,7 +242,8 @@ def _scatter(ax: Axes, given: np.ndarray, came: np.ndarray) -> str:
     both = np.concatenate([given, came])
     margin = 0.04 * np.ptp(both) or 1.0
     ends = both.min() - margin, both.max() + margin
-    ax.plot(ends, ends, color=look.INK, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
+    right = {"color": look.INK, "linewidth": 0.9, "linestyle": (0, (3, 2)), "zorder": 1}
+    ax.axline((ends[0], ends[0]), slope=1, **right)  # as far as bands or a caller widen the panel
     ax.set(xlim=ends, ylim=ends, box_aspect=1)
     look.label(ax, x="observed", y="predicted")
     error, spread = given - came, ((came - came.mean()) ** 2).sum()

@@ -44,12 +44,18 @@ def predicted(
             look.label(ax, y=f"{ax.get_ylabel()} by the {name}")
         elif shown == 1:
             look.label(ax, title=name, aside=ax.get_title("right"))
+    for k in range(shown):  # models are compared on the same scale
+        own = [ax for ax, (_, place) in zip(axes, panels, strict=True) if place == k]
+        low, high = np.transpose([ax.get_xlim() for ax in own])
+        for ax in own:
+            ax.set(xlim=(low.min(), high.max()), ylim=(low.min(), high.max()))
     tables = [
         {
             "model": name,
             "target": one_line(about.target_names[k]),
             "observed": came[:, k],
             "predicted": values[:, k],
+            **_ends(band, k, name),
         }
         for name, values in given.items()
         for k in range(came.shape[1])
@@ -66,6 +72,14 @@ def predicted(
         said += f" Shown are the first {shown} of {came.shape[1]}."
     title = "Predicted against observed"
     return fig.Picture("predicted", title, said, fig.figure_of(axes[0]), fig.stacked(tables))
+
+
+def _ends(band: Band | None, place: int, name: str) -> dict[str, np.ndarray]:
+    """The columns of a band, empty where a model has none."""
+    if band is None:
+        return {}
+    ends = {"lower": band.lower[:, place], "upper": band.upper[:, place]}
+    return ends if name == AFTER else {end: np.full(len(band.lower), None) for end in ends}
 
 
 def _band_sentence(band: Band | None) -> str:

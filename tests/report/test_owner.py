@@ -1,5 +1,6 @@
 """What the page tells the owner of the data: errors, rows, formula, importance, shapes."""
 
+import csv
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ import pytest
 from spline_fc.network import apply_params
 from spline_fc.report import answers, write_report
 from spline_fc.report.answers import AFTER, BEFORE, is_comparable
+from spline_fc.report.pictures_model import about_of, predicted
 from spline_fc.report.study import study
 from spline_fc.report.tables_model import confusion_table
 from spline_fc.workdir import read_data, read_params, read_workdir
@@ -223,6 +225,33 @@ def test_bands_hold_nine_tenths_of_the_validation_rows(houses, said):
     for target, told in said.items():
         is_class = study(read_workdir(houses[target])).answers.band is None
         assert is_class == (target in ("sold", "heating")) == ("Bars of the" not in told["errors"])
+
+
+def test_bands_stand_in_the_table_of_their_figure(houses):
+    found = study(read_workdir(houses["price"])).answers
+    with open(houses["price"] / "figures" / "predicted.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    ends = {
+        name: [row[name] for row in rows if row["model"] == AFTER] for name in ("lower", "upper")
+    }
+    np.testing.assert_allclose(np.array(ends["lower"], float), found.band.lower[:, 0])
+    np.testing.assert_allclose(np.array(ends["upper"], float), found.band.upper[:, 0])
+    others = [row for row in rows if row["model"] != AFTER]
+    assert len(others) == len(found.observed)
+    assert {row[name] for row in others for name in ends} == {""}
+    sold = (houses["sold"] / "figures" / "predicted.csv").read_text().splitlines()[0]
+    assert sold == "model,target,observed,predicted"  # probabilities have no band
+
+
+def test_models_are_compared_on_the_same_scale(houses):
+    work = read_workdir(houses["price"])
+    found, about = study(work).answers, about_of(study(work), read_data(work, 0))
+    drawn = predicted(found.predicted, found.observed, about, found.band).figure
+    first, second = drawn.axes[:2]
+    assert first.get_xlim() == first.get_ylim() == second.get_xlim() == second.get_ylim()
+    low, high = first.get_ylim()
+    every = [*found.predicted.values(), found.observed, found.band.lower, found.band.upper]
+    assert low <= min(map(np.min, every)) and high >= max(map(np.max, every))
 
 
 def test_a_run_that_kept_no_validation_rows_has_no_bands(workdir):
