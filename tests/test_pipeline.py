@@ -49,6 +49,18 @@ def test_a_run_leaves_a_model_of_every_start_and_seed(finished):
         )
 
 
+def test_the_model_of_a_run_has_the_intervals_of_its_validation_rows(finished):
+    model = sfc.load_model(finished / "models" / "spline-seed0.npz")
+    raw = data.load("friedman1", seed=0, **SIZES)
+    errors = np.abs(model.predict(raw.validation.x) - raw.validation.y[:, 0])
+    reach = np.sort(errors)[90]  # the 91st of 100: 0.9 * 101 rounded up
+    lower, upper = model.predict_interval(raw.test.x)
+    np.testing.assert_allclose([upper - lower], [np.full(100, 2 * reach)], rtol=1e-4)
+    np.testing.assert_allclose((upper + lower) / 2, model.predict(raw.test.x), rtol=1e-4)
+    within = np.mean((lower <= raw.test.y[:, 0]) & (raw.test.y[:, 0] <= upper))
+    assert model.made["intervals"]["cv+"]["coverage"] == pytest.approx(within) and within > 0.75
+
+
 def test_every_seed_has_its_own_scaler(finished):
     found = workdir.read_workdir(finished)
     scalers = [workdir.read_data(found, seed).scaler for seed in range(2)]

@@ -7,6 +7,7 @@ from spline_fc.ensemble.held_out import (
     check_held_out,
     keep_held_out,
     of_ensemble,
+    of_validation,
 )
 from spline_fc.ensemble.intervals import LEVEL, Groups
 from spline_fc.ensemble.record import (
@@ -35,6 +36,7 @@ __all__ = [
     "keep_held_out",
     "member_outputs",
     "of_ensemble",
+    "of_validation",
     "rows_between",
     "train_ensemble",
 ]

@@ -152,6 +152,9 @@ class Model(NamedTuple):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Bounds the target of each row, from the residuals of rows that members held out.
 
+        The model of a run has those of the validation rows, by which its epoch was chosen: its
+        intervals hold a little less than `level` (`ensemble.of_validation`).
+
         Args:
           rows: as in `outputs`.
           level: share of new rows whose target is to lie within, in (0, 1).
@@ -162,8 +165,8 @@ class Model(NamedTuple):
           own interval, and `level` is that of one.
 
         Raises:
-          ValueError: as for `outputs`, the model is a classification or no ensemble, a level that
-            the rows held out cannot give.
+          ValueError: as for `outputs`, the model is a classification or has no residuals, a level
+            that the rows held out cannot give.
         """
         check(self.task == "regression", "predict_interval must be asked of a regression.")
         held_out = self._held_out()

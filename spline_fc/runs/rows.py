@@ -9,6 +9,7 @@ import numpy as np
 from spline_fc import protocol, training
 from spline_fc.cpwl import FitResult, evaluate_float64
 from spline_fc.data import Dataset, Part
+from spline_fc.ensemble import of_validation
 from spline_fc.model import Model, make_model
 from spline_fc.network import DirectionsChoice, Params
 from spline_fc.protocol import Contender, Start, Verdict
@@ -149,6 +150,8 @@ def chosen_model(
 ) -> Model:
     """The run that was chosen for a seed, with all that it takes to predict new rows.
 
+    Its intervals are those of the validation rows that it was chosen by, see `of_validation`.
+
     Args:
       plan: of which the config is kept.
       contender, start, dataset: that were trained; the data set is standardised.
@@ -168,5 +171,7 @@ def chosen_model(
     if start.directions is not None:
         made["directions"] = start.directions.reason
     loss = contender.training.loss_of(dataset.task)
-    parts = {"spline": start.fit, "params": params, "extrapolate": plan.extrapolate}
+    held_out = of_validation(params, dataset, loss)
+    network = {"params": params} if held_out is None else {"held_out": held_out}
+    parts = {"spline": start.fit, "extrapolate": plan.extrapolate, **network}
     return make_model(dataset, loss=loss, made=made, **parts)

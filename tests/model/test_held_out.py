@@ -5,7 +5,8 @@ import pytest
 
 import spline_fc as sfc
 from spline_fc import files
-from spline_fc.ensemble import METHODS, keep_held_out
+from spline_fc.data import Part, Weights
+from spline_fc.ensemble import METHODS, keep_held_out, of_validation
 from spline_fc.ensemble.held_out import outputs_float64
 from spline_fc.ensemble.spread import sizes_at
 from tests.model.houses import MEMBERS, fitted, labelled, several, table
@@ -132,6 +133,26 @@ def test_what_cannot_be_bounded_is_named():
         model.predict_interval(frame, method="cv")
     with pytest.raises(ValueError, match="params must be the mean of the members"):
         model._replace(params=one.params).save("never.npz")
+
+
+def test_validation_rows_too_few_or_all_alike_give_no_intervals():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 2)), rng.normal(size=(60, 1))
+    dataset = sfc.from_arrays(x, y)
+    params = sfc.init_params("he_normal", 0, x, y, 4)
+
+    def found(x, y, weights=None):
+        own = dataset._replace(validation=Part(x, y))
+        if weights is not None:
+            own = own._replace(weights=Weights(np.ones(36), weights, np.ones(12)))
+        return of_validation(params, own, "squared_error")
+
+    assert found(x[:8], y[:8]) is None and found(x[:9], y[:9]).most_level == 0.9
+    assert found(np.ones((20, 2)), y[:20]) is None
+    weights = np.arange(20.0) % 2
+    held = found(x[:20], y[:20], weights)  # rows of weight 0 are left out
+    np.testing.assert_array_equal(held.sizes, found(x[1:20:2], y[1:20:2]).sizes)
+    assert found(x[:20], y[:20], weights * 0) is None
 
 
 BAD = {
