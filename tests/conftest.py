@@ -4,11 +4,19 @@ import gc
 import os
 import pathlib
 
+import hypothesis
 import jax
 import pytest
 
 # A float64 that slips into float32 arithmetic is an error here; users keep JAX's own setting.
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+# How long an example takes is no matter: machines differ, and some are busy.
+hypothesis.settings.register_profile(
+    "any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any speed")
 
 
 @pytest.fixture(autouse=True, scope="module")

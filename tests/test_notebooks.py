@@ -42,6 +42,8 @@ def test_a_notebook_runs_from_start_to_end(path, monkeypatch):
     monkeypatch.setenv("SPLINE_FC_NOTEBOOK", "smoke")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nothing is fetched in a test
+    # Compiling is much of what it does.
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
     notebook = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
     place = {"metadata": {"path": str(FOLDER)}}
     nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources=place).execute()

@@ -122,10 +122,10 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(finished, tmp_path, after):
 @pytest.mark.parametrize("records", [2, 50])
 def test_more_epochs_go_on_to_the_bits_of_one_long_run(tmp_path, records):
     one = {"learning_rates": (1e-2,), "seeds": 1, "knot_records": records}
-    pipeline.run(small(**one), tmp_path / "run")
+    pipeline.run(small(**one), tmp_path / "run", page=False)
     longer = {**one, "training.epochs": 6}
-    pipeline.run(small(**longer), tmp_path / "run")
-    pipeline.run(small(**longer), tmp_path / "whole")
+    pipeline.run(small(**longer), tmp_path / "run", page=False)
+    pipeline.run(small(**longer), tmp_path / "whole", page=False)
     found, wanted = bits(tmp_path / "run"), bits(tmp_path / "whole")
     if records == 2:  # the longer run keeps the spacing of its records
         assert found != wanted
@@ -162,7 +162,7 @@ def test_the_network_before_its_first_step_scores_what_the_spline_scores(tmp_pat
         source = {"name": _two_targets(tmp_path), "target": ("a", "b")}
     with config.unlocked():
         config.data = source
-    folder = pipeline.run(config, tmp_path / "run").parent
+    folder = pipeline.run(config, tmp_path / "run", page=False).parent  # tests/report has the pages
     fit = workdir.scores_of(rows(folder, "fits")[0])
     for run in rows(folder):
         if run["init"] == "spline":
@@ -192,7 +192,7 @@ def test_everything_that_training_can_do_is_said_in_a_config(tmp_path):
         "training.keep_axes": True, "training.group_rates.knots": 0.0, "refit": True,
         "training.output_ridge": 0.1, "timing": True, "writers": ("tensorboard",), "seeds": 1,
     })  # fmt: skip
-    folder = pipeline.run(config, tmp_path / "run").parent
+    folder = pipeline.run(config, tmp_path / "run", page=False).parent
     before, after = (
         workdir.read_params(folder, f"spline-seed0-{kind}")["Dense_0"]
         for kind in ("initial", "best")
@@ -219,7 +219,7 @@ def test_variants_that_differ_in_training_share_their_start(tmp_path, monkeypatc
             "noisy": {"start": "spline", "noise": 0.1},
         }
         config.initialisations = ("spline", "slow", "noisy")
-    folder = pipeline.run(config, tmp_path / "run").parent
+    folder = pipeline.run(config, tmp_path / "run", page=False).parent
     assert made == ["spline", "noisy"]
     starts = [workdir.read_params(folder, f"{name}-seed0-initial") for name in ("spline", "slow")]
     np.testing.assert_array_equal(*(start["Dense_0"]["kernel"] for start in starts))

@@ -1,14 +1,13 @@
 """The benchmark of the fit runs end to end on a tiny case; its figures are not looked at."""
 
 import json
-import pathlib
-import subprocess
-import sys
+from types import SimpleNamespace
+
+import pytest
+from absl import flags
 
 from experiments.benchmarks import choices, fit, wide
 from experiments.benchmarks import fit_cases as cases
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 def tiny(wanted="ratio") -> cases.Case:
@@ -70,10 +69,11 @@ def test_wide_data_are_fitted_and_told(monkeypatch):
     assert "digits through 32 random units" in table and "directions=pairs, screen=0" in table
 
 
-def test_unknown_case_is_named():
-    command = [sys.executable, "-m", "experiments.benchmarks.fit", "--cases=n1e5,nope"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 1 and "got nope" in done.stderr
+def test_unknown_case_is_named(monkeypatch):
+    given = SimpleNamespace(table=None, cases=["n1e5", "nope"])
+    monkeypatch.setattr(flags, "FLAGS", given)
+    with pytest.raises(SystemExit, match="error: --cases must be among .*; got nope"):
+        fit.main(["fit"])
 
 
 def test_choices_are_compared_on_the_same_splits(monkeypatch):

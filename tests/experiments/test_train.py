@@ -1,5 +1,6 @@
 """The program as it is typed: sentences, exit statuses, what is shown."""
 
+import json
 import os
 import pathlib
 import signal
@@ -39,33 +40,69 @@ def test_a_run_prints_its_table_and_says_its_phases(tmp_path):
     assert again.returncode == 0 and again.stdout == done.stdout and again.stderr == ""
 
 
-@pytest.mark.parametrize(
-    ("flag", "sentence"),
-    [
-        ("--config.training.epoch=3", "epoch"),
-        ("--config.data.name=friedmann1", "did you mean 'friedman1'"),
-        ("--config.training.optimizer=adamm", "did you mean 'adam'"),
-        ("--config.data.name=missing/file.csv", "missing/file.csv"),
-        ("--config.data.target=oops", "target must be left out for 'friedman1'"),
-        ("--config.fit.directions=oops", "directions must be one of"),
-        ("--nonsense", "nonsense"),
-    ],
-)
-def test_a_bad_command_line_ends_in_one_sentence(tmp_path, flag, sentence):
-    done = run(tmp_path / "run", flag)
+BAD_FLAGS = {
+    "--config.training.epoch=3": "epoch",
+    "--config.data.name=friedmann1": "did you mean 'friedman1'",
+    "--config.training.optimizer=adamm": "did you mean 'adam'",
+    "--config.data.name=missing/file.csv": "missing/file.csv",
+    "--config.data.target=oops": "target must be left out for 'friedman1'",
+    "--config.fit.directions=oops": "directions must be one of",
+    "--nonsense": "nonsense",
+}
+BAD_CONFIGS = {
+    "configs/friedman.py": "did you mean configs/friedman1.py?",
+    "configs/friedman1.py:oops": "must be 'smoke' or left out",
+}
+# The program from its first line to its end, in a process forked from one that has read what the
+# program imports: it is that which takes seconds.
+FORKS = """
+import json, os, runpy, sys
+from experiments import cluster, startup
+from spline_fc import pipeline, report, runs
+
+folder = sys.argv[1]
+for number, words in enumerate(json.loads(sys.argv[2])):
+    if not (child := os.fork()):
+        for stream in (1, 2):
+            os.dup2(os.open(f"{folder}/{number}.{stream}", os.O_CREAT | os.O_WRONLY), stream)
+        sys.argv = ["experiments.train", *words]
+        runpy.run_module("experiments.train", run_name="__main__", alter_sys=True)
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """How the program ends and what it says, by what is wrong with its command line."""
+    folder = tmp_path_factory.mktemp("forks")
+    calls = {flag: command(folder / "run", flag) for flag in BAD_FLAGS}
+    calls |= {config: command(folder / "run", config=config) for config in BAD_CONFIGS}
+    calls["--show_config"] = command("", "--show_config")
+    words = json.dumps([call[3:] for call in calls.values()])
+    forks = [sys.executable, "-c", FORKS, str(folder), words]
+    told = subprocess.run(forks, capture_output=True, text=True, cwd=ROOT)
+    assert told.returncode == 0, told.stderr
+    statuses = map(int, told.stdout.split())
+    said = [[(folder / f"{i}.{s}").read_text() for s in (1, 2)] for i in range(len(calls))]
+    assert not (folder / "run").exists() and not (folder / "run.partial").exists()
+    return {
+        call: subprocess.CompletedProcess(call, status, *streams)
+        for call, status, streams in zip(calls, statuses, said, strict=True)
+    }
+
+
+@pytest.mark.parametrize("flag", BAD_FLAGS)
+def test_a_bad_command_line_ends_in_one_sentence(ended, flag):
+    done = ended[flag]
     assert done.returncode != 0 and "Traceback" not in done.stderr
-    assert any(sentence in line for line in done.stderr.splitlines()), done.stderr
-    assert not (tmp_path / "run").exists() and not (tmp_path / "run.partial").exists()
+    assert any(BAD_FLAGS[flag] in line for line in done.stderr.splitlines()), done.stderr
 
 
-@pytest.mark.parametrize(
-    ("config", "sentence"),
-    [("configs/friedman.py", "did you mean configs/friedman1.py?"),
-     ("configs/friedman1.py:oops", "must be 'smoke' or left out")],
-)  # fmt: skip
-def test_a_wrong_config_ends_in_one_sentence(tmp_path, config, sentence):
-    done = run(tmp_path / "run", config=config)
-    assert done.returncode != 0 and sentence in done.stderr.splitlines()[-1]
+@pytest.mark.parametrize("config", BAD_CONFIGS)
+def test_a_wrong_config_ends_in_one_sentence(ended, config):
+    done = ended[config]
+    assert done.returncode != 0 and BAD_CONFIGS[config] in done.stderr.splitlines()[-1]
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
@@ -79,8 +116,9 @@ def test_the_target_and_other_fields_of_a_table_are_set_by_flags(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_all_fields_are_shown():
-    done = run("", "--show_config")
+def test_all_fields_are_shown(ended):
+    done = ended["--show_config"]
+    assert done.returncode == 0 and done.stderr == ""
     for field in ("group_rates", "num_slices", "keep_twins_together", "checkpoint_every"):
         assert field in done.stdout
 

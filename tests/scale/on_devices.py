@@ -1,11 +1,12 @@
-"""What tests/scale runs in processes of its own, with eight devices that are one CPU.
+"""What tests/scale runs in a process of its own, with eight devices that are one CPU.
 
-    python -m tests.scale.on_devices NAME
+    python -m tests.scale.on_devices FOLDER NAME...
 
-prints one JSON object: what was measured.
+prints one JSON object: by name what was measured, and which programs were dumped to the folder.
 """
 
 import json
+import pathlib
 import sys
 import tempfile
 
@@ -164,4 +165,11 @@ def training_part(x, y):
 
 
 if __name__ == "__main__":
-    print(json.dumps(globals()[sys.argv[1]]()))
+    folder, *names = sys.argv[1:]
+    told, seen = {}, set()
+    for name in names:
+        found = globals()[name]()
+        dumped = {path.name for path in pathlib.Path(folder).glob("*after_optimizations.txt")}
+        told[name] = {"found": found, "programs": sorted(dumped - seen)}
+        seen |= dumped
+    print(json.dumps(told))

@@ -19,27 +19,30 @@ FLAGS = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_lev
 ROWS = 13003  # of the child
 
 
-def measured(name, folder):
-    """What a child with eight devices says, and its compiled programs, {name: text}."""
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """What a child with eight devices says, by name, and the programs it compiled for it."""
+    folder = tmp_path_factory.mktemp("programs")
     flags = f"{FLAGS} --xla_dump_hlo_as_text --xla_dump_to={folder}"
     where = {"cwd": ROOT, "env": {**os.environ, "PYTHONPATH": ".", "XLA_FLAGS": flags}}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.scale.on_devices", name],
-        capture_output=True,
-        text=True,
-        **where,
-    )
+    names = ("started", "interactions", "classes", "members")
+    command = [sys.executable, "-m", "tests.scale.on_devices", str(folder), *names]
+    done = subprocess.run(command, capture_output=True, text=True, **where)
     assert done.returncode == 0, done.stderr[-3000:]
-    texts = {}
-    for path in folder.glob("*after_optimizations.txt"):
-        name = path.name.split(".")[1].removeprefix("jit_")
-        texts[name] = texts.get(name, "") + path.read_text()
-    return json.loads(done.stdout.splitlines()[-1]), texts
+    told = json.loads(done.stdout.splitlines()[-1])
+    found = {}
+    for name in names:
+        texts = {}
+        for file in told[name]["programs"]:
+            program = file.split(".")[1].removeprefix("jit_")
+            texts[program] = texts.get(program, "") + (folder / file).read_text()
+        found[name] = told[name]["found"], texts
+    return found
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory):
-    return measured("started", tmp_path_factory.mktemp("programs"))
+def started(measured):
+    return measured["started"]
 
 
 def check_same(found):
@@ -82,21 +85,21 @@ def test_no_program_gathers_rows_but_that_of_samples(started):
     assert len(rest) < len(gathered) and max(rest, default=0) < ROWS, gathered
 
 
-def test_minima_are_the_same_on_eight_devices(tmp_path):
-    found, _ = measured("interactions", tmp_path)
+def test_minima_are_the_same_on_eight_devices(measured):
+    found, _ = measured["interactions"]
     check_same(found["fit"])
     assert found["degree"] == 2
 
 
-def test_classes_are_the_same_on_eight_devices(tmp_path):
-    found, _ = measured("classes", tmp_path)
+def test_classes_are_the_same_on_eight_devices(measured):
+    found, _ = measured["classes"]
     check_same(found["fit"])
     assert found["log_loss"] < 1e-6 and found["params"] < 1e-6
     assert found["refused"] == "y must hold 0 and 1 for classes; got others."
 
 
-def test_members_are_the_same_on_eight_devices_which_do_not_wait_for_each_other(tmp_path):
-    found, texts = measured("members", tmp_path)
+def test_members_are_the_same_on_eight_devices_which_do_not_wait_for_each_other(measured):
+    found, texts = measured["members"]
     assert found["loss"] < 1e-5 and found["same_rate"] and found["same_epochs"]
     assert found["fell"] < 0.99
     assert "num_partitions=8" in texts["advance"]
