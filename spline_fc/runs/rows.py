@@ -172,6 +172,12 @@ def chosen_model(
         made["directions"] = start.directions.reason
     loss = contender.training.loss_of(dataset.task)
     held_out = of_validation(params, dataset, loss)
-    network = {"params": params} if held_out is None else {"held_out": held_out}
-    parts = {"spline": start.fit, "extrapolate": plan.extrapolate, **network}
-    return make_model(dataset, loss=loss, made=made, **parts)
+    return make_model(
+        dataset,
+        spline=start.fit,
+        params=params if held_out is None else None,
+        loss=loss,
+        extrapolate=plan.extrapolate,
+        made=made,
+        held_out=held_out,
+    )
