@@ -18,7 +18,7 @@ from spline_fc.cpwl.chunked.rows import products_of as products_in_chunks
 from spline_fc.cpwl.chunked.scaling import ScaledChunks
 from spline_fc.cpwl.chunked.search import forward_in_chunks
 from spline_fc.cpwl.directions import Directions, find_directions, most_directions
-from spline_fc.cpwl.far import room_beside_far, with_far_values
+from spline_fc.cpwl.far import Solution, room_beside_far, tell_lost, with_far_values
 from spline_fc.cpwl.forward import ForwardTrace, forward
 from spline_fc.cpwl.knots import SearchSpace, knot_choices, spans_of
 from spline_fc.cpwl.products import Products
@@ -192,6 +192,7 @@ class _Parts(NamedTuple):
     trace: ForwardTrace
     stop_reason: str
     coef: np.ndarray  # (p, k) float64, of the intercept and the chosen terms
+    gram: np.ndarray  # (p, p), their cross products
     path: pruning.PruningPath
     rss: float
     total: float
@@ -317,7 +318,7 @@ def _fit(
 
 def _parts(data: AnyData, terms, trace: ForwardTrace, stop: Stop, solved, wide: bool) -> _Parts:
     """What was found, its trace put right where the search lost count of the residual."""
-    coef, path, rss, total, exact = solved
+    coef, gram, path, rss, total, exact = solved
     exact = exact[trace.num_terms - 1]  # of the terms after every step
     noise = total * (1e-10 if wide else 1e-6)  # below, neither count is more than rounding
     astray = bool((np.abs(trace.rss - exact) > TOLD * exact + noise).any())
@@ -326,7 +327,7 @@ def _parts(data: AnyData, terms, trace: ForwardTrace, stop: Stop, solved, wide: 
         stop = stop._replace(reason=told(stop.reason, trace.rss[-1], exact[-1], len(terms)))
         trace = trace._replace(rss=exact)
     return _Parts(
-        terms, trace, with_causes(stop, path, data.weight), coef, path, rss, total,
+        terms, trace, with_causes(stop, path, data.weight), coef, gram, path, rss, total,
         doubtful=not wide and (astray or starved),
     )  # fmt: skip
 
@@ -345,7 +346,7 @@ def _products(
 
 
 def _prune_and_solve(rows: Products, terms, linear, backward: _Backward):
-    """Coefficients (p, k) of the chosen subset, path, RSS, total, and the RSS of prefixes."""
+    """Coefficients (p, k) of the chosen, their products, path, RSS, total, RSS of prefixes."""
     moments = pruning.cross_products(rows.squares, 1 + len(terms))
     most = room_beside_far(backward.max_hinges, terms, backward.is_far)
     uses = hinge_use(terms, linear)
@@ -354,7 +355,7 @@ def _prune_and_solve(rows: Products, terms, linear, backward: _Backward):
     gram, target = moments.plain_gram * np.outer(kept, kept), moments.plain_target
     total = float(moments.total.sum())
     coef, rss = least_squares(rows.residuals, gram, target, total)
-    return coef[kept], path, rss, total, pruning.prefix_rss(moments)
+    return coef[kept], gram[np.ix_(kept, kept)], path, rss, total, pruning.prefix_rss(moments)
 
 
 def _result(
@@ -363,28 +364,28 @@ def _result(
 ) -> FitResult:  # fmt: skip
     """The fit in the units of x and y, without its seconds."""
     mapped = [units.term(term) for term in parts.terms]
-    terms = tuple(term for term, _ in mapped)
-    factors = np.array([factor for _, factor in mapped])
-    kept = parts.path.kept[parts.path.chosen]
-    coef = parts.coef[1:] * factors[kept, None] if len(terms) else parts.coef[1:]
-    coef, intercept = coef * targets.unit, parts.coef[0] * targets.unit
+    terms, kept = tuple(term for term, _ in mapped), parts.path.kept[parts.path.chosen]
+    factors = np.array([1.0, *(factor for _, factor in mapped)])[np.append(True, kept), None]
+    own, dtype = parts.coef * factors, data.x.dtype
     chosen = [term for term, keep in zip(terms, kept, strict=True) if keep]
-    rss, square = parts.rss, targets.unit**2
+    lost = (targets.as_stored(own, dtype) - own) / factors
+    solved = Solution(chosen, own, parts.rss + float((lost * (parts.gram @ lost)).sum()))
     if units.any_far(chosen):
         wanted = (1 + TOLD) * parts.path.rss[parts.path.chosen]
-        far = (data, found.projection, units, space.linear, targets.centred)
-        chosen, solved, rss = with_far_values(chosen, *far, wanted, max_hinges)
-        intercept, coef = solved[0] * targets.unit, solved[1:] * targets.unit
+        far = (data, found.projection, units, space.linear, targets, wanted, max_hinges)
+        solved = with_far_values(chosen, *far)
+        tell_lost(solved, units, (*names, *found.names), dtype, wanted)
+    chosen, coef = solved.terms, solved.coef[1:] * targets.unit
+    intercept, square = solved.coef[0] * targets.unit + targets.mean, targets.unit**2
     # A linear term becomes a pair of hinges, which is exact on all of R.
     mirrored = [m for m, term in enumerate(chosen) if term.features & space.linear]
     mirrors = [Term(tuple((v, -s, t) for v, s, t in chosen[m].factors)) for m in mirrored]
     coef = np.concatenate([coef, -coef[mirrored]])
     trace, path = parts.trace, parts.path
-    r2 = float(1 - rss / parts.total) if parts.total > 0 else 0.0  # before squares may underflow
-    num_rows, rss, num_terms = data.weight, rss * square, 1 + len(chosen)
-    intercept = intercept + targets.mean
+    r2 = float(1 - solved.rss / parts.total) if parts.total > 0 else 0.0  # squares may underflow
+    num_rows, rss, num_terms = data.weight, solved.rss * square, 1 + len(chosen)
     return FitResult(
-        spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, data.x.dtype),
+        spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, dtype),
         names=(*names, *found.names),
         rss=float(rss),
         gcv=float(pruning.gcv_score(rss, num_terms, num_rows, penalty)),

@@ -13,6 +13,8 @@ from spline_fc.cpwl.regressors import Regressors, regressors_of
 from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term, raw_columns, term_values
 
+ROUNDING = float(np.finfo(np.float64).eps)
+
 
 class Block(NamedTuple):
     """Some rows."""
@@ -20,6 +22,15 @@ class Block(NamedTuple):
     x: np.ndarray  # (n, d)
     y: np.ndarray  # (n, k) float64
     weights: np.ndarray  # (n,) float64
+
+
+class Basis(NamedTuple):
+    """Columns [1, B join] of rows, B being terms in raw units."""
+
+    terms: Sequence[Term]  # m of them, on columns of z
+    linear: frozenset[int]  # columns that are meant as they are, less the knot
+    projection: np.ndarray  # (d, q)
+    join: np.ndarray  # (m, p)
 
 
 class Rows(abc.ABC):
@@ -46,19 +57,20 @@ class Rows(abc.ABC):
         """Weighted residual sum of squares, of the spline as it will be evaluated."""
 
     @abc.abstractmethod
-    def least_squares(
-        self, terms: Sequence[Term], linear: frozenset[int], projection: np.ndarray, y: Any
-    ) -> tuple[np.ndarray, float]:
-        """Coefficients of an intercept and some terms in raw units.
+    def least_squares(self, basis: Basis, y: Any) -> np.ndarray:
+        """Coefficients (1 + p, k) of a basis, the intercept first.
 
         Args:
-          terms: m terms on columns of z.
-          linear: columns that are meant as they are, less the knot.
-          projection: (d, q).
+          basis: of m terms, joined to p columns.
           y: (n, k) float64, in place of the targets.
+        """
 
-        Returns:
-          coefficients (1 + m, k), intercept first, and the weighted residual sum of squares.
+    @abc.abstractmethod
+    def rss_of(self, basis: Basis, coef: np.ndarray, y: Any) -> float:
+        """Weighted RSS of coefficients (1 + p, k), as `least_squares` has them.
+
+        Every residual counts as large as rounding in float64 may make it, in whatever order terms
+        are summed: of slopes that cancel at 1e20, one order may by chance leave 0, others 1e4.
         """
 
     def regressors(self, spline: Spline) -> Regressors:
@@ -117,23 +129,31 @@ class HostRows(Rows):
         parts = (b.weights @ (b.y - evaluate_float64(spline, b.x)) ** 2 for b in self.blocks())
         return float(sum(part.sum() for part in parts))
 
-    def least_squares(
-        self, terms: Sequence[Term], linear: frozenset[int], projection: np.ndarray, y: Any
-    ) -> tuple[np.ndarray, float]:
+    def least_squares(self, basis: Basis, y: Any) -> np.ndarray:
         """See `Rows`."""
-        straight = [m for m, term in enumerate(terms) if term.features & linear]
-
-        def design(x: np.ndarray) -> np.ndarray:
-            z = raw_columns(x, projection)
-            values = term_values(z, terms)
-            for m in straight:
-                ((column, slope, knot),) = terms[m].factors
-                values[:, m] = slope * (z[:, column] - knot)
-            return np.concatenate([np.ones((len(z), 1)), values], axis=1)
 
         def block(b: Block) -> np.ndarray:
-            return np.sqrt(b.weights)[:, None] * np.concatenate([design(b.x), b.y], axis=1)
+            return np.sqrt(b.weights)[:, None] * np.concatenate([_design(basis, b.x), b.y], axis=1)
 
-        coef = solve_triangle(triangle(map(block, self.blocks_with(y))), 1 + len(terms))
-        parts = (b.weights @ (b.y - design(b.x) @ coef) ** 2 for b in self.blocks_with(y))
-        return coef, float(sum(part.sum() for part in parts))
+        found = triangle(map(block, self.blocks_with(y)))
+        return solve_triangle(found, 1 + basis.join.shape[1])
+
+    def rss_of(self, basis: Basis, coef: np.ndarray, y: Any) -> float:
+        """See `Rows`."""
+
+        def part(b: Block) -> float:
+            values = _design(basis, b.x)
+            rounded = ROUNDING * (np.abs(values) @ np.abs(coef))
+            return float((b.weights @ (np.abs(b.y - values @ coef) + rounded) ** 2).sum())
+
+        return sum(map(part, self.blocks_with(y)))
+
+
+def _design(basis: Basis, x: np.ndarray) -> np.ndarray:
+    z = raw_columns(x, basis.projection)
+    values = term_values(z, basis.terms)
+    for m, term in enumerate(basis.terms):
+        if term.features & basis.linear:
+            ((column, slope, knot),) = term.factors
+            values[:, m] = slope * (z[:, column] - knot)
+    return np.concatenate([np.ones((len(z), 1)), values @ basis.join], axis=1)

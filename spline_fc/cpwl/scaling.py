@@ -29,15 +29,28 @@ DEPENDENT = 1e-11  # share below which a column is dependent for good
 ONE_THREAD = 1 << 17  # numbers in the columns up to which one thread is quicker
 
 
+class Level(NamedTuple):
+    """Hinges on one side of a column whose slopes sum to 0 from some place on."""
+
+    last: int  # the term that begins there
+    others: list[int]
+
+
 class Units(NamedTuple):
     """From scaled columns (z - shift) / scale back to raw ones."""
 
     scale: np.ndarray  # (D,) float64, weighted standard deviation; 1 for a constant column
     middle: np.ndarray  # (D,) float64, the shift, a value amid the column
     ends: np.ndarray  # (D, 2) float64, values beyond which no knot may lie
-    far: np.ndarray  # (D, 2) bool, whether values below, or above, were pulled in
+    reach: np.ndarray  # (D, 2) float64, to which values beyond were pulled in
+    extremes: np.ndarray  # (D, 2) float64, the least and the largest value
     scaled: np.ndarray  # (D, K) candidate knots as the search sees them, ascending
     raw: np.ndarray  # (D, K) float64, the same in the units of z
+
+    @property
+    def far(self) -> np.ndarray:
+        """Whether values below, or above, were pulled in, (D, 2) bool."""
+        return (self.extremes - self.reach) * (-1, 1) > 0
 
     def knots(self, column: np.ndarray, scaled: np.ndarray) -> np.ndarray:
         """Raw knots of candidates, from their columns and scaled positions."""
@@ -55,18 +68,23 @@ class Units(NamedTuple):
             found.append((v, float(sign if single else sign / self.scale[v]), float(raw)))
         return Term(tuple(found)), 1 / self.scale[found[0][0]] if single else 1.0
 
+    def farther(self, column: int) -> float:
+        """The side on which a column has its farthest values, -1 or 1; 0 if none are far."""
+        is_far = self.far[column]
+        distance = np.abs(self.extremes[column] - self.middle[column]) * is_far
+        return (-1.0, 1.0)[int(distance.argmax())] if is_far.any() else 0.0
+
     def with_tails(self, terms: Sequence[Term], linear: frozenset[int]) -> list[Term]:
         """Raw terms for columns with far values: a superset of their span that keeps its digits.
 
-        A far value has a hinge of its own, from the outermost place of a knot outwards. Where only
-        one side is far, single hinges turn their slopes away from it, as r(x - t) is
+        Far values have a hinge of their own, from the outermost place of a knot outwards. Single
+        hinges turn their slopes away from the farther side, as r(x - t) is
         r(t - x) + r(x - e) - r(e - x) up to constants; on all columns but linear ones.
         """
         found: list[Term] = []
         for term in terms:
             (column, sign, knot), *others = term.factors
-            outwards = self.far[column] == (sign < 0, sign > 0)
-            if others or column in linear or not outwards.all():
+            if others or column in linear or sign != self.farther(column):
                 found.append(term)
                 continue
             end = float(self.ends[column, int(sign > 0)])
@@ -75,6 +93,25 @@ class Units(NamedTuple):
             for s in np.flatnonzero(self.far[v]):
                 found.append(Term(((v, (-1.0, 1.0)[s], float(self.ends[v, s])),)))
         return list(dict.fromkeys(found))
+
+    def levelled(
+        self, terms: Sequence[Term], linear: frozenset[int]
+    ) -> tuple[list[Term], list[Level]]:
+        """Terms of `with_tails` and, for columns with far values on both sides, where they level.
+
+        Slopes that are turned away from the farther side all go on towards the other one, where
+        they have to cancel. One more hinge there, from where values were pulled in, is to take back
+        what the others rise by.
+        """
+        found, levels = list(terms), []
+        for v in sorted(set().union(*(term.features for term in terms)) - linear):
+            if not self.far[v].all():
+                continue
+            sign = -self.farther(v)
+            facing = [m for m, t in enumerate(terms) if [f[:2] for f in t.factors] == [(v, sign)]]
+            levels.append(Level(len(found), facing))
+            found.append(Term(((v, sign, float(self.reach[v, int(sign > 0)])),)))
+        return found, levels
 
     def any_far(self, terms: Sequence[Term]) -> bool:
         """Whether a column that the terms read has far values."""
@@ -121,7 +158,8 @@ class Column(NamedTuple):
     shift: float
     scale: float
     ends: tuple[float, float]
-    far: tuple[bool, bool]
+    reach: tuple[float, float]
+    extremes: tuple[float, float]
     delicate: bool
 
 
@@ -143,15 +181,13 @@ def looked_at(
     knots: np.ndarray, usable: np.ndarray, extent: Extent, shift: float, scale: float, dtype
 ) -> Column:
     """A column's candidates in its units, and whether float32 would lose digits that matter."""
-    far = extent.reach(FAR)
-    pulled = (extent.least < far[0], extent.most > far[1])
-    ends = np.array([extent.least, extent.most])
+    reach, extremes = extent.reach(FAR), (extent.least, extent.most)
     scaled, ends = (
-        (np.clip(values.astype(np.float64, copy=False), *far) - shift) * per_unit(scale)
-        for values in (knots, ends)
+        (np.clip(values.astype(np.float64, copy=False), *reach) - shift) * per_unit(scale)
+        for values in (knots, np.array(extremes))
     )
     low, high = ends.astype(dtype).astype(float)
-    given = (shift, scale, (extent.low, extent.high), pulled)
+    given = (shift, scale, (extent.low, extent.high), reach, extremes)
     return Column(knots, usable, scaled.astype(dtype), *given, _delicate(scaled, high - low))
 
 
@@ -166,8 +202,8 @@ def units_of(found: Sequence[Column], places: int, dtype) -> tuple[Units, np.nda
             table[v, :size], table[v, size:] = row, row[-1]
         usable[v, :size] = column.usable
     _, _, _, *fields, _ = zip(*found, strict=True)
-    shift, scale, ends, far = map(np.array, fields)
-    return Units(scale, shift, ends, far, scaled, raw), usable
+    shift, scale, *sides = map(np.array, fields)
+    return Units(scale, shift, *sides, scaled, raw), usable
 
 
 def scaled_columns(

@@ -20,6 +20,14 @@ class Targets(NamedTuple):
     mean: np.ndarray  # (k,) float64
     unit: float  # a power of 2: nothing is rounded
 
+    def as_stored(self, coef: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """Coefficients (1 + m, k) of such targets, intercept first, as those of y in a dtype."""
+        stored = coef * self.unit
+        stored[0] += self.mean
+        stored = stored.astype(dtype).astype(np.float64)
+        stored[0] -= self.mean
+        return stored / self.unit
+
 
 def targets_of(data: AnyData) -> Targets:
     """The targets of some rows, which stay where they are.

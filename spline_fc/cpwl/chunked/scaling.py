@@ -9,7 +9,7 @@ import numpy as np
 from spline_fc.cpwl import scaling
 from spline_fc.cpwl.chunked.inputs import ChunkedData, Rows
 from spline_fc.cpwl.inputs import CheckedData
-from spline_fc.cpwl.scaling import FAR, Extent, ScaledColumns, per_unit
+from spline_fc.cpwl.scaling import ScaledColumns, per_unit
 from spline_fc.cpwl.terms import raw_columns
 from spline_fc.threads import ahead
 
@@ -120,10 +120,7 @@ def scaled_columns(
     width = z.shape[1]
     found = scaling.scaled_columns(some, np.zeros((width, 0)), choices, end_span, linear, width)
     units = found.units
-    ends = enumerate(units.ends.tolist())
-    extents = [Extent(low, high, low, high, v not in linear) for v, (low, high) in ends]
-    reach = np.array([extent.reach(FAR) for extent in extents]).T
-    made = (np.arange(width), reach, units.middle, units.scale)
+    made = (np.arange(width), units.reach.T, units.middle, units.scale)
     columns: Any = ScaledChunks(data, projection, *made)
     return found._replace(columns=columns)
 

@@ -12,7 +12,7 @@ from spline_fc.cpwl.chunked.inputs import ChunkedData
 from spline_fc.cpwl.chunked.rows import ChunkedRows
 from spline_fc.cpwl.refit import solve_triangle
 from spline_fc.cpwl.regressors import Regressors
-from spline_fc.cpwl.rows import HostRows, Rows
+from spline_fc.cpwl.rows import ROUNDING, Basis, HostRows, Rows
 from spline_fc.cpwl.sharded.inputs import AnyData, ShardedData
 from spline_fc.cpwl.spline import Spline, basis
 from spline_fc.cpwl.targets import centred_targets
@@ -76,18 +76,15 @@ class DeviceRows(Rows):
         found = self._residuals(Design(wide, wide.coef), self.data.y, table)
         return float(found[1].sum())
 
-    def least_squares(
-        self, terms: Sequence[Term], linear: frozenset[int], projection: np.ndarray, y: jax.Array
-    ) -> tuple[np.ndarray, float]:
+    def least_squares(self, basis: Basis, y: jax.Array) -> np.ndarray:
         """See `Rows`."""
-        straight = [m for m, term in enumerate(terms) if term.features & linear]
-        mirrors = [Term(tuple((v, -s, t) for v, s, t in terms[m].factors)) for m in straight]
-        join = np.concatenate([np.eye(len(terms)), -np.eye(len(terms))[straight]])
-        every, outputs = [*terms, *mirrors], np.zeros((1, y.shape[1]))
-        spline = as_spline(every, outputs[0], outputs[:0], projection, np.float64, _size(every))
-        design = Design(spline, join)
-        coef = solve_triangle(self._triangle(design, y, np.zeros(y.shape[1])), 1 + len(terms))
-        return coef, float(self._residuals(design, y, coef)[1].sum())
+        found = self._triangle(_joined(basis, y), y, np.zeros(y.shape[1]))
+        return solve_triangle(found, 1 + basis.join.shape[1])
+
+    def rss_of(self, basis: Basis, coef: np.ndarray, y: jax.Array) -> float:
+        """See `Rows`."""
+        part = Part(self.data.x, y, self.data.weights)
+        return float(self._run(_largest_rss, _joined(basis, y), part, coef))
 
     def _design(self, columns: Regressors) -> Design:
         count, place = len(columns.live.terms), np.arange(len(columns.first))
@@ -118,6 +115,15 @@ class DeviceRows(Rows):
 
 def _size(terms: Sequence[Term]) -> tuple[int, int]:
     return len(terms), max((len(term.factors) for term in terms), default=1)
+
+
+def _joined(basis: Basis, y: jax.Array) -> Design:
+    """A design whose linear terms are pairs of hinges."""
+    terms, outputs = basis.terms, np.zeros((1, y.shape[1]))
+    straight = [m for m, term in enumerate(terms) if term.features & basis.linear]
+    every = [*terms, *(Term(tuple((v, -s, t) for v, s, t in terms[m].factors)) for m in straight)]
+    made = (outputs[0], outputs[:0], basis.projection, np.float64, _size(every))
+    return Design(as_spline(every, *made), np.concatenate([basis.join, -basis.join[straight]]))
 
 
 def _widened(spline: Spline) -> Spline:
@@ -171,3 +177,15 @@ def _residuals(design: Design, part: Part, coef: jax.Array, *, axes: Axes, most:
         return sums + jnp.stack([weights * residual, weights * residual**2]).sum(1)
 
     return summed(jax.lax.fori_loop(0, count, add, jnp.zeros((2, part.y.shape[1]))), axes)
+
+
+def _largest_rss(design: Design, part: Part, coef: jax.Array, *, axes: Axes, most: int):
+    """Weighted sum of squares of residuals that are as large as rounding may make them."""
+    size, count = _chunks(part, most)
+
+    def add(i, total):
+        values, y, weights = _chunk(i, size, design, part)
+        residual = abs(y - values @ coef) + ROUNDING * (abs(values) @ abs(coef))
+        return total + (weights * residual**2).sum()
+
+    return summed(jax.lax.fori_loop(0, count, add, jnp.zeros(())), axes)
