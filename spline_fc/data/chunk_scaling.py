@@ -9,7 +9,7 @@ import numpy as np
 from spline_fc.checks import as_float_dtype, check, check_kind
 from spline_fc.data.chunks import Chunk, Chunks, check_values
 from spline_fc.data.records import Scaler
-from spline_fc.data.scaling import NARROW
+from spline_fc.data.scaling import NARROW, body, centre
 
 
 class _Moments:
@@ -24,6 +24,7 @@ class _Moments:
         count, mean = len(values), values.mean(0)
         squares, ends = ((values - mean) ** 2).sum(0), (values.min(0), values.max(0))
         if not self.count:
+            self.body = body(values)  # of the first rows alone
             self.mean, self.squares, (self.least, self.most) = mean, squares, ends
         else:
             away, total = mean - self.mean, self.count + count
@@ -42,7 +43,8 @@ class _Moments:
 def fit_chunk_scaler(source: Chunks) -> Scaler:
     """Measures mean and standard deviation (divisor n) of every column of x and y; one pass.
 
-    Rows of weight 0 are left out; other weights do not count, as in `fit_scaler`.
+    Rows of weight 0 are left out; other weights do not count, as in `fit_scaler`. Where that takes
+    a median for the shift, here it is the median of the first chunk.
 
     Raises:
       ValueError: no rows, values that are not finite, or weights that are negative or not finite.
@@ -57,7 +59,8 @@ def fit_chunk_scaler(source: Chunks) -> Scaler:
             if len(values[kept]):
                 moments.add(values[kept])
     check(both[0].count > 0, f"{source.label} must have rows of weight above 0; got none.")
-    return Scaler(*both[0].unit(), *both[1].unit())
+    shift, scale = both[0].unit()
+    return Scaler(centre(shift, both[0].body), scale, *both[1].unit())
 
 
 def scale_chunks(source: Chunks, scaler: Scaler, dtype: Any = np.float32) -> Chunks:

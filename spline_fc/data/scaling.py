@@ -5,17 +5,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 
 from spline_fc.checks import as_float_dtype, check, check_kind
 from spline_fc.data.records import Dataset, Part, Scaler, as_dataset, check_dataset
 
 EXTRAPOLATE = ("clip", "linear")  # what is made of rows beyond the training rows
+QUARTILES = (0.25, 0.5, 0.75)
+SAMPLE_ROWS = 1 << 14  # whose quartiles are looked at
+LOST = 1e-3  # share of the interquartile range to which float32 may round the rows within it
 NARROW = 1e-300  # a column whose ends are no farther apart is constant: nothing divides by that
 
 
 def fit_scaler(train: Part, task: str = "regression", *, shared_scale: bool = False) -> Scaler:
     """Measures the mean and standard deviation (divisor n) of every column.
 
+    Where a few values lie so far that float32 could not tell the other rows of a feature apart
+    about the mean, its shift is the median (see `centre`); its scale is the deviation all the same.
     A constant column gets scale 1 and becomes 0: its computed deviation may be rounding noise
     instead of 0, so its ends are asked, which are less than 1e-300 apart. Labels are never scaled.
 
@@ -32,15 +38,22 @@ def fit_scaler(train: Part, task: str = "regression", *, shared_scale: bool = Fa
       TypeError: no Part.
     """
     check_kind("train", train, Part)
-    x_shift, x_scale = _moments(np.asarray(train.x))
+    return _measured(train, task, shared_scale)[0]
+
+
+def _measured(train: Part, task: str, shared_scale: bool) -> tuple[Scaler, np.ndarray]:
+    """The scaler, and the features that are centred at their medians."""
+    mean, x_scale = _moments(np.asarray(train.x))
+    x_shift = centre(mean, body(np.asarray(train.x)))
+    moved = np.flatnonzero(x_shift != mean)
     if shared_scale:
         varies = np.ptp(train.x, axis=0) >= NARROW
         squares = np.where(varies, x_scale, 0) ** 2
         x_scale = np.full(len(x_scale), np.sqrt(squares.mean()) if varies.any() else 1.0)
     num_targets = np.shape(train.y)[1]
     if task != "regression":
-        return Scaler(x_shift, x_scale, np.zeros(num_targets), np.ones(num_targets))
-    return Scaler(x_shift, x_scale, *_moments(np.asarray(train.y)))
+        return Scaler(x_shift, x_scale, np.zeros(num_targets), np.ones(num_targets)), moved
+    return Scaler(x_shift, x_scale, *_moments(np.asarray(train.y))), moved
 
 
 def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
@@ -64,7 +77,9 @@ def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
     raw = not (np.any(s.x_shift) or np.any(s.y_shift))
     raw = raw and bool(np.all(np.asarray(s.x_scale) == 1) and np.all(np.asarray(s.y_scale) == 1))
     check(raw, f"dataset must be in raw units; got {dataset.name!r}, which is standardised.")
-    scaler = fit_scaler(dataset.train, dataset.task, shared_scale=dataset.shared_scale)
+    scaler, moved = _measured(dataset.train, dataset.task, dataset.shared_scale)
+    if len(moved):
+        _tell_far(dataset, moved)
     train, validation, test = (
         Part(
             _scale_columns(np.asarray(part.x), scaler.x_shift, scaler.x_scale, dtype),
@@ -134,6 +149,47 @@ def unscale_x(scaler: Scaler, x: Any) -> Any:
 def unscale_y(scaler: Scaler, y: Any) -> Any:
     """Takes targets (..., k) from standardised to raw units, in the array kind and dtype of y."""
     return _unscale(y, scaler.y_shift, scaler.y_scale)
+
+
+def body(x: np.ndarray) -> np.ndarray:
+    """Quartiles (3, d) of columns (n, d), float64, of at most SAMPLE_ROWS rows evenly spread.
+
+    Where the outer two are one, as of a count that is mostly zero, those of all that is not.
+    """
+    found, x = np.empty((3, x.shape[1])), x[:: -(-len(x) // SAMPLE_ROWS)]
+    for j in range(x.shape[1]):
+        column = x[:, j].astype(np.float64)
+        found[:, j] = low, middle, high = np.quantile(column, QUARTILES)
+        others = column[column != middle] if low == high else column[:0]
+        if len(others):
+            low, _, high = np.quantile(others, QUARTILES)
+            found[:, j] = min(low, middle), middle, max(high, middle)
+    return found
+
+
+def centre(mean: np.ndarray, quartiles: np.ndarray) -> np.ndarray:
+    """The shifts (d,) of columns: their means, or medians where the mean takes the others' digits.
+
+    About 0 a float keeps its digits however small it is.
+    """
+    low, median, high = quartiles
+    rounded = np.finfo(np.float32).eps * np.abs(mean - median)
+    return np.where((rounded > LOST * (high - low)) & (high - low > NARROW), median, mean)
+
+
+def _tell_far(dataset: Dataset, moved: np.ndarray) -> None:
+    """A word about the feature of the farthest value, of those not centred at their means."""
+    x = np.asarray(dataset.train.x)[:, moved].astype(np.float64)
+    low, median, high = body(x)
+    away = np.abs(x - median)
+    worst = int((away.max(0) / (high - low)).argmax())
+    logging.warning(
+        "column %r has values as far as %.3g beside most between %.3g and %.3g, to which its mean "
+        "would leave few digits: it is centred at its median%s. Such a value may mean a missing "
+        "one, which a table leaves empty.",
+        dataset.feature_names[moved[worst]], x[away[:, worst].argmax(), worst], low[worst],
+        high[worst], f" ({len(moved) - 1} more like it)" if len(moved) > 1 else "",
+    )  # fmt: skip
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

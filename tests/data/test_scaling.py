@@ -151,3 +151,33 @@ def test_standardised_data_do_not_feel_the_units(scale, shift, flip, seed):
     for name in ("train", "validation", "test"):
         np.testing.assert_allclose(getattr(two, name).x, sign * getattr(one, name).x, atol=1e-9)
         np.testing.assert_allclose(getattr(two, name).y, getattr(one, name).y, atol=1e-9)
+
+
+@pytest.mark.parametrize("far", [1e8, -1e10, 1e20])
+def test_a_far_value_leaves_the_others_their_digits(far, caplog):
+    """About the mean float32 could not tell them apart; about their median it can."""
+    x = np.random.default_rng(0).uniform(size=(80, 3))
+    raw = dataset(x, x.sum(1))
+    raw.train.x[5, 1] = far
+    out = data.standardize(raw)
+    plain = raw.train.x[:, [0, 2]].mean(axis=0)
+    np.testing.assert_allclose(out.scaler.x_shift[[0, 2]], plain, rtol=1e-12)
+    others = np.arange(len(raw.train.x)) != 5
+    back = data.unscale_x(out.scaler, out.train.x.astype(float))
+    np.testing.assert_allclose(back[others], raw.train.x[others], rtol=1e-5, atol=1e-6)
+    assert "column 'x1' has values as far as" in caplog.text and len(caplog.records) == 1
+    parts = [(raw.train.x[i : i + 16], raw.train.y[i : i + 16]) for i in range(0, 48, 16)]
+    scaler = data.fit_chunk_scaler(data.chunks_of(lambda: parts))
+    assert 0 < scaler.x_shift[1] < 1
+
+
+def test_a_mean_that_costs_no_digits_is_the_shift(caplog):
+    """Counts that are mostly zero, with one that is large, and the codes -999 of a few rows."""
+    x = np.zeros((80, 3))
+    x[::9, 0], x[4, 1] = np.arange(9), 1e6
+    x[:, 2] = np.linspace(0, 1, 80)
+    x[:4, 2] = -999
+    raw = dataset(x, x.sum(1))
+    out = data.standardize(raw)
+    np.testing.assert_allclose(out.scaler.x_shift, raw.train.x.mean(0), rtol=1e-12)
+    assert not caplog.records
