@@ -59,6 +59,8 @@ def triangle(blocks: Iterable[np.ndarray]) -> np.ndarray:
 def solve_triangle(found: np.ndarray, p: int) -> np.ndarray:
     """Least squares (p, k) from R of [design (p) | targets (k)], on columns of unit length."""
     design, target = found[:, :p], found[:, p:]
-    size = np.linalg.norm(design, axis=0)
+    peak = np.abs(design).max(axis=0, initial=0.0)
+    peak = np.where(peak > 0, peak, 1.0)
+    size = peak * np.linalg.norm(design / peak, axis=0)  # squares of the columns may underflow
     size = np.where(size > 0, size, 1.0)
     return np.linalg.lstsq(design / size, target, rcond=RANK)[0] / size[:, None]

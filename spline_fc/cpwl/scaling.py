@@ -22,6 +22,8 @@ from spline_fc.cpwl.moments import aligned, in_threads
 from spline_fc.cpwl.terms import Term
 
 FAR = 3.0  # spans of the column beyond its knots at which values are pulled in
+NARROW = float(1 << 26)  # smallest normal numbers, than which no span is narrower
+CLOSEST = 1 / 1024  # of the narrowest span, knots that are closer are one
 LONGEST = 300.0  # a column's range over the interquartile range of its knots, for float32
 ALIKE = 1e-4  # share of a column's variance outside the span of the others, for float32
 SAMPLE_ROWS = 4096  # that are looked at for this
@@ -144,9 +146,23 @@ class Extent(NamedTuple):
     bends: bool  # False for a linear column, which is taken as it is
 
     def reach(self, spans: float) -> tuple[float, float]:
-        """Ends so many spans beyond low and high; everything for a linear column."""
+        """Ends so many spans beyond low and high; everything for a linear column that varies."""
         more = spans * (self.high - self.low)
-        return (self.low - more, self.high + more) if self.bends else (-np.inf, np.inf)
+        within = self.bends or not more > 0
+        return (self.low - more, self.high + more) if within else (-np.inf, np.inf)
+
+    def settled(self, dtype: np.dtype) -> "Extent":
+        """The extent without spans that are too narrow; a column without a wider one is constant.
+
+        Args:
+          dtype: in which slopes will be stored.
+        """
+        narrow = narrowest(dtype)
+        if self.high - self.low >= narrow:
+            return self
+        if self.most - self.least >= narrow:
+            return self._replace(low=self.least, high=self.most)
+        return self._replace(low=self.least, high=self.least, most=self.least)
 
 
 class Column(NamedTuple):
@@ -161,6 +177,17 @@ class Column(NamedTuple):
     reach: tuple[float, float]
     extremes: tuple[float, float]
     delicate: bool
+
+
+def narrowest(dtype: np.dtype) -> float:
+    """The length below which a span counts for nothing, as slopes along it would overflow.
+
+    Subnormal numbers, which devices take for 0, make no longer one.
+
+    Args:
+      dtype: in which slopes will be stored.
+    """
+    return NARROW * float(np.finfo(dtype).tiny)
 
 
 def middle(knots: np.ndarray, extent: Extent) -> float:
@@ -178,9 +205,17 @@ def per_unit(scale: float | np.ndarray) -> np.ndarray:
 
 
 def looked_at(
-    knots: np.ndarray, usable: np.ndarray, extent: Extent, shift: float, scale: float, dtype
-) -> Column:
-    """A column's candidates in its units, and whether float32 would lose digits that matter."""
+    knots: np.ndarray, usable: np.ndarray, extent: Extent, shift: float, scale: float, dtype,
+    stored,
+) -> Column:  # fmt: skip
+    """A column's candidates in its units, and whether float32 would lose digits that matter.
+
+    Args:
+      dtype: in which the search computes. stored: in which slopes will be stored.
+    """
+    gaps = np.diff(knots.astype(float, copy=False))
+    apart = np.append(True, gaps >= CLOSEST * narrowest(stored))
+    knots, usable = knots[apart], usable[apart]
     reach, extremes = extent.reach(FAR), (extent.least, extent.most)
     scaled, ends = (
         (np.clip(values.astype(np.float64, copy=False), *reach) - shift) * per_unit(scale)
@@ -213,6 +248,7 @@ def scaled_columns(
     end_span: int,
     linear: frozenset[int],
     places: int,
+    stored: np.dtype | None = None,
 ) -> ScaledColumns:
     """Chooses candidates on every column of z, then shifts and scales both, column by column.
 
@@ -223,6 +259,7 @@ def scaled_columns(
       end_span: rows at either end that no knot splits off; only such values are ever pulled in.
       linear: columns that no hinge bends, which are taken as they are.
       places: columns to make room for; those beyond D = d + q are zero and have no knots.
+      stored: dtype in which slopes will be stored; None for that of x.
 
     Returns:
       ScaledColumns of `places` columns.
@@ -231,6 +268,7 @@ def scaled_columns(
     uneven = None if (weights == weights[0]).all() else weights
     columns = aligned((places, len(data.x)), data.dtype)
     columns[len(choices) :] = 0
+    stored = data.x.dtype if stored is None else stored
     num_features, projected = data.x.shape[1], _projections(data.x, projection)
 
     def one(v: int) -> Column:
@@ -238,6 +276,7 @@ def scaled_columns(
         ranked = np.sort(raw) if uneven is None else raw  # faster than partitions at many places
         ends = _span(ranked, uneven, max(end_span, 1))
         extent = Extent(*ends, float(raw.min()), float(raw.max()), v not in linear)
+        extent = extent.settled(stored)
         knots, usable = candidate_knots(ranked, uneven, choices[v])
         shift = middle(knots, extent)
         scale = _deviation(raw, uneven, shift, extent.reach(1.0))
@@ -245,7 +284,7 @@ def scaled_columns(
         for rows in chunks(len(raw)):
             wide = np.clip(raw[rows].astype(np.float64, copy=False), *far)
             columns[v, rows] = (wide - shift) * per_unit(scale)
-        return looked_at(knots, usable, extent, shift, scale, data.dtype)
+        return looked_at(knots, usable, extent, shift, scale, data.dtype, stored)
 
     # Threads cost small columns more than they save.
     many = in_threads if columns.size > ONE_THREAD else map

@@ -21,9 +21,16 @@ class Targets(NamedTuple):
     unit: float  # a power of 2: nothing is rounded
 
     def as_stored(self, coef: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        """Coefficients (1 + m, k) of such targets, intercept first, as those of y in a dtype."""
+        """Coefficients (1 + m, k) of such targets, intercept first, as those of y in a dtype.
+
+        Raises:
+          ValueError: some have no place in the dtype.
+        """
         stored = coef * self.unit
         stored[0] += self.mean
+        steepest, most = float(np.abs(stored).max()), float(np.finfo(dtype).max)
+        wanted = f"y must rise by less than {most:.2g} for 1 of x of {np.dtype(dtype)}"
+        check(steepest < most, f"{wanted}; got a slope of {steepest:.2g}.")
         stored = stored.astype(dtype).astype(np.float64)
         stored[0] -= self.mean
         return stored / self.unit

@@ -118,7 +118,8 @@ def scaled_columns(
         weights = np.concatenate([weights, np.full(2, weights.min())])
     some = CheckedData(z, np.zeros((len(z), 1)), weights, np.dtype(np.float64))
     width = z.shape[1]
-    found = scaling.scaled_columns(some, np.zeros((width, 0)), choices, end_span, linear, width)
+    rest = (choices, end_span, linear, width, data.x.dtype)
+    found = scaling.scaled_columns(some, np.zeros((width, 0)), *rest)
     units = found.units
     made = (np.arange(width), units.reach.T, units.middle, units.scale)
     columns: Any = ScaledChunks(data, projection, *made)

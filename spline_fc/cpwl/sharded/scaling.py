@@ -93,7 +93,7 @@ def scaled_columns(
         units = (far[:, 0], far[:, 1], shift[:, None], per_unit(scale)[:, None])
         columns = _scaled(parts, units, dtype=data.dtype, places=places)
     looked = [
-        looked_at(knots, usable, extent, *unit, data.dtype)
+        looked_at(knots, usable, extent, *unit, data.dtype, data.x.dtype)
         for (extent, knots, usable), unit in zip(found, zip(shift, scale, strict=True), strict=True)
     ]
     table, usable = units_of(looked, places, data.dtype)
@@ -139,6 +139,7 @@ def _candidates(
         if low >= high:
             low, high = _inner(table.one(v), least, most)
         extent = Extent(float(low), float(high), float(least), float(most), bends[v])
+        extent = extent.settled(data.x.dtype)
         if isinstance(choice, np.ndarray):
             found.append((extent, *given_knots(least, choice)))
             continue
