@@ -51,9 +51,10 @@ def with_far_values(
 ) -> Solution:  # fmt: skip
     """The terms in raw units where values are far that the search saw nearer.
 
-    If their coefficients as stored cannot leave the RSS `wanted` they get hinges for the far
-    values, should the cap on hinges leave room for them. Of float32, slopes that are to cancel at
-    a far value are rounded to multiples of one number, so that they do.
+    If their coefficients as stored cannot leave the RSS `wanted`, or values are farther than the
+    digits of float32 reach, in which networks compute, they get hinges for the far values, should
+    the cap on hinges leave room for them. Where far values lie on both sides, slopes that are to
+    cancel are rounded to multiples of one number, so that they do.
 
     Args:
       terms: m terms in raw units. linear: columns that do not bend.
@@ -77,8 +78,8 @@ def with_far_values(
     tails = units.with_tails(terms, linear)
     levelled = units.levelled(tails, linear)
     best = solved([units.from_the_middle(term, linear) for term in terms])
-    # Beyond this sums may come out right in float64 by chance, but not in the dtype itself.
-    lost = _distance(terms, units).max() * np.finfo(dtype).eps > LOST
+    # Slopes that cancel in float64 may leave anything in float32, in which networks compute.
+    lost = _distance(terms, units).max() * np.finfo(np.float32).eps > LOST
     for more in [(tails,), levelled][: 2 if levelled[1] else 1]:
         room = max_hinges is None or hinge_use(more[0], linear).shape[1] <= max_hinges
         if room and (lost or best.rss > wanted):
@@ -87,17 +88,27 @@ def with_far_values(
 
 
 def tell_lost(
-    solution: Solution, units: Units, names: Sequence[str], dtype: np.dtype, wanted: float
-) -> None:
-    """A word about the column whose far values cost more of the fit than was `wanted`."""
+    solution: Solution, wanted: float, units: Units, names: Sequence[str], mean: np.ndarray,
+    dtype: np.dtype,
+) -> None:  # fmt: skip
+    """A word where coefficients as stored leave more of the RSS than was `wanted`, and why.
+
+    Args:
+      names: (D,) of the columns of z. mean: (k,) of the targets.
+    """
     if solution.rss <= wanted:
         return
-    column, side = divmod(int(_distance(solution.terms, units).argmax()), 2)
-    far = units.extremes[column, side]
+    distance = _distance(solution.terms, units)
+    column, side = divmod(int(distance.argmax()), 2)
+    if distance[column, side] > 0:
+        why = "column %r has values as far as %.3g, beside which its others lose digits in %s"
+        first = (names[column], units.extremes[column, side])
+    else:
+        why = "coefficients of y, which lies about %.3g, lose digits in %s, the dtype of x"
+        first = (mean[np.abs(mean).argmax()],)
     logging.warning(
-        "column %r has values as far as %.3g, beside which its others lose digits in %s: the RSS "
-        "is %.3g times that of the search, which saw them nearer.",
-        names[column], far, np.dtype(dtype).name, solution.rss / wanted,
+        why + ": the RSS is %.3g times that of the search.",
+        *first, np.dtype(dtype).name, solution.rss / wanted,
     )  # fmt: skip
 
 

@@ -366,34 +366,34 @@ def _result(
     mapped = [units.term(term) for term in parts.terms]
     terms, kept = tuple(term for term, _ in mapped), parts.path.kept[parts.path.chosen]
     factors = np.array([1.0, *(factor for _, factor in mapped)])[np.append(True, kept), None]
-    own, dtype = parts.coef * factors, data.x.dtype
+    own, dtype, trace = parts.coef * factors, data.x.dtype, parts.trace
     chosen = [term for term, keep in zip(terms, kept, strict=True) if keep]
     lost = (targets.as_stored(own, dtype) - own) / factors
     solved = Solution(chosen, own, parts.rss + float((lost * (parts.gram @ lost)).sum()))
+    wanted = (1 + TOLD) * parts.path.rss[parts.path.chosen]
     if units.any_far(chosen):
-        wanted = (1 + TOLD) * parts.path.rss[parts.path.chosen]
-        far = (data, found.projection, units, space.linear, targets, wanted, max_hinges)
-        solved = with_far_values(chosen, *far)
-        tell_lost(solved, units, (*names, *found.names), dtype, wanted)
+        rest = (data, found.projection, units, space.linear, targets, wanted, max_hinges)
+        solved = with_far_values(chosen, *rest)
+    names = (*names, *found.names)
+    tell_lost(solved, max(wanted, 1e-6 * parts.total), units, names, targets.mean, dtype)
     chosen, coef = solved.terms, solved.coef[1:] * targets.unit
     intercept, square = solved.coef[0] * targets.unit + targets.mean, targets.unit**2
     # A linear term becomes a pair of hinges, which is exact on all of R.
     mirrored = [m for m, term in enumerate(chosen) if term.features & space.linear]
     mirrors = [Term(tuple((v, -s, t) for v, s, t in chosen[m].factors)) for m in mirrored]
     coef = np.concatenate([coef, -coef[mirrored]])
-    trace, path = parts.trace, parts.path
     r2 = float(1 - solved.rss / parts.total) if parts.total > 0 else 0.0  # squares may underflow
-    num_rows, rss, num_terms = data.weight, solved.rss * square, 1 + len(chosen)
+    rss, num_terms = solved.rss * square, 1 + len(chosen)
     return FitResult(
         spline=as_spline([*chosen, *mirrors], intercept, coef, found.projection, dtype),
-        names=(*names, *found.names),
+        names=names,
         rss=float(rss),
-        gcv=float(pruning.gcv_score(rss, num_terms, num_rows, penalty)),
+        gcv=float(pruning.gcv_score(rss, num_terms, data.weight, penalty)),
         r2=r2,
         terms=terms,
         forward=trace._replace(rss=trace.rss * square, knot=units.knots(trace.feature, trace.knot)),
-        pruning=path.scaled(square),
-        num_rows=num_rows,
+        pruning=parts.path.scaled(square),
+        num_rows=data.weight,
         penalty=float(penalty),
         seconds=Seconds(0.0, 0.0),
         stop_reason=parts.stop_reason,

@@ -14,6 +14,7 @@ from spline_fc.cpwl import pruning
 from spline_fc.cpwl.forward import ForwardTrace
 from spline_fc.cpwl.inputs import CheckedData, chunks
 from spline_fc.cpwl.result import FitResult
+from spline_fc.cpwl.rows import HostRows
 from spline_fc.cpwl.spline import Spline
 from spline_fc.cpwl.terms import Term, as_spline, term_values
 from spline_fc.timing import Seconds
@@ -293,18 +294,19 @@ def to_fit_result(model: ForeignModel, data: CheckedData) -> FitResult:
     if num_products:
         kept = np.concatenate([[True], chosen])
         coef = np.zeros((1 + p, num_outputs))
-        coef[kept], rss = _least_squares(design[:, kept], target)
+        coef[kept], _ = _least_squares(design[:, kept], target)
     else:
         coef = _kept_coefficients(model, basis, frame, mean)
-        rss = _rss(design, coef, target)
     weight = float(data.weights.sum())
     total = float((target[1:] ** 2).sum())  # the first row is the share of the mean
     terms = tuple(_listed(column, data.x.min(0)) for column in basis.columns)
-    path = _pruned(design, target, weight, model.penalty, chosen, rss)
     coef[0] += mean
+    spline = _live_spline(basis, coef, data)
+    rss = HostRows(data).rss(spline)  # of coefficients as they are stored
+    path = _pruned(design, target, weight, model.penalty, chosen, rss)
     reason = _sentence(model, num_products, float(((target - theirs) ** 2).sum()), rss)
     return FitResult(
-        spline=_live_spline(basis, coef, data),
+        spline=spline,
         names=tuple(f"x{j}" for j in range(data.x.shape[1])),
         rss=rss,
         gcv=float(path.gcv[path.chosen]),

@@ -389,3 +389,11 @@ def test_the_documented_lines_of_r_write_what_from_earth_reads(tmp_path):
         fit = from_earth(tmp_path / "earth.json", x, y)
     assert f"went from {float(ran.stdout.split()[-1]):.6g} to" in fit.stop_reason
     assert "2 product(s)" in fit.stop_reason
+
+
+def test_what_is_told_is_that_of_coefficients_as_they_are_stored():
+    """In float32 an intercept near 1e8 is rounded to 8."""
+    x, y = X.astype(np.float32), Y + 1e8 + 3
+    fit = from_pyearth(Earth(max_degree=1).fit(X, y), x, y)
+    assert fit.rss == pytest.approx(weighted_rss(cpwl.evaluate(fit, X), y), rel=1e-3)
+    assert fit.r2 < 0.5

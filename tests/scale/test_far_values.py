@@ -65,10 +65,11 @@ def test_slopes_turn_away_from_the_farther_side():
     assert fit.r2 > fit_of("host", *table(np.float64)).r2 - 0.01
 
 
-def test_jax_and_networks_in_float32_keep_what_is_told_of_one_side():
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_jax_and_networks_in_float32_keep_what_is_told_of_one_side(kind):
     """No slopes have to cancel at the far value, as they would by chance in float64 alone."""
     for far in (1e6, 1e8, 1e9, 1e10, 1e12):
-        x, y = table(np.float32, far)
+        x, y = table(kind, far)
         fit = fit_of("host", x, y)
         for found in (
             sfc.evaluate(fit, jax.numpy.asarray(x)),
@@ -79,7 +80,7 @@ def test_jax_and_networks_in_float32_keep_what_is_told_of_one_side():
 
 
 @pytest.mark.parametrize("way", ["host", "mesh", "chunks"])
-def test_an_intercept_that_float32_rounds_is_counted(way):
+def test_an_intercept_that_float32_rounds_is_counted(way, caplog):
     """Targets of float64 far from 0, and columns of float32, whose dtype the spline has."""
     x, _ = table(np.float32)
     y = table(np.float64)[1] + 1e8
@@ -91,3 +92,4 @@ def test_an_intercept_that_float32_rounds_is_counted(way):
         fit = fit_of(way, x, y)
     exact = explained(fit, np.asarray(x, float), y)
     assert fit.r2 == pytest.approx(exact, abs=1e-3) and fit.r2 < 0.5
+    assert "coefficients of y, which lies about 1e+08, lose digits in float32" in caplog.text
