@@ -80,10 +80,10 @@ def with_far_values(
     best = solved([units.from_the_middle(term, linear) for term in terms])
     # Slopes that cancel in float64 may leave anything in float32, in which networks compute.
     lost = _distance(terms, units).max() * np.finfo(np.float32).eps > LOST
-    for more in [(tails,), levelled][: 2 if levelled[1] else 1]:
-        room = max_hinges is None or hinge_use(more[0], linear).shape[1] <= max_hinges
+    for more, levels in [(tails, []), levelled][: 2 if levelled[1] else 1]:
+        room = max_hinges is None or hinge_use(more, linear).shape[1] <= max_hinges
         if room and (lost or best.rss > wanted):
-            best = min(best, solved(*more), key=lambda solution: solution.rss)
+            best = min(best, solved(more, levels), key=lambda solution: solution.rss)
     return best
 
 

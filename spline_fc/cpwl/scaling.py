@@ -237,8 +237,8 @@ def units_of(found: Sequence[Column], places: int, dtype) -> tuple[Units, np.nda
             table[v, :size], table[v, size:] = row, row[-1]
         usable[v, :size] = column.usable
     _, _, _, *fields, _ = zip(*found, strict=True)
-    shift, scale, *sides = map(np.array, fields)
-    return Units(scale, shift, *sides, scaled, raw), usable
+    shift, scale, ends, reach, extremes = map(np.array, fields)
+    return Units(scale, shift, ends, reach, extremes, scaled, raw), usable
 
 
 def scaled_columns(
