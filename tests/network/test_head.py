@@ -8,7 +8,7 @@ from flax import linen as nn
 from flax import nnx
 
 import spline_fc as sfc
-from spline_fc.network import head, linear, replace_head
+from spline_fc.network import head, linear, replace_head, wide_head
 from spline_fc.network.linear import fit_linear
 from spline_fc.network.spline_start import spline_start
 from spline_fc.network.structure import flatten
@@ -245,14 +245,14 @@ def test_weights_are_worth_copies():
 
 def wide_rows(num_rows=600):
     """Features by the score, and three classes by bent functions of two sums of them, one-hot."""
-    features = np.asarray(jax.random.normal(KEY, (num_rows, head.WIDE)))
+    features = np.asarray(jax.random.normal(KEY, (num_rows, wide_head.WIDE)))
     first, second = features[:, :8].sum(1) / 3, features[:, 8:24].sum(1) / 4
     scores = np.stack([np.maximum(first, -0.5), second, -first - second], axis=1)
     return features, np.eye(3)[scores.argmax(1)]
 
 
 def wide_tree(outputs=3):
-    hidden = {"kernel": jnp.zeros((head.WIDE, 48)), "bias": jnp.zeros(48)}
+    hidden = {"kernel": jnp.zeros((wide_head.WIDE, 48)), "bias": jnp.zeros(48)}
     return {"0": hidden, "1": {"kernel": jnp.zeros((48, outputs)), "bias": jnp.zeros(outputs)}}
 
 
@@ -269,21 +269,43 @@ def test_a_wide_head_for_classes_bends_along_linear_logits(monkeypatch):
         seen.update(options, rows=arguments[1:3])
         return spline_start(*arguments, **options)
 
-    monkeypatch.setattr(head, "spline_start", spy)
-    monkeypatch.setattr(head, "BEND_ROWS", 250)
+    monkeypatch.setattr(wide_head, "spline_start", spy)
+    monkeypatch.setattr(wide_head, "BEND_ROWS", 250)
     new = replace_head(wide_tree(), "", features, target, KEY, task="multiclass")
-    kernel, _ = fit_linear(features / features.std(axis=0), target, "multiclass")
-    alike = np.corrcoef(seen["directions"][:, 0], kernel[:, 0])[0, 1]
-    assert alike > 0.99 and [len(rows) for rows in seen["rows"]] == [250, 250]
-    line = {"0": {"kernel": kernel / features.std(axis=0)[:, None], "bias": np.zeros(3)}}
-    assert right(new, features, target) > max(0.85, right(line, features, target) - 0.02)
-    given = {"directions": ("pairs",), "max_terms": 9}
+    scaled = (features - features.mean(axis=0)) / features.std(axis=0)
+    kernel, bias = fit_linear(scaled, target, "multiclass")
+    assert seen["directions"] == () and [rows.shape for rows in seen["rows"]] == [(250, 3)] * 2
+    centred = kernel - kernel.mean(axis=1, keepdims=True)
+    logits = scaled @ (centred / np.linalg.norm(centred, axis=0))
+    gaps = np.abs(logits[:, None] - seen["rows"][0][None]).max(axis=2)
+    assert (gaps.min(axis=0) < 1e-3).all()  # each is that of some row
+    units = np.asarray(new["0"]["kernel"]) * features.std(axis=0)[:, None]
+    units = units / np.linalg.norm(units, axis=0)
+    alike = np.abs(units.T @ (centred / np.linalg.norm(centred, axis=0))).max(axis=1)
+    assert 4 <= (alike > 0.9999).sum() <= 24
+    line = {"0": {"kernel": kernel, "bias": bias}}
+    assert right(new, features, target) > max(0.85, right(line, scaled, target) - 0.02)
+
+
+@pytest.mark.parametrize(
+    "given", [{"directions": ("pairs",)}, {"screen": 4}, {"linear": (0,)}, {"num_directions": 1}]
+)
+def test_who_speaks_of_features_gets_the_recipe(given, monkeypatch):
+    features, target = wide_rows()
+    seen = {}
+
+    def spy(*arguments, **options):
+        seen.update(options, rows=arguments[1:3])
+        return spline_start(*arguments, **options)
+
+    monkeypatch.setattr(head, "spline_start", spy)
+    given = {"max_terms": 9, **given}
     replace_head(wide_tree(), "", features, target, KEY, task="multiclass", **given)
-    assert seen["directions"] == ("pairs",) and len(seen["rows"][0]) == 600
+    assert seen["directions"] == ("pairs",) and seen["rows"][0].shape == (600, wide_head.WIDE)
 
 
 def test_a_wide_head_bends_on_every_class_whatever_the_order_of_rows(monkeypatch):
-    monkeypatch.setattr(head, "BEND_ROWS", 200)
+    monkeypatch.setattr(wide_head, "BEND_ROWS", 200)
     features, target = wide_rows()
     order = np.argsort(target.argmax(1)).reshape(3, -1).T.ravel()  # by turns, as far as it goes
     rows = features[order], target[order]
@@ -338,6 +360,7 @@ def test_many_numbers_are_fitted_with_less_precision_and_as_well(monkeypatch):
         ({"features": np.full((400, 4), np.nan)}, "features must be finite"),
         ({"names": ("hidden", "last")}, "'last' is none"),
         ({"max_degree": 0}, "max_degree"),
+        ({"max_term": 9}, "max_term"),
     ],
 )
 def test_bad_input_is_named(change, message):
