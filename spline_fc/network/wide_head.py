@@ -68,7 +68,13 @@ def wide_start(
     found = {"max_terms": 1 + 2 * max(y.shape[1], LEAST_PAIRS), "passes": 0, "ridge": RIDGE}
     rows = _drawn(len(x))
     x, y, weights = x[rows], y[rows], None if weights is None else np.asarray(weights)[rows]
-    searched = {"task": task, "weights": weights, "directions": (), **found, **options}
+    searched: dict[str, Any] = {
+        "task": task,
+        "weights": weights,
+        "directions": (),
+        **found,
+        **options,
+    }
     fit = spline_start(key, x @ along, y, hidden_sizes, **searched).fit
     drawn = {name: options[name] for name in FILLING if name in options}
     return fill_in(start_keys(key)[1], _of_features(fit, along), x, y, hidden_sizes, **drawn)
@@ -84,8 +90,6 @@ def _drawn(num_rows: int) -> Any:
 def _of_features(fit: FitResult, along: np.ndarray) -> FitResult:
     """A fit on q columns x `along` as one on x, whose directions these are."""
     spline = fit.spline
-    as_direction = jnp if isinstance(spline.coef, jax.Array) else np
-    moved = spline._replace(
-        feature=spline.feature + len(along), projection=as_direction.asarray(along)
-    )
+    directions: Any = jnp.asarray(along) if isinstance(spline.coef, jax.Array) else along
+    moved = spline._replace(feature=spline.feature + len(along), projection=directions)
     return fit._replace(spline=moved)
