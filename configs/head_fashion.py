@@ -32,7 +32,8 @@ def get_config(mode: str = "") -> config_dict.ConfigDict:
     config.body_epochs = 2  # of the whole network, before its head is replaced
     config.body_rate = 2e-3
     config.epochs = config_dict.ConfigDict({"head": 20, "whole": 8})  # after that
-    config.learning_rates = (1e-3, 3e-3)  # each contender gets its own best of them
+    config.learning_rates = (1e-3, 3e-3, 1e-2)  # each contender gets its own best of them
+    config.looks = 4  # at the validation rows, an epoch
     config.seeds = 1
     if mode == "smoke":
         config.data, config.rows = "digits", (256, 64, 64)

@@ -114,9 +114,10 @@ def _classes(folder: pathlib.Path) -> Iterator[Doubt]:
 
 def _head(path: pathlib.Path) -> Iterator[Doubt]:
     record = files.read_json(path)
+    looks = record["config"]["looks"]
     for (model, mode), seeds in head_table.groups(record).items():
         runs = [(one[head_table.SPLINE], one[head_table.FRESH]) for one in seeds]
-        epochs, warm, _ = np.median([head_table.shares(*both) for both in runs], axis=0)
+        epochs, warm, _ = np.median([head_table.shares(*both, looks) for both in runs], axis=0)
         if warm >= 1 or epochs >= 1:
             where = f"Head of {head_table.LABELS[model]}, {head_table.TRAINED[mode]}"
             told = f"of a fresh head's epochs {_times(epochs)}, of its seconds {_times(warm)}"

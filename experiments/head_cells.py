@@ -2,8 +2,9 @@
 
 A cell is one model and one seed. The whole network is trained for a few epochs; then every
 contender begins with a head of its own, and either that head alone is trained on, on features that
-are computed once, or the whole network. Contenders share steps, rows, their order and the grid of
-learning rates, of which each gets its own best by validation log loss.
+are computed once for all of them, or the whole network. Contenders share steps, rows, their order
+and the grid of learning rates, of which each gets its own best by validation log loss; they are
+looked at several times an epoch, as a fifth of what a fresh head takes may be less than one.
 """
 
 import functools
@@ -37,8 +38,9 @@ class Start(NamedTuple):
 
     model: Model
     tree: Tree
-    cold: float = 0.0  # seconds of processor time for features and fit, with compilation
+    cold: float = 0.0  # seconds of processor time for the fit, with compilation
     warm: float = 0.0  # and without
+    features: float = 0.0  # for the features that it is of, compiled
 
 
 class State(NamedTuple):
@@ -60,7 +62,9 @@ def measure(name: str, seed: int, config: Any) -> dict[str, Any]:
 
     Returns:
       {"features", "head": {contender: run}, "whole": {contender: run}}, with runs as `_judged` has
-      them and "cold" and "warm" of their starts.
+      them and "cold" and "warm" of their starts. Of the whole network these hold the features of
+      the fit; the head alone is trained on features that every contender needs beforehand, whose
+      seconds are nobody's.
     """
     parts = images(config.data, config.rows, seed)
     model, wider = models(name, config, parts[0])
@@ -74,7 +78,9 @@ def measure(name: str, seed: int, config: Any) -> dict[str, Any]:
         whole = start.model.logits, start.tree, parts
         for mode, run in zip(MODES, (alone, whole), strict=True):
             judged = _judged(*run, config.epochs[mode], seed, config)
-            found[mode][contender] = judged | {"cold": start.cold, "warm": start.warm}
+            more = start.features if mode == "whole" else 0.0
+            seconds = {"cold": start.cold + more, "warm": start.warm + more}
+            found[mode][contender] = judged | seconds
     return found
 
 
@@ -115,8 +121,8 @@ def models(name: str, config: Any, train: Part) -> tuple[Model, Model | None]:
 def _trained_body(model: Model, train: Part, seed: int, config: Any) -> Tree:
     """The whole network after a short training."""
     tree = model.init(seed, train.x[:1])
-    epochs = _epochs(model.logits, tree, train, config.body_rate, seed, config.batch_size)
-    *_, state = itertools.islice(epochs, config.body_epochs)
+    looks = _looks(model.logits, tree, train, config.body_rate, seed, config)
+    *_, state = itertools.islice(looks, config.body_epochs * config.looks)
     return state.params
 
 
@@ -129,15 +135,18 @@ def starting_points(
         return Start(of, {**tree, "head": of.init(seed, train.x[:1])["head"]})
 
     def spline(of: Model, **options: Any) -> Start:
-        features, seconds = jax.jit(model.features), []
+        features = jax.jit(model.features)
         few = Part(*(array[: config.fit_rows] for array in train))
+        for_features, for_fit = [], []
         for _ in range(2):
             begun = time.process_time()
-            given = features(tree["body"], few.x), few.y
+            given = jax.block_until_ready(features(tree["body"], few.x)), few.y
+            for_features.append(time.process_time() - begun)
+            begun = time.process_time()
             new = model.replaced(tree, *given, seed, task="multiclass", **options)
             jax.block_until_ready(new)
-            seconds.append(time.process_time() - begun)
-        return Start(of, new, *seconds)
+            for_fit.append(time.process_time() - begun)
+        return Start(of, new, *for_fit, for_features[-1])
 
     starts = {FRESH: fresh(model), OLD: Start(model, tree)}
     if wider is None:
@@ -176,19 +185,21 @@ def programs(predict: Predict) -> tuple[Callable[..., State], Callable[..., Any]
     return step, evaluate
 
 
-def _epochs(
-    predict: Predict, params: Tree, train: Part, rate: float, seed: int, batch_size: int
+def _looks(
+    predict: Predict, params: Tree, train: Part, rate: float, seed: int, config: Any
 ) -> Iterator[State]:
-    """Adam, its rate rising over the first epoch; the state after every epoch."""
+    """Adam, its rate rising over the first epoch; the state `config.looks` times an epoch."""
     step, _ = programs(predict)
     state = State(params, ADAM.init(params), params, jnp.zeros((), jnp.float32))
     rng = np.random.default_rng(seed)
-    steps = len(train.x) // batch_size
+    steps = len(train.x) // config.batch_size
+    looked_at = {(look + 1) * steps // config.looks for look in range(config.looks)}
     for done in itertools.count(0, steps):
-        order = rng.permutation(len(train.x))[: steps * batch_size].reshape(steps, batch_size)
-        for i, rows in enumerate(order):
-            state = step(state, *train, rows, np.float32(rate * min(1, (done + i + 1) / steps)))
-        yield jax.block_until_ready(state)
+        order = rng.permutation(len(train.x))[: steps * config.batch_size].reshape(steps, -1)
+        for i, rows in enumerate(order, 1):
+            state = step(state, *train, rows, np.float32(rate * min(1, (done + i) / steps)))
+            if i in looked_at:
+                yield jax.block_until_ready(state)
 
 
 def _judged(
@@ -202,33 +213,37 @@ def _judged(
     """Trains at every rate of the grid, and keeps the one with the least validation log loss.
 
     Returns:
-      JSON-ready: "learning_rate", "epoch_seconds" (median, without compilation), "by_rate" (least
-      validation log loss of each), and curves with the values before training first,
-      "validation_log_loss", "validation_accuracy", "test_log_loss", "test_accuracy".
+      JSON-ready: "learning_rate", "epoch_seconds" (of the median look, without compilation),
+      "by_rate" (least validation log loss of each), the curves "validation_log_loss" and
+      "validation_accuracy", a value before training and one at each look, and [before training,
+      where the validation log loss is least] of "test_log_loss" and "test_accuracy".
     """
-    train, *held_out = parts
+    train, validation, test = parts
     _, evaluate = programs(predict)
-    curves, seconds = [], []
+    next(_looks(predict, params, train, 0.0, seed, config))  # compiles
+    runs, seconds = [], []
     for rate in config.learning_rates:
-        run = _epochs(predict, params, train, rate, seed, config.batch_size)
-        if not curves:
-            next(_epochs(predict, params, train, rate, seed, config.batch_size))  # compiles
-        curve = [[evaluate(params, *part) for part in held_out]]
-        for _ in range(epochs):
+        run, best = _looks(predict, params, train, rate, seed, config), params
+        curve = [evaluate(params, *validation)]
+        for _ in range(epochs * config.looks):
             begun = time.process_time()
             state = next(run)
             seconds.append(time.process_time() - begun)
-            curve.append([evaluate(state.average, *part) for part in held_out])
-        curves.append(np.array(curve, float))  # (epochs + 1, 2 parts, 2 numbers)
-    by_rate = [float(np.nanmin(curve[:, 0, 0])) for curve in curves]
-    best = int(np.argmin(by_rate))
+            curve.append(evaluate(state.average, *validation))
+            best = state.average if curve[-1][0] <= min(loss for loss, _ in curve) else best
+        runs.append((np.array(curve, float), best))
+    by_rate = [float(np.nanmin(curve[:, 0])) for curve, _ in runs]
+    chosen = int(np.argmin(by_rate))
+    curve, best = runs[chosen]
+    ends = np.array([evaluate(tree, *test) for tree in (params, best)], float)
+    told = {"validation": curve, "test": ends}
     return {
-        "learning_rate": config.learning_rates[best],
-        "epoch_seconds": float(np.median(seconds)),
+        "learning_rate": config.learning_rates[chosen],
+        "epoch_seconds": float(np.median(seconds)) * config.looks,
         "by_rate": by_rate,
         **{
-            f"{part}_{number}": curves[best][:, p, q].round(5).tolist()
-            for p, part in enumerate(("validation", "test"))
+            f"{part}_{number}": values[:, q].round(5).tolist()
+            for part, values in told.items()
             for q, number in enumerate(("log_loss", "accuracy"))
         },
     }

@@ -38,57 +38,53 @@ def table(record: dict[str, Any]) -> str:
         count = next(cell["features"] for cell in record["cells"] if cell["model"] == model)
         label = f"{LABELS[model]}, {count} features; {TRAINED[mode]}"
         for name in seeds[0]:
-            rows.append([label, name, *_cells([(runs[name], runs[FRESH]) for runs in seeds])])
+            pairs = [(runs[name], runs[FRESH]) for runs in seeds]
+            rows.append([label, name, *_cells(pairs, record["config"]["looks"])])
             label = ""
     return f"{tables.markdown(head, rows)}\n\n{_caption(record)}"
 
 
-def _cells(pairs: list[tuple[Run, Run]]) -> list[str]:
+def _cells(pairs: list[tuple[Run, Run]], looks: int) -> list[str]:
     """The numbers of a contender: means over the seeds, medians of epochs and seconds."""
     runs = [run for run, _ in pairs]
-    ends = [int(np.nanargmin(run["validation_log_loss"])) for run in runs]
     told = []
     for number, form in (("accuracy", "{:.1%}"), ("log_loss", "{:.3f}")):
-        curves = [run[f"test_{number}"] for run in runs]
-        told.append(form.format(np.mean([curve[0] for curve in curves])))
-        last = [curve[end] for curve, end in zip(curves, ends, strict=True)]
-        told.append(form.format(np.mean(last)))
-    epochs, seconds = (
-        float(np.median(values)) for values in zip(*map(_reached, pairs), strict=True)
-    )
-    missed = f"not in {len(runs[0]['test_accuracy']) - 1}"
+        told += map(form.format, np.mean([run[f"test_{number}"] for run in runs], axis=0))
+    reached = [_reached(pair, looks) for pair in pairs]
+    epochs, seconds = (float(np.median(values)) for values in zip(*reached, strict=True))
+    missed = f"not in {(len(runs[0]['validation_accuracy']) - 1) // looks}"
     warm, cold = (float(np.median([run[kind] for run in runs])) for kind in ("warm", "cold"))
-    reached = [f"{epochs:g}", f"{seconds:.2g}"] if np.isfinite(epochs) else [missed, "-"]
-    return [*told, *reached, f"{warm:.2g} ({cold:.2g})" if cold else "-"]
+    at = [f"{epochs:g}", f"{seconds:.2g}"] if np.isfinite(epochs) else [missed, "-"]
+    return [*told, *at, f"{warm:.2g} ({cold:.2g})" if cold else "-"]
 
 
-def _reached(pair: tuple[Run, Run], kind: str = "warm") -> tuple[float, float]:
+def _reached(pair: tuple[Run, Run], looks: int, kind: str = "warm") -> tuple[float, float]:
     """Epochs and seconds of a run until the fresh head's last validation accuracy; or infinite."""
     run, fresh = pair
     there = np.asarray(run["validation_accuracy"]) >= fresh["validation_accuracy"][-1]
-    epochs = float(np.argmax(there)) if there.any() else float("inf")
+    epochs = float(np.argmax(there)) / looks if there.any() else float("inf")
     return epochs, run[kind] + epochs * run["epoch_seconds"]
 
 
-def shares(run: Run, fresh: Run) -> tuple[float, float, float]:
+def shares(run: Run, fresh: Run, looks: int) -> tuple[float, float, float]:
     """Shares of the fresh head's epochs, and of its seconds with a warm and a cold fit."""
-    whole = max(1.0, _reached((fresh, fresh))[0])
-    epochs, warm = _reached((run, fresh))
-    _, cold = _reached((run, fresh), "cold")
+    whole = max(1 / looks, _reached((fresh, fresh), looks)[0])
+    epochs, warm = _reached((run, fresh), looks)
+    _, cold = _reached((run, fresh), looks, "cold")
     seconds = whole * fresh["epoch_seconds"]
     return epochs / whole, warm / seconds, cold / seconds
 
 
 def findings(record: dict[str, Any]) -> list[str]:
     """What replaced heads were to show, and whether they do: a line per model and mode."""
-    lines = []
+    lines, looks = [], record["config"]["looks"]
     for (model, mode), seeds in groups(record).items():
         for name in (name for name in seeds[0] if name.startswith(SPLINE)):
             new, old = (
                 np.mean([runs[one]["test_accuracy"][0] for runs in seeds]) for one in (name, OLD)
             )
             epochs, warm, cold = np.median(
-                [shares(runs[name], runs[FRESH]) for runs in seeds], axis=0
+                [shares(runs[name], runs[FRESH], looks) for runs in seeds], axis=0
             )
             said = (
                 f"{_met(new >= old - POINT)} accuracy at step 0 {new - old:+.1%} on the old head",
@@ -114,8 +110,10 @@ def _caption(record: dict[str, Any]) -> str:
         f"Accuracy and log loss on {config['rows'][2]} test images, at the end at the best "
         "validation log loss; the last accuracy is that on validation images.",
         f"Each head has its own best of the learning rates {rates}.",
+        f"Validation rows are looked at {config['looks']} times an epoch.",
         "Seconds are of processor time, without compilation but for the one in brackets; those of "
-        "a fit are with the features it needs.",
+        "a fit are, for the whole network, with the features that it needs, which every head alone "
+        "needs as well.",
         f"{seeds} seed{'s' * (seeds > 1)}. {machine.sentence(record)}",
         record.get("note", ""),
     )
@@ -134,7 +132,7 @@ def figure(record: dict[str, Any]) -> Any:
 
     def history(run: Run) -> History:
         loss = np.asarray(run["validation_log_loss"], float)
-        epochs = np.arange(loss.size)
+        epochs = np.arange(loss.size) / record["config"]["looks"]
         curves = dict.fromkeys(History._fields, np.full(loss.size, np.nan))
         return History(**{**curves, "epoch": epochs, "step": epochs, "validation_loss": loss})
 

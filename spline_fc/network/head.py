@@ -9,13 +9,14 @@ import numpy as np
 from flax import nnx
 from jax.typing import ArrayLike
 
-from spline_fc.arrays import numbers_float64
+from spline_fc.arrays import numbers, numbers_float64
 from spline_fc.checks import (
     as_key,
     as_list,
     as_sizes,
     check,
     check_finite,
+    check_known_keys,
     check_not_empty,
     check_one_of,
     check_rank,
@@ -24,12 +25,12 @@ from spline_fc.checks import (
 )
 from spline_fc.cpwl.likelihood import check_labels
 from spline_fc.data import Part
-from spline_fc.data.records import TASKS
+from spline_fc.data.records import TASKS, Scaler
 from spline_fc.data.scaling import fit_scaler, scale_x, scale_y
 from spline_fc.network.convert import fold_scaler
 from spline_fc.network.linear import fit_linear
 from spline_fc.network.modules import from_nnx, to_nnx
-from spline_fc.network.spline_start import DIRECTIONS_OF, spline_start
+from spline_fc.network.spline_start import DIRECTIONS_OF, START_OPTIONS, spline_start
 from spline_fc.network.structure import (
     Params,
     dtype_of,
@@ -38,12 +39,10 @@ from spline_fc.network.structure import (
     layer_sizes,
     layers,
 )
+from spline_fc.network.wide_head import is_wide, wide_start
 
 Keys = tuple[str | int, ...]
-WIDE = 64  # features or more, of which linear logits tell most of what there is to tell
-LEAST_PAIRS = 10  # of hinges, along the logits of a wide head for classes
-BEND_ROWS = 8192  # at most, on which a wide head is bent; its linear logits are of all rows
-RIDGE = 3e-3  # of its few terms: what a head begins with must not be in its way
+SCALED_ROWS = 256  # at once
 TARGETS = {"regression": "(n, k)", "binary": "(n, 1)", "multiclass": "(n, k), one-hot"}
 
 
@@ -81,7 +80,8 @@ def replace_head(
     64 features or more are told apart by classes linearly for the most part, as a body is trained
     to make them so. The spline of classes then bends along the logits of the linear fit alone: 20
     hinges, or 2 a class, with a small ridge, sought once on 8192 rows that are drawn. Any of these
-    options may be given, and with `directions` the recipe of `spline_start` holds.
+    options may be given, and with `directions` or others that speak of single features the recipe
+    of `spline_start` holds.
 
     With `hidden_sizes` the head gets other layers, e.g. (128,) makes one of two. What lies at the
     path then becomes the tree of `MLP(hidden_sizes, k)`, which the caller's Linen module must have
@@ -153,16 +153,9 @@ def _fit(
     scaler = fit_scaler(part, task)
     # Features that JAX would narrow are narrowed here: a spline has the dtype of its features.
     narrow = np.promote_types(np.float32, jax.dtypes.canonicalize_dtype(dtype))
-    x, y = scale_x(scaler, part.x).astype(narrow), scale_y(scaler, part.y).astype(narrow)
+    x, y = _scaled(scaler, part.x, narrow), scale_y(scaler, part.y).astype(narrow)
     if hidden_sizes:
-        if options.get("directions") is None:  # nobody reads shapes of what a body computes
-            is_wide = task != "regression" and x.shape[1] >= WIDE
-            found = _along_logits(x, y, weights, task) if is_wide else {}
-            given = {name: value for name, value in options.items() if name != "directions"}
-            options = {"directions": DIRECTIONS_OF[task], **found, **given}
-            x, y, weights = _some(x, y, weights) if is_wide else (x, y, weights)
-        start = spline_start(key, x, y, hidden_sizes, task=task, weights=weights, **options)
-        new = start.params
+        new = _bent(x, y, hidden_sizes, key, task, weights, options)
     else:
         for name, value in options.items():
             check(False, f"{name} must be left out for a head of one layer; got {shown(value)}.")
@@ -170,24 +163,34 @@ def _fit(
     return from_layers(layers(fold_scaler(new, scaler)), dtype)
 
 
-def _along_logits(x: np.ndarray, y: np.ndarray, weights: Any, task: str) -> dict[str, Any]:
-    """Options of a spline that bends along the logits of the linear fit, a few times each."""
-    kernel, _ = fit_linear(x, y, task, weights)
-    kernel -= kernel.mean(axis=1, keepdims=True) if y.shape[1] > 1 else 0.0
-    size = np.sqrt((kernel**2).sum(axis=0))
-    if not size.any():
-        return {}
-    max_terms = 1 + 2 * max(y.shape[1], LEAST_PAIRS)
-    searched = {"directions": kernel[:, size > 0] / size[size > 0], "screen": 0}
-    return {**searched, "max_terms": max_terms, "passes": 0, "ridge": RIDGE}
+def _bent(
+    x: np.ndarray,
+    y: np.ndarray,
+    hidden_sizes: tuple[int, ...],
+    key: jax.Array,
+    task: str,
+    weights: Any,
+    options: dict[str, Any],
+) -> Params:
+    """A network that equals a spline of standardised features."""
+    check_known_keys("the options of a spline start", options, START_OPTIONS)
+    rows: dict[str, Any] = {"task": task, "weights": weights}
+    if is_wide(x, task, options):
+        found = wide_start(key, x, y, hidden_sizes, **rows, options=options)
+        if found is not None:
+            return found
+    if options.get("directions") is None:  # nobody reads shapes of what a body computes
+        options = {**options, "directions": DIRECTIONS_OF[task]}
+    return spline_start(key, x, y, hidden_sizes, **rows, **options).params
 
 
-def _some(x: np.ndarray, y: np.ndarray, weights: Any) -> tuple[np.ndarray, np.ndarray, Any]:
-    """As many rows as bends are looked for on; drawn, as rows may come in an order."""
-    if len(x) <= BEND_ROWS:
-        return x, y, weights
-    rows = np.random.default_rng(0).choice(len(x), BEND_ROWS, replace=False)
-    return x[rows], y[rows], None if weights is None else np.asarray(weights)[rows]
+def _scaled(scaler: Scaler, x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Standardised features, made by so many rows that a cache holds what is between."""
+    out = np.empty(x.shape, dtype)
+    for first in range(0, len(x), SCALED_ROWS):
+        rows = slice(first, first + SCALED_ROWS)
+        out[rows] = scale_x(scaler, x[rows])
+    return out
 
 
 def _find(tree: Any, keys: Keys, names: Sequence[str | int] | None) -> _Head:
@@ -257,8 +260,9 @@ def _natural(name: str | int) -> list[tuple[bool, int, str]]:
 
 
 def _checked_rows(features: ArrayLike, targets: ArrayLike, sizes: Sequence[int], task: str) -> Part:
-    """The rows of a head of these sizes, in float64."""
-    features, targets = numbers_float64("features", features), numbers_float64("targets", targets)
+    """The rows of a head of these sizes, in float64 but for features that are float32."""
+    features, targets = numbers("features", features), numbers_float64("targets", targets)
+    features = features if features.dtype == np.float32 else features.astype(float, copy=False)
     shapes = {
         "features": (features, sizes[0], "(n, d)"),
         "targets": (targets, sizes[-1], TARGETS[task]),

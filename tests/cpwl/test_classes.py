@@ -67,6 +67,30 @@ def test_logits_are_those_of_newton_on_the_whole_hessian(enable_x64, classes, ri
         np.testing.assert_allclose(mine.sum(axis=1), 0, atol=1e-8)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("is_sorted", [False, True])
+def test_steps_that_begin_on_some_rows_end_on_all(enable_x64, monkeypatch, classes, is_sorted):
+    monkeypatch.setattr(likelihood, "MANY_ROWS", 200)
+    counts, optimum = [], likelihood._optimum
+    monkeypatch.setattr(
+        likelihood, "_optimum", lambda rows, *a: counts.append(len(rows.y)) or optimum(rows, *a)
+    )
+    x, y = rows(classes)
+    if is_sorted:
+        order = np.argsort(y @ np.arange(y.shape[1]) if classes > 2 else y[:, 0], kind="stable")
+        x, y = x[order], y[order]
+    fit = fit_mars(x, y, **OPTIONS)
+    found = fit_logits(fit, x, y, ridge=1e-3)
+    assert counts == [N // likelihood.EVERY, N]
+    design = standardised(fit, x, y, np.ones(N))
+    charge = np.full(design.shape[1], 1e-3 if classes == 2 else 2e-3)
+    charge[0] = 0
+    coef, loss = oracles.logistic(design, y, np.ones(N), charge)
+    mine = probabilities_of(evaluate_float64(found.spline, x))
+    np.testing.assert_allclose(mine, probabilities_of(design @ coef), atol=1e-6)
+    np.testing.assert_allclose(found.log_loss, loss, rtol=1e-7)
+
+
 def test_what_the_record_says_holds_of_its_own_spline():
     x, y = rows(3)
     fit = fit_classes(x, y, **OPTIONS)

@@ -30,7 +30,8 @@ def test_a_cell_holds_the_curves_of_every_contender(config, monkeypatch):
         assert list(cell[mode]) == ["fresh", "old", "spline"]
         for run in cell[mode].values():
             for part in ("validation", "test"):
-                assert len(run[f"{part}_log_loss"]) == config.epochs[mode] + 1
+                wanted = config.epochs[mode] * config.looks + 1 if part == "validation" else 2
+                assert len(run[f"{part}_log_loss"]) == len(run[f"{part}_accuracy"]) == wanted
             assert run["learning_rate"] in config.learning_rates
             assert run["epoch_seconds"] > 0
     for name in cell["head"]:  # a start is the same whatever is trained on
@@ -87,8 +88,13 @@ def test_images_of_another_size_are_named(config):
 
 
 def run_of(accuracy, loss, start=0.0, epoch=2.0):
-    curves = {f"{part}_accuracy": accuracy for part in ("validation", "test")}
-    curves |= {f"{part}_log_loss": loss for part in ("validation", "test")}
+    """A run by its looks; of test rows it has the values at the start and at the best look."""
+    best = int(np.argmin(loss))
+    curves = {"validation_accuracy": accuracy, "validation_log_loss": loss}
+    curves |= {
+        "test_accuracy": [accuracy[0], accuracy[best]],
+        "test_log_loss": [loss[0], loss[best]],
+    }
     return {
         "learning_rate": 1e-3,
         "cold": 2 * start,
@@ -99,7 +105,7 @@ def run_of(accuracy, loss, start=0.0, epoch=2.0):
 
 
 def record_of(runs):
-    config = json.loads(head_fashion.get_config("smoke").to_json_best_effort())
+    config = json.loads(head_fashion.get_config("smoke").to_json_best_effort()) | {"looks": 2}
     cell = {"model": "nnx", "seed": 0, "features": 8, "head": runs, "whole": runs}
     environment = dict.fromkeys(("jax", "flax", "optax", "numpy", "cpu_count"), "2")
     stamp = {"date": "2026-01-01", "processor": "one", "environment": environment}
@@ -107,18 +113,18 @@ def record_of(runs):
 
 
 def test_a_table_tells_epochs_and_seconds_to_the_last_accuracy_of_a_fresh_head():
-    fresh = run_of([0.1, 0.6, 0.7, 0.65, 0.8], [2.0, 1.0, 0.9, 0.8, 0.7])
+    fresh = run_of([0.1, 0.6, 0.7, 0.65, 0.8], [2.0, 1.0, 0.9, 0.8, 0.7])  # a look each half epoch
     old = run_of([0.7, 0.7, 0.7, 0.7, 0.7], [0.9, 0.8, 0.7, 0.6, 0.65])
-    spline = run_of([0.75, 0.8, 0.8, 0.8, 0.8], [0.8, 0.6, 0.7, 0.7, 0.7], start=1.5)
+    spline = run_of([0.75, 0.8, 0.8, 0.8, 0.8], [0.8, 0.6, 0.7, 0.7, 0.7], start=0.5)
     runs = {"fresh": fresh, "old": old, "spline": spline}
     lines = head_table.table(record_of(runs)).splitlines()
     cells = [[word.strip() for word in line.split("|")[2:-1]] for line in lines[2:5]]
-    assert cells[0] == ["fresh", "10.0%", "80.0%", "2.000", "0.700", "4", "8", "-"]
-    assert cells[1] == ["old", "70.0%", "70.0%", "0.900", "0.600", "not in 4", "-", "-"]
-    assert cells[2] == ["spline", "75.0%", "80.0%", "0.800", "0.600", "1", "3.5", "1.5 (3)"]
+    assert cells[0] == ["fresh", "10.0%", "80.0%", "2.000", "0.700", "2", "4", "-"]
+    assert cells[1] == ["old", "70.0%", "70.0%", "0.900", "0.600", "not in 2", "-", "-"]
+    assert cells[2] == ["spline", "75.0%", "80.0%", "0.800", "0.600", "0.5", "1.5", "0.5 (1)"]
     (said, _) = head_table.findings(record_of(runs))
     assert "met: accuracy at step 0 +5.0%" in said
-    assert "MISSED: 0.25 of the fresh head's epochs; met: 0.44 of its seconds (0.62 with" in said
+    assert "MISSED: 0.25 of the fresh head's epochs; met: 0.38 of its seconds (0.50 with" in said
     at_once = {**runs, "fresh": run_of([0.7, 0.6], [1.0, 1.0])}
     assert "met: 0.00 of the fresh head's epochs" in head_table.findings(record_of(at_once))[0]
     assert len(head_table.figure(record_of(runs)).axes) == 2
@@ -127,6 +133,7 @@ def test_a_table_tells_epochs_and_seconds_to_the_last_accuracy_of_a_fresh_head()
 def test_what_is_recorded_is_not_run_again(tmp_path):
     path = tmp_path / "record.json"
     record = record_of({"fresh": run_of([0.1], [2.0]), "old": run_of([0.2], [1.0])})
+    record["config"]["looks"] = head_fashion.get_config("smoke").looks
     path.write_text(json.dumps(record))
     command = [sys.executable, "-m", "experiments.head", f"--output={path}"]
     command += ["--config=configs/head_fashion.py:smoke", "--config.models=('nnx',)"]
@@ -142,4 +149,4 @@ def test_what_is_recorded_is_not_run_again(tmp_path):
 def test_the_config_knows_its_modes():
     with pytest.raises(ValueError, match="'smoke' or left out"):
         head_fashion.get_config("quick")
-    assert np.isclose(head_fashion.get_config().learning_rates, (1e-3, 3e-3)).all()
+    assert np.isclose(head_fashion.get_config().learning_rates, (1e-3, 3e-3, 1e-2)).all()

@@ -8,9 +8,7 @@ from flax import linen as nn
 from flax import nnx
 
 import spline_fc as sfc
-from spline_fc.network import head, linear, replace_head
-from spline_fc.network.linear import fit_linear
-from spline_fc.network.spline_start import spline_start
+from spline_fc.network import replace_head
 from spline_fc.network.structure import flatten
 
 KEY = jax.random.key(0)
@@ -229,6 +227,17 @@ def test_a_binary_head_of_one_layer_is_a_logistic_regression():
     assert float(mean) == pytest.approx(target.mean(), abs=1e-3)
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.float16, np.float32])
+def test_features_of_any_kind_of_numbers_are_what_they_are_in_float64(kind):
+    """Wider than the head itself, whose dtype stays."""
+    features = np.round(8 * RNG.normal(size=(400, 4))).astype(kind)
+    target = np.asarray(wanted(features.astype("f4")))
+    tree = {"kernel": np.zeros((4, 2), np.float32), "bias": np.zeros(2, np.float32)}
+    new, same = (replace_head(tree, "", x, target, KEY) for x in (features, features.astype(float)))
+    assert new["kernel"].dtype == np.float32
+    np.testing.assert_allclose(new["kernel"], same["kernel"], rtol=1e-4, atol=1e-4)
+
+
 def test_weights_are_worth_copies():
     features = np.asarray(jnp.tanh(jax.random.normal(KEY, (300, 4))))
     target = np.asarray(labels(features))
@@ -241,72 +250,6 @@ def test_weights_are_worth_copies():
     plain = replace_head(tree, "", features, target, KEY, **options)
     gap = np.abs(weighted["kernel"] - repeated["kernel"]).max()
     assert gap < 0.05 * np.abs(weighted["kernel"] - plain["kernel"]).max()
-
-
-def wide_rows(num_rows=600):
-    """Features by the score, and three classes by bent functions of two sums of them, one-hot."""
-    features = np.asarray(jax.random.normal(KEY, (num_rows, head.WIDE)))
-    first, second = features[:, :8].sum(1) / 3, features[:, 8:24].sum(1) / 4
-    scores = np.stack([np.maximum(first, -0.5), second, -first - second], axis=1)
-    return features, np.eye(3)[scores.argmax(1)]
-
-
-def wide_tree(outputs=3):
-    hidden = {"kernel": jnp.zeros((head.WIDE, 48)), "bias": jnp.zeros(48)}
-    return {"0": hidden, "1": {"kernel": jnp.zeros((48, outputs)), "bias": jnp.zeros(outputs)}}
-
-
-def right(tree, features, target):
-    logits = sfc.apply_params({f"Dense_{i}": layer for i, layer in tree.items()}, features)
-    return float((logits.argmax(1) == target.argmax(1)).mean())
-
-
-def test_a_wide_head_for_classes_bends_along_linear_logits(monkeypatch):
-    features, target = wide_rows()
-    seen = {}
-
-    def spy(*arguments, **options):
-        seen.update(options, rows=arguments[1:3])
-        return spline_start(*arguments, **options)
-
-    monkeypatch.setattr(head, "spline_start", spy)
-    monkeypatch.setattr(head, "BEND_ROWS", 250)
-    new = replace_head(wide_tree(), "", features, target, KEY, task="multiclass")
-    kernel, _ = fit_linear(features / features.std(axis=0), target, "multiclass")
-    alike = np.corrcoef(seen["directions"][:, 0], kernel[:, 0])[0, 1]
-    assert alike > 0.99 and [len(rows) for rows in seen["rows"]] == [250, 250]
-    line = {"0": {"kernel": kernel / features.std(axis=0)[:, None], "bias": np.zeros(3)}}
-    assert right(new, features, target) > max(0.85, right(line, features, target) - 0.02)
-    given = {"directions": ("pairs",), "max_terms": 9}
-    replace_head(wide_tree(), "", features, target, KEY, task="multiclass", **given)
-    assert seen["directions"] == ("pairs",) and len(seen["rows"][0]) == 600
-
-
-def test_a_wide_head_bends_on_every_class_whatever_the_order_of_rows(monkeypatch):
-    monkeypatch.setattr(head, "BEND_ROWS", 200)
-    features, target = wide_rows()
-    order = np.argsort(target.argmax(1)).reshape(3, -1).T.ravel()  # by turns, as far as it goes
-    rows = features[order], target[order]
-    new = replace_head(wide_tree(), "", *rows, KEY, task="multiclass", weights=np.ones(600))
-    assert right(new, features, target) > 0.85
-
-
-def test_two_classes_make_a_wide_head_of_one_logit():
-    features, target = wide_rows()
-    target = target[:, :1]
-    new = replace_head(wide_tree(1), "", features, target, KEY, task="binary")
-    params = {f"Dense_{i}": layer for i, layer in new.items()}
-    logits = np.asarray(sfc.apply_params(params, features))
-    assert ((logits > 0) == (target > 0.5)).mean() > 0.85
-
-
-def test_many_numbers_are_fitted_with_less_precision_and_as_well(monkeypatch):
-    features, target = wide_rows()
-    exact = fit_linear(features, target, "multiclass")
-    monkeypatch.setattr(linear, "FEW_NUMBERS", 0)
-    quick = fit_linear(features, target, "multiclass")
-    means = [jax.nn.softmax(features @ kernel + bias) for kernel, bias in (exact, quick)]
-    assert 0 < np.abs(means[0] - means[1]).max() < 0.05
 
 
 @pytest.mark.parametrize(
@@ -338,6 +281,7 @@ def test_many_numbers_are_fitted_with_less_precision_and_as_well(monkeypatch):
         ({"features": np.full((400, 4), np.nan)}, "features must be finite"),
         ({"names": ("hidden", "last")}, "'last' is none"),
         ({"max_degree": 0}, "max_degree"),
+        ({"max_term": 9}, "max_term"),
     ],
 )
 def test_bad_input_is_named(change, message):
