@@ -10,6 +10,7 @@ Epochs and batch sizes are those of configs/bake_off.py. Needs the folder of the
 from ml_collections import config_dict
 
 from configs import bake_off
+from spline_fc.ensemble import VARIETY
 
 SPLITS = {"uci_protein": 5}  # 20 of the others
 WIDTHS = {"": (64, 64), "wide": (128, 128), "smoke": (8, 8)}
@@ -30,6 +31,7 @@ def get_config(mode: str = "") -> config_dict.ConfigDict:
     config.starts = ("spline", "he_normal")
     config.hidden_sizes = WIDTHS[mode]
     config.members = 8
+    config.variety = {name: tuple(values) for name, values in VARIETY.items()}  # of splines
     config.learning_rates = (1e-3, 3e-3, 1e-2)
     config.extrapolate = "linear"  # published errors are of rows as they are
     sets = {name: fields for name, fields in bake_off.SETS.items() if name.startswith("uci_")}

@@ -25,6 +25,7 @@ class Cell(NamedTuple):
     hidden_sizes: tuple[int, ...]
     learning_rates: tuple[float, ...]
     members: int
+    variety: dict[str, Any] | None  # what members draw; None where there is no spline
     extrapolate: str
     kept: pathlib.Path  # file of the ensemble
 
@@ -66,7 +67,8 @@ def cell_of(raw: Dataset, config: Any, split: int, start: str, folder: pathlib.P
     shape = tuple(config.hidden_sizes), tuple(config.learning_rates), config.members
     kept_in = folder / f"{raw.name}-{split}-{start}.pickle"
     contender = Contender(start, start, {}, trained)
-    return Cell(contender, raw, split, *shape, config.extrapolate, kept_in)
+    variety = config.variety.to_dict() if start == protocol.SPLINE else None
+    return Cell(contender, raw, split, *shape, variety, config.extrapolate, kept_in)
 
 
 def unseen(raw: Dataset) -> np.ndarray:
@@ -140,6 +142,7 @@ def kept(cell: Cell) -> Ensemble:
         cell.hidden_sizes,
         members=cell.members,
         start=cell.contender.start,
+        variety=cell.variety,
         training_config=cell.contender.training,
         learning_rates=cell.learning_rates,
         extrapolate=cell.extrapolate,

@@ -18,11 +18,13 @@ from spline_fc.ensemble.record import (
     member_outputs,
 )
 from spline_fc.ensemble.spread import Spread
+from spline_fc.ensemble.starts import VARIETY
 from spline_fc.ensemble.train import train_ensemble
 
 __all__ = [
     "LEVEL",
     "METHODS",
+    "VARIETY",
     "Distilled",
     "Ensemble",
     "ErrorParts",
