@@ -61,7 +61,7 @@ FOLDERS = {
         "../docs/recipe.md",
     ),
     "ensembles": Folder(
-        "coverage of intervals (intervals.json), what makes members differ (variants.json)",
+        "coverage of intervals (intervals.json), what makes members differ (variants, drawn.json)",
         "experiments.ensemble_variants --output=results/ensembles/variants.json",
         "../docs/ensembles.md",
     ),

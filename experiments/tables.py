@@ -113,6 +113,12 @@ TABLES = (
     ),
     Table(
         "docs/ensembles.md",
+        "drawn",
+        "results/ensembles/drawn.json",
+        _of_file(ensemble_variants.table),
+    ),
+    Table(
+        "docs/ensembles.md",
         "intervals",
         "results/ensembles/intervals.json",
         _of_file(intervals.table),

@@ -24,6 +24,7 @@ def test_a_variant_is_measured_with_its_options(monkeypatch):
     assert found == {"members": 2.0, "correlation": 0.5, "ensemble": 1.5, "seconds": 3.0}
     assert given["members"] == 16 and given["seed"] == 2
     assert given["training_config"] == ensemble_variants.TRAINING
+    assert given["variety"] == {}  # what is measured against what members draw by default
 
 
 def test_errors_are_told_over_those_of_the_first_variant():
@@ -35,3 +36,10 @@ def test_errors_are_told_over_those_of_the_first_variant():
     found = {variant: cells for variant, *cells in ensemble_variants.rows(record)}
     assert found["bootstrap rows"] == ["2.000", "0.50", "1.000", "1.000", "1.000"]
     assert found["He"] == ["2.378", "0.50", "1.189", "1.414", "1.000"]
+
+
+def test_sets_that_others_are_drawn_of():
+    dataset = ensemble_variants.rows_of("friedman2", 1)
+    assert [len(part.x) for part in dataset[:3]] == [500, 100, 1000]
+    assert set(ensemble_variants.DRAWN) <= set(ensemble_variants.VARIANTS)
+    assert not set(ensemble_variants.OTHERS) & set(ensemble_variants.SETS)
