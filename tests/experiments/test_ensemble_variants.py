@@ -40,6 +40,10 @@ def test_errors_are_told_over_those_of_the_first_variant():
 
 def test_sets_that_others_are_drawn_of():
     dataset = ensemble_variants.rows_of("friedman2", 1)
-    assert [len(part.x) for part in dataset[:3]] == [500, 100, 1000]
+    assert [len(part.x) for part in (dataset.train, dataset.validation, dataset.test)] == [
+        500,
+        100,
+        1000,
+    ]
     assert set(ensemble_variants.DRAWN) <= set(ensemble_variants.VARIANTS)
     assert not set(ensemble_variants.OTHERS) & set(ensemble_variants.SETS)
