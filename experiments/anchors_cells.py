@@ -25,7 +25,7 @@ class Cell(NamedTuple):
     hidden_sizes: tuple[int, ...]
     learning_rates: tuple[float, ...]
     members: int
-    variety: dict[str, Any] | None  # what members draw; None where there is no spline
+    variety: dict[str, Any]  # what members draw
     extrapolate: str
     kept: pathlib.Path  # file of the ensemble
 
@@ -67,7 +67,7 @@ def cell_of(raw: Dataset, config: Any, split: int, start: str, folder: pathlib.P
     shape = tuple(config.hidden_sizes), tuple(config.learning_rates), config.members
     kept_in = folder / f"{raw.name}-{split}-{start}.pickle"
     contender = Contender(start, start, {}, trained)
-    variety = config.variety.to_dict() if start == protocol.SPLINE else None
+    variety = dict(config.get("variety", {})) if start == protocol.SPLINE else {}
     return Cell(contender, raw, split, *shape, variety, config.extrapolate, kept_in)
 
 

@@ -14,34 +14,11 @@ from spline_fc.protocol import SPLINE, Contender, Start
 SPLINES = ("own", "bootstrap", "shared")
 Variety = Mapping[str, Sequence[Any]]
 
-# What members draw where nothing is said; docs/ensembles.md has what it is worth.
+# A draw for members of a regression; docs/ensembles.md has what it is worth.
 VARIETY: Variety = {
     "knots": (16, 32, 64, 128),
     "directions": ((), ("ols",), ("ols", "sir"), ("ols", "sir", "phd")),
 }
-# Options of a start that leave no room for a draw: the option itself, and what may name directions.
-_SETTLED_BY = {"knots": ("knots",), "directions": ("directions", "linear", "allowed")}
-
-
-def own_variety(start: str, spline: str, task: str, options: Mapping[str, Any]) -> Variety:
-    """The draw of members that nothing is said of.
-
-    Args:
-      start: "spline", or an initialiser, which has nothing to draw.
-      spline: "own", "bootstrap" or "shared"; one that all share has nothing to draw either.
-      task: of the data set; the directions of classes are others, and none are drawn.
-      options: of `network.spline_start`, given for all members; what they name, by more than None,
-        is not drawn. Knots by column leave no draw of directions, which they may name.
-
-    Returns:
-      The part of VARIETY that is open.
-    """
-    if start != SPLINE or spline == "shared" or task != "regression":
-        return {}
-    given = {name for name, value in options.items() if value is not None}
-    if not isinstance(options.get("knots", ""), (int, np.integer, str)):
-        return {}
-    return {name: values for name, values in VARIETY.items() if not given & set(_SETTLED_BY[name])}
 
 
 def check_variety(start: str, spline: str, variety: Variety) -> None:

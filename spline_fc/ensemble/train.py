@@ -13,7 +13,7 @@ from spline_fc.checks import as_sizes, check, check_integer, check_kind, check_o
 from spline_fc.data import EXTRAPOLATE, Dataset, Part, join_validation, pull_in, standardize
 from spline_fc.data.folds import Fold, cross_fit
 from spline_fc.ensemble.record import Ensemble, outputs_of
-from spline_fc.ensemble.starts import Variety, check_variety, make_starts, own_variety
+from spline_fc.ensemble.starts import Variety, check_variety, make_starts
 from spline_fc.protocol import SPLINE, Contender, Start
 from spline_fc.timing import Stopwatch
 from spline_fc.training import (
@@ -77,8 +77,6 @@ def train_ensemble(
         replacement; "shared", one for all members, which differ in their free units then. It is of
         all rows, so that none counts as held out; with holdout "one" of the training part.
       variety: {option of `network.spline_start`: values}; each member draws one value of each.
-        None draws knots and directions of regressions, as far as `start_options` leave them open;
-        {} draws nothing.
       training_config: a TrainingConfig or any of its fields.
       learning_rates: the grid.
       extrapolate: "clip" pulls the rows that a member holds out, and the test part, in to the range
@@ -101,11 +99,9 @@ def train_ensemble(
     check_kind("dataset", dataset, Dataset)
     check_integer("seed", seed, 0)
     check_one_of("extrapolate", extrapolate, EXTRAPOLATE)
-    options = dict(start_options or {})
-    if variety is None:
-        variety = own_variety(start, spline, dataset.task, options)
+    variety = {} if variety is None else variety
     check_variety(start, spline, variety)
-    contender = Contender(start, start, options, as_config(training_config or {}))
+    contender = Contender(start, start, dict(start_options or {}), as_config(training_config or {}))
     sizes = as_sizes("hidden_sizes", hidden_sizes)
     with Stopwatch() as clock:
         raw = join_validation(dataset)

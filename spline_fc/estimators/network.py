@@ -32,7 +32,7 @@ class _SplineFC(FittedSpline):
         max_degree: int = 1,
         penalty: float | None = 3.0,
         directions: str | Sequence[str] | Any = None,
-        candidate_knots: int | str | None = None,
+        candidate_knots: int | str = 64,
         threshold: float = 1e-4,
         share: float = 0.5,
         epochs: int = 100,
@@ -136,12 +136,14 @@ class _SplineFC(FittedSpline):
         check_integer("batch_size", self.batch_size, 1)
         check_integer("patience", self.patience, 0)
         options = {name: getattr(self, name) for name in _PASSED}
-        if self.candidate_knots is not None:
-            options["knots"] = self.candidate_knots
         return _Road(
             type(self).__name__,
             self.hidden_sizes,
-            {**options, "max_terms": min(self.max_terms, len(known.encoded.x))},
+            {
+                **options,
+                "knots": self.candidate_knots,
+                "max_terms": min(self.max_terms, len(known.encoded.x)),
+            },
             {
                 "epochs": self.epochs,
                 "batch_size": self.batch_size,
@@ -196,8 +198,7 @@ class SplineFCRegressor(Regression, _SplineFC):
       max_terms, max_degree, penalty, directions, threshold, share: of `spline_start`;
         directions=() keeps every hinge on a column, so that the spline can be read, and None
         lets rows held out decide whether directions are worth more.
-      candidate_knots: `knots` of `spline_start`: so many quantiles per column, or "all" values;
-        None for 64, or what members of a regression draw.
+      candidate_knots: `knots` of `spline_start`: so many quantiles per column, or "all" values.
       epochs: passes over the training rows, at most.
       learning_rate: of Adam; None tries 0.001, 0.003 and 0.01 and keeps the one that is best on the
         rows held out (0.003 if there are none).
@@ -271,7 +272,7 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
         max_degree: int = 1,
         penalty: float | None = 3.0,
         directions: str | Sequence[str] | Any = None,
-        candidate_knots: int | str | None = None,
+        candidate_knots: int | str = 64,
         threshold: float = 1e-4,
         share: float = 0.5,
         epochs: int = 100,

@@ -9,7 +9,7 @@ RATES = (3e-3, 1e-2)
 GIVEN = {
     "members": 3,
     "training_config": {"epochs": 3, "batch_size": 16},
-    "start_options": {"max_terms": 7, "directions": (), "knots": 64},
+    "start_options": {"max_terms": 7, "directions": ()},
     "learning_rates": RATES,
 }
 

@@ -9,7 +9,7 @@ from spline_fc import protocol, training
 from spline_fc.data import Part
 from spline_fc.data.folds import cross_fit
 from spline_fc.ensemble import train as door
-from spline_fc.ensemble.starts import VARIETY, draw, own_variety
+from spline_fc.ensemble.starts import draw
 from spline_fc.network import apply_params
 from tests.ensemble.problems import GIVEN, RATES, SIZES, table, train
 
@@ -193,39 +193,6 @@ def test_members_draw_their_options(dataset):
     drawn = [own["max_terms"] for own in draw(0, 3, given["variety"])]
     assert set(drawn) == {2, 5}
     assert [fit.spline.coef.shape[0] > 2 for fit in found.fits] == [most == 5 for most in drawn]
-
-
-def test_knots_and_directions_are_drawn_where_nothing_is_said(dataset, monkeypatch):
-    seen = []
-    real = door.make_starts
-    monkeypatch.setattr(
-        door, "make_starts", lambda *a, **given: seen.append(given["variety"]) or real(*a, **given)
-    )
-    given = {"training_config": {"epochs": 0, "batch_size": 16}}
-    found = train(dataset, start_options={"max_terms": 7}, **given)
-    train(dataset, start_options={"max_terms": 7}, variety={}, **given)
-    assert seen == [VARIETY, {}]
-    drawn = draw(0, 3, VARIETY)
-    bends = [fit.spline.projection.shape[1] > 0 for fit in found.fits]
-    assert not any(bend and not own["directions"] for bend, own in zip(bends, drawn, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("given", "drawn"),
-    [
-        (("spline", "own", "regression", {"share": 0.3}), {"knots", "directions"}),
-        (("spline", "bootstrap", "regression", {"directions": ()}), {"knots"}),
-        (("spline", "own", "regression", {"linear": ("a",)}), {"knots"}),
-        (("spline", "own", "regression", {"knots": 20}), {"directions"}),
-        (("spline", "own", "regression", {"knots": {"a": [1.0]}}), set()),
-        (("spline", "own", "regression", {"directions": None}), {"knots", "directions"}),
-        (("spline", "shared", "regression", {}), set()),
-        (("he_normal", "own", "regression", {}), set()),
-        (("spline", "own", "binary", {}), set()),
-    ],
-)
-def test_what_is_said_is_not_drawn(given, drawn):
-    assert set(own_variety(*given)) == drawn
 
 
 def test_other_starts_have_members_too(dataset):

@@ -24,7 +24,6 @@ def test_a_variant_is_measured_with_its_options(monkeypatch):
     assert found == {"members": 2.0, "correlation": 0.5, "ensemble": 1.5, "seconds": 3.0}
     assert given["members"] == 16 and given["seed"] == 2
     assert given["training_config"] == ensemble_variants.TRAINING
-    assert given["variety"] == {}  # what is measured against what members draw by default
 
 
 def test_errors_are_told_over_those_of_the_first_variant():

@@ -25,12 +25,12 @@ OPTIONS: dict[str, list[Any]] = {
     "max_degree": [0, 1.5, None, "two"],
     "penalty": [-2, "high", float("nan"), [3]],
     "directions": ["best", 5, np.ones((7, 2)), [["ols"]]],
+    "candidate_knots": ["some", 0, 2.5, None, [[0.5]]],
     "threshold": [-1, 1.0, "low", None, float("nan")],
     "extrapolate": ["flat", None, 1, ["clip"]],
     "random_state": ["seed", -1, 1.5, [0], np.ones((2, 2))],
 }
 OPTIONS_OF_MARS: dict[str, list[Any]] = {
-    "candidate_knots": ["some", 0, 2.5, None, [[0.5]]],
     "min_span": [0, 1.5, "short"],
     "end_span": [-1, 1000, "short"],
     "allowed": [3, [0, 1], [["x9"]], [[0, 99]]],
@@ -38,7 +38,6 @@ OPTIONS_OF_MARS: dict[str, list[Any]] = {
     "prune": ["bic", None, 1],
 }
 OPTIONS_OF_NETWORKS: dict[str, list[Any]] = {
-    "candidate_knots": ["some", 0, 2.5, [[0.5]]],
     "hidden_sizes": [(), (0,), (4, -1), 2.5, "wide", None, [[4]]],
     "share": [-0.5, 1.5, "half", None, float("nan")],
     "epochs": [-1, 2.5, None, "long"],
