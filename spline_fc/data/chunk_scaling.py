@@ -9,34 +9,47 @@ import numpy as np
 from spline_fc.checks import as_float_dtype, check, check_kind
 from spline_fc.data.chunks import Chunk, Chunks, check_values
 from spline_fc.data.records import Scaler
-from spline_fc.data.scaling import NARROW, body, centre
+from spline_fc.data.scaling import NARROW, SAMPLE_ROWS, body, centre
 
 
 class _Moments:
-    """Mean and squared deviations of columns, gathered chunk by chunk (Chan et al. 1979)."""
+    """Mean, deviation and a sample of columns, gathered chunk by chunk (Chan et al. 1979)."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.every = 1  # so many rows are in between those of the sample
 
     def add(self, values: np.ndarray) -> None:
         """Rows (n, c), n > 0."""
+        self._sample(values)
         values = values.astype(np.float64)
         count, mean = len(values), values.mean(0)
-        squares, ends = ((values - mean) ** 2).sum(0), (values.min(0), values.max(0))
+        least, most = values.min(0), values.max(0)
         if not self.count:
-            self.body = body(values)  # of the first rows alone
-            self.mean, self.squares, (self.least, self.most) = mean, squares, ends
-        else:
-            away, total = mean - self.mean, self.count + count
-            self.mean = self.mean + away * (count / total)
-            self.squares = self.squares + squares + away**2 * (self.count * count / total)
-            self.least, self.most = np.minimum(self.least, ends[0]), np.maximum(self.most, ends[1])
-        self.count += count
+            self.mean, self.least, self.most, self.squares = mean, least, most, 0 * mean
+        width = self.most - self.least
+        self.least, self.most = np.minimum(self.least, least), np.maximum(self.most, most)
+        # Squares are of shares of the width: those of tiny numbers themselves would be 0.
+        wide = np.maximum(self.most - self.least, NARROW)
+        away, total = mean - self.mean, self.count + count
+        own = (((values - mean) / wide) ** 2).sum(0)
+        between = (away / wide) ** 2 * (self.count * count / total)
+        self.squares = self.squares * (width / wide) ** 2 + own + between
+        self.mean = self.mean + away * (count / total)
+        self.count = total
+
+    def _sample(self, values: np.ndarray) -> None:
+        """Keeps rows that are evenly spread over all that came, SAMPLE_ROWS at most."""
+        some = values[-self.count % self.every :: self.every]
+        self.rows = np.concatenate([self.rows, some]) if self.count else some.copy()
+        while len(self.rows) > SAMPLE_ROWS:
+            self.rows, self.every = self.rows[::2], 2 * self.every
 
     def unit(self) -> tuple[np.ndarray, np.ndarray]:
         """Shift and scale of every column; those of a constant one are its value and 1."""
-        narrow = self.most - self.least < NARROW
-        deviation = np.sqrt(self.squares / self.count)
+        width = self.most - self.least
+        deviation = width * np.sqrt(self.squares / self.count)
+        narrow = width < NARROW
         return np.where(narrow, self.least, self.mean), np.where(narrow, 1.0, deviation)
 
 
@@ -44,7 +57,7 @@ def fit_chunk_scaler(source: Chunks) -> Scaler:
     """Measures mean and standard deviation (divisor n) of every column of x and y; one pass.
 
     Rows of weight 0 are left out; other weights do not count, as in `fit_scaler`. Where that takes
-    a median for the shift, here it is the median of the first chunk.
+    a median for the shift, here it is that of SAMPLE_ROWS rows at most, of all chunks.
 
     Raises:
       ValueError: no rows, values that are not finite, or weights that are negative or not finite.
@@ -60,7 +73,7 @@ def fit_chunk_scaler(source: Chunks) -> Scaler:
                 moments.add(values[kept])
     check(both[0].count > 0, f"{source.label} must have rows of weight above 0; got none.")
     shift, scale = both[0].unit()
-    return Scaler(centre(shift, both[0].body), scale, *both[1].unit())
+    return Scaler(centre(shift, body(both[0].rows)), scale, *both[1].unit())
 
 
 def scale_chunks(source: Chunks, scaler: Scaler, dtype: Any = np.float32) -> Chunks:

@@ -181,3 +181,30 @@ def test_a_mean_that_costs_no_digits_is_the_shift(caplog):
     out = data.standardize(raw)
     np.testing.assert_allclose(out.scaler.x_shift, raw.train.x.mean(0), rtol=1e-12)
     assert not caplog.records
+
+
+def in_chunks(x, y, rows):
+    return data.chunks_of(
+        lambda: ((x[i : i + rows], y[i : i + rows]) for i in range(0, len(x), rows))
+    )
+
+
+@pytest.mark.parametrize("width", [1e-170, 1e-290])
+def test_columns_whose_squares_are_nothing_are_scaled_in_chunks_too(width):
+    x = np.random.default_rng(0).normal(size=(40, 2)) * (1, width)
+    y = x[:, 1:]
+    scaler = data.fit_chunk_scaler(in_chunks(x, y, 16))
+    for one, wanted in zip(scaler, data.fit_scaler(data.Part(x, y)), strict=True):
+        np.testing.assert_allclose(one, wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [1, 10])
+def test_where_a_column_is_centred_is_asked_of_all_chunks(rows):
+    """The first rows of a sorted column lie apart, and one row has no quartiles."""
+    x = np.stack([np.linspace(0, 3e4, 10_000) ** 2, np.arange(10_000.0) % 7], axis=1)
+    x[5000, 1] = 1e12
+    y = x[:, :1]
+    scaler = data.fit_chunk_scaler(in_chunks(x, y, rows))
+    wanted = data.fit_scaler(data.Part(x, y))
+    np.testing.assert_allclose(scaler.x_shift, wanted.x_shift, rtol=1e-9)
+    np.testing.assert_allclose(scaler.x_scale, wanted.x_scale, rtol=1e-9)
