@@ -56,7 +56,7 @@ class _Moments:
 def fit_chunk_scaler(source: Chunks) -> Scaler:
     """Measures mean and standard deviation (divisor n) of every column of x and y; one pass.
 
-    Rows of weight 0 are left out; other weights do not count, as in `fit_scaler`. Where that takes
+    Rows of weight 0 are left out; other weights do not count, as in `standardize`. Where that takes
     a median for the shift, here it is that of SAMPLE_ROWS rows at most, of all chunks.
 
     Raises:

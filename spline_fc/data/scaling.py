@@ -1,5 +1,6 @@
 """Standardisation: statistics of the training part alone, in float64, then cast."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -60,6 +61,8 @@ def _measured(train: Part, task: str, shared_scale: bool) -> tuple[Scaler, np.nd
 def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
     """Scales every part by the statistics of the training part.
 
+    Training rows of weight 0 are left out of them; other weights do not count.
+
     Args:
       dataset: in raw units, its scaler the identity.
       dtype: floating dtype of the returned x and y.
@@ -78,9 +81,10 @@ def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
     raw = not (np.any(s.x_shift) or np.any(s.y_shift))
     raw = raw and bool(np.all(np.asarray(s.x_scale) == 1) and np.all(np.asarray(s.y_scale) == 1))
     check(raw, f"dataset must be in raw units; got {dataset.name!r}, which is standardised.")
-    scaler, moved = _measured(dataset.train, dataset.task, dataset.shared_scale)
+    counted = _counted(dataset)
+    scaler, moved = _measured(counted, dataset.task, dataset.shared_scale)
     if len(moved):
-        _tell_far(dataset, moved)
+        _tell_far(counted.x, moved, dataset.feature_names)
     train, validation, test = (
         Part(
             _scale_columns(np.asarray(part.x), scaler.x_shift, scaler.x_scale, dtype),
@@ -102,9 +106,7 @@ def train_range(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     Returns:
       low, high: (d,), of the dtype of x; rows of weight 0 have no say.
     """
-    x = np.asarray(as_dataset(dataset).train.x)
-    if dataset.weights is not None:
-        x = x[np.asarray(dataset.weights.train) > 0]
+    x = _counted(as_dataset(dataset)).x
     return x.min(axis=0), x.max(axis=0)
 
 
@@ -178,9 +180,18 @@ def centre(mean: np.ndarray, quartiles: np.ndarray) -> np.ndarray:
     return np.where((rounded > LOST * (high - low)) & (high - low > NARROW), median, mean)
 
 
-def _tell_far(dataset: Dataset, moved: np.ndarray) -> None:
+def _counted(dataset: Dataset) -> Part:
+    """The training rows of weight above 0."""
+    train = Part(*map(np.asarray, dataset.train))
+    if dataset.weights is None:
+        return train
+    counts = np.asarray(dataset.weights.train) > 0
+    return train if counts.all() else Part(train.x[counts], train.y[counts])
+
+
+def _tell_far(x: np.ndarray, moved: np.ndarray, names: Sequence[str]) -> None:
     """A word about the feature of the farthest value, of those not centred at their means."""
-    x = np.asarray(dataset.train.x)[:, moved].astype(np.float64)
+    x = x[:, moved].astype(np.float64)
     low, median, high = body(x)
     away = np.abs(x - median)
     worst = int((away.max(0) / (high - low)).argmax())
@@ -188,7 +199,7 @@ def _tell_far(dataset: Dataset, moved: np.ndarray) -> None:
         "column %r has values as far as %.3g beside most between %.3g and %.3g, to which its mean "
         "would leave few digits: it is centred at its median%s. Such a value may mean a missing "
         "one, which a table leaves empty.",
-        dataset.feature_names[moved[worst]], x[away[:, worst].argmax(), worst], low[worst],
+        names[moved[worst]], x[away[:, worst].argmax(), worst], low[worst],
         high[worst], f" ({len(moved) - 1} more like it)" if len(moved) > 1 else "",
     )  # fmt: skip
 

@@ -101,7 +101,7 @@ def replace_head(
       hidden_sizes: widths of the new head's hidden layers; None keeps those that it has.
       names: the head's layers below `path`, in order; by default all entries there that hold a
         matrix "kernel" and a "bias", in natural order (Dense_2 before Dense_10).
-      weights: (n,), >= 0, of the rows.
+      weights: (n,), >= 0, of the rows; those of weight 0 are left out.
       **options: of `spline_start`, by default with the directions of DIRECTIONS_OF; a head of one
         layer takes none.
 
@@ -128,6 +128,8 @@ def replace_head(
         )
     check_one_of("task", task, TASKS)
     part = _checked_rows(features, targets, layer_sizes(head.params), task)
+    part, weights = _counted(part, weights)
+    _check_varied(part, task)
     new = _fit(part, sizes, dtype_of(head.params), as_key(key), task, weights, options)
     if hidden_sizes is None:
         own: dict[Any, Any] = {name: new[layer_name(i)] for i, name in enumerate(head.names)}
@@ -274,13 +276,28 @@ def _checked_rows(features: ArrayLike, targets: ArrayLike, sizes: Sequence[int],
         came = np.shape(array)[1]
         check(came == wanted, f"{name} must have {wanted} columns, as the head has; got {came}.")
     check_same_length("targets", targets, "features", features)
-    if task != "regression":
-        check_labels(targets, "targets")
-    varies = bool(np.ptp(features, axis=0).any())
-    check(
-        varies, f"features must vary; all {sizes[0]} columns are constant on {len(features)} rows."
-    )
     return Part(features, targets)
+
+
+def _counted(part: Part, weights: Any) -> tuple[Part, np.ndarray | None]:
+    """The rows of weights other than 0: the rest has no say in units or in which rows are drawn."""
+    if weights is None:
+        return part, None
+    weights = numbers("weights", weights)
+    check_rank("weights", weights, 1, "(n,)")
+    check_same_length("weights", weights, "features", part.x)
+    check(bool(weights.any()), "weights must not all be zero; got only zeros.")
+    kept = weights != 0
+    return (part, weights) if kept.all() else (Part(part.x[kept], part.y[kept]), weights[kept])
+
+
+def _check_varied(part: Part, task: str) -> None:
+    """Raises ValueError for targets that are no labels, and for features that are all constant."""
+    if task != "regression":
+        check_labels(part.y, "targets")
+    n, d = part.x.shape
+    varies = bool(np.ptp(part.x, axis=0).any())
+    check(varies, f"features must vary; all {d} columns are constant on {n} rows.")
 
 
 def _put(tree: Any, keys: Keys, node: Any) -> Any:

@@ -19,6 +19,7 @@ from spline_fc.network.structure import Params
 WIDE = 64  # features or more, of which linear logits tell most of what there is to tell
 LEAST_PAIRS = 10  # of hinges, along the logits of a wide head for classes
 BEND_ROWS = 8192  # at most, on which a wide head is bent; its linear logits are of all rows
+CLASS_ROWS = 64  # of each class among them, so that none is bent away that few rows are of
 RIDGE = 3e-3  # of its few terms: what a head begins with must not be in its way
 # Options that speak of single features or of directions: who gives one wants these searched.
 OF_FEATURES = frozenset(
@@ -40,7 +41,7 @@ def wide_start(
     hidden_sizes: tuple[int, ...],
     *,
     task: str,
-    weights: Any,
+    weights: np.ndarray | None,
     options: dict[str, Any],
 ) -> Params | None:
     """Makes a network of the given widths that bends a few times along each linear logit.
@@ -50,7 +51,7 @@ def wide_start(
       x: (n, d), standardised, float32 or float64. y: (n, k), labels.
       hidden_sizes: widths of the hidden layers.
       task: "binary" or "multiclass".
-      weights: (n,), >= 0, or None.
+      weights: (n,), > 0, or None.
       options: of `spline_start`, none of them of OF_FEATURES.
 
     Returns:
@@ -66,8 +67,8 @@ def wide_start(
         return None
     along = (kernel[:, size > 0] / size[size > 0]).astype(x.dtype)
     found = {"max_terms": 1 + 2 * max(y.shape[1], LEAST_PAIRS), "passes": 0, "ridge": RIDGE}
-    rows = _drawn(len(x))
-    x, y, weights = x[rows], y[rows], None if weights is None else np.asarray(weights)[rows]
+    rows, weights = _drawn(y, weights)
+    x, y = x[rows], y[rows]
     searched: dict[str, Any] = {
         "task": task,
         "weights": weights,
@@ -80,11 +81,33 @@ def wide_start(
     return fill_in(start_keys(key)[1], _of_features(fit, along), x, y, hidden_sizes, **drawn)
 
 
-def _drawn(num_rows: int) -> Any:
-    """As many rows as bends are looked for on; drawn, as rows may come in an order."""
-    if num_rows <= BEND_ROWS:
-        return slice(None)
-    return np.random.default_rng(0).choice(num_rows, BEND_ROWS, replace=False)
+def _drawn(y: np.ndarray, weights: np.ndarray | None) -> tuple[Any, np.ndarray | None]:
+    """As many rows as bends are looked for on, and their weights.
+
+    They are drawn, as rows may come in an order. CLASS_ROWS of every class are among them, if it
+    has as many; where more had to be drawn of a class, each counts for less.
+
+    Args:
+      y: (n, k), labels. weights: (n,), or None.
+
+    Returns:
+      Places of rows, weights of these or None.
+    """
+    count = len(y)
+    if count <= BEND_ROWS:
+        return slice(None), weights
+    rng = np.random.default_rng(0)
+    rows = rng.choice(count, BEND_ROWS, replace=False)
+    label = y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0].astype(int)
+    there = np.bincount(label)
+    drawn = np.bincount(label[rows], minlength=len(there))
+    rare = np.flatnonzero(drawn < np.minimum(there, CLASS_ROWS))
+    if not len(rare):
+        return rows, None if weights is None else weights[rows]
+    own = [rng.permutation(np.flatnonzero(label == one))[:CLASS_ROWS] for one in rare]
+    rows = np.concatenate([rows[~np.isin(label[rows], rare)], *own])
+    each = there * BEND_ROWS / count / np.maximum(np.bincount(label[rows]), 1)
+    return rows, each[label[rows]] * (1.0 if weights is None else weights[rows])
 
 
 def _of_features(fit: FitResult, along: np.ndarray) -> FitResult:

@@ -208,3 +208,17 @@ def test_where_a_column_is_centred_is_asked_of_all_chunks(rows):
     wanted = data.fit_scaler(data.Part(x, y))
     np.testing.assert_allclose(scaler.x_shift, wanted.x_shift, rtol=1e-9)
     np.testing.assert_allclose(scaler.x_scale, wanted.x_scale, rtol=1e-9)
+
+
+def test_training_rows_of_weight_zero_have_no_say_in_the_scaler(caplog):
+    x = np.random.default_rng(0).normal(size=(80, 3))
+    raw = dataset(x, x.sum(1))
+    count = [np.ones(len(part.x)) for part in (raw.train, raw.validation, raw.test)]
+    count[0][::4] = 0
+    kept = count[0] > 0
+    wanted = data.fit_scaler(data.Part(raw.train.x[kept], raw.train.y[kept]))
+    raw.train.x[~kept], raw.train.y[~kept] = 1e9, -1e9
+    out = data.standardize(raw._replace(weights=data.Weights(*count)))
+    for one, other in zip(out.scaler, wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not caplog.records

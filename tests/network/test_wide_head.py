@@ -157,3 +157,42 @@ def test_a_second_wide_head_of_one_shape_compiles_nothing():
     with Stopwatch() as clock:
         replace_head(tree, "", 2 * features, target, other, **options)
     assert clock.seconds.compile == 0
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_class_of_a_few_rows_is_bent_towards_not_away(outputs, monkeypatch):
+    """Twelve of 6000 rows, none of which is among the 1000 that are drawn."""
+    monkeypatch.setattr(wide_head, "BEND_ROWS", 1000)
+    features, target = wide_rows(6000)
+    drawn = np.random.default_rng(0).choice(6000, 1000, replace=False)
+    rare = np.setdiff1d(np.arange(6000), drawn)[:12]
+    features, label = features.copy(), (target[:, 0] == 0).astype(int)
+    features[rare, 30], label[rare] = 6, 2
+    task = "binary" if outputs == 1 else "multiclass"
+    target = np.eye(3)[label][:, 3 - outputs :]
+    new = replace_head(wide_tree(outputs), "", features, target, KEY, task=task)
+    params = {f"Dense_{i}": layer for i, layer in new.items()}
+    logits = np.asarray(sfc.apply_params(params, features))
+    margin = logits[:, -1] - (logits[:, :-1].max(axis=1) if outputs > 1 else 0)
+    assert (margin[rare] > 0).sum() > 6 and (margin > 0).sum() < 24
+
+
+def test_rows_drawn_of_a_rare_class_count_for_as_many_as_it_has(monkeypatch):
+    monkeypatch.setattr(wide_head, "BEND_ROWS", 200)
+    label = np.arange(4000) % 4
+    label[(label == 3) & (np.arange(4000) > 400)] = 2  # 100 rows are of class 3
+    rows, weights = wide_head._drawn(np.eye(4)[label], None)
+    assert np.bincount(label[rows])[3] == wide_head.CLASS_ROWS == len(set(rows[label[rows] == 3]))
+    held = np.bincount(label[rows], weights)
+    np.testing.assert_allclose(held, np.bincount(label) * 200 / 4000)
+
+
+def test_rows_of_weight_zero_are_as_if_they_were_not_there(monkeypatch):
+    monkeypatch.setattr(wide_head, "BEND_ROWS", 400)
+    features, target = wide_rows()
+    alone = replace_head(wide_tree(), "", features, target, KEY, task="multiclass")
+    far, wrong = np.full((900, wide_head.WIDE), 1e9), np.roll(target, 1, axis=1)[:1].repeat(900, 0)
+    rows = np.concatenate([features, far]), np.concatenate([target, wrong])
+    weights = np.repeat([1.0, 0.0], [600, 900])
+    new = replace_head(wide_tree(), "", *rows, KEY, task="multiclass", weights=weights)
+    assert right(new, features, target) == right(alone, features, target) > 0.85
