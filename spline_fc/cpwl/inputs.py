@@ -108,11 +108,20 @@ def _checked_weights(weights: Any, x: np.ndarray, dtype: np.dtype) -> np.ndarray
     checks.check(largest > 0, "weights must not all be zero; got only zeros.")
     limit = float(np.finfo(dtype).max) / len(weights)
     checks.check(largest <= limit, f"weights must be within {limit:g}; got {largest}.")
+    return as_counts(weights)
+
+
+def as_counts(weights: np.ndarray) -> np.ndarray:
+    """Weights (n,) >= 0 that count rows; if they are too light, scaled to a mean of 1, with a word.
+
+    Rows of weight 0 are not among those that the mean is of.
+    """
     total, rows = float(weights.sum(dtype=np.float64)), int((weights > 0).sum())
     if not is_too_light(total, rows):
         return weights
     tell_scaled(total, rows)
-    return (weights / largest) * (rows / (weights / largest).sum(dtype=np.float64))
+    share = weights / weights.max()
+    return share * (rows / share.sum(dtype=np.float64))
 
 
 def is_too_light(total: float, num_rows: int) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from spline_fc.analysis.forward import output
 from spline_fc.checks import check, check_finite, check_kind, check_one_of, shown
 from spline_fc.cpwl import check_spline
+from spline_fc.cpwl.inputs import as_counts
 from spline_fc.data import Dataset, as_dataset
 from spline_fc.ensemble.intervals import (
     LEVEL,
@@ -147,7 +148,7 @@ def of_validation(params: Params, dataset: Dataset, loss: str) -> HeldOut | None
       all alike.
     """
     (x, y), weights = map(np.asarray, dataset.validation), dataset.weights
-    own = None if weights is None else np.asarray(weights.validation, np.float64)
+    own = None if weights is None else as_counts(np.asarray(weights.validation, np.float64))
     counts = np.ones(len(x)) if own is None else own
     enough = counts.sum() >= LEVEL * (counts.sum() + 1)
     if not enough or not np.ptp(x[counts > 0], axis=0).any():
@@ -174,7 +175,7 @@ def keep_held_out(
         rows of weight 0, are left out.
       x, y: (n, d) and (n, k), standardised; of a classification y is 0 and 1.
       loss: of a classification, which says what outputs are; None for a regression.
-      weights: (n,) what the rows count, >= 0.
+      weights: (n,) what the rows count, >= 0; too light ones are scaled, as fits scale them.
 
     Raises:
       ValueError: no row was held out, or what `fit_mars` refuses.
@@ -183,7 +184,7 @@ def keep_held_out(
     check(bool(known.any()), "held_out must have rows that a member held out; got none.")
     x, y = (np.asarray(array, np.float64)[known] for array in (x, y))
     held_out, outputs = held_out[:, known], outputs_float64(members, x)
-    weights = None if weights is None else np.asarray(weights, np.float64)[known]
+    weights = None if weights is None else as_counts(np.asarray(weights, np.float64)[known])
     mean, spread = out_of_fold(outputs, held_out), None
     if loss is None:
         sizes = np.abs(y - mean)

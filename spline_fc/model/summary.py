@@ -124,7 +124,7 @@ def _formula_head(model: Model) -> str:
         told = "" if None in known else f" ({score} {known[0]:.4g}, the network {known[1]:.4g})"
         began = (
             "the network"
-            if model.held_out is None
+            if model.held_out is None or model.held_out.num_members == 1
             else f"the first of {model.held_out.num_members}"
         )
         what = f"The spline with which {began} began{told}"

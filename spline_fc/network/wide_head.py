@@ -73,6 +73,7 @@ def wide_start(
         "task": task,
         "weights": weights,
         "directions": (),
+        "names": [f"logit {i}" for i in range(along.shape[1])],  # in what is told of columns
         **found,
         **options,
     }

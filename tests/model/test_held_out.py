@@ -1,5 +1,6 @@
 """A model of several members bounds what it predicts, from rows that they held out."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -135,6 +136,17 @@ def test_what_cannot_be_bounded_is_named():
         model._replace(params=one.params).save("never.npz")
 
 
+def test_weights_that_fits_take_for_counts_are_counts_to_intervals_and_one_network_is_itself():
+    """Normalised weights, of a member that held all rows out, as the model of a run has."""
+    one, dataset = fitted("regression")
+    members, (x, y) = jax.tree.map(lambda leaf: np.asarray(leaf)[None], one.params), dataset.train
+    every = np.ones((1, len(x)), bool)
+    held = [keep_held_out(members, every, x, y, weights=np.full(len(x), w)) for w in (1, 1e-5)]
+    light = sfc.make_model(dataset, spline=one.spline, held_out=held[1], loss=one.loss)
+    assert held[0].most_level == pytest.approx(held[1].most_level)
+    assert "with which the network began" in light.summary()
+
+
 def test_validation_rows_too_few_or_all_alike_give_no_intervals():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 2)), rng.normal(size=(60, 1))
@@ -153,6 +165,9 @@ def test_validation_rows_too_few_or_all_alike_give_no_intervals():
     held = found(x[:20], y[:20], weights)  # rows of weight 0 are left out
     np.testing.assert_array_equal(held.sizes, found(x[1:20:2], y[1:20:2]).sizes)
     assert found(x[:20], y[:20], weights * 0) is None
+    light = found(x[:20], y[:20], np.full(20, 1e-4))  # normalised, which fits take for counts
+    assert light.most_level == found(x[:20], y[:20]).most_level
+    assert light.sizes.tobytes() == found(x[:20], y[:20]).sizes.tobytes()
 
 
 BAD = {

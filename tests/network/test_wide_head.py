@@ -47,6 +47,7 @@ def test_a_wide_head_for_classes_bends_along_linear_logits(monkeypatch):
     new = replace_head(wide_tree(), "", features, target, KEY, task="multiclass")
     scaled = (features - features.mean(axis=0)) / features.std(axis=0)
     kernel, bias = fit_linear(scaled, target, "multiclass")
+    assert seen["names"] == ["logit 0", "logit 1", "logit 2"]
     assert seen["directions"] == () and [rows.shape for rows in seen["rows"]] == [(250, 3)] * 2
     centred = kernel - kernel.mean(axis=1, keepdims=True)
     logits = scaled @ (centred / np.linalg.norm(centred, axis=0))
