@@ -283,6 +283,14 @@ def check_mapping(name: str, value: Any) -> None:
     check(isinstance(value, Mapping), f"{name} must be a mapping; got {shown(value)}.")
 
 
+def as_options(name: str, value: Any) -> dict[str, Any]:
+    """Options by name in a new dict, none for None; ValueError for what is no mapping."""
+    if value is None:
+        return {}
+    check_mapping(name, value)
+    return dict(value)
+
+
 def optional(module: str, extra: str) -> Any:
     """Imports a module of a package that not every user has, where it is needed.
 

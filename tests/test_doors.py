@@ -328,3 +328,19 @@ def test_a_data_set_whose_part_is_none():
     for part in (None, X, (X,)):
         with pytest.raises(ValueError, match="dataset.validation must be a Part with x and y; got"):
             sfc.standardize(DATA._replace(validation=part))
+
+
+@pytest.mark.parametrize("came", [[1], "x", 3])
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda data, options: sfc.train_ensemble(0, data, 4, members=2, start_options=options),
+        lambda data, options: sfc.fit_model(data, 4, start_options=options),
+        lambda data, options: model.train_network(data, 4, start_options=options),
+        lambda data, options: ensemble.distil_network(0, {}, data, 4, start_options=options),
+    ],
+)
+def test_options_that_are_no_mapping(door, came):
+    dataset = sfc.from_arrays(np.arange(40.0).reshape(20, 2), np.arange(20.0))
+    with pytest.raises(ValueError, match=r"^start_options must be a mapping; got .*\.$"):
+        door(dataset, came)

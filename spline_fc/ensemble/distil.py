@@ -13,7 +13,14 @@ from scipy.spatial import KDTree
 
 from spline_fc import protocol
 from spline_fc.analysis.forward import output
-from spline_fc.checks import as_sizes, check, check_integer, check_kind, check_one_of
+from spline_fc.checks import (
+    as_options,
+    as_sizes,
+    check,
+    check_integer,
+    check_kind,
+    check_one_of,
+)
 from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset, Part, Scaler
 from spline_fc.network import INITIALISERS, Params, fold_scaler, layer_sizes
@@ -93,7 +100,8 @@ def distil_network(
     sizes = as_sizes("hidden_sizes", hidden_sizes)
     config = training_config or {}
     config = {**MATCHING, **config} if isinstance(config, Mapping) else config
-    contender = Contender(start, start, dict(start_options or {}), as_config(config))
+    options = as_options("start_options", start_options)
+    contender = Contender(start, start, options, as_config(config))
     known, weights = _known(teacher, dataset)
     rows = max(LEAST_ROWS, len(known)) if rows is None else rows
     check_integer("rows", rows, 1)

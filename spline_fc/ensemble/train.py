@@ -9,7 +9,14 @@ from absl import logging
 from jax.sharding import Mesh
 
 from spline_fc import protocol
-from spline_fc.checks import as_sizes, check, check_integer, check_kind, check_one_of
+from spline_fc.checks import (
+    as_options,
+    as_sizes,
+    check,
+    check_integer,
+    check_kind,
+    check_one_of,
+)
 from spline_fc.data import EXTRAPOLATE, Dataset, Part, join_validation, pull_in, standardize
 from spline_fc.data.folds import Fold, cross_fit
 from spline_fc.ensemble.record import Ensemble, outputs_of
@@ -101,7 +108,8 @@ def train_ensemble(
     check_one_of("extrapolate", extrapolate, EXTRAPOLATE)
     variety = {} if variety is None else variety
     check_variety(start, spline, variety)
-    contender = Contender(start, start, dict(start_options or {}), as_config(training_config or {}))
+    options = as_options("start_options", start_options)
+    contender = Contender(start, start, options, as_config(training_config or {}))
     sizes = as_sizes("hidden_sizes", hidden_sizes)
     with Stopwatch() as clock:
         raw = join_validation(dataset)

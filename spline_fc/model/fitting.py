@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spline_fc import protocol, training
-from spline_fc.checks import as_sizes, check_integer
+from spline_fc.checks import as_options, as_sizes, check_integer
 from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset, as_dataset, join_validation
 from spline_fc.ensemble import Ensemble, HeldOut, of_ensemble, train_ensemble
@@ -87,7 +87,8 @@ def fit_model(
     as_dataset(dataset)
     check_integer("members", members, 1)
     told = on_phase or (lambda phase: None)
-    own = {"hidden_sizes": as_sizes("hidden_sizes", hidden_sizes), "start": start_options or {}}
+    start_options = as_options("start_options", start_options)
+    own = {"hidden_sizes": as_sizes("hidden_sizes", hidden_sizes), "start": start_options}
     passed: dict[str, Any] = {
         "seed": seed,
         "training_config": training_config,
@@ -189,7 +190,7 @@ def train_network(
     as_dataset(standard, "standard")
     told = on_phase or (lambda phase: None)
     config = as_config(training_config or {})
-    contender = Contender(SPLINE, SPLINE, dict(start_options or {}), config)
+    contender = Contender(SPLINE, SPLINE, as_options("start_options", start_options), config)
     told("fitting the spline")
     key, sizes = protocol.key_of(seed, contender), as_sizes("hidden_sizes", hidden_sizes)
     start = protocol.make_start(key, contender, standard, sizes)
