@@ -1,10 +1,14 @@
 """Columns of all kinds: what one column is like takes nothing from the fit."""
 
+import types
+
 import jax
 import numpy as np
 import pytest
 
 from spline_fc.cpwl import evaluate, fit_mars, load_fit, save_fit
+from spline_fc.cpwl.far import Solution, tell_lost
+from spline_fc.cpwl.terms import Term
 from spline_fc.network import apply_params, to_params
 
 ROWS = 480  # one shape: everything compiles once
@@ -167,3 +171,12 @@ def test_far_columns_that_no_term_reads_take_no_room():
         fit_mars(np.column_stack([TAME, x]), WAVE, **options) for x in (dark[:, :0], dark)
     )
     assert fit.num_terms == wanted.num_terms > 6
+
+
+@pytest.mark.parametrize(("extreme", "said"), [(2.83, False), (1e5, True)])
+def test_only_what_lies_far_is_told_to_cost_digits(caplog, extreme, said):
+    sides = {"extremes": np.array([[-1.0, extreme]]), "far": np.array([[False, True]])}
+    units = types.SimpleNamespace(middle=np.zeros(1), scale=np.ones(1), **sides)
+    solution = Solution([Term(((0, 1.0, 0.0),))], np.ones((2, 1)), rss=4.15)
+    tell_lost(solution, 1.0, units, ["a"], np.zeros(1), np.dtype(np.float32))
+    assert ("lose digits" in caplog.text) == said
