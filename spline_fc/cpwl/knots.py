@@ -86,7 +86,7 @@ def knot_choices(knots: Any, num_columns: int) -> Sequence[int | str | np.ndarra
     )
     check(
         len(knots) == num_columns,
-        f"knots must hold one array per feature, {num_columns} of them; got {len(knots)}.",
+        f"knots must hold one array per feature and direction, {num_columns}; got {len(knots)}.",
     )
     given = [numbers(f"knots[{v}]", row) for v, row in enumerate(knots)]
     for v, row in enumerate(given):

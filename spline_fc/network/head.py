@@ -129,7 +129,7 @@ def replace_head(
     check_one_of("task", task, TASKS)
     part = _checked_rows(features, targets, layer_sizes(head.params), task)
     part, weights = _counted(part, weights)
-    _check_varied(part, task)
+    _check_values(part, task)
     new = _fit(part, sizes, dtype_of(head.params), as_key(key), task, weights, options)
     if hidden_sizes is None:
         own: dict[Any, Any] = {name: new[layer_name(i)] for i, name in enumerate(head.names)}
@@ -272,7 +272,6 @@ def _checked_rows(features: ArrayLike, targets: ArrayLike, sizes: Sequence[int],
     for name, (array, wanted, shape) in shapes.items():
         check_rank(name, array, 2, shape)
         check_not_empty(name, array)
-        check_finite(name, array)
         came = np.shape(array)[1]
         check(came == wanted, f"{name} must have {wanted} columns, as the head has; got {came}.")
     check_same_length("targets", targets, "features", features)
@@ -291,8 +290,10 @@ def _counted(part: Part, weights: Any) -> tuple[Part, np.ndarray | None]:
     return (part, weights) if kept.all() else (Part(part.x[kept], part.y[kept]), weights[kept])
 
 
-def _check_varied(part: Part, task: str) -> None:
-    """Raises ValueError for targets that are no labels, and for features that are all constant."""
+def _check_values(part: Part, task: str) -> None:
+    """Raises ValueError for NaN, targets that are no labels, and features that are all constant."""
+    check_finite("features", part.x)
+    check_finite("targets", part.y)
     if task != "regression":
         check_labels(part.y, "targets")
     n, d = part.x.shape

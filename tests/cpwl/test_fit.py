@@ -213,7 +213,7 @@ X, Y = friedman(n=50)
         (dict(end_span=30), "end_span must leave rows"),
         (dict(min_span=0), "min_span must be an integer >= 1"),
         (dict(knots="some"), 'knots must be "all"'),
-        (dict(knots=[[0.5]]), "knots must hold one array per feature"),
+        (dict(knots=[[0.5]]), "knots must hold one array per feature and direction, 5; got 1"),
         (dict(prune="bic"), "prune must be one of"),
         (dict(prune="cv", num_folds=1), "num_folds must be an integer >= 2"),
         (dict(penalty=-2), "penalty must be"),

@@ -193,6 +193,7 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there(monkeypatch):
     features, target = wide_rows()
     alone = replace_head(wide_tree(), "", features, target, KEY, task="multiclass")
     far, wrong = np.full((900, wide_head.WIDE), 1e9), np.roll(target, 1, axis=1)[:1].repeat(900, 0)
+    far[0, 0] = np.nan
     rows = np.concatenate([features, far]), np.concatenate([target, wrong])
     weights = np.repeat([1.0, 0.0], [600, 900])
     new = replace_head(wide_tree(), "", *rows, KEY, task="multiclass", weights=weights)
