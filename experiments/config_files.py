@@ -2,6 +2,7 @@
 
 import difflib
 import importlib.util
+import os
 import pathlib
 from types import ModuleType
 
@@ -39,9 +40,11 @@ def load(file: str) -> ModuleType:
     """
     path = pathlib.Path(file)
     if path.suffix != ".py" or not path.is_file():
-        known = sorted(p.name for p in pathlib.Path(default.__file__).parent.glob("[a-z]*.py"))
-        close = difflib.get_close_matches(path.name, known, n=1)
-        hint = f" (did you mean configs/{close[0]}?)" if close else ""
+        folder = pathlib.Path(default.__file__).parent
+        close = difflib.get_close_matches(
+            path.name, [p.name for p in folder.glob("[a-z]*.py")], n=1
+        )
+        hint = f" (did you mean {os.path.relpath(folder / close[0])}?)" if close else ""
         raise ValueError(f"--config must name a file, configs/NAME.py; got {file!r}{hint}.")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
