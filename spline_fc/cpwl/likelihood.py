@@ -178,8 +178,7 @@ def _chosen(rows: _Rows, ridges: Sequence[float]) -> np.ndarray:
     """Coefficients (1 + p, k) at the last ridge, reached by way of the others."""
     coef = _rates(rows)
     if len(rows.y) >= MANY_ROWS:  # most of the way is as well gone on few
-        few = _part(rows, np.arange(0, len(rows.y), EVERY))
-        coef = _optimum(few._replace(share=few.share / few.share.sum()), coef, ridges[0]).coef
+        coef = _begun(rows, coef, ridges[0])
     for ridge in ridges:
         coef = _optimum(rows, coef, ridge).coef
     return coef
@@ -243,6 +242,16 @@ class _Fold(NamedTuple):
 
     rest: _Rows
     out: _Rows
+
+
+def _begun(rows: _Rows, coef: np.ndarray, ridge: float) -> np.ndarray:
+    """The optimum of some rows of every class, or `coef` if all rows are no better off for it."""
+    label = rows.y @ np.arange(1, 1 + rows.y.shape[1])
+    order = np.random.default_rng(0).permutation(len(label))
+    few = _part(rows, order[np.argsort(label[order], kind="stable")][::EVERY])
+    found = _optimum(few._replace(share=few.share / few.share.sum()), coef, ridge).coef
+    before, after = (rows.share @ _losses(rows, c) for c in (coef, found))
+    return found if after < before else coef
 
 
 def _part(rows: _Rows, chosen: np.ndarray) -> _Rows:

@@ -13,14 +13,7 @@ from scipy.spatial import KDTree
 
 from spline_fc import protocol
 from spline_fc.analysis.forward import output
-from spline_fc.checks import (
-    as_options,
-    as_sizes,
-    check,
-    check_integer,
-    check_kind,
-    check_one_of,
-)
+from spline_fc.checks import as_options, as_sizes, check, check_integer, check_kind, check_one_of
 from spline_fc.cpwl import FitResult
 from spline_fc.data import Dataset, Part, Scaler
 from spline_fc.network import INITIALISERS, Params, fold_scaler, layer_sizes

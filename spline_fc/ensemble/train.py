@@ -9,14 +9,7 @@ from absl import logging
 from jax.sharding import Mesh
 
 from spline_fc import protocol
-from spline_fc.checks import (
-    as_options,
-    as_sizes,
-    check,
-    check_integer,
-    check_kind,
-    check_one_of,
-)
+from spline_fc.checks import as_options, as_sizes, check, check_integer, check_kind, check_one_of
 from spline_fc.data import EXTRAPOLATE, Dataset, Part, join_validation, pull_in, standardize
 from spline_fc.data.folds import Fold, cross_fit
 from spline_fc.ensemble.record import Ensemble, outputs_of

@@ -91,6 +91,18 @@ def test_steps_that_begin_on_some_rows_end_on_all(enable_x64, monkeypatch, class
     np.testing.assert_allclose(found.log_loss, loss, rtol=1e-7)
 
 
+def test_an_order_of_the_rows_that_repeats_itself_has_no_say():
+    count = likelihood.MANY_ROWS
+    rng = np.random.default_rng(0)
+    y = (np.arange(count) % likelihood.EVERY == 0).astype(float)
+    x = rng.normal(size=(count, 2)) + 1.5 * y[:, None]
+    order = rng.permutation(count)
+    fit = fit_mars(x, y, max_terms=5)
+    losses = [fit_logits(fit, x[o], y[o], ridge=1e-3).log_loss for o in (np.arange(count), order)]
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+    assert losses[0] < 0.3  # that of the rate alone is 0.377
+
+
 def test_what_the_record_says_holds_of_its_own_spline():
     x, y = rows(3)
     fit = fit_classes(x, y, **OPTIONS)
