@@ -15,6 +15,8 @@ from spline_fc.data import Dataset
 from spline_fc.ensemble import Ensemble
 from spline_fc.protocol import Contender
 
+WAYS = ("single", "ensemble", "distilled")
+
 
 class Cell(NamedTuple):
     """One start on one split."""
@@ -27,6 +29,7 @@ class Cell(NamedTuple):
     members: int
     variety: dict[str, Any]  # what members draw
     extrapolate: str
+    ways: tuple[str, ...]  # to end training, out of WAYS
     kept: pathlib.Path  # file of the ensemble
 
 
@@ -68,7 +71,8 @@ def cell_of(raw: Dataset, config: Any, split: int, start: str, folder: pathlib.P
     kept_in = folder / f"{raw.name}-{split}-{start}.pickle"
     contender = Contender(start, start, {}, trained)
     variety = dict(config.get("variety", {})) if start == protocol.SPLINE else {}
-    return Cell(contender, raw, split, *shape, variety, config.extrapolate, kept_in)
+    ways = tuple(config.get("ways", WAYS))
+    return Cell(contender, raw, split, *shape, variety, config.extrapolate, ways, kept_in)
 
 
 def unseen(raw: Dataset) -> np.ndarray:
@@ -79,11 +83,12 @@ def unseen(raw: Dataset) -> np.ndarray:
 
 def _ways(cell: Cell, clean: np.ndarray, found: dict[str, Any]) -> dict[str, Any]:
     """Adds the ways that are missing; those of the ensemble need it, trained or kept."""
-    if "single" not in found:
+    missing = [way for way in cell.ways if way not in found]
+    if "single" in missing:
         found |= _single(cell, clean)
-    if "ensemble" not in found:
+    if "ensemble" in missing:
         found |= _together(cell, clean, kept(cell))
-    if "distilled" not in found:
+    if "distilled" in missing:
         found |= _distilled(cell, clean, kept(cell))
     return found
 

@@ -9,6 +9,7 @@ looked at several times an epoch, as a fifth of what a fresh head takes may be l
 
 import functools
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -26,8 +27,10 @@ from spline_fc.data import Dataset, Part
 from spline_fc.training.optimisers import scale_by_adam
 
 FRESH, OLD, SPLINE = "fresh", "old", "spline"
+TWO = ", two layers"  # behind the names of heads that had one layer before
 MODELS = ("convolutions", "one_layer", "nnx", "encoder")
 MODES = ("head", "whole")  # what is trained on
+EARLY = 1 / 5  # of a fresh head's epochs: a spline was to be at its last accuracy by then
 AVERAGING = 0.99  # decay per step of the averaged weights, which are what is evaluated
 ADAM = scale_by_adam()
 Predict = Callable[[Tree, jax.Array], jax.Array]
@@ -64,7 +67,7 @@ def measure(name: str, seed: int, config: Any) -> dict[str, Any]:
       {"features", "head": {contender: run}, "whole": {contender: run}}, with runs as `_judged` has
       them and "cold" and "warm" of their starts. Of the whole network these hold the features of
       the fit; the head alone is trained on features that every contender needs beforehand, whose
-      seconds are nobody's.
+      seconds are nobody's. Runs of whole networks with a fresh head hold "refitted" too.
     """
     parts = images(config.data, config.rows, seed)
     model, wider = models(name, config, parts[0])
@@ -77,7 +80,9 @@ def measure(name: str, seed: int, config: Any) -> dict[str, Any]:
         alone = start.model.head, start.tree["head"], reached
         whole = start.model.logits, start.tree, parts
         for mode, run in zip(MODES, (alone, whole), strict=True):
-            judged = _judged(*run, config.epochs[mode], seed, config)
+            judged, early = _judged(*run, config.epochs[mode], seed, config)
+            if mode == "whole" and contender.startswith(FRESH):
+                judged["refitted"] = _refitted(start.model, early, parts, seed + 1)
             more = start.features if mode == "whole" else 0.0
             seconds = {"cold": start.cold + more, "warm": start.warm + more}
             found[mode][contender] = judged | seconds
@@ -153,7 +158,7 @@ def starting_points(
         return starts | {SPLINE: spline(model)}
     starts[SPLINE] = spline(model)  # the best linear head
     two = {FRESH: fresh(wider), SPLINE: spline(wider, hidden_sizes=(config.width,))}
-    return starts | {f"{name}, two layers": start for name, start in two.items()}
+    return starts | {name + TWO: start for name, start in two.items()}
 
 
 @functools.lru_cache
@@ -209,14 +214,15 @@ def _judged(
     epochs: int,
     seed: int,
     config: Any,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Tree]:
     """Trains at every rate of the grid, and keeps the one with the least validation log loss.
 
     Returns:
       JSON-ready: "learning_rate", "epoch_seconds" (of the median look, without compilation),
       "by_rate" (least validation log loss of each), the curves "validation_log_loss" and
       "validation_accuracy", a value before training and one at each look, and [before training,
-      where the validation log loss is least] of "test_log_loss" and "test_accuracy".
+      where the validation log loss is least] of "test_log_loss" and "test_accuracy"; and the
+      parameters at the first look after EARLY of the epochs.
     """
     train, validation, test = parts
     _, evaluate = programs(predict)
@@ -224,20 +230,21 @@ def _judged(
     runs, seconds = [], []
     for rate in config.learning_rates:
         run, best = _looks(predict, params, train, rate, seed, config), params
-        curve = [evaluate(params, *validation)]
-        for _ in range(epochs * config.looks):
+        curve, early = [evaluate(params, *validation)], params
+        for look in range(1, 1 + epochs * config.looks):
             begun = time.process_time()
             state = next(run)
             seconds.append(time.process_time() - begun)
             curve.append(evaluate(state.average, *validation))
             best = state.average if curve[-1][0] <= min(loss for loss, _ in curve) else best
-        runs.append((np.array(curve, float), best))
-    by_rate = [float(np.nanmin(curve[:, 0])) for curve, _ in runs]
+            early = state.average if look == math.ceil(EARLY * epochs * config.looks) else early
+        runs.append((np.array(curve, float), best, early))
+    by_rate = [float(np.nanmin(curve[:, 0])) for curve, *_ in runs]
     chosen = int(np.argmin(by_rate))
-    curve, best = runs[chosen]
+    curve, best, early = runs[chosen]
     ends = np.array([evaluate(tree, *test) for tree in (params, best)], float)
     told = {"validation": curve, "test": ends}
-    return {
+    judged = {
         "learning_rate": config.learning_rates[chosen],
         "epoch_seconds": float(np.median(seconds)) * config.looks,
         "by_rate": by_rate,
@@ -247,3 +254,17 @@ def _judged(
             for q, number in enumerate(("log_loss", "accuracy"))
         },
     }
+    return judged, early
+
+
+def _refitted(model: Model, tree: Tree, parts: tuple[Part, ...], seed: int) -> dict[str, float]:
+    """Validation log loss and accuracy of the best head known for a body, fitted to all rows.
+
+    A body after EARLY of the epochs, with a head that is fitted to what it makes of the rows then,
+    shows what a start of the head could reach by that time at best.
+    """
+    train, validation, _ = parts
+    features = jax.jit(model.features)(tree["body"], train.x)
+    new = model.replaced(tree, features, train.y, seed, task="multiclass")
+    loss, accuracy = programs(model.logits)[1](new, *validation)
+    return {"log_loss": float(loss), "accuracy": float(accuracy)}

@@ -1,11 +1,12 @@
 """The record of replaced heads as a table with what it was to show, and as a figure."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from experiments.benchmarks import machine, tables
-from experiments.head_cells import FRESH, MODES, OLD, SPLINE
+from experiments.head_cells import EARLY, FRESH, MODES, OLD, SPLINE, TWO
 
 LABELS = {
     "convolutions": "convolutions, Linen",
@@ -15,7 +16,7 @@ LABELS = {
 }
 TRAINED = {"head": "head alone", "whole": "whole network"}
 POINT = 0.01  # of accuracy that a replaced head may lack at step 0
-EPOCHS, SECONDS = 1 / 5, 1 / 2  # of what a fresh head takes to its last accuracy, at most
+EPOCHS, SECONDS = EARLY, 1 / 2  # of what a fresh head takes to its last accuracy, at most
 Run = dict[str, Any]
 
 
@@ -41,7 +42,26 @@ def table(record: dict[str, Any]) -> str:
             pairs = [(runs[name], runs[FRESH]) for runs in seeds]
             rows.append([label, name, *_cells(pairs, record["config"]["looks"])])
             label = ""
-    return f"{tables.markdown(head, rows)}\n\n{_caption(record)}"
+    return "\n\n".join([tables.markdown(head, rows), _caption(record), _bounds(record)])
+
+
+def _bounds(record: dict[str, Any]) -> str:
+    """Markdown: what a head fitted to the body of that time can do after EARLY of the epochs."""
+    rows = []
+    for (model, mode), seeds in groups(record).items():
+        for name in (name for name in seeds[0] if "refitted" in seeds[0][name]):
+            runs = [cell[name] for cell in seeds]
+            refitted = np.mean([run["refitted"]["accuracy"] for run in runs])
+            last = np.mean([run["validation_accuracy"][-1] for run in runs])
+            reached = sum(r["refitted"]["accuracy"] >= r["validation_accuracy"][-1] for r in runs)
+            told = f"{refitted:.1%}", f"{last:.1%}", f"{reached} of {len(runs)}"
+            rows.append([f"{LABELS[model]}; {TRAINED[mode]}", name, *told])
+    head = ("model, trained on", "head", "fitted anew after a fifth", "at the end", "as good")
+    caption = (
+        "Validation accuracy of whole networks with a fresh head: at the end of their epochs, and "
+        "after a fifth of them with a head that is fitted anew to the features of that time."
+    )
+    return tables.markdown(head, rows, caption)
 
 
 def _cells(pairs: list[tuple[Run, Run]], looks: int) -> list[str]:
@@ -79,20 +99,27 @@ def findings(record: dict[str, Any]) -> list[str]:
     """What replaced heads were to show, and whether they do: a line per model and mode."""
     lines, looks = [], record["config"]["looks"]
     for (model, mode), seeds in groups(record).items():
-        for name in (name for name in seeds[0] if name.startswith(SPLINE)):
+        for name, fresh in _pairs(seeds[0]):
             new, old = (
                 np.mean([runs[one]["test_accuracy"][0] for runs in seeds]) for one in (name, OLD)
             )
             epochs, warm, cold = np.median(
-                [shares(runs[name], runs[FRESH], looks) for runs in seeds], axis=0
+                [shares(runs[name], runs[fresh], looks) for runs in seeds], axis=0
             )
             said = (
                 f"{_met(new >= old - POINT)} accuracy at step 0 {new - old:+.1%} on the old head",
-                f"{_met(epochs <= EPOCHS)} {epochs:.2f} of the fresh head's epochs",
+                f"{_met(epochs <= EPOCHS)} {epochs:.2f} of the epochs of {fresh}",
                 f"{_met(warm <= SECONDS)} {warm:.2f} of its seconds ({cold:.2f} with compilation)",
             )
             lines.append(f"{model}, {TRAINED[mode]}, {name}: {'; '.join(said)}.")
     return lines
+
+
+def _pairs(contenders: Iterable[str]) -> list[tuple[str, str]]:
+    """Every spline and the fresh head that it is compared with; of two layers, also with such."""
+    splines = [name for name in contenders if name.startswith(SPLINE)]
+    two = [(name, f"{FRESH}{TWO}") for name in splines if name.endswith(TWO)]
+    return [*((name, FRESH) for name in splines), *two]
 
 
 def _met(is_so: bool) -> str:

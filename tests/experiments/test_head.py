@@ -34,6 +34,9 @@ def test_a_cell_holds_the_curves_of_every_contender(config, monkeypatch):
                 assert len(run[f"{part}_log_loss"]) == len(run[f"{part}_accuracy"]) == wanted
             assert run["learning_rate"] in config.learning_rates
             assert run["epoch_seconds"] > 0
+    told = cell["whole"]["fresh"]["refitted"]  # to the body of a look, that of one fifth
+    assert 0.2 < told["accuracy"] <= 1 and told["log_loss"] > 0
+    assert all("refitted" not in run for run in (*cell["head"].values(), cell["whole"]["spline"]))
     for name in cell["head"]:  # a start is the same whatever is trained on
         starts = [cell[mode][name]["test_log_loss"][0] for mode in ("head", "whole")]
         assert starts[0] == pytest.approx(starts[1], abs=1e-4)
@@ -124,10 +127,29 @@ def test_a_table_tells_epochs_and_seconds_to_the_last_accuracy_of_a_fresh_head()
     assert cells[2] == ["spline", "75.0%", "80.0%", "0.800", "0.600", "0.5", "1.5", "0.5 (1)"]
     (said, _) = head_table.findings(record_of(runs))
     assert "met: accuracy at step 0 +5.0%" in said
-    assert "MISSED: 0.25 of the fresh head's epochs; met: 0.38 of its seconds (0.50 with" in said
+    assert "MISSED: 0.25 of the epochs of fresh; met: 0.38 of its seconds (0.50 with" in said
     at_once = {**runs, "fresh": run_of([0.7, 0.6], [1.0, 1.0])}
-    assert "met: 0.00 of the fresh head's epochs" in head_table.findings(record_of(at_once))[0]
+    assert "met: 0.00 of the epochs of fresh" in head_table.findings(record_of(at_once))[0]
     assert len(head_table.figure(record_of(runs)).axes) == 2
+
+
+def test_heads_of_two_layers_are_compared_with_fresh_ones_of_both_shapes():
+    refitted = {"refitted": {"accuracy": 0.7, "log_loss": 1.0}}
+    runs = {
+        "fresh": run_of([0.1, 0.6, 0.6], [2.0, 1.0, 0.9]) | refitted,
+        "old": run_of([0.5, 0.5, 0.5], [0.9, 0.8, 0.7]),
+        "spline, two layers": run_of([0.6, 0.7, 0.7], [0.8, 0.6, 0.7]),
+        "fresh, two layers": run_of([0.1, 0.6, 0.8], [2.0, 1.0, 0.9]) | refitted,
+    }
+    first, second, *_ = head_table.findings(record_of(runs))
+    assert "met: 0.00 of the epochs of fresh;" in first
+    assert "MISSED: inf of the epochs of fresh, two layers;" in second
+    bounds = head_table.table(record_of(runs)).splitlines()
+    assert "| convolutions, NNX; whole network | fresh | 70.0% | 60.0% | 1 of 1 |" in bounds
+    assert (
+        "| convolutions, NNX; whole network | fresh, two layers | 70.0% | 80.0% | 0 of 1 |"
+        in bounds
+    )
 
 
 def test_what_is_recorded_is_not_run_again(tmp_path):
