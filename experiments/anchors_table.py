@@ -41,9 +41,11 @@ def markdown(records: Sequence[Mapping[str, Any]]) -> str:
       records: from `read`.
 
     Returns:
-      Markdown, the widths one after the other.
+      Markdown, the widths one after the other; of ensembles alone what is published beside them.
     """
     parts = [machine.sentence(max(records, key=lambda record: record["date"]))]
+    if all(record["settings"].get("ways") == ["ensemble"] for record in records):
+        return "\n\n".join([*parts, _published(records), _listed(_below(records))])
     for sizes in sorted({tuple(record["settings"]["hidden_sizes"]) for record in records}):
         own = [r for r in records if tuple(r["settings"]["hidden_sizes"]) == sizes]
         found = [_errors(own), _gains(own), _published(own), _costs(own), _verdicts(own)]
@@ -190,11 +192,6 @@ def _verdicts(records: Sequence[Mapping[str, Any]]) -> str:
     contests = [
         compare(errors(r, OURS, "ensemble"), errors(r, REFERENCE, "ensemble")) for r in records
     ]
-    own = {r["set"]: errors(r, OURS, "ensemble").mean() for r in records}
-    below = {
-        words: sum(value < known[name][1] for name, value in own.items())
-        for words, known in (("any network", NEURAL), ("any method", ANY))
-    }
     count = len(records)
     lines = [
         f"The ensemble's mean error is below the single network's on {(ratios < 1).sum()} of "
@@ -202,11 +199,24 @@ def _verdicts(records: Sequence[Mapping[str, Any]]) -> str:
         f"It is below that of He's ensemble on {sum(c.mean.value < 0 for c in contests)} of "
         f"{count}, significantly lower on {sum(c.verdict == 'lower' for c in contests)} and "
         f"higher on {sum(c.verdict == 'higher' for c in contests)}.",
-        *(f"It is below the best published error of {words} on {n} of {count}."
-          for words, n in below.items()),
-    ]  # fmt: skip
+        *_below(records),
+    ]
     shares = [kept_share(r, OURS) for r in records]
     if np.isfinite(shares).all():
         half = sum(share >= 0.5 for share in shares)
         lines.append(f"Distilling keeps at least half of the gain on {half} of {count}.")
+    return _listed(lines)
+
+
+def _below(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of how many sets the ensemble's mean error is below what is published."""
+    own = {r["set"]: errors(r, OURS, "ensemble").mean() for r in records}
+    lines = []
+    for words, known in (("any network", NEURAL), ("any method", ANY)):
+        below = sum(value < known[name][1] for name, value in own.items())
+        lines.append(f"It is below the best published error of {words} on {below} of {len(own)}.")
+    return lines
+
+
+def _listed(lines: Sequence[str]) -> str:
     return "\n".join(f"* {line}" for line in lines)

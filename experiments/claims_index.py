@@ -32,6 +32,11 @@ FOLDERS = {
         "experiments.anchors --config=configs/anchors.py --output=results/anchors",
         "../docs/ensembles.md",
     ),
+    "anchors_sixteen": Folder(
+        "the same splits: ensembles of sixteen, from splines alone",
+        "experiments.anchors --config=configs/anchors.py:sixteen --output=results/anchors_sixteen",
+        "../docs/ensembles.md",
+    ),
     "bake_off": Folder(
         "the recipe against He, SWIM, tree and LSUV on twelve tables",
         SWEEP.format("bake_off", "bake_off"),
