@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spline_fc.estimators import MARSRegressor, SplineFCRegressor, notes
+from spline_fc.estimators import MARSRegressor, SplineFCClassifier, SplineFCRegressor, notes
 
 X = np.random.default_rng(0).uniform(size=(500, 3))
 Y = np.sin(6 * X[:, 0]) + X[:, 1]
@@ -19,4 +19,25 @@ def test_a_far_value_leaves_the_others_theirs(kind, far, caplog, monkeypatch):
     model.fit(x, Y)
     residual = (Y - model.predict(x))[1:]
     assert (residual**2).mean() < 0.01 * Y.var()
+    assert "column 'x0' has values as far as" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [MARSRegressor, SplineFCRegressor, SplineFCClassifier])
+def test_half_a_column_far_off_leaves_the_other_half_its_say(kind, caplog, monkeypatch):
+    """Its quartiles span both halves, and about its mean float32 knows two values."""
+    monkeypatch.setattr(notes, "_told", set())
+    x = X.copy()
+    x[::2, 0] = 1e9
+    near = np.arange(len(x)) % 2 == 1
+    y = np.where(near, np.sin(6 * X[:, 0]), 0) + X[:, 1]
+    options = dict(hidden_sizes=(32,), directions=(), epochs=3, learning_rate=1e-3, max_terms=21)
+    if kind is SplineFCClassifier:
+        y = y > np.where(near, 0.5 + 0.05, 0.5)
+        model = kind(**options).fit(x, y)
+        assert min(model.score(x[part], y[part]) for part in (near, ~near)) > 0.9
+    else:
+        model = kind(**({} if kind is MARSRegressor else options)).fit(x, y)
+        for part in (near, ~near):
+            residual = (y - model.predict(x))[part]
+            assert (residual**2).mean() < 0.05 * y[part].var()
     assert "column 'x0' has values as far as" in caplog.text
