@@ -20,6 +20,7 @@ from spline_fc.estimators.reading import Known
 from spline_fc.model import Explanation, Model
 from spline_fc.model.formula import raw_spline
 from spline_fc.network import MLP, NNXMLP, Params
+from spline_fc.network.structure import dtype_of
 
 _SHOWN_ROWS = 500  # of the training part, over which shape functions are averaged
 
@@ -96,12 +97,12 @@ class FittedSpline(BaseEstimator):
 
     def to_linen(self) -> tuple[MLP, dict[str, Params]]:
         """Hands out the network in raw units, as a Linen module and its variables."""
-        check_is_fitted(self)
+        self._tell_narrow()
         return MLP.from_params(self.params_), {"params": self.params_}
 
     def to_nnx(self) -> NNXMLP:
         """Hands out the network in raw units, as an NNX module."""
-        check_is_fitted(self)
+        self._tell_narrow()
         return network.to_nnx(self.params_)
 
     def export(self, path: str | os.PathLike, format: str) -> None:
@@ -120,6 +121,12 @@ class FittedSpline(BaseEstimator):
     def _fit(self, known: Known) -> None:
         """Fits the rows that were read, and keeps what came of it."""
         raise NotImplementedError
+
+    def _tell_narrow(self) -> None:
+        """A word where modules compute in a dtype that rows lie too far from zero for."""
+        check_is_fitted(self)
+        dtype = jax.dtypes.canonicalize_dtype(dtype_of(self.params_))
+        self.model_.tell_offsets(dtype, "Enable jax_enable_x64, or subtract the offset from X.")
 
     def _rows(self, X: Any) -> Any:
         """Rows as the model takes them."""

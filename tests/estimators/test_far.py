@@ -41,3 +41,18 @@ def test_half_a_column_far_off_leaves_the_other_half_its_say(kind, caplog, monke
             residual = (y - model.predict(x))[part]
             assert (residual**2).mean() < 0.05 * y[part].var()
     assert "column 'x0' has values as far as" in caplog.text
+
+
+def test_modules_that_cannot_tell_rows_far_from_zero_apart_say_so(caplog):
+    """Predictions subtract first; layers of raw rows in float32 have nothing left to subtract."""
+    near, far = (MARSRegressor().fit(x, Y) for x in (X, X + (0, 1e8, 0)))
+    caplog.clear()
+    for hand_out in (near.to_linen, near.to_nnx, near.model_.network, far.model_.network):
+        hand_out()
+    near.model_.network(np.float32)
+    assert not caplog.records
+    for hand_out in (far.to_linen, far.to_nnx, lambda: far.model_.network(np.float32)):
+        hand_out()
+        assert "column 'x1' lies about 1e+08, 3." in caplog.records[-1].message
+        assert "layers in float32" in caplog.records[-1].message
+    assert len(caplog.records) == 3
