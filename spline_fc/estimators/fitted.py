@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from spline_fc import analysis, network
 from spline_fc.analysis import ShapeFunctions
-from spline_fc.checks import check, shown
+from spline_fc.checks import check, named_by, shown
 from spline_fc.cpwl import FitResult, Spline, linear_pairs, live_terms
 from spline_fc.data import Dataset
 from spline_fc.estimators import reading
@@ -22,6 +22,13 @@ from spline_fc.model.formula import raw_spline
 from spline_fc.network import MLP, NNXMLP, Params
 from spline_fc.network.structure import dtype_of
 
+# Arguments of the road that estimators call otherwise.
+_CALLED = {
+    "folds": "members",
+    "key": "random_state",
+    "knots": "candidate_knots",
+    "learning_rates": "learning_rate",
+}
 _SHOWN_ROWS = 500  # of the training part, over which shape functions are averaged
 
 
@@ -118,6 +125,11 @@ class FittedSpline(BaseEstimator):
         tags.target_tags.required = True
         return tags
 
+    def _fit_known(self, known: Known) -> None:
+        """What `_fit` does; its errors name the arguments that the estimator has."""
+        with named_by(lambda name: _CALLED.get(name, name.removeprefix("training."))):
+            self._fit(known)
+
     def _fit(self, known: Known) -> None:
         """Fits the rows that were read, and keeps what came of it."""
         raise NotImplementedError
@@ -186,7 +198,7 @@ class Regression(RegressorMixin, FittedSpline):
         Raises:
           ValueError: rows, targets or options that cannot be fitted.
         """
-        self._fit(reading.read(self, X, y, sample_weight))
+        self._fit_known(reading.read(self, X, y, sample_weight))
         return self
 
     def __sklearn_tags__(self) -> Tags:

@@ -324,7 +324,7 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
         """
         own = {"labels": True, "class_weight": self.class_weight}
         known = reading.read(self, X, y, sample_weight, **own)
-        self._fit(known)
+        self._fit_known(known)
         self.classes_ = np.asarray(known.classes)
         return self
 
