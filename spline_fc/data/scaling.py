@@ -249,9 +249,7 @@ def _counted(dataset: Dataset) -> Part:
     return train if counts.all() else Part(train.x[counts], train.y[counts])
 
 
-def _tell_far(
-    x: np.ndarray, moved: np.ndarray, shift: np.ndarray, names: Sequence[str]
-) -> None:
+def _tell_far(x: np.ndarray, moved: np.ndarray, shift: np.ndarray, names: Sequence[str]) -> None:
     """A word about the feature of the farthest value, of those not centred at their means."""
     x, shift = x[:, moved].astype(np.float64), shift[moved]
     low, _, high = body(x)

@@ -328,7 +328,8 @@ class Model(NamedTuple):
     def _held_out(self) -> HeldOut:
         if self.held_out is None:
             wanted = "the model must have residuals of rows held out"
-            raise ValueError(f"{wanted}; it has none (fit with members=8, or see `calibrated`).")
+            how = "fit with members=8, or see `calibrated`; a run has them of 9 validation rows on"
+            raise ValueError(f"{wanted}; it has none ({how}).")
         return self.held_out
 
     def _standard_network(self) -> Params:
