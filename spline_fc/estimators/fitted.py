@@ -58,7 +58,8 @@ class FittedSpline(BaseEstimator):
     def explain(self, X: Any, index: int = 0) -> Explanation:
         """Explains the prediction of row `index` of X in raw units, see `Model.explain`."""
         rows = self._rows(X)
-        return self.model_.explain(rows, index)
+        with named_by({"row": "index"}.get):
+            return self.model_.explain(rows, index)
 
     def knots(self) -> dict[str, np.ndarray]:
         """Lists where the spline bends, in raw units.

@@ -263,6 +263,9 @@ def test_errors_name_the_arguments_of_the_estimator(kind, options):
     (name,) = options
     with pytest.raises(ValueError, match=f"^{name} must "):
         kind(**{"max_terms": 3, **options}).fit(*numbers())
+    x, y = numbers()
+    with pytest.raises(ValueError, match="^index must be one of"):
+        sfc.MARSRegressor(max_terms=3).fit(x, y).explain(x, len(x))
 
 
 def test_notes_are_told_once_and_speak_of_x(caplog, monkeypatch):
