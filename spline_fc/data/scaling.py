@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
+from spline_fc.arrays import COUNTED_ROWS, FEW_LOST, distinct, share_lost
 from spline_fc.checks import as_float_dtype, check, check_kind
 from spline_fc.data.records import Dataset, Part, Scaler, as_dataset, check_dataset
 
@@ -15,7 +16,6 @@ EXTRAPOLATE = ("clip", "linear")  # what is made of rows beyond the training row
 QUARTILES = (0.25, 0.5, 0.75)
 SAMPLE_ROWS = 1 << 12  # whose quartiles are looked at
 LOST = 1e-3  # share of the interquartile range to which float32 may round the rows within it
-FEW_LOST = 0.05  # share of a column's distinct values that may become equal to others in float32
 PLACES = 16  # of a column, at which the centre of one that would lose more is sought
 TOGETHER = 16  # columns that are measured at once
 NARROW = 1e-300  # a column whose ends are no farther apart is constant: nothing divides by that
@@ -192,21 +192,22 @@ def centre(mean: np.ndarray, scale: np.ndarray, x: np.ndarray) -> Centred:
 
     Args:
       mean, scale: (d,) float64.
-      x: (n, d), of which at most SAMPLE_ROWS rows are looked at, evenly spread.
+      x: (n, d), of which at most SAMPLE_ROWS rows are looked at and at most COUNTED_ROWS counted,
+        evenly spread.
     """
-    x = x[:: -(-len(x) // SAMPLE_ROWS)]
     low, median, high = body(x)
     rounded = np.finfo(np.float32).eps * np.abs(mean - median)
     shift = np.where((rounded > LOST * (high - low)) & (high - low > NARROW), median, mean)
     lost = np.zeros(len(shift))
     places = (np.arange(PLACES) + 0.5) / PLACES
     places = places[np.argsort(np.abs(places - 0.5), kind="stable")]
+    some = x[:: -(-len(x) // COUNTED_ROWS)]
     for j in range(len(shift)):
-        values = np.unique(x[:, j]).astype(np.float64)
-        lost[j] = _lost(values, shift[j], scale[j])
+        values = distinct(some[:, j])
+        lost[j] = share_lost((values - shift[j]) / scale[j])
         if lost[j] > FEW_LOST:
             others = np.quantile(values, places, method="nearest")
-            found = [_lost(values, other, scale[j]) for other in others]
+            found = [share_lost((values - other) / scale[j]) for other in others]
             best = int(np.argmin(found))
             if found[best] < lost[j]:
                 shift[j], lost[j] = others[best], found[best]
@@ -231,13 +232,6 @@ def tell_lost(lost: np.ndarray, x: np.ndarray, names: Sequence[str]) -> None:
         names[worst], column.min(), column.max(), 100 * lost[worst],
         f" ({many - 1} more like it)" if many > 1 else "",
     )  # fmt: skip
-
-
-def _lost(values: np.ndarray, shift: float, scale: float) -> float:
-    """The share of ascending distinct values that are equal to others in float32, scaled so."""
-    found = ((values - shift) / scale).astype(np.float32)
-    found[np.abs(found) < np.finfo(np.float32).tiny] = 0  # as devices have it
-    return float((found[1:] == found[:-1]).sum() / len(values))
 
 
 def _counted(dataset: Dataset) -> Part:

@@ -215,12 +215,14 @@ def test_values_that_float32_cannot_tell_apart_are_told_of(caplog):
 
 
 def test_a_mean_that_costs_no_digits_is_the_shift(caplog):
-    """Counts that are mostly zero, with one that is large, and the codes -999 of a few rows."""
+    """Counts mostly zero, one of them large; codes -999 of a few rows; numbers computed twice."""
     x = np.zeros((80, 3))
+    rounded_otherwise = np.where(np.arange(80) % 2, 0.3, 0.1 + 0.2)[:, None]
+    rounded_otherwise[:9] = 0
     x[::9, 0], x[4, 1] = np.arange(9), 1e6
     x[:, 2] = np.linspace(0, 1, 80)
     x[:4, 2] = -999
-    raw = dataset(x, x.sum(1))
+    raw = dataset(np.hstack([x, rounded_otherwise]), x.sum(1))
     out = data.standardize(raw)
     np.testing.assert_allclose(out.scaler.x_shift, raw.train.x.mean(0), rtol=1e-12)
     assert not caplog.records
