@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from spline_fc.arrays import COUNTED_ROWS, FEW_LOST, distinct, share_lost
+from spline_fc.arrays import COUNTED_ROWS, FEW_LOST, ROUNDING, distinct, share_lost
 from spline_fc.checks import as_float_dtype, check, check_kind
 from spline_fc.data.records import Dataset, Part, Scaler, as_dataset, check_dataset
 
@@ -197,7 +197,9 @@ def centre(mean: np.ndarray, scale: np.ndarray, x: np.ndarray) -> Centred:
     """
     low, median, high = body(x)
     rounded = np.finfo(np.float32).eps * np.abs(mean - median)
-    shift = np.where((rounded > LOST * (high - low)) & (high - low > NARROW), median, mean)
+    # Quartiles that differ by rounding alone are one number, computed twice.
+    wide = high - low > np.maximum(NARROW, ROUNDING * np.abs(median))
+    shift = np.where((rounded > LOST * (high - low)) & wide, median, mean)
     lost = np.zeros(len(shift))
     places = (np.arange(PLACES) + 0.5) / PLACES
     places = places[np.argsort(np.abs(places - 0.5), kind="stable")]
