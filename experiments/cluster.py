@@ -109,6 +109,9 @@ def join() -> Process:
     """
     process, address = own(), COORDINATOR.value
     if process.count == 1:
+        if address:
+            said = f"process 0 of 1: alone, so --coordinator={address} is not used."
+            print(said, file=sys.stderr)
         return process
     print(
         f"process {process.index} of {process.count}: joining at {address or 'the first'}.",

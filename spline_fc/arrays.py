@@ -18,6 +18,11 @@ from spline_fc.printing import printed
 MOST_CELLS = 10**8  # of a sparse matrix made dense: 0.8 GB
 EXACT = 2.0**53  # up to here every whole number is a float64
 MISSING = ("NoneType", "NAType", "NaTType")
+ROUNDING = 16 * 2.0**-52  # of float64 within which two numbers are one that was computed twice
+COUNTED_ROWS = 1 << 9  # whose distinct values are counted
+# Share of them that may become equal to others unsaid: of so many values, evenly spread, no more do
+# on 2560 places, which are enough for any fit.
+FEW_LOST = 0.1
 
 
 @printed
@@ -263,3 +268,40 @@ def _check_distinct(argument: str, names: tuple[str, ...]) -> None:
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise ValueError(f"{argument} must differ from each other; got {shown(twice)} twice.")
+
+
+def distinct(column: np.ndarray) -> np.ndarray:
+    """Distinct numbers in order, float64; of those that are one but for its rounding the first."""
+    values = np.unique(column).astype(np.float64)
+    apart = np.diff(values) > ROUNDING * np.abs(values[1:])
+    return values[np.append(True, apart)[: len(values)]]
+
+
+def share_lost(values: np.ndarray) -> float:
+    """The share of ascending distinct numbers (n,) that are equal to others in float32."""
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    found[np.abs(found) < np.finfo(np.float32).tiny] = 0  # as devices have it
+    return float((found[1:] == found[:-1]).sum() / len(values))
+
+
+def tell_narrowed(name: str, rows: np.ndarray, dtype: Any) -> None:
+    """A word about the column of which most is lost, if JAX takes float64 in float32.
+
+    Args:
+      name: of the rows. rows: (n, d), at most COUNTED_ROWS of them are looked at, evenly spread.
+      dtype: in which it computes.
+    """
+    if rows.dtype != np.float64 or dtype != np.float32 or not rows.size:
+        return
+    some = rows[:: -(-len(rows) // COUNTED_ROWS)]
+    lost = np.array([share_lost(distinct(column)) for column in some.T])
+    if lost.max() <= FEW_LOST:
+        return
+    worst = int(lost.argmax())
+    logging.warning(
+        "%s should have values that float32 tells apart: column %d has some from %.3g to %.3g, of "
+        "which %.0f %% become equal to others. Subtract their offset in float64, as "
+        "data.standardize does, or enable jax_enable_x64.",
+        name, worst, rows[:, worst].min(), rows[:, worst].max(), 100 * lost[worst],
+    )  # fmt: skip

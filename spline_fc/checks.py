@@ -4,12 +4,14 @@ Shapes are checked everywhere; values only outside of jit, where they exist. Eve
 nothing and raises ValueError (TypeError for a wrong kind of object).
 """
 
+import contextlib
 import difflib
 import importlib
 import math
 import numbers
+import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -26,6 +28,25 @@ class _Short(reprlib.Repr):
         shape = getattr(x, "shape", None)
         is_array = isinstance(shape, tuple) and len(shape) > 0
         return f"<{type(x).__name__} {shape}>" if is_array else super().repr1(x, level)
+
+
+@contextlib.contextmanager
+def named_by(name: Callable[[str], str | None]) -> Iterator[None]:
+    """Lets errors of what a door calls name the arguments of the door.
+
+    A sentence "knots must ..." comes from another function, whose argument the caller never gave.
+
+    Args:
+      name: from the argument that an error begins with to that of the door; None leaves it.
+    """
+    try:
+        yield
+    except ValueError as error:
+        found = re.match(r"([\w.]+)(?=(\[\d+\])? must )", str(error))
+        own = None if found is None or type(error) is not ValueError else name(found[1])
+        if own is None or found is None or own == found[1]:
+            raise
+        raise ValueError(own + str(error)[len(found[1]) :]) from error
 
 
 _short = _Short()

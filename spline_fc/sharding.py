@@ -17,7 +17,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from spline_fc.arrays import numbers
+from spline_fc.arrays import numbers, tell_narrowed
 from spline_fc.checks import check, check_kind, check_rank, check_same_length
 
 
@@ -180,7 +180,8 @@ def shard_rows(
 
     Args:
       mesh: of devices, of this process or of several; then every process gives all rows.
-      *arrays: (n, ...) numbers each, such as x and y.
+      *arrays: (n, ...) numbers each, such as x and y. A warning tells of float64 whose values JAX
+        cannot tell apart, as it takes them in float32 unless jax_enable_x64 is set.
       weights: (n,), >= 0; None for ones.
       axes: of the mesh over which rows are divided; all of them by default.
 
@@ -253,6 +254,8 @@ def _rows(arrays: Sequence[Any], weights: Any) -> tuple[list[np.ndarray], np.nda
     for i, array in enumerate(given):
         check(array.ndim > 0, f"arrays[{i}] must have rows; got a number.")
         check_same_length(f"arrays[{i}]", array, "arrays[0]", given[0])
+        if array.ndim == 2:
+            tell_narrowed(f"arrays[{i}]", array, jax.dtypes.canonicalize_dtype(array.dtype))
     count = len(given[0])
     check(count > 0, "arrays must have at least one row; got none.")
     counted = np.ones(count, np.float32) if weights is None else numbers("weights", weights)

@@ -180,3 +180,10 @@ def prediction_sets(scores, groups, new_scores, level):
             pairs = zip(scores, groups, strict=True)
             found[r, c] = sum(s < new_scores[g, r, c] for s, g in pairs) < most
     return found
+
+
+def twin_groups(x: np.ndarray, y: np.ndarray) -> list[int]:
+    """Numbers rows that agree in x and y, one after another, by first appearance."""
+    seen: dict[tuple, int] = {}  # in which -0.0 is found as 0.0
+    rows = (tuple(map(float, row)) for row in np.hstack([x, y]))
+    return [seen.setdefault(row, len(seen)) for row in rows]

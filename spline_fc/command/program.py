@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from spline_fc.checks import named_by
 from spline_fc.command import fit, use
 from spline_fc.command.session import keep_compiled_programs, run
 from spline_fc.data import EXTRAPOLATE
@@ -24,6 +25,14 @@ both in one file that predicts new rows and explains them.
   spline_fc show houses.npz
   spline_fc export houses.npz --format onnx -o houses.onnx
 """
+# What the library calls otherwise than the command line does.
+_FLAGS = {
+    "folds": "--members",
+    "hidden_sizes": "--hidden",
+    "kinds": "--kind",
+    "level": "--interval",
+    "shuffle": "--in-order",
+}
 _ENDS = (
     "Exit status: 0 if all went well, 1 after an error, 2 for a command line that makes no sense."
 )
@@ -44,7 +53,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     keep_compiled_programs()
-    return run(lambda: options.run(options), "interrupted; nothing was written.")
+    return run(lambda: _run(options), "interrupted; nothing was written.")
+
+
+def _run(options: argparse.Namespace) -> None:
+    """Runs the command, whose errors name flags."""
+    with named_by(lambda name: _flag(name, options)):
+        options.run(options)
+
+
+def _flag(name: str, options: argparse.Namespace) -> str | None:
+    """The flag of the command that an argument of the library came from; None if there is none."""
+    flag = _FLAGS.get(name, f"--{name}")
+    taken = vars(options).keys() - {"command", "run", "data", "model", "rows"}
+    return flag if flag[2:].replace("-", "_") in taken else None
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -65,9 +87,7 @@ def command_line() -> argparse.ArgumentParser:
         help="also the ends between which the target lies for this share of rows, as 0.9; of "
         "classes a 1 for each that the row may have (by a model of several members)",
     )
-    predict.add_argument(
-        "--method", choices=METHODS, default=METHODS[0], help="of intervals (%(default)s)"
-    )
+    predict.add_argument("--method", choices=METHODS, help=f"of intervals ({METHODS[0]})")
     explain = _add(commands, "explain", use.explain, "say what each column adds to one prediction")
     _add_rows(explain)
     explain.add_argument("--row", type=fit.count, default=0, metavar="N", help="which, from 0 (0)")

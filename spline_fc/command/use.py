@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from spline_fc import files
 from spline_fc.checks import check
+from spline_fc.ensemble import METHODS
 from spline_fc.model import Model, load_model
 from spline_fc.model.formula import MOST_WEIGHTS
 from spline_fc.training import probabilities
@@ -22,6 +23,8 @@ _ENDINGS = {"onnx": ".onnx", "json": ".json", "safetensors": ".safetensors", "py
 def predict(options: argparse.Namespace) -> None:
     """Writes a line of CSV per row: the prediction, its interval, or a probability per class."""
     _check_apart(options.output, options.model, options.rows)
+    is_method = options.method is not None and options.interval is None
+    check(not is_method, f"--method must come with --interval; got {options.method!r} alone.")
     model = load_model(options.model)
     if options.proba:
         wanted = f"--proba must be asked of a classification; {options.model} is a regression."
@@ -45,11 +48,15 @@ def predict(options: argparse.Namespace) -> None:
 
 def _bounded(model: Model, options: argparse.Namespace) -> tuple[list[str], np.ndarray]:
     """Heads and cells of predictions with their intervals, or with the classes that may be."""
+    wanted = "--interval must be asked of a model that has residuals of rows held out"
+    check(model.held_out is not None, f"{wanted}; {options.model} has none (fit --members 8).")
     x, known = model.inputs(options.rows), model._replace(encoding=None)  # notes are told once
     if model.task != "regression":
+        check(options.method is None, f"--method must be left out for classes; {options.model} is "
+              "a classification.")  # fmt: skip
         found = known.predict_set(x, options.interval).astype(int).astype(object)
         return [_label(model), *model.classes], np.column_stack([known.predict(x), found])
-    ends = known.predict_interval(x, options.interval, options.method)
+    ends = known.predict_interval(x, options.interval, options.method or METHODS[0])
     heads = [f"{name}{end}" for name in model.target_names for end in ("", " lower", " upper")]
     found = np.stack([known.predict(x), *ends], axis=-1)
     return heads, found.reshape(len(found), -1)

@@ -111,15 +111,18 @@ def _checked_weights(weights: Any, x: np.ndarray, dtype: np.dtype) -> np.ndarray
     return as_counts(weights)
 
 
-def as_counts(weights: np.ndarray) -> np.ndarray:
+def as_counts(weights: np.ndarray, to: str = "charge any term for") -> np.ndarray:
     """Weights (n,) >= 0 that count rows; if they are too light, scaled to a mean of 1, with a word.
 
     Rows of weight 0 are not among those that the mean is of.
+
+    Args:
+      to: what they are too light to do, for that word.
     """
     total, rows = float(weights.sum(dtype=np.float64)), int((weights > 0).sum())
     if not is_too_light(total, rows):
         return weights
-    tell_scaled(total, rows)
+    tell_scaled(total, rows, to)
     share = weights / weights.max()
     return share * (rows / share.sum(dtype=np.float64))
 
@@ -129,11 +132,11 @@ def is_too_light(total: float, num_rows: int) -> bool:
     return total < 0.999 * min(LEAST_COUNT, num_rows)
 
 
-def tell_scaled(total: float, num_rows: int) -> None:
+def tell_scaled(total: float, num_rows: int, to: str = "charge any term for") -> None:
     """Says that weights are scaled to a mean of 1."""
     logging.warning(
-        "weights sum to %.3g, too little to charge any term for; they are scaled to sum to their "
-        "%d rows.", total, num_rows,
+        "weights sum to %.3g, too little to %s; they are scaled to sum to their %d rows.",
+        total, to, num_rows,
     )  # fmt: skip
 
 

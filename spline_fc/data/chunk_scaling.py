@@ -9,7 +9,7 @@ import numpy as np
 from spline_fc.checks import as_float_dtype, check, check_kind
 from spline_fc.data.chunks import Chunk, Chunks, check_values
 from spline_fc.data.records import Scaler
-from spline_fc.data.scaling import NARROW, SAMPLE_ROWS, body, centre
+from spline_fc.data.scaling import NARROW, SAMPLE_ROWS, centre, tell_lost
 
 
 class _Moments:
@@ -57,7 +57,8 @@ def fit_chunk_scaler(source: Chunks) -> Scaler:
     """Measures mean and standard deviation (divisor n) of every column of x and y; one pass.
 
     Rows of weight 0 are left out; other weights do not count, as in `standardize`. Where that takes
-    a median for the shift, here it is that of SAMPLE_ROWS rows at most, of all chunks.
+    another shift than the mean, here it is that of SAMPLE_ROWS rows at most, of all chunks. A
+    warning names the column of which float32 could not tell the values apart all the same.
 
     Raises:
       ValueError: no rows, values that are not finite, or weights that are negative or not finite.
@@ -73,7 +74,10 @@ def fit_chunk_scaler(source: Chunks) -> Scaler:
                 moments.add(values[kept])
     check(both[0].count > 0, f"{source.label} must have rows of weight above 0; got none.")
     shift, scale = both[0].unit()
-    return Scaler(centre(shift, body(both[0].rows)), scale, *both[1].unit())
+    rows = both[0].rows
+    x_shift, lost = centre(shift, scale, rows)
+    tell_lost(lost, rows, tuple(f"x{j}" for j in range(len(lost))))
+    return Scaler(x_shift, scale, *both[1].unit())
 
 
 def scale_chunks(source: Chunks, scaler: Scaler, dtype: Any = np.float32) -> Chunks:

@@ -1,13 +1,14 @@
 """Standardisation: statistics of the training part alone, in float64, then cast."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
+from spline_fc.arrays import COUNTED_ROWS, FEW_LOST, ROUNDING, distinct, share_lost
 from spline_fc.checks import as_float_dtype, check, check_kind
 from spline_fc.data.records import Dataset, Part, Scaler, as_dataset, check_dataset
 
@@ -15,15 +16,23 @@ EXTRAPOLATE = ("clip", "linear")  # what is made of rows beyond the training row
 QUARTILES = (0.25, 0.5, 0.75)
 SAMPLE_ROWS = 1 << 12  # whose quartiles are looked at
 LOST = 1e-3  # share of the interquartile range to which float32 may round the rows within it
+PLACES = 16  # of a column, at which the centre of one that would lose more is sought
 TOGETHER = 16  # columns that are measured at once
 NARROW = 1e-300  # a column whose ends are no farther apart is constant: nothing divides by that
+
+
+class Centred(NamedTuple):
+    """Shifts of columns, and what float32 leaves of their values about them."""
+
+    shift: np.ndarray  # (d,) float64
+    lost: np.ndarray  # (d,) share of the distinct values of a sample that become equal to others
 
 
 def fit_scaler(train: Part, task: str = "regression", *, shared_scale: bool = False) -> Scaler:
     """Measures the mean and standard deviation (divisor n) of every column.
 
-    Where a few values lie so far that float32 could not tell the other rows of a feature apart
-    about the mean, its shift is the median (see `centre`); its scale is the deviation all the same.
+    Where values lie so far that float32 could not tell the other rows of a feature apart about the
+    mean, its shift lies amid these (see `centre`); its scale is the deviation all the same.
     A constant column gets scale 1 and becomes 0: its computed deviation may be rounding noise
     instead of 0, so its ends are asked, which are less than 1e-300 apart. Labels are never scaled.
 
@@ -43,10 +52,10 @@ def fit_scaler(train: Part, task: str = "regression", *, shared_scale: bool = Fa
     return _measured(train, task, shared_scale)[0]
 
 
-def _measured(train: Part, task: str, shared_scale: bool) -> tuple[Scaler, np.ndarray]:
-    """The scaler, and the features that are centred at their medians."""
+def _measured(train: Part, task: str, shared_scale: bool) -> tuple[Scaler, np.ndarray, np.ndarray]:
+    """The scaler, the features that are not centred at their means, and what each has lost."""
     mean, x_scale = _moments(np.asarray(train.x))
-    x_shift = centre(mean, body(np.asarray(train.x)))
+    x_shift, lost = centre(mean, x_scale, np.asarray(train.x))
     moved = np.flatnonzero(x_shift != mean)
     if shared_scale:
         varies = np.ptp(train.x, axis=0) >= NARROW
@@ -54,8 +63,8 @@ def _measured(train: Part, task: str, shared_scale: bool) -> tuple[Scaler, np.nd
         x_scale = np.full(len(x_scale), np.sqrt(squares.mean()) if varies.any() else 1.0)
     num_targets = np.shape(train.y)[1]
     if task != "regression":
-        return Scaler(x_shift, x_scale, np.zeros(num_targets), np.ones(num_targets)), moved
-    return Scaler(x_shift, x_scale, *_moments(np.asarray(train.y))), moved
+        return Scaler(x_shift, x_scale, np.zeros(num_targets), np.ones(num_targets)), moved, lost
+    return Scaler(x_shift, x_scale, *_moments(np.asarray(train.y))), moved, lost
 
 
 def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
@@ -82,9 +91,11 @@ def standardize(dataset: Dataset, dtype: Any = np.float32) -> Dataset:
     raw = raw and bool(np.all(np.asarray(s.x_scale) == 1) and np.all(np.asarray(s.y_scale) == 1))
     check(raw, f"dataset must be in raw units; got {dataset.name!r}, which is standardised.")
     counted = _counted(dataset)
-    scaler, moved = _measured(counted, dataset.task, dataset.shared_scale)
+    scaler, moved, lost = _measured(counted, dataset.task, dataset.shared_scale)
     if len(moved):
-        _tell_far(counted.x, moved, dataset.feature_names)
+        _tell_far(counted.x, moved, scaler.x_shift, dataset.feature_names)
+    if np.finfo(dtype).eps >= np.finfo(np.float32).eps:
+        tell_lost(lost, counted.x, dataset.feature_names)
     train, validation, test = (
         Part(
             _scale_columns(np.asarray(part.x), scaler.x_shift, scaler.x_scale, dtype),
@@ -170,14 +181,59 @@ def body(x: np.ndarray) -> np.ndarray:
     return found
 
 
-def centre(mean: np.ndarray, quartiles: np.ndarray) -> np.ndarray:
-    """The shifts (d,) of columns: their means, or medians where the mean takes the others' digits.
+def centre(mean: np.ndarray, scale: np.ndarray, x: np.ndarray) -> Centred:
+    """The shifts of columns: their means, unless the mean takes the digits of other values.
 
-    About 0 a float keeps its digits however small it is.
+    About 0 a float keeps its digits however small it is. So a column of which a few values lie far
+    is centred at its median. Where quartiles tell nothing, as of a column one half of which lies at
+    1e9 and the other near 0, distinct values are counted: if more than FEW_LOST of those of a
+    sample would be equal in float32, the shift is the one of PLACES quantiles of them, from the
+    middle outwards, about which most stay apart.
+
+    Args:
+      mean, scale: (d,) float64.
+      x: (n, d), of which at most SAMPLE_ROWS rows are looked at and at most COUNTED_ROWS counted,
+        evenly spread.
     """
-    low, median, high = quartiles
+    low, median, high = body(x)
     rounded = np.finfo(np.float32).eps * np.abs(mean - median)
-    return np.where((rounded > LOST * (high - low)) & (high - low > NARROW), median, mean)
+    # Quartiles that differ by rounding alone are one number, computed twice.
+    wide = high - low > np.maximum(NARROW, ROUNDING * np.abs(median))
+    shift = np.where((rounded > LOST * (high - low)) & wide, median, mean)
+    lost = np.zeros(len(shift))
+    places = (np.arange(PLACES) + 0.5) / PLACES
+    places = places[np.argsort(np.abs(places - 0.5), kind="stable")]
+    some = x[:: -(-len(x) // COUNTED_ROWS)]
+    for j in range(len(shift)):
+        values = distinct(some[:, j])
+        lost[j] = share_lost((values - shift[j]) / scale[j])
+        if lost[j] > FEW_LOST:
+            others = np.quantile(values, places, method="nearest")
+            found = [share_lost((values - other) / scale[j]) for other in others]
+            best = int(np.argmin(found))
+            if found[best] < lost[j]:
+                shift[j], lost[j] = others[best], found[best]
+    return Centred(shift, lost)
+
+
+def tell_lost(lost: np.ndarray, x: np.ndarray, names: Sequence[str]) -> None:
+    """A word about the feature of which float32 loses most, if it is more than FEW_LOST.
+
+    Args:
+      lost: (d,), as of `centre`. x: (n, d), rows of the features. names: (d,) of them.
+    """
+    many = int((lost > FEW_LOST).sum())
+    if not many:
+        return
+    worst = int(lost.argmax())
+    column = np.asarray(x[:, worst])
+    logging.warning(
+        "column %r has values from %.3g to %.3g, and float32 cannot tell %.0f %% of them from "
+        "others%s: nothing can be fitted to what is between those. Take its logarithm, or make a "
+        "column of its own of every kind of value.",
+        names[worst], column.min(), column.max(), 100 * lost[worst],
+        f" ({many - 1} more like it)" if many > 1 else "",
+    )  # fmt: skip
 
 
 def _counted(dataset: Dataset) -> Part:
@@ -189,18 +245,18 @@ def _counted(dataset: Dataset) -> Part:
     return train if counts.all() else Part(train.x[counts], train.y[counts])
 
 
-def _tell_far(x: np.ndarray, moved: np.ndarray, names: Sequence[str]) -> None:
+def _tell_far(x: np.ndarray, moved: np.ndarray, shift: np.ndarray, names: Sequence[str]) -> None:
     """A word about the feature of the farthest value, of those not centred at their means."""
-    x = x[:, moved].astype(np.float64)
-    low, median, high = body(x)
-    away = np.abs(x - median)
+    x, shift = x[:, moved].astype(np.float64), shift[moved]
+    low, _, high = body(x)
+    away = np.abs(x - shift)
     worst = int((away.max(0) / (high - low)).argmax())
     logging.warning(
-        "column %r has values as far as %.3g beside most between %.3g and %.3g, to which its mean "
-        "would leave few digits: it is centred at its median%s. Such a value may mean a missing "
-        "one, which a table leaves empty.",
-        names[moved[worst]], x[away[:, worst].argmax(), worst], low[worst],
-        high[worst], f" ({len(moved) - 1} more like it)" if len(moved) > 1 else "",
+        "column %r has values as far as %.3g beside others about %.3g, to which its mean would "
+        "leave few digits: it is centred at those%s. Such a value may mean a missing one, which a "
+        "table leaves empty.",
+        names[moved[worst]], x[away[:, worst].argmax(), worst], shift[worst],
+        f" ({len(moved) - 1} more like it)" if len(moved) > 1 else "",
     )  # fmt: skip
 
 

@@ -25,11 +25,21 @@ def twin_groups(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Returns:
       (n,) int64, equal for twins; groups are numbered by first appearance.
     """
+    wide, own = x.shape[1] * x.itemsize, y.shape[1] * y.itemsize
+    cells = np.empty((len(x), wide + own), np.uint8)
     # Adding 0 turns -0 into 0: the two are equal, but their bytes are not.
-    pairs = zip(x + x.dtype.type(0), y + y.dtype.type(0), strict=True)
-    seen: dict[bytes, int] = {}
-    keys = (row.tobytes() + target.tobytes() for row, target in pairs)
-    return np.array([seen.setdefault(key, len(seen)) for key in keys], np.int64)
+    np.add(x, x.dtype.type(0), out=cells[:, :wide].view(x.dtype))
+    np.add(y, y.dtype.type(0), out=cells[:, wide:].view(y.dtype))
+    keys = cells.view(f"V{wide + own}")[:, 0]
+    order = keys.argsort(kind="stable")
+    ranked = keys[order]
+    begins = np.append(True, ranked[1:] != ranked[:-1])[: len(x)]
+    first = order[begins]  # of twins the first row, as the order is stable
+    number = np.empty(len(first), np.int64)
+    number[first.argsort()] = np.arange(len(first))
+    groups = np.empty(len(x), np.int64)
+    groups[order] = number[begins.cumsum() - 1]
+    return groups
 
 
 def split_rows(

@@ -13,6 +13,7 @@ from spline_fc.ensemble.intervals import (
     LEVEL,
     Groups,
     cv_plus,
+    gives,
     group_means,
     groups_of,
     jackknife_minmax,
@@ -46,10 +47,14 @@ class HeldOut(NamedTuple):
         return self.groups.holders.shape[1]
 
     @property
+    def total(self) -> float:
+        """What the rows count together: n, or the sum of their weights."""
+        return float(len(self.sizes) if self.weights is None else self.weights.sum())
+
+    @property
     def most_level(self) -> float:
-        """The highest level for which there are rows enough, n / (n + 1)."""
-        total = len(self.sizes) if self.weights is None else self.weights.sum()
-        return float(total / (total + 1))
+        """The highest level for which there are rows enough, n / (n + 1) of rows that count n."""
+        return self.total / (self.total + 1)
 
     def interval(
         self, x: np.ndarray, level: float = LEVEL, method: str = "cv+"
@@ -148,10 +153,9 @@ def of_validation(params: Params, dataset: Dataset, loss: str) -> HeldOut | None
       all alike.
     """
     (x, y), weights = map(np.asarray, dataset.validation), dataset.weights
-    own = None if weights is None else as_counts(np.asarray(weights.validation, np.float64))
+    own = None if weights is None else _as_counts(weights.validation)
     counts = np.ones(len(x)) if own is None else own
-    enough = counts.sum() >= LEVEL * (counts.sum() + 1)
-    if not enough or not np.ptp(x[counts > 0], axis=0).any():
+    if not gives(float(counts.sum()), LEVEL) or not np.ptp(x[counts > 0], axis=0).any():
         return None
     one = from_layers((kernel[None], bias[None]) for kernel, bias in layers(params))
     kind = None if dataset.task == "regression" else loss
@@ -184,7 +188,7 @@ def keep_held_out(
     check(bool(known.any()), "held_out must have rows that a member held out; got none.")
     x, y = (np.asarray(array, np.float64)[known] for array in (x, y))
     held_out, outputs = held_out[:, known], outputs_float64(members, x)
-    weights = None if weights is None else as_counts(np.asarray(weights, np.float64)[known])
+    weights = None if weights is None else _as_counts(np.asarray(weights)[known])
     mean, spread = out_of_fold(outputs, held_out), None
     if loss is None:
         sizes = np.abs(y - mean)
@@ -195,6 +199,11 @@ def keep_held_out(
         truth = y if y.shape[1] > 1 else np.hstack([1 - y, y])
         sizes = 1 - (probabilities(loss, mean) * truth).sum(axis=1, keepdims=True)
     return HeldOut(members, groups_of(held_out), sizes, weights, spread)
+
+
+def _as_counts(weights: np.ndarray) -> np.ndarray:
+    """Weights as fits count them; the word that is told of light ones is of intervals."""
+    return as_counts(np.asarray(weights, np.float64), "give intervals")
 
 
 def _shrinkage(

@@ -165,14 +165,23 @@ def _counted(
     check_same_length("of_row", of_row, "sizes", sizes)
     counts = np.ones(len(sizes)) if weights is None else np.asarray(weights, np.float64)
     check_same_length("weights", counts, "sizes", sizes)
-    total = counts.sum()
-    wanted = level * (total + 1) * (1 - _ROUNDING)
-    most = total / (total + 1)
+    total = float(counts.sum())
+    what = f"{len(counts)} row(s) held out" + f" that count as {total:g}" * (weights is not None)
     check(
-        wanted <= total,
-        f"level must be at most {most:.6g}, the most that {total:g} row(s) give; got {level}.",
+        gives(total, level),
+        f"level must be at most {total / (total + 1):.6g}, the most that {what} give; got {level}.",
     )
-    return counts, wanted
+    return counts, _least_count(total, level)
+
+
+def gives(total: float, level: float) -> bool:
+    """Whether rows that count so much are enough for intervals of this level."""
+    return _least_count(total, level) <= total
+
+
+def _least_count(total: float, level: float) -> float:
+    """How much of rows that count `total` must lie at or below a quantile."""
+    return level * (total + 1) * (1 - _ROUNDING)
 
 
 def _by_group(

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from spline_fc import analysis, network
 from spline_fc.analysis import ShapeFunctions
-from spline_fc.checks import check, shown
+from spline_fc.checks import check, named_by, shown
 from spline_fc.cpwl import FitResult, Spline, linear_pairs, live_terms
 from spline_fc.data import Dataset
 from spline_fc.estimators import reading
@@ -20,7 +20,15 @@ from spline_fc.estimators.reading import Known
 from spline_fc.model import Explanation, Model
 from spline_fc.model.formula import raw_spline
 from spline_fc.network import MLP, NNXMLP, Params
+from spline_fc.network.structure import dtype_of
 
+# Arguments of the road that estimators call otherwise.
+_CALLED = {
+    "folds": "members",
+    "key": "random_state",
+    "knots": "candidate_knots",
+    "learning_rates": "learning_rate",
+}
 _SHOWN_ROWS = 500  # of the training part, over which shape functions are averaged
 
 
@@ -50,7 +58,8 @@ class FittedSpline(BaseEstimator):
     def explain(self, X: Any, index: int = 0) -> Explanation:
         """Explains the prediction of row `index` of X in raw units, see `Model.explain`."""
         rows = self._rows(X)
-        return self.model_.explain(rows, index)
+        with named_by({"row": "index"}.get):
+            return self.model_.explain(rows, index)
 
     def knots(self) -> dict[str, np.ndarray]:
         """Lists where the spline bends, in raw units.
@@ -96,12 +105,12 @@ class FittedSpline(BaseEstimator):
 
     def to_linen(self) -> tuple[MLP, dict[str, Params]]:
         """Hands out the network in raw units, as a Linen module and its variables."""
-        check_is_fitted(self)
+        self._tell_narrow()
         return MLP.from_params(self.params_), {"params": self.params_}
 
     def to_nnx(self) -> NNXMLP:
         """Hands out the network in raw units, as an NNX module."""
-        check_is_fitted(self)
+        self._tell_narrow()
         return network.to_nnx(self.params_)
 
     def export(self, path: str | os.PathLike, format: str) -> None:
@@ -117,9 +126,20 @@ class FittedSpline(BaseEstimator):
         tags.target_tags.required = True
         return tags
 
+    def _fit_known(self, known: Known) -> None:
+        """What `_fit` does; its errors name the arguments that the estimator has."""
+        with named_by(lambda name: _CALLED.get(name, name.removeprefix("training."))):
+            self._fit(known)
+
     def _fit(self, known: Known) -> None:
         """Fits the rows that were read, and keeps what came of it."""
         raise NotImplementedError
+
+    def _tell_narrow(self) -> None:
+        """A word where modules compute in a dtype that rows lie too far from zero for."""
+        check_is_fitted(self)
+        dtype = jax.dtypes.canonicalize_dtype(dtype_of(self.params_))
+        self.model_.tell_offsets(dtype, "Enable jax_enable_x64, or subtract the offset from X.")
 
     def _rows(self, X: Any) -> Any:
         """Rows as the model takes them."""
@@ -179,7 +199,7 @@ class Regression(RegressorMixin, FittedSpline):
         Raises:
           ValueError: rows, targets or options that cannot be fitted.
         """
-        self._fit(reading.read(self, X, y, sample_weight))
+        self._fit_known(reading.read(self, X, y, sample_weight))
         return self
 
     def __sklearn_tags__(self) -> Tags:

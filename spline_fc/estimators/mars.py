@@ -116,7 +116,7 @@ class MARSTransformer(TransformerMixin, _MARS):
         Raises:
           ValueError: rows, targets or options that cannot be fitted.
         """
-        self._fit(reading.read(self, X, y, sample_weight, labels=reading.are_labels(y)))
+        self._fit_known(reading.read(self, X, y, sample_weight, labels=reading.are_labels(y)))
         return self
 
     @told_once()

@@ -135,6 +135,8 @@ class _SplineFC(FittedSpline):
         check_integer("max_terms", self.max_terms, 1)
         check_integer("batch_size", self.batch_size, 1)
         check_integer("patience", self.patience, 0)
+        if self.learning_rate is not None:
+            check_number("learning_rate", self.learning_rate, above=0)
         options = {name: getattr(self, name) for name in _PASSED}
         return _Road(
             type(self).__name__,
@@ -324,7 +326,7 @@ class SplineFCClassifier(ClassifierMixin, _SplineFC):
         """
         own = {"labels": True, "class_weight": self.class_weight}
         known = reading.read(self, X, y, sample_weight, **own)
-        self._fit(known)
+        self._fit_known(known)
         self.classes_ = np.asarray(known.classes)
         return self
 

@@ -22,6 +22,7 @@ from spline_fc.data.cells import Format
 from spline_fc.data.encoding import FEATURE, TARGET, ColumnEncoding, spell
 from spline_fc.data.records import PARTS
 from spline_fc.ensemble import LEVEL, METHODS, HeldOut
+from spline_fc.ensemble.intervals import gives
 from spline_fc.files import plain
 from spline_fc.model.checked import check_made, check_model
 from spline_fc.model.environment import versions
@@ -177,7 +178,7 @@ def _coverage(model: Model, dataset: Dataset) -> dict[str, dict[str, float]]:
     By method, in raw units; of classes how many a set has. Without rows enough there is nothing.
     """
     held: Any = model.held_out
-    if held.most_level < LEVEL:
+    if not gives(held.total, LEVEL):
         return {}
     x, y = (np.asarray(array, np.float64) for array in dataset.test)
     if model.task != "regression":

@@ -16,6 +16,7 @@ from spline_fc.model.explanation import Explanation, as_rows, explain, one_row
 from spline_fc.model.formula import MOST_WEIGHTS, formula_lines, raw_spline
 from spline_fc.model.rows import read_rows
 from spline_fc.network import Params, clip_inputs, fold_scaler, to_params
+from spline_fc.network.convert import tell_offsets
 from spline_fc.network.structure import from_layers, layers_float64
 from spline_fc.printing import printed, significant
 from spline_fc.training import CLASS_SCORES, REGRESSION_SCORES, probabilities
@@ -287,7 +288,7 @@ class Model(NamedTuple):
 
         Args:
           dtype: of the parameters; by default that of the network or spline, or float64 (NumPy)
-            where data lie far from zero.
+            where data lie far from zero. A warning tells of one that is too narrow for them.
 
         Returns:
           Parameters; the scaler is folded in, and two layers before all others clip where the model
@@ -300,7 +301,15 @@ class Model(NamedTuple):
             low, high = (scale_x(self.scaler, end) for end in (self.low, self.high))
             params = clip_inputs(params, low, high)
         params = fold_scaler(params, self.scaler)
-        return params if dtype is None else from_layers(layers_float64(params), dtype)
+        if dtype is None:
+            return params
+        self.tell_offsets(dtype, "Ask for a network in float64.")
+        return from_layers(layers_float64(params), dtype)
+
+    def tell_offsets(self, dtype: Any, remedy: str) -> None:
+        """A word where rows lie too far from zero for a network of raw rows in this dtype."""
+        called = [f"column {name!r}" for name in self.feature_names]
+        tell_offsets(self.scaler, dtype, self.high > self.low, called, remedy)
 
     def export(self, path: str | os.PathLike, format: str) -> None:
         """Writes the model for other programs, see `export_model`."""
@@ -319,7 +328,8 @@ class Model(NamedTuple):
     def _held_out(self) -> HeldOut:
         if self.held_out is None:
             wanted = "the model must have residuals of rows held out"
-            raise ValueError(f"{wanted}; it has none (fit with members=8, or see `calibrated`).")
+            how = "fit with members=8, or see `calibrated`; a run has them of 9 validation rows on"
+            raise ValueError(f"{wanted}; it has none ({how}).")
         return self.held_out
 
     def _standard_network(self) -> Params:

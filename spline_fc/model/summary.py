@@ -30,7 +30,11 @@ def score_table(model: Model) -> str:
 
 def interval_table(model: Model) -> str:
     """How many test rows the intervals of an ensemble hold, and how wide they are; "" if none."""
-    found = model.made.get("intervals", {})
+    found = dict(model.made.get("intervals", {}))
+    if model.held_out is not None and model.held_out.num_members == 1 and "minmax" in found:
+        # Of one member both are split conformal prediction, and one interval.
+        found = {"split conformal (cv+, minmax)": found.pop("minmax"), **found}
+        found.pop("cv+", None)
     names = list(next(iter(found.values()), {}))
     rows = [
         [method, *(_measure(name, own.get(name)) for name in names)]

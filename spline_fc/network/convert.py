@@ -9,10 +9,12 @@ and the arithmetic: a - relu(a - b) rounds at the size of a, so that where one h
 far larger than the minimum, the error is relative to that hinge.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
+from absl import logging
 
 from spline_fc.checks import check, check_finite
 from spline_fc.cpwl import FitResult, Spline, Term, check_spline, hinge_of, live_terms, spline_of
@@ -21,6 +23,8 @@ from spline_fc.network.structure import Layer, Params, dtype_of, from_layers, la
 from spline_fc.printing import printed
 
 FAR = 1e3  # deviations from zero at which float32 keeps too few digits of the differences
+LOST = 0.01  # deviations to which an offset may round values before it is told
+ROUNDINGS = 16  # of the dtype itself, which are not told of
 WIDE = 1e30  # a deviation above, or below its inverse, makes weights that float32 does not hold
 Hinge = tuple[int, float, float]  # column of z, sign, knot
 Combination = tuple[tuple[int, float], ...]  # (unit, weight) pairs: a linear form in a layer
@@ -121,6 +125,34 @@ def fold_scaler(params: Params, scaler: Scaler) -> Params:
     """
     folded = fold(layers_float64(params), scaler)
     return from_layers(folded, _folded_dtype(dtype_of(params), scaler))
+
+
+def tell_offsets(
+    scaler: Scaler, dtype: Any, varies: np.ndarray, features: Sequence[str], remedy: str
+) -> None:
+    """A word where a network of raw rows in this dtype cannot tell apart what lies far from zero.
+
+    What the folded layers add up is of the size of the offset, to whose digits it is rounded.
+
+    Args:
+      scaler: that is folded in.
+      dtype: of the layers.
+      varies: (d,) bool; of a constant feature nothing is lost.
+      features: (d,) what to call them.
+      remedy: what the caller may do.
+    """
+    epsilon = float(jnp.finfo(dtype).eps)
+    away = np.abs(np.asarray(scaler.x_shift) / np.asarray(scaler.x_scale)) * np.asarray(varies)
+    lost = away * epsilon > max(LOST, ROUNDINGS * epsilon)
+    if not lost.any():
+        return
+    worst, more = int(away.argmax()), int(lost.sum()) - 1
+    logging.warning(
+        "%s lies about %.3g, %.3g deviations from zero%s: layers in %s that take it as it is tell "
+        "few of its values apart. %s",
+        features[worst], scaler.x_shift[worst], away[worst],
+        f" ({more} more like it)" if more else "", np.dtype(dtype).name, remedy,
+    )  # fmt: skip
 
 
 def unfold_scaler(params: Params, scaler: Scaler) -> Params:

@@ -27,7 +27,7 @@ from spline_fc.cpwl.likelihood import check_labels
 from spline_fc.data import Part
 from spline_fc.data.records import TASKS, Scaler
 from spline_fc.data.scaling import fit_scaler, scale_x, scale_y
-from spline_fc.network.convert import fold_scaler
+from spline_fc.network.convert import fold_scaler, tell_offsets
 from spline_fc.network.linear import fit_linear
 from spline_fc.network.modules import from_nnx, to_nnx
 from spline_fc.network.spline_start import DIRECTIONS_OF, START_OPTIONS, spline_start
@@ -72,10 +72,11 @@ def replace_head(
     """Fits a spline to the features of a head and writes it into the head's own layers.
 
     The spline is that of `spline_start`, on standardised features; the scaler is folded into the
-    layers, so that the head takes what the model gives it. A head keeps its shape, and the model's
-    code stays as it is. It must be a chain of dense layers with ReLU between them and none behind
-    the last, which is up to the caller. A head of one layer has no room for a hinge: it becomes the
-    best linear one, by least squares or by logistic regression.
+    layers, so that the head takes what the model gives it; a warning names a feature so far from
+    zero that layers in their dtype cannot. A head keeps its shape, and the model's code stays as it
+    is. It must be a chain of dense layers with ReLU between them and none behind the last, which is
+    up to the caller. A head of one layer has no room for a hinge: it becomes the best linear one,
+    by least squares or by logistic regression.
 
     64 features or more are told apart by classes linearly for the most part, as a body is trained
     to make them so. The spline of classes then bends along the logits of the linear fit alone: 20
@@ -162,6 +163,9 @@ def _fit(
         for name, value in options.items():
             check(False, f"{name} must be left out for a head of one layer; got {shown(value)}.")
         new = from_layers([fit_linear(x, y, task, weights)], narrow)
+    varies, columns = np.ptp(part.x, axis=0) > 0, range(part.x.shape[1])
+    called = [f"column {j} of features" for j in columns]
+    tell_offsets(scaler, dtype, varies, called, "Subtract the offset in the body.")
     return from_layers(layers(fold_scaler(new, scaler)), dtype)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from absl import logging
 
 from spline_fc.arrays import columns
 from spline_fc.checks import (
@@ -109,7 +110,7 @@ def spline_start(
         where other options speak of directions, they are taken without that.
       max_terms: of the forward pass, intercept included; no more than there are rows.
       share: of the first layer's units that hinges may take, > 0 and <= 1.
-      tolerance: of `shrink`, for regression.
+      tolerance: of `shrink`, for regression; a warning tells of options that are of other tasks.
       row_share: of the rows that the spline is fitted on, drawn without replacement, > 0 and <= 1;
         of rows on several devices the same share of each device's own.
       incoming, balance: of `reshape`: how units without a hinge are drawn, and whether those of the
@@ -133,6 +134,7 @@ def spline_start(
     check_number("row_share", row_share, above=0, at_most=1)
     check_one_of("incoming", incoming, SAMPLERS)
     check_one_of("balance", balance, BALANCES)
+    _tell_unused(task, {"tolerance": tolerance, **options})
     with Stopwatch() as clock:
         elsewhere = isinstance(x, (jax.Array, Chunks))
         x, names = (x, None) if elsewhere else columns("x", x)
@@ -157,6 +159,17 @@ def spline_start(
         drawn = {"incoming": incoming, "balance": balance}
         params = fill_in(k_fill, fit, rows.x, rows.y, hidden_sizes, **drawn)
     return SplineStart(params, fit, chosen, clock.seconds)
+
+
+def _tell_unused(task: str, options: Options) -> None:
+    """A word for every option, other than its default, that has no say in such a task."""
+    unused = _CLASSES if task == "regression" else ("tolerance",)
+    defaults = start_defaults()
+    for name in unused:
+        value = options.get(name, defaults[name])
+        if value != defaults[name]:
+            other = "classes" if task == "regression" else "a regression"
+            logging.warning("%s=%r has no say here: it is of the start for %s.", name, value, other)
 
 
 def start_keys(key: jax.Array | int) -> tuple[jax.Array, jax.Array]:

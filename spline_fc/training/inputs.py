@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from spline_fc.arrays import columns, numbers, numbers_float64
+from spline_fc.arrays import columns, numbers, numbers_float64, tell_narrowed
 from spline_fc.checks import check, check_finite, check_kind, check_not_empty, check_rank, shown
 from spline_fc.data import Dataset, Part
 from spline_fc.network import Params, layer_sizes
@@ -88,6 +88,9 @@ def prepare(
         _tell_unlike_scales("x", parts[0].x.reshape(*parts[0].x.shape[:lead], -1, 1), ("all",))
     else:
         _tell_unlike_scales("x", parts[0].x, dataset.feature_names)
+    for name, array in (("train x", parts[0].x), ("train y", parts[0].y)):
+        if isinstance(array, np.ndarray):
+            tell_narrowed(name, array.reshape(-1, array.shape[-1]), dtype)
     _check_origin(params, config, origin)
     if place is not None:
         data = sharded.shared_data(place, shared, dtype, _BLOCK)

@@ -8,12 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import logging
 
 from spline_fc.arrays import numbers
 from spline_fc.checks import check, check_integer, check_kind
 from spline_fc.cpwl.chunked.inputs import ChunkedData, Rows, checked_chunks
-from spline_fc.cpwl.chunked.memory import free_bytes, in_words
+from spline_fc.cpwl.chunked.memory import free_bytes, in_words, tell_bytes
 from spline_fc.cpwl.chunked.scaling import in_blocks
 from spline_fc.data import Chunks, Dataset, Part, Weights, identity_scaler
 from spline_fc.network import Params
@@ -137,9 +136,8 @@ def _tell_memory(source: Chunks, window: int, size: int) -> None:
         f"window must leave memory for {_COPIES} copies of it, {in_words(size)}; "
         f"{in_words(free or 0)} are free.",
     )
-    logging.warning(
-        "%s: windows of %d rows take at most %s of memory.", source.label, window, in_words(size)
-    )
+    told = "%s: windows of %d rows take at most %s of memory."
+    tell_bytes(size, told, source.label, window, in_words(size))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

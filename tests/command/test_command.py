@@ -115,8 +115,12 @@ def test_intervals_and_sets_stand_beside_predictions(tmp_path, capsys):
     assert head == ["price", "price lower", "price upper"]
     expected = [model.predict(frame), *model.predict_interval(frame, 0.8, "minmax")]
     np.testing.assert_allclose(np.array(rows, float), np.transpose(expected), rtol=1e-8)
+    assert main([*given[:-1], "0.999"]) == 1
+    assert "error: --interval must be at most 0.9" in capsys.readouterr().err
     model = several("multiclass")
     model.save(tmp_path / "m.npz")
+    assert main([*given, "--method", "minmax"]) == 1
+    assert "--method must be left out for classes" in capsys.readouterr().err
     assert main(given) == 0
     head, *rows = csv.reader(capsys.readouterr().out.splitlines())
     assert head == ["label", *model.classes]
@@ -143,14 +147,19 @@ def test_export_names_what_it_wrote(folder, capsys):
         ),
         ("predict m.npz none.csv", "none.csv does not exist."),
         ("predict m.npz houses.csv --proba", "--proba must be asked of a classification"),
-        ("predict m.npz houses.csv --interval 0.9", "must have residuals of rows held out"),
-        ("explain m.npz houses.csv --row 150", "row must be one of the 150 there are"),
+        (
+            "predict m.npz houses.csv --interval 0.9",
+            "--interval must be asked of a model that has residuals of rows held out; m.npz has "
+            "none (fit --members 8).",
+        ),
+        ("predict m.npz houses.csv --method minmax", "--method must come with --interval"),
+        ("explain m.npz houses.csv --row 150", "error: --row must be one of the 150 there are"),
         ("export m.npz --format json -o nowhere/m.json", "must lie in a folder that exists"),
         ("export m.npz --format onnx -o m.npz", "must name another file than what is read"),
         ("predict m.npz houses.csv -o ./m.npz", "must name another file than what is read"),
         ("predict m.npz houses.csv -o houses.csv", "must name another file than what is read"),
-        ("fit houses.csv --target price --ignore price", "ignore must name no target"),
-        ("fit houses.csv --target cost", "target must be one of"),
+        ("fit houses.csv --target price --ignore price", "error: --ignore must name no target"),
+        ("fit houses.csv --target cost", "error: --target must be one of"),
         ("fit houses.csv --target price -o houses.csv", "must be new or an earlier model"),
         ("fit houses.csv --target price -o nowhere/m.npz", "must lie in a folder that exists"),
         ("fit houses.csv --kind tree", "--kind must be COLUMN=KIND; got 'tree'"),

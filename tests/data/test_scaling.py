@@ -171,13 +171,58 @@ def test_a_far_value_leaves_the_others_their_digits(far, caplog):
     assert 0 < scaler.x_shift[1] < 1
 
 
+def halves(far, share=0.5, rows=400):
+    """A column of which some rows lie far, and one that is like others."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, 2))
+    x[rng.permutation(rows) < share * rows, 0] = far
+    return x
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+@pytest.mark.parametrize("far", [1e9, -1e12, 1e36, 1e9 + np.arange(400) * 1e6])
+def test_a_half_that_lies_far_leaves_the_other_its_digits(share, far, caplog):
+    """Its quartiles span both halves; counted are the values that stay apart."""
+    x = halves(far if np.ndim(far) == 0 else 0, share)
+    if np.ndim(far):
+        x[:, 0] = np.where(x[:, 0] == 0, far, x[:, 0])
+    raw = dataset(x, x[:, 1])
+    out = data.standardize(raw)
+    known = raw.train.x[:, 0]
+    assert len(np.unique(out.train.x[:, 0])) == len(np.unique(known))
+    np.testing.assert_allclose(out.scaler.x_scale, raw.train.x.std(0), rtol=1e-12)
+    assert out.scaler.x_shift[1] == pytest.approx(raw.train.x[:, 1].mean())
+    assert "column 'x0' has values as far as" in caplog.text and len(caplog.records) == 1
+    parts = [(raw.train.x[i : i + 32], raw.train.y[i : i + 32]) for i in range(0, len(known), 32)]
+    scaler = data.fit_chunk_scaler(data.chunks_of(lambda: parts))
+    np.testing.assert_array_equal(scaler.x_shift[0], out.scaler.x_shift[0])
+
+
+def test_values_that_float32_cannot_tell_apart_are_told_of(caplog):
+    """Around 0 and around 1e9: no centre serves both."""
+    x = halves(0)
+    x[:, 0] += np.where(x[:, 0] == 0, 1e9 + np.random.default_rng(1).normal(size=len(x)), 0)
+    raw = dataset(x, x[:, 1])
+    data.standardize(raw)
+    told = "column 'x0' has values from -"
+    assert told in caplog.records[-1].message and "cannot tell 4" in caplog.records[-1].message
+    caplog.clear()
+    data.fit_chunk_scaler(in_chunks(raw.train.x, raw.train.y, 32))
+    assert told in caplog.text and len(caplog.records) == 1
+    caplog.clear()
+    data.standardize(raw, np.float64)
+    assert "float32" not in caplog.text  # a fit in float64 has them all
+
+
 def test_a_mean_that_costs_no_digits_is_the_shift(caplog):
-    """Counts that are mostly zero, with one that is large, and the codes -999 of a few rows."""
+    """Counts mostly zero, one of them large; codes -999 of a few rows; numbers computed twice."""
     x = np.zeros((80, 3))
+    rounded_otherwise = np.where(np.arange(80) % 2, 0.3, 0.1 + 0.2)[:, None]
+    rounded_otherwise[:9] = 0
     x[::9, 0], x[4, 1] = np.arange(9), 1e6
     x[:, 2] = np.linspace(0, 1, 80)
     x[:4, 2] = -999
-    raw = dataset(x, x.sum(1))
+    raw = dataset(np.hstack([x, rounded_otherwise]), x.sum(1))
     out = data.standardize(raw)
     np.testing.assert_allclose(out.scaler.x_shift, raw.train.x.mean(0), rtol=1e-12)
     assert not caplog.records

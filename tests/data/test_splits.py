@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from spline_fc import data
 from spline_fc.data.splits import first_rows, split_in_order, split_rows, twin_groups
+from tests import oracles
 
 
 def rows_of(part):
@@ -17,6 +19,42 @@ def test_twins_are_equal_in_x_and_y():
     x = np.array([[1.0, 0.0], [1.0, -0.0], [1.0, 0.0], [2.0, 0.0]])
     y = np.array([[1.0], [1.0], [2.0], [1.0]])
     np.testing.assert_array_equal(twin_groups(x, y), [0, 0, 1, 2])
+
+
+CELLS = st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.1, 5e-324, -5e-324, 1e300, 3.0])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.data(),
+    st.tuples(st.integers(0, 20), st.integers(0, 3), st.integers(1, 2)),
+    st.tuples(st.sampled_from([np.float64, np.int32, np.uint8]), st.booleans()),
+)
+def test_twins_are_those_that_a_loop_finds(drawn, sizes, kinds):
+    """Of any floats, of tables of several kinds whose rows are no whole words, of columns."""
+    (rows, *widths), (kind, by_columns) = sizes, kinds
+    x, y = (
+        drawn.draw(arrays.arrays(np.float64, (rows, width), elements=cells))
+        for width, cells in zip(widths, (CELLS, CELLS | st.floats(allow_nan=False)), strict=True)
+    )
+    x = x if kind == np.float64 else (np.abs(np.nan_to_num(x)) % 7).astype(kind)
+    x = np.asfortranarray(x) if by_columns else x
+    found = twin_groups(x, y)
+    assert found.dtype == np.int64 and found.tolist() == oracles.twin_groups(x, y)
+
+
+def test_twins_are_found_without_a_loop_over_rows():
+    """Rows are bytes in one table; none is taken by itself."""
+    taken = []
+
+    class Watched(np.ndarray):
+        def __iter__(self):
+            taken.append(len(self))
+            return super().__iter__()
+
+    x = np.random.default_rng(0).normal(size=(50, 2)).view(Watched)
+    np.testing.assert_array_equal(twin_groups(x, np.asarray(x[:, :1])), np.arange(50))
+    assert not taken
 
 
 @settings(max_examples=60, deadline=None)

@@ -249,6 +249,25 @@ def test_bad_options_are_refused_in_fit(options):
         sfc.SplineFCRegressor(**{**SMALL, **options}).fit(*numbers())
 
 
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (sfc.MARSRegressor, {"candidate_knots": 0}),
+        (sfc.SplineFCRegressor, {"candidate_knots": "few"}),
+        (sfc.SplineFCRegressor, {"learning_rate": -1.0}),
+        (sfc.SplineFCRegressor, {"epochs": -1}),
+    ],
+)
+def test_errors_name_the_arguments_of_the_estimator(kind, options):
+    """What it calls knows them as knots, learning_rates and training.epochs."""
+    (name,) = options
+    with pytest.raises(ValueError, match=f"^{name} must "):
+        kind(**{"max_terms": 3, **options}).fit(*numbers())
+    x, y = numbers()
+    with pytest.raises(ValueError, match="^index must be one of"):
+        sfc.MARSRegressor(max_terms=3).fit(x, y).explain(x, len(x))
+
+
 def test_notes_are_told_once_and_speak_of_x(caplog, monkeypatch):
     monkeypatch.setattr(notes, "_told", set())
     x, y = houses()

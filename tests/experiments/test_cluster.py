@@ -60,6 +60,15 @@ def test_flags_that_do_not_go_together_are_named(monkeypatch, flags, sentence):
         own({}, monkeypatch, **flags)
 
 
+def test_one_process_alone_says_that_it_asks_no_coordinator(monkeypatch, capsys):
+    given = {"process_id": 0, "num_processes": 1}
+    own({}, monkeypatch, **given)
+    assert cluster.join() == (0, 1) and not capsys.readouterr().err
+    own({}, monkeypatch, **given, coordinator="host:1")
+    assert cluster.join() == (0, 1)
+    assert "alone, so --coordinator=host:1 is not used" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

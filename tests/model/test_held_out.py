@@ -9,6 +9,7 @@ from spline_fc import files
 from spline_fc.data import Part, Weights
 from spline_fc.ensemble import METHODS, keep_held_out, of_validation
 from spline_fc.ensemble.held_out import outputs_float64
+from spline_fc.ensemble.intervals import cv_plus
 from spline_fc.ensemble.spread import sizes_at
 from tests.model.houses import MEMBERS, fitted, labelled, several, table
 
@@ -144,10 +145,13 @@ def test_weights_that_fits_take_for_counts_are_counts_to_intervals_and_one_netwo
     held = [keep_held_out(members, every, x, y, weights=np.full(len(x), w)) for w in (1, 1e-5)]
     light = sfc.make_model(dataset, spline=one.spline, held_out=held[1], loss=one.loss)
     assert held[0].most_level == pytest.approx(held[1].most_level)
-    assert "with which the network began" in light.summary()
+    told = light.summary()
+    assert "with which the network began" in told
+    # Both methods are one thing of one member.
+    assert "split conformal (cv+, minmax)" in told and told.count("minmax") == 1
 
 
-def test_validation_rows_too_few_or_all_alike_give_no_intervals():
+def test_validation_rows_too_few_or_all_alike_give_no_intervals(caplog):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 2)), rng.normal(size=(60, 1))
     dataset = sfc.from_arrays(x, y)
@@ -168,6 +172,27 @@ def test_validation_rows_too_few_or_all_alike_give_no_intervals():
     light = found(x[:20], y[:20], np.full(20, 1e-4))  # normalised, which fits take for counts
     assert light.most_level == found(x[:20], y[:20]).most_level
     assert light.sizes.tobytes() == found(x[:20], y[:20]).sizes.tobytes()
+    told = "too little to give intervals; they are scaled to sum to their 20 rows"
+    assert told in caplog.records[-1].message
+
+
+def test_rows_that_count_are_told_as_rows_and_as_what_they_count():
+    """Weights that add up to enough but for rounding are enough."""
+    sizes, means = np.ones((100, 1)), np.zeros((1, 2, 1))
+    of_row = np.zeros(100, np.int32)
+    with pytest.raises(ValueError, match=r"the most that 100 row\(s\) held out that count as 17 "):
+        cv_plus(sizes, of_row, means, 0.95, np.full(100, 0.17))
+    with pytest.raises(ValueError, match=r"the most that 100 row\(s\) held out give; got 0.995"):
+        cv_plus(sizes, of_row, means, 0.995)
+    weights = np.nextafter(np.full(9, 1.0), 0)
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), sfc.init_params(
+        "he_normal", 0, np.ones((9, 2)), np.ones((9, 1)), 4))  # fmt: skip
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    dataset = sfc.from_arrays(x, x[:, 0])
+    dataset = dataset._replace(validation=Part(x[:9], x[:9, :1]))
+    dataset = dataset._replace(weights=Weights(np.ones(36), weights, np.ones(12)))
+    held = of_validation(params, dataset, "squared_error")
+    assert held is not None and held.total < 9
 
 
 BAD = {

@@ -238,6 +238,25 @@ def test_features_of_any_kind_of_numbers_are_what_they_are_in_float64(kind):
     np.testing.assert_allclose(new["kernel"], same["kernel"], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("widths", [(2,), (24, 2)])
+def test_features_too_far_from_zero_for_the_layers_are_told_of(widths, caplog):
+    """In float32 they would subtract 1e8 from what is rounded to multiples of 8."""
+    features = RNG.normal(size=(300, 4))
+    features[:, 3] = 1e9  # nothing is lost of a constant
+    target = np.asarray(wanted(features[:, [0, 1, 2]]))
+    sizes = [4, *widths]
+    tree = {
+        f"Dense_{i}": {"kernel": jnp.zeros(shape), "bias": jnp.zeros(shape[1])}
+        for i, shape in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+    }
+    replace_head(tree, "", features + (1e3, 0, 0, 0), target, KEY)
+    assert not caplog.records
+    replace_head(tree, "", features + (1e3, 0, 1e8, 0), target, KEY)
+    told = caplog.records[-1].message
+    assert "column 2 of features lies about 1e+08" in told and "layers in float32" in told
+    assert "Subtract the offset in the body" in told
+
+
 def test_weights_are_worth_copies():
     features = np.asarray(jnp.tanh(jax.random.normal(KEY, (300, 4))))
     target = np.asarray(labels(features))

@@ -196,3 +196,17 @@ def test_logits_of_features_in_one_unit_have_a_ridge_of_their_own(given, rows):
     start = network.spline_start(KEY, x, labels, SIZES, task="binary", **options)
     plain = cpwl.fit_logits(start.fit, x, labels, ridge=given.get("ridge", HOME.PIXEL_RIDGE))
     assert start.fit.log_loss == pytest.approx(plain.log_loss, rel=1e-6)
+
+
+def test_an_option_of_another_task_is_not_ignored_without_a_word(caplog):
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    few = {"directions": (), "max_terms": 3, "knots": 4}
+    network.spline_start(0, x, x[:, 0], 8, **few, passes=1, ridge=None, tolerance=0.5)
+    assert not caplog.records
+    network.spline_start(0, x, x[:, 0], 8, **few, passes=3, ridge=0.1)
+    told = [record.message for record in caplog.records]
+    assert told[0].startswith("passes=3 has no say here: it is of the start for classes")
+    assert told[1].startswith("ridge=0.1 has no say here") and len(told) == 2
+    labels = (x[:, 0] > 0).astype(float)
+    network.spline_start(0, x, labels, 8, task="binary", **few, passes=0, tolerance=0.5)
+    assert "tolerance=0.5 has no say here: it is of the start for a regression" in caplog.text

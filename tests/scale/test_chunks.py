@@ -1,5 +1,7 @@
 """Rows in chunks: the fit is that in memory, and what is wrong with a source is told by name."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -182,10 +184,23 @@ def test_memory_is_told_before_the_work_and_refused_if_it_is_not_there(monkeypat
         sfc.fit_mars(source)
     assert len(begun) == 1  # for the first chunk
     monkeypatch.setattr(memory, "free_bytes", lambda: None)
-    with caplog.at_level("WARNING"):
+    with caplog.at_level("INFO", "absl"):
         memory.check_call(source, 13, 1, None, (), 2, 16)
     assert "of its rows takes at most" in caplog.text
     assert memory.free_bytes() is None and memory.in_words(3 << 30) == "3.00 GiB"
+
+
+def test_memory_of_few_rows_is_no_warning(monkeypatch, caplog):
+    """What the compiler takes is there for every fit; what rows take is as much as they are."""
+    monkeypatch.setattr(memory, "free_bytes", lambda: None)
+    x, y, _ = rows(120, 1)
+    x = np.tile(x, 4)
+    source = dataclasses.replace(sfc.chunks_of(lambda: [(x, y)]), num_rows=120)
+    known = memory.tell_memory(source, *source, x.shape[1], 1024, 1001)
+    assert not caplog.records
+    many = dataclasses.replace(source, num_rows=10**6)
+    assert memory.tell_memory(many, *source, x.shape[1], 1024, 1001) > 2 * known
+    assert "of its 1000000 rows takes at most" in caplog.text
 
 
 X, Y = np.arange(12.0).reshape(6, 2), np.arange(6.0)

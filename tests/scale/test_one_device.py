@@ -36,6 +36,18 @@ def test_a_fit_is_that_of_the_host(max_degree):
             np.testing.assert_allclose(other.spline.knot, one.spline.knot, rtol=1e-9)
 
 
+def test_digits_that_go_on_the_way_to_a_device_are_told_of(caplog):
+    """JAX takes float64 in float32 unless it is told otherwise."""
+    x, y = rows(0)
+    put(x + 1e3, y)
+    with jax.enable_x64(True):
+        put(x + 1e9, y)
+    assert not caplog.records
+    put(x, y[:, None] + 1e9)
+    told = "arrays[1] should have values that float32 tells apart: column 0 has some from 1e+09"
+    assert told in caplog.text and len(caplog.records) == 1
+
+
 def test_groupings_that_are_let_go_of_are_made_again(monkeypatch):
     x, y = rows(0, np.float32)
     x, y, _ = put(x, y)

@@ -341,3 +341,14 @@ def test_replicas_of_different_shapes_are_named():
 def test_bad_weights_are_named(weights, message):
     with pytest.raises(ValueError, match=message):
         train(make_params(), make_dataset(), CONFIG, weights=weights)
+
+
+def test_rows_that_float32_cannot_tell_apart_are_told_of(caplog):
+    """Standardised by hand, one half around a far value leaves the other one value."""
+    x = np.array(make_dataset().train.x, np.float64)
+    x[::2, 0] += 1e9
+    x[:, 0] = (x[:, 0] - x[:, 0].mean()) / x[:, 0].std()
+    inputs.prepare(make_params(), _with("train", x=x.astype(np.float32)), CONFIG, None, None)
+    assert "float32" not in caplog.text
+    inputs.prepare(make_params(), _with("train", x=x), CONFIG, None, None)
+    assert "train x should have values that float32 tells apart: column 0" in caplog.text

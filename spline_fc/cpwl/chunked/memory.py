@@ -15,6 +15,7 @@ from spline_fc.data.chunks import Chunk, Chunks
 
 _WAITING = 3  # blocks, and chunks: one in use, one that waits, one that is made
 _COMPILER = 1 << 28  # bytes that XLA and what it leaves in the allocator take
+TOLD_FROM = 1 << 28  # bytes beside the compiler's, below which nobody need be warned
 _CGROUP = pathlib.Path("/sys/fs/cgroup")
 _MEMINFO = pathlib.Path("/proc/meminfo")
 
@@ -55,6 +56,9 @@ def tell_memory(source: Chunks, chunk: Chunk, num_columns: int, knots: Any, max_
       3 chunks + 2 S (r + 8 D) + 3 * 21 D (rows of a block) + 40 M D K + 32 D K^2 (columns held)
       + 2^28 for the compiler
 
+    Where it is known how many rows there are, K, M and the rows of a block are no more than these
+    need. What is less than TOLD_FROM beside the compiler is told at the level of information.
+
     Args:
       source: and chunk, its first one.
       num_columns: D. knots: of `fit_mars`. max_terms: M.
@@ -75,10 +79,14 @@ def tell_memory(source: Chunks, chunk: Chunk, num_columns: int, knots: Any, max_
             f"memory must hold {in_words(total)} for a fit of {source.label} ({listed}); "
             f"{in_words(free)} are free.",
         )
-    # A warning, as nothing below it is shown unless a program asks for it.
-    logging.warning("%s: a fit of its %s takes at most %s of memory beside what is used: %s.",
-                    source.label, rows, in_words(total), listed)  # fmt: skip
+    tell_bytes(total - parts["compiler"], "%s: a fit of its %s takes at most %s of memory beside "
+               "what is used: %s.", source.label, rows, in_words(total), listed)  # fmt: skip
     return total
+
+
+def tell_bytes(size: int, message: str, *shown: Any) -> None:
+    """A word on memory: a warning, as nothing below it is shown unasked, where it is much."""
+    (logging.warning if size >= TOLD_FROM else logging.info)(message, *shown)
 
 
 def _parts(
@@ -86,14 +94,17 @@ def _parts(
 ) -> dict[str, int]:
     size = sum(a.nbytes for a in chunk[:3] if a is not None)
     most = sample_rows(chunk.x.shape[1])
-    sample = min(most, most if num_rows is None else num_rows)
+    block = block_rows(num_columns)
+    if num_rows is not None:
+        most, block = min(most, num_rows), min(block, num_rows)
+        num_knots, max_terms = min(num_knots, _padded(num_rows)), min(max_terms, num_rows + 1)
     cells = num_columns * num_knots
     each = 32 * cells * num_knots
     held = min(max(1, HELD_BYTES // each), num_columns)
     return {
         "chunks": _WAITING * size,
-        "sample": 2 * sample * (size // len(chunk.x) + 8 * num_columns),
-        "blocks": _WAITING * 21 * num_columns * block_rows(num_columns),
+        "sample": 2 * most * (size // len(chunk.x) + 8 * num_columns),
+        "blocks": _WAITING * 21 * num_columns * block,
         "candidates": 40 * (max_terms + 1) * cells,
         "joint bins": held * each,
         "compiler": _COMPILER,
@@ -106,7 +117,11 @@ def _num_knots(knots: Any) -> int:
         most = int(knots)
     else:
         most = max((np.size(row) + 1 for row in knots), default=1)
-    return most + -most % 16
+    return _padded(most)
+
+
+def _padded(knots: int) -> int:
+    return knots + -knots % 16
 
 
 def free_bytes() -> int | None:
