@@ -83,14 +83,13 @@ def prepare(
     loss = config.loss_of(dataset.task)
     _check_targets(loss, parts)
     if loss in UNBOUNDED:
-        _tell_unlike_scales("y", parts[0].y, dataset.target_names)
+        _tell_unlike_scales("y", parts[0].y, dataset.target_names, dtype)
     if dataset.shared_scale:
-        _tell_unlike_scales("x", parts[0].x.reshape(*parts[0].x.shape[:lead], -1, 1), ("all",))
+        _tell_unlike_scales(
+            "x", parts[0].x.reshape(*parts[0].x.shape[:lead], -1, 1), ("all",), dtype
+        )
     else:
-        _tell_unlike_scales("x", parts[0].x, dataset.feature_names)
-    for name, array in (("train x", parts[0].x), ("train y", parts[0].y)):
-        if isinstance(array, np.ndarray):
-            tell_narrowed(name, array.reshape(-1, array.shape[-1]), dtype)
+        _tell_unlike_scales("x", parts[0].x, dataset.feature_names, dtype)
     _check_origin(params, config, origin)
     if place is not None:
         data = sharded.shared_data(place, shared, dtype, _BLOCK)
@@ -209,8 +208,11 @@ def _check_all_finite(params: Params, parts: Sequence[_Rows]) -> None:
             check_finite(name, array)
 
 
-def _tell_unlike_scales(name: str, array: _Array, names: Sequence[str]) -> None:
-    """A warning where columns are far from mean 0 and deviation 1, as training expects them."""
+def _tell_unlike_scales(name: str, array: _Array, names: Sequence[str], dtype: Any) -> None:
+    """A warning where columns are far from mean 0 and deviation 1, as training expects them.
+
+    Where they are not, one where the dtype of training leaves many of their values equal.
+    """
     step, place = -(-array.shape[-2] // _LOOKED_AT), placement_of(array, array.ndim - 2)
     if place is None:
         some = array[..., ::step, :]
@@ -229,6 +231,8 @@ def _tell_unlike_scales(name: str, array: _Array, names: Sequence[str]) -> None:
             *(name, names[first] if first < len(names) else int(first)),
             *(mean[first], deviation[first], f" ({others} more like it)" if others else ""),
         )
+    else:
+        tell_narrowed(f"train {name}", rows, dtype)
 
 
 def _check_targets(loss: str, parts: Sequence[_Rows]) -> None:
