@@ -44,7 +44,7 @@ def markdown(records: Sequence[Mapping[str, Any]]) -> str:
       Markdown, the widths one after the other; of ensembles alone what is published beside them.
     """
     parts = [machine.sentence(max(records, key=lambda record: record["date"]))]
-    if all(record["settings"].get("ways") == ["ensemble"] for record in records):
+    if all(tuple(record["settings"].get("ways", ())) == ("ensemble",) for record in records):
         return "\n\n".join([*parts, _published(records), _listed(_below(records))])
     for sizes in sorted({tuple(record["settings"]["hidden_sizes"]) for record in records}):
         own = [r for r in records if tuple(r["settings"]["hidden_sizes"]) == sizes]

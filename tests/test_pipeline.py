@@ -122,6 +122,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(finished, tmp_path, after):
 @pytest.mark.parametrize("records", [2, 50])
 def test_more_epochs_go_on_to_the_bits_of_one_long_run(tmp_path, records):
     one = {"learning_rates": (1e-2,), "seeds": 1, "knot_records": records}
+    one["initialisations"] = ("spline",)
     pipeline.run(small(**one), tmp_path / "run", page=False)
     longer = {**one, "training.epochs": 6}
     pipeline.run(small(**longer), tmp_path / "run", page=False)
@@ -156,7 +157,8 @@ def test_what_is_finished_is_not_trained_again(finished, tmp_path, monkeypatch):
      ("digits", "softmax_cross_entropy"), ("two targets", "squared_error")],
 )  # fmt: skip
 def test_the_network_before_its_first_step_scores_what_the_spline_scores(tmp_path, name, loss):
-    config = small(**{"training.loss": loss, "seeds": 1, "training.epochs": 1})
+    own = {"initialisations": ("spline",), "seeds": 1, "training.epochs": 1}
+    config = small(**{"training.loss": loss, **own})
     source = {"name": name}
     if name == "two targets":
         source = {"name": _two_targets(tmp_path), "target": ("a", "b")}
@@ -191,6 +193,7 @@ def test_everything_that_training_can_do_is_said_in_a_config(tmp_path):
     config = small(**{
         "training.keep_axes": True, "training.group_rates.knots": 0.0, "refit": True,
         "training.output_ridge": 0.1, "timing": True, "writers": ("tensorboard",), "seeds": 1,
+        "initialisations": ("spline",),
     })  # fmt: skip
     folder = pipeline.run(config, tmp_path / "run", page=False).parent
     before, after = (

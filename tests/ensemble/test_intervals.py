@@ -122,7 +122,7 @@ def test_what_no_interval_can_be_made_of_is_named():
     of_row, means = np.zeros(9, np.int32), np.zeros((1, 2, 1))
     assert np.isfinite(cv_plus(np.ones((9, 1)), of_row, means, 0.9)).all()  # the ninth of nine
     for fast in (cv_plus, jackknife_minmax):
-        with pytest.raises(ValueError, match=r"level must be at most 0.9, .* 9 row\(s\) give; got"):
+        with pytest.raises(ValueError, match=r"at most 0.9, .* 9 row\(s\) held out give; got"):
             fast(np.ones((9, 1)), of_row, means, 0.91)
         for level in (0, 1, -0.5, np.nan, "0.9"):
             with pytest.raises(ValueError, match="level must be a finite number > 0 and < 1; got"):

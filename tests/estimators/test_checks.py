@@ -13,8 +13,8 @@ SMALL = {"hidden_sizes": (8,), "max_terms": 5, "directions": ()}
 ESTIMATORS = [
     sfc.MARSRegressor(max_terms=5),
     sfc.MARSTransformer(max_terms=5),
-    sfc.SplineFCRegressor(**SMALL, epochs=20),
-    sfc.SplineFCClassifier(**SMALL, epochs=20, refit=False),
+    sfc.SplineFCRegressor(**SMALL, epochs=5),
+    sfc.SplineFCClassifier(**SMALL, epochs=5, refit=False),
 ]
 
 

@@ -72,9 +72,9 @@ def test_the_methods_own_tables_are_judged_by_cost_and_readout(tmp_path):
 def test_what_speaks_against_the_method_is_told():
     found = claims_against.doubts(RESULTS)
     told = {one.where: one.what for one in found}
-    assert "uci_boston at 128 (1.008)" in told["Mean test error not below He's"]
+    assert "uci_protein at 128 (1.000)" in told["Mean test error not below He's"]
     assert "seconds to He's best over He's own: 6" in told["Classifier: adult"]
-    assert "never" in told["Head of transformer block, Linen, whole network"]
+    assert "never" in told["Head of convolutions, NNX, whole network"]
     assert all((RESULTS / one.record).exists() for one in found)
 
 
