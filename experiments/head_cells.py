@@ -261,7 +261,7 @@ def _refitted(model: Model, tree: Tree, parts: tuple[Part, ...], seed: int) -> d
     """Validation log loss and accuracy of the best head known for a body, fitted to all rows.
 
     A body after EARLY of the epochs, with a head that is fitted to what it makes of the rows then,
-    shows what a start of the head could reach by that time at best.
+    shows what a start of the head could reach by that time if the body learned no faster.
     """
     train, validation, _ = parts
     features = jax.jit(model.features)(tree["body"], train.x)
