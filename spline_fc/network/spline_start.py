@@ -21,6 +21,7 @@ from spline_fc.checks import (
     check_known_keys,
     check_number,
     check_one_of,
+    shown,
 )
 from spline_fc.cpwl import FIT_OPTIONS, FitResult, fit_classes, fit_mars, shrink
 from spline_fc.cpwl.chunked.inputs import ChunkedData
@@ -167,9 +168,10 @@ def _tell_unused(task: str, options: Options) -> None:
     defaults = start_defaults()
     for name in unused:
         value = options.get(name, defaults[name])
-        if value != defaults[name]:
+        if not np.array_equal(value, defaults[name]):
             other = "classes" if task == "regression" else "a regression"
-            logging.warning("%s=%r has no say here: it is of the start for %s.", name, value, other)
+            told = name, shown(value), other
+            logging.warning("%s=%s has no say here: it is of the start for %s.", *told)
 
 
 def start_keys(key: jax.Array | int) -> tuple[jax.Array, jax.Array]:

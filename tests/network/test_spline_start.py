@@ -207,6 +207,8 @@ def test_an_option_of_another_task_is_not_ignored_without_a_word(caplog):
     told = [record.message for record in caplog.records]
     assert told[0].startswith("passes=3 has no say here: it is of the start for classes")
     assert told[1].startswith("ridge=0.1 has no say here") and len(told) == 2
+    network.spline_start(0, x, x[:, 0], 8, **few, ridge=np.ones(2))  # cannot be compared as one
+    assert "ridge=a ndarray of float64 with shape (2,) has no say here" in caplog.text
     labels = (x[:, 0] > 0).astype(float)
     network.spline_start(0, x, labels, 8, task="binary", **few, passes=0, tolerance=0.5)
     assert "tolerance=0.5 has no say here: it is of the start for a regression" in caplog.text
